@@ -1,0 +1,37 @@
+/* What hiredis reaches with commands that are already formatted: sends the same batch again and again and
+ * reads every reply. Usage: pipeline PORT BATCH_FILE REPLIES ROUNDS; prints the seconds it took. */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static double now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+int main(int count, char **arguments) {
+    if (count != 5) return 2;
+    FILE *file = fopen(arguments[2], "rb");
+    if (!file) return 3;
+    static char batch[1 << 20];
+    size_t size = fread(batch, 1, sizeof batch, file);
+    fclose(file);
+    int replies = atoi(arguments[3]), rounds = atoi(arguments[4]);
+
+    redisContext *redis = redisConnect("127.0.0.1", atoi(arguments[1]));
+    if (!redis || redis->err) return 4;
+    double started = now();
+    for (int round = 0; round < rounds; round++) {
+        redisAppendFormattedCommand(redis, batch, size);
+        for (int at = 0; at < replies; at++) {
+            redisReply *reply;
+            if (redisGetReply(redis, (void **)&reply) != REDIS_OK || reply->type == REDIS_REPLY_ERROR) return 5;
+            freeReplyObject(reply);
+        }
+    }
+    printf("%.6f\n", now() - started);
+    redisFree(redis);
+    return 0;
+}

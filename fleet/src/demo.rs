@@ -1,0 +1,108 @@
+//! `mt5fleet simulate` and `mt5fleet demo`: a fleet against given servers, and the same with servers of its
+//! own and a verdict. The last line is for machines.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::oracle::{self, Verdict};
+use crate::simulate::{self, Outcome, Size};
+use crate::table::View;
+use crate::up::Servers;
+
+/// How many findings are told in words.
+const TOLD: usize = 10;
+/// Signals that the demo's stream keeps, more than its server has memory for.
+const KEPT: u64 = 1_000_000_000;
+
+/// `mt5fleet simulate`: returns whether every terminal came to its end with all committed.
+pub fn simulate(size: &Size, config: &str) -> Result<bool> {
+    let outcome = fleet(size, config)?;
+    outcome.failures.iter().take(TOLD).for_each(|failure| println!("{failure}"));
+    let accepted: u64 = outcome.ledgers.iter().flat_map(|ledger| ledger.accepted()).sum();
+    let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
+    let good = outcome.failures.is_empty() && committed == accepted;
+    println!(
+        "simulate {}: terminals={} accepted={accepted} committed={committed} refused={} {}",
+        if good { "ok" } else { "failed" },
+        size.terminals,
+        refused(&outcome),
+        speed(&outcome),
+    );
+    Ok(good)
+}
+
+/// `mt5fleet demo`: returns whether all is well.
+pub fn demo(size: &Size) -> bool {
+    let (findings, good, numbers) = match run(size) {
+        Ok((outcome, verdict)) => {
+            let good = verdict.is_good();
+            (findings(&verdict), good, format!("{} {}", verdict.numbers(), speed(&outcome)))
+        }
+        Err(error) => {
+            let nothing =
+                format!("{} call_p50_ns=0 call_p99_ns=0 signals_per_s=0", Verdict::default().numbers());
+            (vec![format!("{error:#}")], false, nothing)
+        }
+    };
+    findings.iter().for_each(|finding| println!("{finding}"));
+    println!("demo {}: terminals={} {numbers}", if good { "ok" } else { "failed" }, size.terminals);
+    good
+}
+
+fn run(size: &Size) -> Result<(Outcome, Verdict)> {
+    let servers = Servers::start_temporary(None)?;
+    let [ris, rts, rtss] = servers.urls();
+    println!("{} terminals for {} s against {ris}, {rts} and {rtss}.", size.terminals, size.seconds);
+    // The usual limits would trim a large demo's first signals before they are checked.
+    let limits = format!("retention = \"{}s\"\nmax_length = {KEPT}\n", size.seconds + 3600);
+    let config = servers.config_file();
+    fs::write(&config, servers.toml() + &limits).context("cannot write the configuration")?;
+    let outcome = fleet(size, config.to_str().context("the temporary folder's name is no text")?)?;
+    println!("Checking Redis against what was accepted; {} calls were refused.", refused(&outcome));
+    let verdict = judge(&servers, &outcome)?;
+    Ok((outcome, verdict))
+}
+
+/// The oracle's verdict, and what the terminals themselves have to complain of.
+fn judge(servers: &Servers, outcome: &Outcome) -> Result<Verdict> {
+    let mut verdict = oracle::check(&servers.urls(), &outcome.ledgers)?;
+    // First of all, for the rest may follow from it.
+    verdict.findings.splice(0..0, outcome.failures.iter().cloned());
+    Ok(verdict)
+}
+
+fn fleet(size: &Size, config: &str) -> Result<Outcome> {
+    let temporary = TempDir::with_prefix("mt5fleet-ledgers-").context("cannot make a temporary folder")?;
+    let folder: &Path = size.ledgers.as_deref().unwrap_or(temporary.path());
+    let outcome = simulate::run(size, config, folder, &mut View::open()?)?;
+    if outcome.ledgers.is_empty() {
+        bail!("no terminal opened a session: {}", outcome.failures.first().map_or("", String::as_str));
+    }
+    Ok(outcome)
+}
+
+fn refused(outcome: &Outcome) -> u64 {
+    outcome.summaries().map(|summary| summary.refused).sum()
+}
+
+fn findings(verdict: &Verdict) -> Vec<String> {
+    let mut told: Vec<_> = verdict.findings.iter().take(TOLD).cloned().collect();
+    let more = verdict.findings.len().saturating_sub(TOLD) as u64 + verdict.more_findings;
+    if more > 0 {
+        told.push(format!("... and {more} more"));
+    }
+    told
+}
+
+fn speed(outcome: &Outcome) -> String {
+    let calls = &outcome.calls;
+    format!(
+        "call_p50_ns={} call_p99_ns={} signals_per_s={}",
+        calls.value_at_quantile(0.5),
+        calls.value_at_quantile(0.99),
+        outcome.signals_per_s
+    )
+}

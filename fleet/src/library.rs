@@ -1,0 +1,243 @@
+//! The built library, used as a terminal uses it: loaded at run time, called through its C ABI, with UTF-16
+//! text. Of the crate only the structs and the types of the functions are used, to be sure that both agree.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, ptr};
+
+use anyhow::{Context, Result, bail};
+use libloading::Library;
+use mt5_redis::abi::{self, MT5REDIS_ABI_VERSION};
+use mt5_redis::model::{InstanceState, Signal, TradeState};
+
+macro_rules! functions {
+    ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
+        struct Functions {
+            $($name: unsafe extern "C" fn($($argument),*) -> $result,)*
+        }
+
+        // What is called has the type of what was compiled.
+        $(const _: unsafe extern "C" fn($($argument),*) -> $result = abi::$name;)*
+
+        impl Functions {
+            fn find(library: &Library) -> Result<Self> {
+                $(
+                    // SAFETY: the type is the one of the function of this name, as checked above.
+                    let $name = *unsafe { library.get(stringify!($name)) }
+                        .context(concat!("the library does not export ", stringify!($name)))?;
+                )*
+                Ok(Self { $($name),* })
+            }
+        }
+    };
+}
+
+functions! {
+    mt5redis_abi: fn(i32, i32, i32, i32) -> i32;
+    mt5redis_version: fn(*mut u16, i32) -> i32;
+    mt5redis_open: fn(*const u16, *const u16, *const u16) -> i64;
+    mt5redis_instance_state:
+        fn(i64, *const InstanceState, *const u16, *const u16, *const u16, *const u16) -> i64;
+    mt5redis_trade_state: fn(i64, *const TradeState, *const u16, *const u16) -> i64;
+    mt5redis_open_positions: fn(i64, i64, *const i64, i32) -> i64;
+    mt5redis_signal: fn(i64, *const Signal, *const u16, *const u16) -> i64;
+    mt5redis_committed: fn(i64, i32) -> i64;
+    mt5redis_flush: fn(i64, i32) -> i32;
+    mt5redis_close: fn(i64, i32) -> i32;
+    mt5redis_stats: fn(i64, *mut u16, i32) -> i32;
+    mt5redis_next_event: fn(i64, *mut u16, i32) -> i32;
+    mt5redis_last_error: fn(*mut u16, i32) -> i32;
+}
+
+/// A UTF-16 text ended by a NUL, as MQL5 passes it.
+pub struct Text(Vec<u16>);
+
+impl Text {
+    pub fn new(text: &str) -> Self {
+        Self(text.encode_utf16().chain([0]).collect())
+    }
+
+    fn pointer(&self) -> *const u16 {
+        self.0.as_ptr()
+    }
+}
+
+/// The loaded library.
+pub struct Bridge {
+    functions: Functions,
+    /// Stays loaded as long as its functions can be called.
+    _library: Library,
+}
+
+impl Bridge {
+    /// Loads the library and checks that both sides mean the same structs.
+    pub fn load(path: &Path) -> Result<Self> {
+        // SAFETY: the library runs no code when it is loaded.
+        let library = unsafe { Library::new(path) };
+        let library = library.with_context(|| format!("cannot load {}", path.display()))?;
+        let bridge = Self { functions: Functions::find(&library)?, _library: library };
+        let size = |bytes: usize| bytes as i32;
+        // SAFETY: plain numbers.
+        let agreed = unsafe {
+            (bridge.functions.mt5redis_abi)(
+                MT5REDIS_ABI_VERSION,
+                size(size_of::<InstanceState>()),
+                size(size_of::<TradeState>()),
+                size(size_of::<Signal>()),
+            )
+        };
+        bridge.expect(agreed.into())?;
+        Ok(bridge)
+    }
+
+    /// The library's version.
+    pub fn version(&self) -> Result<String> {
+        // SAFETY: `text` passes a buffer and its capacity.
+        self.text(|buffer, capacity| unsafe { (self.functions.mt5redis_version)(buffer, capacity) })
+    }
+
+    /// Opens a session of one instance.
+    pub fn open(&self, config: &str, instance: &str) -> Result<Session<'_>> {
+        let (config, instance) = (Text::new(config), Text::new(instance));
+        // SAFETY: both texts end with a NUL; null is allowed for the third.
+        let handle =
+            unsafe { (self.functions.mt5redis_open)(config.pointer(), instance.pointer(), ptr::null()) };
+        self.expect(handle)?;
+        Ok(Session { bridge: self, handle })
+    }
+
+    /// An error with the library's own words if `result` is an error code.
+    pub fn expect(&self, result: i64) -> Result<()> {
+        if result < 0 {
+            bail!("error {result}: {}", self.last_error());
+        }
+        Ok(())
+    }
+
+    fn last_error(&self) -> String {
+        // SAFETY: `text` passes a buffer and its capacity.
+        self.text(|buffer, capacity| unsafe { (self.functions.mt5redis_last_error)(buffer, capacity) })
+            .unwrap_or_default()
+    }
+
+    /// Fetches a text; a longer one than the first buffer is fetched again.
+    fn text(&self, fetch: impl Fn(*mut u16, i32) -> i32) -> Result<String> {
+        let mut buffer = vec![0; 8192];
+        loop {
+            let Ok(length) = usize::try_from(fetch(buffer.as_mut_ptr(), buffer.len() as i32)) else {
+                bail!("the library gives no text: {}", self.last_error());
+            };
+            if length < buffer.len() {
+                return Ok(String::from_utf16_lossy(&buffer[..length]));
+            }
+            buffer.resize(length + 1, 0);
+        }
+    }
+}
+
+/// The texts of a heartbeat.
+pub struct Account {
+    pub server: Text,
+    pub company: Text,
+    pub currency: Text,
+    pub agent: Text,
+}
+
+/// An open handle. The calls that send return what the library returns: a sequence, or an error code.
+pub struct Session<'a> {
+    bridge: &'a Bridge,
+    handle: i64,
+}
+
+impl Session<'_> {
+    pub fn instance_state(&self, state: &InstanceState, account: &Account) -> i64 {
+        let Account { server, company, currency, agent } = account;
+        // SAFETY: a whole struct, and texts that end with a NUL.
+        unsafe {
+            (self.bridge.functions.mt5redis_instance_state)(
+                self.handle,
+                state,
+                server.pointer(),
+                company.pointer(),
+                currency.pointer(),
+                agent.pointer(),
+            )
+        }
+    }
+
+    pub fn trade_state(&self, state: &TradeState, symbol: &Text, comment: &Text) -> i64 {
+        let call = self.bridge.functions.mt5redis_trade_state;
+        // SAFETY: a whole struct, and texts that end with a NUL.
+        unsafe { call(self.handle, state, symbol.pointer(), comment.pointer()) }
+    }
+
+    pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {
+        let call = self.bridge.functions.mt5redis_open_positions;
+        // SAFETY: the count is the slice's.
+        unsafe { call(self.handle, time_ms, positions.as_ptr(), positions.len() as i32) }
+    }
+
+    pub fn signal(&self, signal: &Signal, symbol: &Text, comment: &Text) -> i64 {
+        let call = self.bridge.functions.mt5redis_signal;
+        // SAFETY: a whole struct, and texts that end with a NUL.
+        unsafe { call(self.handle, signal, symbol.pointer(), comment.pointer()) }
+    }
+
+    /// The committed sequence of each lane.
+    pub fn committed(&self) -> Result<[u64; 3]> {
+        let mut lanes = [0; 3];
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            // SAFETY: plain numbers.
+            let result = unsafe { (self.bridge.functions.mt5redis_committed)(self.handle, number as i32) };
+            self.bridge.expect(result)?;
+            *lane = result as u64;
+        }
+        Ok(lanes)
+    }
+
+    /// The library's counters, as JSON.
+    pub fn stats(&self) -> Result<serde_json::Value> {
+        let call = self.bridge.functions.mt5redis_stats;
+        // SAFETY: `text` passes a buffer and its capacity.
+        let json = self.bridge.text(|buffer, capacity| unsafe { call(self.handle, buffer, capacity) })?;
+        serde_json::from_str(&json).with_context(|| format!("the statistics are no JSON: {json}"))
+    }
+
+    /// The next line of the library's log.
+    pub fn next_event(&self) -> Result<Option<String>> {
+        let call = self.bridge.functions.mt5redis_next_event;
+        // SAFETY: `text` passes a buffer and its capacity.
+        let line = self.bridge.text(|buffer, capacity| unsafe { call(self.handle, buffer, capacity) })?;
+        Ok(Some(line).filter(|line| !line.is_empty()))
+    }
+
+    pub fn flush(&self, timeout: Duration) -> Result<()> {
+        // SAFETY: plain numbers.
+        let result =
+            unsafe { (self.bridge.functions.mt5redis_flush)(self.handle, timeout.as_millis() as i32) };
+        self.bridge.expect(result.into())
+    }
+
+    pub fn close(self, timeout: Duration) -> Result<()> {
+        // SAFETY: plain numbers.
+        let result =
+            unsafe { (self.bridge.functions.mt5redis_close)(self.handle, timeout.as_millis() as i32) };
+        self.bridge.expect(result.into())
+    }
+}
+
+/// Where the library was built to: beside this program, or in Cargo's folder for dependencies. There may be
+/// one in each, of different age, since Cargo copies it only when the library itself is what is built; the
+/// newest one is meant.
+pub fn default_path() -> Result<PathBuf> {
+    let name = libloading::library_filename("mt5_redis");
+    let program = env::current_exe().context("cannot find this program's folder")?;
+    let folder = program.parent().context("this program has no folder")?;
+    let places = [folder.join(&name), folder.join("deps").join(&name), folder.join("..").join(&name)];
+    let built = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
+    let newest = places.into_iter().filter(|path| built(path).is_some()).max_by_key(built);
+    newest.with_context(|| {
+        let (name, folder) = (name.display(), folder.display());
+        format!("there is no {name} in {folder}: build it (cargo build), or pass --library PATH")
+    })
+}

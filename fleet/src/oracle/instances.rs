@@ -1,0 +1,97 @@
+//! RIS: each instance shows its last heartbeat, will expire, and is in the list of instances.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use mt5_redis::model::instance::*;
+use redis::Connection;
+
+use super::values::{Expected, Hash};
+use super::{SCHEMA, Verdict, strangers};
+use crate::ledger::{Heartbeat, Ledger};
+
+const LIST: &str = "il";
+/// The longest life the default configuration gives.
+const TTL_MS: i64 = 90_000;
+
+pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &mut Verdict) -> Result<()> {
+    let mut keys = HashSet::from([LIST.to_owned()]);
+    for ledger in ledgers {
+        let Some(last) = ledger.heartbeats.last() else { continue };
+        let key = key(&ledger.instance);
+        let (hash, life_ms, listed): (Hash, i64, Option<f64>) = redis::pipe()
+            .cmd("HGETALL")
+            .arg(&key)
+            .cmd("PTTL")
+            .arg(&key)
+            .cmd("ZSCORE")
+            .arg(LIST)
+            .arg(&ledger.instance)
+            .query(connection)?;
+        verdict.state(&key, &ledger.sequences(0), &fields(ledger, last), &hash);
+        if !hash.is_empty() && !(1..=TTL_MS).contains(&life_ms) {
+            verdict.find(format!("{key} has a time to live of {life_ms} ms: 1 to {TTL_MS} is right"));
+        }
+        if listed != Some(last.state.time_ms as f64) {
+            verdict.find(format!(
+                "{LIST} has {listed:?} for {}, its last heartbeat was at {}",
+                ledger.instance, last.state.time_ms
+            ));
+        }
+        keys.insert(key);
+    }
+    let instances: HashSet<String> = redis::cmd("ZRANGE").arg(LIST).arg(0).arg(-1).query(connection)?;
+    for instance in instances {
+        if !keys.contains(&key(&instance)) {
+            verdict.find(format!("{LIST} has {instance}, which never sent a heartbeat"));
+        }
+    }
+    strangers(connection, &keys, verdict)
+}
+
+fn key(instance: &str) -> String {
+    format!("is:{{{instance}}}")
+}
+
+fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected)> {
+    use Expected::{AnyCount, Integer, Number};
+    let Heartbeat { sequence, state, account } = heartbeat;
+    let text = |text: &str| Expected::text(text);
+    let flag = |bit: i32| Integer((state.flags & bit != 0).into());
+    vec![
+        ("v", Integer(SCHEMA)),
+        ("p", text(&ledger.producer)),
+        ("q", Integer(*sequence as i64)),
+        ("t", Integer(state.time_ms)),
+        ("o", Integer(state.server_offset_s.into())),
+        ("lg", Integer(state.login)),
+        ("sv", text(&account.server)),
+        ("co", text(&account.company)),
+        ("cu", text(&account.currency)),
+        ("ac", Integer(state.account.into())),
+        ("ba", Number(state.balance)),
+        ("eq", Number(state.equity)),
+        ("mg", Number(state.margin)),
+        ("mf", Number(state.margin_free)),
+        ("ml", Number(state.margin_level)),
+        ("pr", Number(state.profit)),
+        ("cr", Number(state.credit)),
+        ("le", Integer(state.leverage.into())),
+        ("cn", flag(MT5REDIS_FLAG_CONNECTED)),
+        ("at", flag(MT5REDIS_FLAG_TERMINAL_TRADE)),
+        ("et", flag(MT5REDIS_FLAG_EXPERT_TRADE)),
+        ("aa", flag(MT5REDIS_FLAG_ACCOUNT_TRADE)),
+        ("ae", flag(MT5REDIS_FLAG_ACCOUNT_EXPERT)),
+        ("hd", flag(MT5REDIS_FLAG_HEDGING)),
+        ("vp", flag(MT5REDIS_FLAG_VPS)),
+        ("pi", Integer(state.ping_us)),
+        ("po", Integer(state.positions.into())),
+        ("or", Integer(state.orders.into())),
+        ("bu", Integer(state.build.into())),
+        ("iv", Integer(state.interval_ms.into())),
+        ("tw", AnyCount),
+        ("sw", AnyCount),
+        ("rf", AnyCount),
+        ("ag", text(&account.agent)),
+    ]
+}

@@ -1,0 +1,237 @@
+//! One simulated terminal, a process of its own: an account, an agent that publishes it, signals, and a
+//! ledger of all that the library accepted. It tells its parent how it fares, a JSON line each half second
+//! on standard output, and ends when nobody listens any more.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use hdrhistogram::Histogram;
+use mt5_redis::codes::MT5REDIS_ERR_QUEUE_FULL;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::{Agent, Publication};
+use crate::ledger::{self, AccountTexts, Entry, Summary};
+use crate::library::{Account, Bridge, Session, Text};
+use crate::market::{Given, Market, STEPS};
+
+const STEP: Duration = Duration::from_millis(1000 / STEPS as u64);
+/// As `FleetAgent.mq5` does it: a look at the positions each half second, a heartbeat each second.
+const LOOK_STEPS: u64 = 5;
+const HEARTBEAT_STEPS: u64 = 10;
+const HEARTBEAT_MS: i32 = 1000;
+/// How long a terminal waits at its end for what it sent to reach Redis.
+pub const FLUSH: Duration = Duration::from_secs(30);
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What a terminal is told when it is started.
+#[derive(Args, Clone)]
+pub struct Options {
+    /// Its number; the account's login follows from it
+    #[arg(long)]
+    pub index: u32,
+    #[arg(long)]
+    pub seed: u64,
+    #[arg(long)]
+    pub seconds: u64,
+    #[arg(long)]
+    pub signal_rate: u32,
+    #[arg(long)]
+    pub config: String,
+    #[arg(long)]
+    pub library: PathBuf,
+    #[arg(long)]
+    pub ledger: PathBuf,
+}
+
+/// How a terminal fares.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Progress {
+    pub instance: String,
+    pub positions: usize,
+    /// Lane by lane.
+    pub accepted: [u64; 3],
+    pub committed: [u64; 3],
+    pub refused: u64,
+    pub call_p50_ns: u64,
+    pub call_p99_ns: u64,
+    /// The newest line of the library's log.
+    pub event: Option<String>,
+    /// It has said its last word.
+    pub finished: bool,
+}
+
+/// Runs a terminal to its end.
+pub fn run(options: &Options) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+
+    let bridge = Bridge::load(&options.library)?;
+    let login = 5_000_001 + i64::from(options.index);
+    let instance = format!("{login}.Fleet-Demo");
+    let session = bridge.open(&options.config, &instance)?;
+    let mut station = Station::new(&bridge, session, instance, &options.ledger)?;
+    let mut market = Market::new(options.seed, login);
+    let mut agent = Agent::default();
+
+    let start = Instant::now();
+    for step in 0..options.seconds * u64::from(STEPS) {
+        let due = start + STEP * step as u32;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        market.step();
+        if step % LOOK_STEPS == 0 {
+            market.trade(now_ms());
+            agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
+            station.report(market.positions().len(), false)?;
+        }
+        if step % HEARTBEAT_STEPS == 0 {
+            station.heartbeat(&mut market)?;
+        }
+        for given in market.signals(options.signal_rate, now_ms()) {
+            station.signal(&given)?;
+        }
+    }
+    agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
+    station.heartbeat(&mut market)?;
+    station.finish(market.positions().len())
+}
+
+/// The session with everything that is noted about its calls.
+struct Station<'a> {
+    bridge: &'a Bridge,
+    session: Session<'a>,
+    texts: AccountTexts,
+    account: Account,
+    ledger: ledger::Writer,
+    call_ns: Histogram<u64>,
+    progress: Progress,
+}
+
+impl<'a> Station<'a> {
+    fn new(
+        bridge: &'a Bridge,
+        session: Session<'a>,
+        instance: String,
+        ledger: &std::path::Path,
+    ) -> Result<Self> {
+        let stats = session.stats()?;
+        let producer = stats["producer"].as_str().context("the statistics name no producer")?.to_owned();
+        let mut ledger = ledger::Writer::create(ledger)?;
+        ledger.add(&Entry::Opened { instance: instance.clone(), producer })?;
+        let texts = AccountTexts {
+            server: "Fleet-Demo".into(),
+            company: "Beispiel & Söhne Brokers Ltd.".into(),
+            currency: "EUR".into(),
+            agent: concat!("mt5fleet ", env!("CARGO_PKG_VERSION")).into(),
+        };
+        let account = Account {
+            server: Text::new(&texts.server),
+            company: Text::new(&texts.company),
+            currency: Text::new(&texts.currency),
+            agent: Text::new(&texts.agent),
+        };
+        let progress = Progress { instance, ..Default::default() };
+        Ok(Self { bridge, session, texts, account, ledger, call_ns: ledger::call_times(), progress })
+    }
+
+    /// Makes a call and takes its time. Returns the sequence, or nothing if a queue was full.
+    fn call(&mut self, lane: usize, call: impl FnOnce(&Session, &Account) -> i64) -> Result<Option<u64>> {
+        let start = Instant::now();
+        let result = call(&self.session, &self.account);
+        let took = start.elapsed();
+        self.call_ns.saturating_record(took.as_nanos() as u64);
+        if result == i64::from(MT5REDIS_ERR_QUEUE_FULL) {
+            self.progress.refused += 1;
+            return Ok(None);
+        }
+        self.bridge.expect(result)?;
+        self.progress.accepted[lane] += 1;
+        Ok(Some(result as u64))
+    }
+
+    fn heartbeat(&mut self, market: &mut Market) -> Result<()> {
+        let state = market.account(now_ms(), HEARTBEAT_MS);
+        let called = self.call(0, |session, account| session.instance_state(&state, account))?;
+        if let Some(sequence) = called {
+            let account = self.texts.clone();
+            self.ledger.add(&Entry::Heartbeat(ledger::Heartbeat { sequence, state, account }))?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, publication: Publication) -> Result<bool> {
+        let entry = match publication {
+            Publication::State { state, symbol, comment } => {
+                let (wide_symbol, wide_comment) = (Text::new(symbol), Text::new(comment));
+                let called =
+                    self.call(1, |session, _| session.trade_state(state, &wide_symbol, &wide_comment))?;
+                let (state, symbol, comment) = (*state, symbol.to_owned(), comment.to_owned());
+                called.map(|sequence| Entry::Trade(ledger::Trade { sequence, state, symbol, comment }))
+            }
+            Publication::OpenSet(positions) => {
+                let time_ms = now_ms();
+                let called = self.call(1, |session, _| session.open_positions(time_ms, positions))?;
+                let positions = positions.to_owned();
+                called.map(|sequence| Entry::OpenSet(ledger::OpenSet { sequence, time_ms, positions }))
+            }
+        };
+        let Some(entry) = entry else { return Ok(false) };
+        self.ledger.add(&entry)?;
+        Ok(true)
+    }
+
+    fn signal(&mut self, given: &Given) -> Result<()> {
+        let (symbol, comment) = (Text::new(given.symbol), Text::new(given.comment));
+        let signal = given.signal;
+        if let Some(sequence) = self.call(2, |session, _| session.signal(&signal, &symbol, &comment))? {
+            let (symbol, comment) = (given.symbol.to_owned(), given.comment.to_owned());
+            self.ledger.add(&Entry::Signal(ledger::SignalGiven { sequence, signal, symbol, comment }))?;
+        }
+        Ok(())
+    }
+
+    /// Tells the parent; fails when there is none, and so ends a terminal that was left alone.
+    fn report(&mut self, positions: usize, finished: bool) -> Result<()> {
+        self.ledger.flush()?;
+        while let Some(event) = self.session.next_event()? {
+            self.progress.event = Some(event);
+        }
+        self.progress.positions = positions;
+        self.progress.committed = self.session.committed()?;
+        self.progress.call_p50_ns = self.call_ns.value_at_quantile(0.5);
+        self.progress.call_p99_ns = self.call_ns.value_at_quantile(0.99);
+        self.progress.finished = finished;
+        let mut line = serde_json::to_string(&self.progress)?;
+        line.push('\n');
+        let mut parent = io::stdout().lock();
+        parent.write_all(line.as_bytes()).and_then(|()| parent.flush()).context("nobody listens")
+    }
+
+    fn finish(mut self, positions: usize) -> Result<()> {
+        let flushed = self.session.flush(FLUSH);
+        self.report(positions, true)?;
+        let mut summary = Summary {
+            refused: self.progress.refused,
+            committed: self.progress.committed,
+            failure: None,
+            call_ns: self
+                .call_ns
+                .iter_recorded()
+                .map(|step| (step.value_iterated_to(), step.count_at_value()))
+                .collect(),
+            stats: self.session.stats()?,
+        };
+        let closed = self.session.close(CLOSE);
+        summary.failure = flushed.and(closed).err().map(|error| error.to_string());
+        self.ledger.add(&Entry::Summary(summary))?;
+        self.ledger.flush()
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("the clock is after 1970").as_millis() as i64
+}

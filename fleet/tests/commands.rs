@@ -1,0 +1,260 @@
+//! The program as it is typed: servers that start, stay, stop, and never outlive the one who started them; a
+//! small demo from end to end.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with its temporary folders where we can count them.
+fn program(temporary: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    command.env("TMPDIR", temporary).stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> (bool, String) {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
+}
+
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+/// The ports in a text with three URLs.
+fn ports(text: &str) -> Vec<u16> {
+    let url = |line: &str| line.split("redis://127.0.0.1:").nth(1)?.trim_matches('"').parse().ok();
+    text.lines().filter_map(url).take(3).collect()
+}
+
+/// A running `mt5fleet up`.
+struct Up {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    ports: Vec<u16>,
+}
+
+impl Up {
+    fn start(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut told = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            told += &format!("{line}\n");
+            if line == "Ctrl-C stops them." {
+                break;
+            }
+        }
+        let ports = ports(&told);
+        assert!(ports.len() == 3 && ports.iter().all(|&port| is_open(port)), "{told}");
+        Self { process, lines, ports }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    fn expect_nothing_left(mut self, temporary: &Path) {
+        self.process.wait().unwrap();
+        eventually("the servers have ended", || !self.ports.iter().any(|&port| is_open(port)));
+        assert_eq!(left(temporary), Vec::<PathBuf>::new());
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn left(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn servers_stop_when_they_are_asked_to() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let temporary = TempDir::new().unwrap();
+        let mut up = Up::start(program(temporary.path()).arg("up"));
+        up.signal(signal);
+        assert_eq!(up.lines.next().unwrap().unwrap(), "Stopped.");
+        assert!(up.process.wait().unwrap().success());
+        up.expect_nothing_left(temporary.path());
+    }
+}
+
+#[test]
+fn servers_die_with_a_program_that_is_killed() {
+    let temporary = TempDir::new().unwrap();
+    let mut up = Up::start(program(temporary.path()).arg("up"));
+    up.signal(Signal::KILL);
+    up.process.wait().unwrap();
+    eventually("the servers have ended", || !up.ports.iter().any(|&port| is_open(port)));
+}
+
+#[test]
+fn a_server_that_dies_ends_the_others() {
+    let temporary = TempDir::new().unwrap();
+    let up = Up::start(program(temporary.path()).arg("up"));
+    mt5fleet::up::server::shut_down(up.ports[1]);
+    up.expect_nothing_left(temporary.path());
+}
+
+#[test]
+fn detached_servers_stay_with_their_data_until_down() {
+    let temporary = TempDir::new().unwrap();
+    let data = temporary.path().join("data");
+    let detached = || {
+        let mut command = program(temporary.path());
+        command.args(["up", "--detach", "--data"]).arg(&data);
+        command
+    };
+    let down = || run(program(temporary.path()).args(["down", "--data"]).arg(&data));
+
+    let (good, told) = run(&mut detached());
+    assert!(good, "{told}");
+    let first = ports(&told);
+    assert!(first.iter().all(|&port| is_open(port)), "{told}");
+    let toml = fs::read_to_string(data.join("mt5redis.toml")).unwrap();
+    assert_eq!(ports(&toml), first);
+    assert!(toml.starts_with("[ris]\nurl = ") && told.contains(&toml), "{told}");
+    let mut connection = mt5fleet::up::server::connect(first[1]).unwrap();
+    redis::cmd("SET").arg("kept").arg("yes").exec(&mut connection).unwrap();
+
+    let (good, told) = run(&mut detached());
+    assert!(!good && told.contains("servers already run on the data in"), "{told}");
+
+    let (good, told) = down();
+    assert!(good, "{told}");
+    assert!(!first.iter().any(|&port| is_open(port)));
+    let (good, told) = down();
+    assert!(!good && told.contains("nothing was started in"), "{told}");
+
+    // On the same ports and with what was written.
+    let wanted = first.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let (good, told) = run(detached().args(["--ports", &wanted]));
+    assert!(good && ports(&told) == first, "{told}");
+    let mut connection = mt5fleet::up::server::connect(first[1]).unwrap();
+    assert_eq!(redis::cmd("GET").arg("kept").query::<String>(&mut connection).unwrap(), "yes");
+    assert!(down().0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let temporary = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (good, told) = run(program(temporary.path()).args(["up", "--ports", &format!("{port},1,1")]));
+    assert!(!good, "{told}");
+    assert!(told.contains("the server for ris does not start") && told.contains(&port.to_string()), "{told}");
+    assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
+
+    for bad in ["6390", "6390,6391,0", "6390,6391,70000", "a,b,c"] {
+        let (good, told) = run(program(temporary.path()).args(["up", "--ports", bad]));
+        assert!(!good && told.contains("pass three ports"), "{told}");
+    }
+}
+
+/// The value of `name=` in the last line.
+fn number(told: &str, name: &str) -> u64 {
+    let last = told.lines().last().unwrap();
+    let value = last.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("no {name} in {last:?}")).parse().unwrap()
+}
+
+#[test]
+fn a_small_demo_is_well_and_leaves_nothing_but_its_ledgers() {
+    let temporary = TempDir::new().unwrap();
+    let ledgers = TempDir::new().unwrap();
+    let mut demo = program(temporary.path());
+    demo.args(["demo", "--terminals", "3", "--seconds", "3", "--ledgers"]).arg(ledgers.path());
+    let (good, told) = run(&mut demo);
+    assert!(good && told.lines().last().unwrap().starts_with("demo ok: terminals=3 accepted="), "{told}");
+    let accepted = number(&told, "accepted");
+    assert!(accepted > 100 && number(&told, "committed") == accepted, "{told}");
+    for none in ["lost", "duplicated", "out_of_order"] {
+        assert_eq!(number(&told, none), 0, "{told}");
+    }
+    for some in ["call_p50_ns", "call_p99_ns", "signals_per_s"] {
+        assert!(number(&told, some) > 0, "{told}");
+    }
+    assert_eq!(left(ledgers.path()).iter().filter(|file| file.extension().unwrap() == "jsonl").count(), 3);
+    assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_demo_that_is_interrupted_says_so_and_leaves_nothing() {
+    let temporary = TempDir::new().unwrap();
+    let mut demo = program(temporary.path());
+    demo.args(["demo", "--terminals", "2", "--seconds", "600"]).stdout(Stdio::piped());
+    let mut process = demo.spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    // The first line with progress: servers and terminals run.
+    lines.by_ref().map_while(Result::ok).find(|line| line.contains("running"));
+    kill_process(Pid::from_child(&process), Signal::INT).unwrap();
+    let told: Vec<String> = lines.map_while(Result::ok).collect();
+    assert!(!process.wait().unwrap().success());
+    assert!(told.contains(&"interrupted".to_owned()), "{told:?}");
+    assert!(told.last().unwrap().starts_with("demo failed: terminals=2 accepted=0 committed=0"), "{told:?}");
+    assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn terminals_repeat_themselves_with_the_same_seed() {
+    let temporary = TempDir::new().unwrap();
+    let mut up = Up::start(program(temporary.path()).arg("up"));
+    let config =
+        fs::read_dir(temporary.path()).unwrap().next().unwrap().unwrap().path().join("mt5redis.toml");
+    let records = |seed: &str| {
+        let ledgers = TempDir::new().unwrap();
+        let mut simulate = program(temporary.path());
+        simulate.args(["simulate", "--terminals", "1", "--seconds", "2", "--seed", seed, "--config"]);
+        let (good, told) = run(simulate.arg(&config).arg("--ledgers").arg(ledgers.path()));
+        assert!(
+            good && told.lines().last().unwrap().starts_with("simulate ok: terminals=1 accepted="),
+            "{told}"
+        );
+        let ledger = mt5fleet::ledger::Ledger::read(&ledgers.path().join("terminal-0.jsonl")).unwrap();
+        let signals = ledger
+            .signals
+            .iter()
+            .map(|given| (given.sequence, given.signal.magic, given.signal.price.to_bits()));
+        (signals.collect::<Vec<_>>(), ledger.accepted())
+    };
+    assert_eq!(records("7"), records("7"));
+    assert_ne!(records("7"), records("8"));
+    up.signal(Signal::TERM);
+    up.process.wait().unwrap();
+}
+
+#[test]
+fn a_bad_configuration_is_told_once() {
+    let temporary = TempDir::new().unwrap();
+    let (good, told) = run(program(temporary.path()).args([
+        "simulate",
+        "--terminals",
+        "50",
+        "--config",
+        "http://127.0.0.1",
+    ]));
+    assert!(!good && told.lines().count() == 1 && told.contains("error -6"), "{told}");
+}

@@ -1,0 +1,14 @@
+//! Whatever stands in a configuration: it is read or refused, with file and line, and nothing panics.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mt5_redis::config::{Config, parse};
+
+fuzz_target!(|text: &str| {
+    if let Err(error) = parse("fuzz.toml", text) {
+        assert!(error.to_string().starts_with("fuzz.toml:"), "{error}");
+    }
+    if let Ok(config) = Config::of_url(text) {
+        assert!(!config.rts.endpoint.host.is_empty());
+    }
+});

@@ -1,0 +1,85 @@
+//+------------------------------------------------------------------+
+//|                                                 FleetAgent.mq5   |
+//+------------------------------------------------------------------+
+// Attach it to one chart of a terminal, any symbol: it keeps the terminal's account and positions up to date
+// in Redis. It never trades and never waits for the network. It goes on through changes of chart, inputs and
+// account, and does nothing in the strategy tester.
+#property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
+#property version     "0.100"
+#property description "Shows this terminal's account and positions in Redis. One chart a terminal is enough."
+#property description "Allow DLL imports on the Dependencies tab."
+
+#include <Mt5Redis/Mt5Redis.mqh>
+
+input string InpRedis       = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
+input string InpInstance    = "";                       // Instance id; empty: <login>.<server>
+input int    InpPositionsMs = 500;                      // Look at the positions every, ms
+input int    InpHeartbeatMs = 1000;                     // Publish the account every, ms
+
+CMt5Redis redis;
+ulong     next_heartbeat_ms=0;
+
+//+------------------------------------------------------------------+
+int OnInit(void)
+  {
+   if(MQLInfoInteger(MQL_TESTER)!=0)
+      return(INIT_SUCCEEDED);
+   if(InpPositionsMs<50 || InpHeartbeatMs<InpPositionsMs)
+     {
+      Alert("FleetAgent: look at the positions every 50 ms or more, and publish the account no more often than that");
+      return(INIT_PARAMETERS_INCORRECT);
+     }
+   bool named=(InpInstance!="" || AccountInfoInteger(ACCOUNT_LOGIN)>0);
+   if(!Start() && named)
+     {
+      Alert("FleetAgent cannot start: ",redis.ErrorText());
+      return(INIT_FAILED);
+     }
+   if(!EventSetMillisecondTimer(InpPositionsMs))
+     {
+      Alert("FleetAgent cannot start: the terminal gives it no timer, error ",GetLastError());
+      return(INIT_FAILED);
+     }
+   return(INIT_SUCCEEDED);
+  }
+//+------------------------------------------------------------------+
+//| Without an account yet there is no name to publish under: the    |
+//| timer tries again.                                               |
+//+------------------------------------------------------------------+
+bool Start(void)
+  {
+   if(!redis.Open(InpRedis,InpInstance))
+      return(false);
+   next_heartbeat_ms=0;
+   Print("FleetAgent: publishing as ",redis.Instance(),", library ",redis.Version());
+   return(true);
+  }
+//+------------------------------------------------------------------+
+void OnTimer(void)
+  {
+   if((!redis.IsOpen() || redis.AccountChanged()) && !Start())
+     {
+      redis.PrintEvents();
+      return;
+     }
+   ulong now_ms=GetTickCount64();
+   if(now_ms>=next_heartbeat_ms)
+     {
+      next_heartbeat_ms=now_ms+(ulong)InpHeartbeatMs;
+      redis.PublishInstance(InpHeartbeatMs,"FleetAgent");
+     }
+   redis.PublishPositions();
+   redis.PrintEvents();
+  }
+//+------------------------------------------------------------------+
+void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &request,const MqlTradeResult &result)
+  {
+   redis.MarkTrade(trans);
+  }
+//+------------------------------------------------------------------+
+void OnDeinit(const int reason)
+  {
+   EventKillTimer();
+   redis.Close(reason);
+  }
+//+------------------------------------------------------------------+

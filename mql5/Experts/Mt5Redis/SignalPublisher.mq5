@@ -1,0 +1,91 @@
+//+------------------------------------------------------------------+
+//|                                            SignalPublisher.mq5   |
+//+------------------------------------------------------------------+
+// An example: publishes a signal when two moving averages cross on a closed bar. It places no order; who
+// follows the signals decides what to do with them. Use it as the skeleton of your own strategy.
+#property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
+#property version     "0.100"
+#property description "Publishes a signal to Redis when two moving averages cross. Places no order itself."
+#property description "Allow DLL imports on the Dependencies tab."
+
+#include <Mt5Redis/Mt5Redis.mqh>
+
+input string InpRedis      = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
+input int    InpFastPeriod = 10;                       // Fast average, bars
+input int    InpSlowPeriod = 30;                       // Slow average, bars
+input double InpLots       = 0.10;                     // Volume of a signal, lots
+input int    InpStopPoints = 300;                      // Stop loss and take profit, points; 0: none
+input int    InpValidSec   = 30;                       // A signal is good for, seconds
+input long   InpMagic      = 20250101;                 // Magic number
+
+CMt5Redis redis;
+int       fast_average=INVALID_HANDLE;
+int       slow_average=INVALID_HANDLE;
+datetime  last_bar=0;
+
+//+------------------------------------------------------------------+
+int OnInit(void)
+  {
+   if(InpFastPeriod<1 || InpSlowPeriod<=InpFastPeriod)
+     {
+      Alert("SignalPublisher: the slow average needs more bars than the fast one, and that at least 1");
+      return(INIT_PARAMETERS_INCORRECT);
+     }
+   if(!redis.Open(InpRedis))
+     {
+      Alert("SignalPublisher cannot start: ",redis.ErrorText());
+      return(INIT_FAILED);
+     }
+   fast_average=iMA(_Symbol,_Period,InpFastPeriod,0,MODE_EMA,PRICE_CLOSE);
+   slow_average=iMA(_Symbol,_Period,InpSlowPeriod,0,MODE_EMA,PRICE_CLOSE);
+   if(fast_average==INVALID_HANDLE || slow_average==INVALID_HANDLE)
+     {
+      Alert("SignalPublisher cannot start: no moving averages, error ",GetLastError());
+      return(INIT_FAILED);
+     }
+   last_bar=iTime(_Symbol,_Period,0); // a signal needs a bar that closes while this runs
+   EventSetTimer(1);
+   return(INIT_SUCCEEDED);
+  }
+//+------------------------------------------------------------------+
+void OnTick(void)
+  {
+   datetime bar=iTime(_Symbol,_Period,0);
+   if(bar==0 || bar==last_bar)
+      return;
+   double fast[2];
+   double slow[2];
+   if(CopyBuffer(fast_average,0,1,2,fast)!=2 || CopyBuffer(slow_average,0,1,2,slow)!=2)
+      return; // the averages are not ready: the next tick asks again
+   last_bar=bar;
+   if(fast[0]<=slow[0] && fast[1]>slow[1])
+      Publish(MT5REDIS_ACTION_BUY,SymbolInfoDouble(_Symbol,SYMBOL_ASK),1.0);
+   if(fast[0]>=slow[0] && fast[1]<slow[1])
+      Publish(MT5REDIS_ACTION_SELL,SymbolInfoDouble(_Symbol,SYMBOL_BID),-1.0);
+  }
+//+------------------------------------------------------------------+
+void Publish(const int action,const double price,const double direction)
+  {
+   double distance=InpStopPoints*_Point*direction;
+   double stop_loss=(InpStopPoints>0 ? NormalizeDouble(price-distance,_Digits) : 0.0);
+   double take_profit=(InpStopPoints>0 ? NormalizeDouble(price+distance,_Digits) : 0.0);
+   long   sequence=redis.Signal(action,_Symbol,InpLots,stop_loss,take_profit,InpMagic,"ma cross",0,price,InpValidSec);
+   if(sequence>0)
+      PrintFormat("SignalPublisher: signal %I64d, %s %.2f %s at %s",sequence,direction>0.0 ? "buy" : "sell",
+                  InpLots,_Symbol,DoubleToString(price,_Digits));
+   redis.PrintEvents();
+  }
+//+------------------------------------------------------------------+
+void OnTimer(void)
+  {
+   redis.PrintEvents();
+  }
+//+------------------------------------------------------------------+
+void OnDeinit(const int reason)
+  {
+   EventKillTimer();
+   IndicatorRelease(fast_average);
+   IndicatorRelease(slow_average);
+   redis.Close(reason);
+  }
+//+------------------------------------------------------------------+

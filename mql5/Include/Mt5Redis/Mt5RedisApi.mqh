@@ -1,0 +1,193 @@
+//+------------------------------------------------------------------+
+//|                                                Mt5RedisApi.mqh   |
+//|  The C interface of mt5_redis.dll as MQL5 sees it: imports,      |
+//|  constants and structures.                                       |
+//+------------------------------------------------------------------+
+// A mirror of include/mt5_redis.h; tests/mql5_imports.rs compares the two, name by name. There is no code
+// here: include Mt5Redis.mqh and use the class CMt5Redis, which calls these functions for you.
+//
+// A result below 0 is one of MT5REDIS_ERR_*. No function waits, but those with a time-out.
+#ifndef MT5_REDIS_API_MQH
+#define MT5_REDIS_API_MQH
+
+//--- version of the interface, compared with the library by mt5redis_abi
+#define MT5REDIS_ABI_VERSION          1
+
+//--- lanes: each kind of record has its own queue, thread and server
+#define MT5REDIS_LANE_RIS             0         // instance states
+#define MT5REDIS_LANE_RTS             1         // trade states
+#define MT5REDIS_LANE_RTSS            2         // trade signals
+
+//--- what happened to a position
+#define MT5REDIS_EVENT_OPEN           1         // opened, or seen for the first time
+#define MT5REDIS_EVENT_CHANGE         2         // volume, stops, side or ticket changed
+#define MT5REDIS_EVENT_PRICE          3         // only price, profit or swap moved
+#define MT5REDIS_EVENT_CLOSE          4         // closed
+
+//--- side of a position
+#define MT5REDIS_SIDE_BUY             1
+#define MT5REDIS_SIDE_SELL            2
+
+//--- what a signal asks for
+#define MT5REDIS_ACTION_BUY           1         // buy at market
+#define MT5REDIS_ACTION_SELL          2         // sell at market
+#define MT5REDIS_ACTION_CLOSE         3         // close the position, or some lots of it
+#define MT5REDIS_ACTION_MODIFY        4         // set the position's stop loss and take profit
+
+//--- state of the terminal and the account; flags is a sum of these
+#define MT5REDIS_FLAG_CONNECTED       1         // connected to the trade server
+#define MT5REDIS_FLAG_TERMINAL_TRADE  2         // the terminal allows automated trading
+#define MT5REDIS_FLAG_EXPERT_TRADE    4         // the Expert Advisor may trade
+#define MT5REDIS_FLAG_ACCOUNT_TRADE   8         // the account may trade
+#define MT5REDIS_FLAG_ACCOUNT_EXPERT  16        // the account may trade by Expert Advisors
+#define MT5REDIS_FLAG_HEDGING         32        // several positions a symbol; absent: netting
+#define MT5REDIS_FLAG_VPS             64        // MetaQuotes' virtual hosting
+
+//--- kind of account
+#define MT5REDIS_ACCOUNT_DEMO         0
+#define MT5REDIS_ACCOUNT_CONTEST      1
+#define MT5REDIS_ACCOUNT_REAL         2
+
+//--- error codes; docs/mql5.md says what to do about each
+#define MT5REDIS_OK                   0
+#define MT5REDIS_ERR_INTERNAL         (-1)
+#define MT5REDIS_ERR_ABI              (-2)
+#define MT5REDIS_ERR_HANDLE           (-3)
+#define MT5REDIS_ERR_CLOSED           (-4)
+#define MT5REDIS_ERR_NULL             (-5)
+#define MT5REDIS_ERR_CONFIG           (-6)
+#define MT5REDIS_ERR_CONFIG_FILE      (-7)
+#define MT5REDIS_ERR_QUEUE_FULL       (-8)
+#define MT5REDIS_ERR_TIMEOUT          (-9)
+#define MT5REDIS_ERR_LANE             (-10)
+#define MT5REDIS_ERR_TOO_MANY_HANDLES (-11)
+#define MT5REDIS_ERR_THREAD           (-12)
+#define MT5REDIS_ERR_INSTANCE         (-101)
+#define MT5REDIS_ERR_SYMBOL           (-102)
+#define MT5REDIS_ERR_COMMENT          (-103)
+#define MT5REDIS_ERR_SERVER           (-104)
+#define MT5REDIS_ERR_COMPANY          (-105)
+#define MT5REDIS_ERR_CURRENCY         (-106)
+#define MT5REDIS_ERR_AGENT            (-107)
+#define MT5REDIS_ERR_TIME             (-108)
+#define MT5REDIS_ERR_SERVER_OFFSET    (-109)
+#define MT5REDIS_ERR_POSITION         (-110)
+#define MT5REDIS_ERR_TICKET           (-111)
+#define MT5REDIS_ERR_EVENT            (-112)
+#define MT5REDIS_ERR_SIDE             (-113)
+#define MT5REDIS_ERR_ACTION           (-114)
+#define MT5REDIS_ERR_VOLUME           (-115)
+#define MT5REDIS_ERR_PRICE            (-116)
+#define MT5REDIS_ERR_STOP_LOSS        (-117)
+#define MT5REDIS_ERR_TAKE_PROFIT      (-118)
+#define MT5REDIS_ERR_PROFIT           (-119)
+#define MT5REDIS_ERR_SWAP             (-120)
+#define MT5REDIS_ERR_COMMISSION       (-121)
+#define MT5REDIS_ERR_DIGITS           (-122)
+#define MT5REDIS_ERR_COUNT            (-123)
+#define MT5REDIS_ERR_LOGIN            (-124)
+#define MT5REDIS_ERR_PING             (-125)
+#define MT5REDIS_ERR_BALANCE          (-126)
+#define MT5REDIS_ERR_EQUITY           (-127)
+#define MT5REDIS_ERR_MARGIN           (-128)
+#define MT5REDIS_ERR_MARGIN_FREE      (-129)
+#define MT5REDIS_ERR_MARGIN_LEVEL     (-130)
+#define MT5REDIS_ERR_CREDIT           (-131)
+#define MT5REDIS_ERR_LEVERAGE         (-132)
+#define MT5REDIS_ERR_COUNTS           (-133)
+#define MT5REDIS_ERR_INTERVAL         (-134)
+#define MT5REDIS_ERR_FLAGS            (-135)
+#define MT5REDIS_ERR_ACCOUNT          (-136)
+#define MT5REDIS_ERR_BUILD            (-137)
+
+//+------------------------------------------------------------------+
+//| State of the terminal and its account, for a heartbeat.          |
+//+------------------------------------------------------------------+
+struct mt5redis_instance_t
+  {
+   long      time_ms;            // when this was true, ms since 1970 UTC; 0: now
+   long      login;              // account number
+   long      ping_us;            // last ping to the trade server, microseconds
+   double    balance;            // money is in the account currency
+   double    equity;             // equity
+   double    margin;             // margin in use
+   double    margin_free;        // margin still free
+   double    margin_level;       // percent; 0 without positions
+   double    profit;             // floating profit
+   double    credit;             // credit
+   int       server_offset_s;    // trade server's clock minus UTC, seconds
+   int       leverage;           // 100 means 1:100
+   int       positions;          // open positions
+   int       orders;             // pending orders
+   int       build;              // the terminal's build
+   int       interval_ms;        // how often heartbeats come, ms; 0: unknown
+   int       flags;              // sum of MT5REDIS_FLAG_*
+   int       account;            // one of MT5REDIS_ACCOUNT_*
+  };
+
+//+------------------------------------------------------------------+
+//| State of one position.                                           |
+//+------------------------------------------------------------------+
+struct mt5redis_trade_t
+  {
+   long      time_ms;            // when this was true, ms since 1970 UTC; 0: now
+   long      position;           // POSITION_IDENTIFIER, above 0
+   long      ticket;             // POSITION_TICKET; 0: unknown
+   long      magic;              // magic number
+   long      open_time_ms;       // ms since 1970 UTC; 0: unknown
+   long      close_time_ms;      // ms since 1970 UTC; 0: still open
+   double    volume;             // lots now open; 0 only when closed
+   double    volume_closed;      // lots closed so far
+   double    price_open;         // average price of the entry
+   double    price_current;      // latest price
+   double    price_close;        // average price of the exit; 0: none yet
+   double    stop_loss;          // 0: none
+   double    take_profit;        // 0: none
+   double    profit;             // floating while open, realised when closed
+   double    swap;               // swap
+   double    commission;         // commission and fees
+   int       event;              // one of MT5REDIS_EVENT_*
+   int       side;               // one of MT5REDIS_SIDE_*
+   int       server_offset_s;    // trade server's clock minus UTC, seconds
+   int       digits;             // the symbol's digits, 0 to 15
+  };
+
+//+------------------------------------------------------------------+
+//| A trade signal.                                                  |
+//+------------------------------------------------------------------+
+struct mt5redis_signal_t
+  {
+   long      time_ms;            // when it was given, ms since 1970 UTC; 0: now
+   long      expiry_ms;          // nobody should act on it later; 0: the reader decides
+   long      magic;              // magic number
+   long      position;           // the position CLOSE and MODIFY mean; 0: all
+   double    volume;             // lots; above 0 for BUY and SELL; 0 in CLOSE: all
+   double    price;              // price when it was given; 0: market
+   double    stop_loss;          // 0: none
+   double    take_profit;        // 0: none
+   int       action;             // one of MT5REDIS_ACTION_*
+   int       server_offset_s;    // trade server's clock minus UTC, seconds
+  };
+
+//+------------------------------------------------------------------+
+//| The functions.                                                   |
+//+------------------------------------------------------------------+
+#import "mt5_redis.dll"
+int    mt5redis_abi(int version,int instance_size,int trade_size,int signal_size);
+int    mt5redis_version(ushort &buffer[],int capacity);
+long   mt5redis_open(string config,string instance,string data_folder);
+long   mt5redis_instance_state(long handle,const mt5redis_instance_t &state,
+                               string server,string company,string currency,string agent);
+long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string symbol,string comment);
+long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
+long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
+long   mt5redis_committed(long handle,int lane);
+int    mt5redis_flush(long handle,int timeout_ms);
+int    mt5redis_close(long handle,int timeout_ms);
+int    mt5redis_stats(long handle,ushort &buffer[],int capacity);
+int    mt5redis_next_event(long handle,ushort &buffer[],int capacity);
+int    mt5redis_last_error(ushort &buffer[],int capacity);
+#import
+
+#endif
+//+------------------------------------------------------------------+

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Format and lints, as strict as the project promises to be.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo fmt --all --check
+cargo clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds mt5_redis.dll for 64-bit Windows: one file that needs nothing but Windows itself, and the same
+# bytes from the same sources and compiler, wherever they are.
+set -euo pipefail
+cd -P "$(dirname "$0")/.."
+
+# The windows-gnu target itself asks for a system DLL that Windows 7, old servers and Wine 8 lack.
+target=x86_64-win7-windows-gnu
+rustc=$(scripts/windows-rustc.sh)
+sysroot=$("$rustc" --print sysroot)
+
+flags=(
+    "--remap-path-prefix=$PWD=/mt5-redis"
+    "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+    "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
+    "--remap-path-prefix=$(realpath "$sysroot/lib/rustlib/src/rust")=/rust"
+    "-Clink-arg=-Wl,--no-insert-timestamp"
+)
+# Build-std is not stable yet: RUSTC_BOOTSTRAP lets a stable compiler do it.
+RUSTC=$rustc RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}") \
+    cargo rustc --locked --release --lib --crate-type cdylib \
+    -Zbuild-std=std,panic_unwind --target "$target" -- -Dwarnings "-Clinker=$PWD/scripts/windows-gcc"
+
+cd "${CARGO_TARGET_DIR:-target}/$target/release"
+sha256sum mt5_redis.dll

@@ -1,0 +1,91 @@
+//! The border every exported function stands behind: a panic becomes an error code, an error leaves its
+//! sentence for `mt5redis_last_error`, a pointer is looked at before it is followed.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::codes::{MT5REDIS_ERR_INTERNAL, MT5REDIS_ERR_NULL};
+use crate::error::{Error, Result};
+use crate::panic_text;
+
+thread_local! {
+    static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Runs the body of an exported function. Whatever happens inside, the caller sees a number.
+pub(super) fn guard<N: From<i32>>(body: impl FnOnce() -> Result<N>) -> N {
+    // A call that panicked leaves locks that do not poison and counters that are atomic: nothing torn.
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        Err(Error::new(
+            MT5REDIS_ERR_INTERNAL,
+            format!("mt5-redis has a defect, please report it: {}", panic_text(&*panic)),
+        ))
+    });
+    outcome.unwrap_or_else(|error| {
+        remember(&error);
+        N::from(error.code())
+    })
+}
+
+fn remember(error: &Error) {
+    // A thread that is being torn down has no slot any more; its caller still gets the code.
+    let _ = LAST_ERROR.try_with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            *last = error.to_string();
+        }
+    });
+}
+
+/// Hands the last error's sentence to `read`; an empty one where there is none.
+pub(super) fn last_error(read: impl FnOnce(&str) -> i32) -> i32 {
+    LAST_ERROR.try_with(|last| read(&last.borrow())).unwrap_or(0)
+}
+
+/// Refuses null.
+pub(super) fn not_null<T>(pointer: *const T, field: &str) -> Result<()> {
+    if pointer.is_null() {
+        return Err(Error::new(MT5REDIS_ERR_NULL, format!("{field} is null: pass a valid pointer")));
+    }
+    Ok(())
+}
+
+/// The struct behind a pointer, copied: MQL5's structs are packed and may stand at any address.
+///
+/// # Safety
+/// `pointer` is null or points at a whole `T` that nobody writes meanwhile.
+pub(super) unsafe fn reference<T: Copy>(pointer: *const T, field: &str) -> Result<T> {
+    not_null(pointer, field)?;
+    // SAFETY: not null, whole and still by the caller's promise; unaligned reads need no more.
+    Ok(unsafe { pointer.read_unaligned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_code_and_a_sentence() {
+        let code: i64 = guard(|| panic!("the sky fell"));
+        assert_eq!(code, i64::from(MT5REDIS_ERR_INTERNAL));
+        last_error(|text| {
+            assert!(text.ends_with("please report it: the sky fell"), "{text}");
+            0
+        });
+    }
+
+    #[test]
+    fn null_is_named() {
+        // SAFETY: null is allowed.
+        let error = unsafe { reference::<u64>(std::ptr::null(), "state") }.unwrap_err();
+        assert_eq!(error.code(), MT5REDIS_ERR_NULL);
+        assert!(error.to_string().starts_with("state is null"));
+    }
+
+    #[test]
+    fn a_struct_may_stand_at_any_address() {
+        let bytes = [0u8, 1, 0, 0, 0, 0, 0, 0, 0];
+        // SAFETY: eight bytes follow the address.
+        let value = unsafe { reference(bytes.as_ptr().wrapping_add(1).cast::<u64>(), "state") };
+        assert_eq!(value.unwrap().to_le(), 1);
+    }
+}

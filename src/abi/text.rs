@@ -1,0 +1,113 @@
+//! Text across the C ABI: UTF-16 in, decoded without ever reading past its limit; UTF-16 out, cut to the
+//! caller's buffer.
+
+use arrayvec::ArrayString;
+
+use crate::error::Result;
+use crate::model::check::too_long;
+
+/// Reads a text up to its NUL, or refuses one of more than `LIMIT` bytes of UTF-8. Null is empty, a lone
+/// surrogate is U+FFFD. No more than `LIMIT` + 1 units are looked at, so that a text whose NUL is missing
+/// does harm only if its own memory is shorter than that.
+///
+/// # Safety
+/// `pointer` is null, or is followed by readable memory up to a NUL or for `LIMIT` + 1 units.
+pub(super) unsafe fn read<const LIMIT: usize>(
+    pointer: *const u16,
+    code: i32,
+    field: &str,
+) -> Result<ArrayString<LIMIT>> {
+    let mut text = ArrayString::new();
+    if pointer.is_null() {
+        return Ok(text);
+    }
+    // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
+    let units = (0..=LIMIT)
+        // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
+        .map(|at| unsafe { pointer.add(at).read_unaligned() })
+        .take_while(|&unit| unit != 0);
+    for character in char::decode_utf16(units) {
+        let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+        if text.try_push(character).is_err() {
+            return Err(too_long(code, field, LIMIT));
+        }
+    }
+    Ok(text)
+}
+
+/// Writes `text` and a NUL into the caller's buffer, as much as fits. Returns the whole text's length in
+/// units, without the NUL.
+///
+/// # Safety
+/// `buffer` is null or has `capacity` writable units.
+pub(super) unsafe fn write(text: &str, buffer: *mut u16, capacity: i32) -> i32 {
+    let mut length = 0;
+    let room = if buffer.is_null() { 0 } else { usize::try_from(capacity).unwrap_or(0) };
+    for unit in text.encode_utf16() {
+        if length + 1 < room {
+            // SAFETY: length + 1 < room ≤ capacity.
+            unsafe { buffer.add(length).write_unaligned(unit) };
+        }
+        length += 1;
+    }
+    if room > 0 {
+        // SAFETY: min(length, room - 1) < room ≤ capacity.
+        unsafe { buffer.add(length.min(room - 1)).write_unaligned(0) };
+    }
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(text: &str) -> Vec<u16> {
+        text.encode_utf16().chain([0]).collect()
+    }
+
+    fn decode<const LIMIT: usize>(units: &[u16]) -> Result<ArrayString<LIMIT>> {
+        // SAFETY: the tests' slices end with a NUL or hold LIMIT + 1 units.
+        unsafe { read(units.as_ptr(), -1, "comment") }
+    }
+
+    #[test]
+    fn any_script_comes_through() {
+        for text in ["", "EURUSD", "größer", "Купить", "买入", "🚀"] {
+            assert_eq!(&*decode::<32>(&units(text)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn null_is_empty() {
+        // SAFETY: null is allowed.
+        assert_eq!(&*unsafe { read::<8>(std::ptr::null(), -1, "comment") }.unwrap(), "");
+    }
+
+    #[test]
+    fn lone_surrogates_are_replaced() {
+        assert_eq!(&*decode::<16>(&[0xD800, 0x41, 0xDC00, 0]).unwrap(), "\u{FFFD}A\u{FFFD}");
+    }
+
+    #[test]
+    fn an_unterminated_text_is_refused_within_its_limit() {
+        assert_eq!(&*decode::<4>(&units("abcd")).unwrap(), "abcd");
+        let error = decode::<4>(&[0x61; 5]).unwrap_err();
+        assert_eq!(error.to_string(), "comment is too long: pass at most 4 bytes of UTF-8, ended by a NUL");
+    }
+
+    #[test]
+    fn text_out_is_cut_and_always_ended() {
+        let mut buffer = [9u16; 5];
+        // SAFETY: the capacity is the buffer's, or less.
+        unsafe {
+            assert_eq!(write("EURUSD", buffer.as_mut_ptr(), 5), 6);
+            assert_eq!(buffer, [0x45, 0x55, 0x52, 0x55, 0]);
+            assert_eq!(write("EU", buffer.as_mut_ptr(), 1), 2);
+            assert_eq!(buffer[0], 0);
+            assert_eq!(write("EU", std::ptr::null_mut(), 5), 2);
+            assert_eq!(write("EU", buffer.as_mut_ptr(), -1), 2);
+            assert_eq!(write("EU", buffer.as_mut_ptr(), 3), 2);
+        }
+        assert_eq!(buffer[..3], [0x45, 0x55, 0]);
+    }
+}

@@ -1,0 +1,384 @@
+//! The TOML file: a table a lane, keys outside a table for all lanes. See `README.md` for every key.
+
+use std::fmt::Display;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::{Config, DEFAULT_URL, Endpoint, LaneConfig, Secret};
+use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
+use crate::error::{Error, Result};
+use crate::model::encoding::Encoding;
+
+/// Nobody writes a longer one by hand; a wrong path may lead to anything.
+const MAX_BYTES: u64 = 1 << 20;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    url: Option<Spanned<Value>>,
+    username: Option<Spanned<Value>>,
+    password: Option<Spanned<Value>>,
+    #[serde(default)]
+    ris: Table,
+    #[serde(default)]
+    rts: Table,
+    #[serde(default)]
+    rtss: Table,
+}
+
+/// Texts are read as any value at first: the reader's own complaint about a wrong type would quote the
+/// value, which may be a password.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    url: Option<Spanned<Value>>,
+    username: Option<Spanned<Value>>,
+    password: Option<Spanned<Value>>,
+    encoding: Option<Encoding>,
+    queue: Option<Spanned<i64>>,
+    batch_records: Option<Spanned<i64>>,
+    batch_bytes: Option<Spanned<i64>>,
+    connect_timeout: Option<Spanned<Value>>,
+    reply_timeout: Option<Spanned<Value>>,
+    ttl: Option<Spanned<Value>>,
+    retention: Option<Spanned<Value>>,
+    max_length: Option<Spanned<i64>>,
+}
+
+/// Reads and checks the file at `path`.
+pub(super) fn read(path: &Path) -> Result<Config> {
+    let unreadable = |reason: &dyn Display| {
+        Error::new(
+            MT5REDIS_ERR_CONFIG_FILE,
+            format!("cannot read the configuration {}: {reason}", path.display()),
+        )
+    };
+    let size = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+    if size > MAX_BYTES {
+        return Err(unreadable(&format!("it has {size} bytes, more than {MAX_BYTES}")));
+    }
+    let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Source { name: &name, text: &text }.config()
+}
+
+/// Checks the text of a configuration file called `name`; the fuzzer's way in.
+#[doc(hidden)]
+pub fn parse(name: &str, text: &str) -> Result<Config> {
+    Source { name, text }.config()
+}
+
+/// The file's text, for errors that name the line.
+struct Source<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn config(&self) -> Result<Config> {
+        let file: File = toml::from_str(self.text)
+            .map_err(|error| self.refused(error.span().map_or(0, |span| span.start), error.message()))?;
+        let mut config = Config::of_url(DEFAULT_URL)?;
+        let lanes = [
+            ("ris", &file.ris, &mut config.ris),
+            ("rts", &file.rts, &mut config.rts),
+            ("rtss", &file.rtss, &mut config.rtss),
+        ];
+        for (lane, table, into) in lanes {
+            self.lane(lane, &file, table, into)?;
+        }
+        self.foreign("ttl", "ris", [("rts", &file.rts.ttl), ("rtss", &file.rtss.ttl)])?;
+        self.foreign("retention", "rts] or [rtss", [("ris", &file.ris.retention)])?;
+        self.foreign("max_length", "rtss", [("ris", &file.ris.max_length), ("rts", &file.rts.max_length)])?;
+        self.duration("ris", "ttl", &file.ris.ttl, SECOND..=DAY, &mut config.ris_ttl)?;
+        self.duration(
+            "rts",
+            "retention",
+            &file.rts.retention,
+            SECOND..=3660 * DAY,
+            &mut config.rts_retention,
+        )?;
+        self.duration(
+            "rtss",
+            "retention",
+            &file.rtss.retention,
+            SECOND..=3660 * DAY,
+            &mut config.rtss_retention,
+        )?;
+        self.number("rtss", "max_length", &file.rtss.max_length, 1..=1 << 40, &mut config.rtss_max_length)?;
+        Ok(config)
+    }
+
+    fn lane(&self, lane: &str, file: &File, table: &Table, into: &mut LaneConfig) -> Result<()> {
+        // A key of the table counts before the same key of the whole file.
+        if let Some((key, url)) = self.text(lane, "url", &table.url, &file.url)? {
+            into.endpoint =
+                Endpoint::parse(&url).map_err(|reason| self.refused(key.at, format!("{key} {reason}")))?;
+        }
+        if let Some((_, username)) = self.text(lane, "username", &table.username, &file.username)? {
+            into.endpoint.username = Some(username);
+        }
+        if let Some((_, password)) = self.text(lane, "password", &table.password, &file.password)? {
+            into.endpoint.password = Some(Secret::new(password));
+        }
+        into.encoding = table.encoding.unwrap_or(into.encoding);
+        let times = Duration::from_millis(10)..=60 * SECOND;
+        let endpoint = &mut into.endpoint;
+        self.duration(
+            lane,
+            "connect_timeout",
+            &table.connect_timeout,
+            times.clone(),
+            &mut endpoint.connect_timeout,
+        )?;
+        self.duration(lane, "reply_timeout", &table.reply_timeout, times, &mut endpoint.reply_timeout)?;
+        self.number(lane, "queue", &table.queue, 16..=1 << 20, &mut into.queue)?;
+        self.number(lane, "batch_records", &table.batch_records, 1..=1 << 16, &mut into.batch_records)?;
+        self.number(lane, "batch_bytes", &table.batch_bytes, 1024..=1 << 26, &mut into.batch_bytes)
+    }
+
+    /// A text, from the lane's table or else from the top of the file, with `${NAME}` replaced.
+    fn text<'k>(
+        &self,
+        lane: &'k str,
+        key: &'k str,
+        own: &Option<Spanned<Value>>,
+        shared: &Option<Spanned<Value>>,
+    ) -> Result<Option<(Key<'k>, String)>> {
+        let (lane, value) = match (own, shared) {
+            (Some(own), _) => (lane, own),
+            (None, Some(shared)) => ("", shared),
+            (None, None) => return Ok(None),
+        };
+        let key = Key { lane, key, at: value.span().start };
+        let Value::String(text) = value.get_ref() else {
+            return Err(self.refused(key.at, format!("{key} is no text: put it in quotes")));
+        };
+        let text =
+            with_environment(text).map_err(|reason| self.refused(key.at, format!("{key} {reason}")))?;
+        Ok(Some((key, text)))
+    }
+
+    fn duration(
+        &self,
+        lane: &str,
+        key: &str,
+        value: &Option<Spanned<Value>>,
+        allowed: RangeInclusive<Duration>,
+        into: &mut Duration,
+    ) -> Result<()> {
+        let Some(value) = value else { return Ok(()) };
+        let key = Key { lane, key, at: value.span().start };
+        let parsed = value.get_ref().as_str().and_then(|text| humantime::parse_duration(text).ok());
+        match parsed {
+            Some(duration) if allowed.contains(&duration) => *into = duration,
+            _ => {
+                let (low, high) = allowed.into_inner();
+                let (low, high) = (humantime::format_duration(low), humantime::format_duration(high));
+                let value = value.get_ref();
+                let reason =
+                    format!("{key} = {value} is refused: pass a text like \"90s\", from {low} to {high}");
+                return Err(self.refused(key.at, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn number<N: TryFrom<i64>>(
+        &self,
+        lane: &str,
+        key: &str,
+        value: &Option<Spanned<i64>>,
+        allowed: RangeInclusive<i64>,
+        into: &mut N,
+    ) -> Result<()> {
+        let Some(value) = value else { return Ok(()) };
+        let number = *value.get_ref();
+        match N::try_from(number) {
+            Ok(valid) if allowed.contains(&number) => *into = valid,
+            _ => {
+                let (low, high) = allowed.into_inner();
+                let at = value.span().start;
+                return Err(
+                    self.refused(at, format!("{lane}.{key} = {number} is refused: pass {low} to {high}"))
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a key in a table where it means nothing.
+    fn foreign<T, const N: usize>(
+        &self,
+        key: &str,
+        home: &str,
+        found: [(&str, &Option<Spanned<T>>); N],
+    ) -> Result<()> {
+        for (lane, value) in found {
+            if let Some(value) = value {
+                let reason = format!("{lane}.{key} means nothing there: it belongs into [{home}]");
+                return Err(self.refused(value.span().start, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, at: usize, reason: impl Display) -> Error {
+        let line = self.text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1;
+        Error::new(MT5REDIS_ERR_CONFIG, format!("{}:{line}: {reason}", self.name))
+    }
+}
+
+/// A key as the user knows it, and where its value starts.
+struct Key<'a> {
+    lane: &'a str,
+    key: &'a str,
+    at: usize,
+}
+
+impl Display for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.lane.is_empty() {
+            write!(f, "{}.", self.lane)?;
+        }
+        f.write_str(self.key)
+    }
+}
+
+/// Replaces each `${NAME}` by the environment's value.
+fn with_environment(text: &str) -> std::result::Result<String, String> {
+    let mut whole = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or("has a ${ without its }")?;
+        let value = std::env::var(name)
+            .map_err(|_| format!("needs the environment variable {name:?}, which is not set to a text"))?;
+        whole.push_str(before);
+        whole.push_str(&value);
+        rest = after;
+    }
+    Ok(whole + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        let error = parse("mt5-redis.toml", text).unwrap_err();
+        assert_eq!(error.code(), MT5REDIS_ERR_CONFIG);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_table_a_lane() {
+        let config = parse(
+            "a.toml",
+            r#"
+            password = "shared"
+            [ris]
+            url = "redis://10.0.0.1:6390"
+            ttl = "2m"
+            [rts]
+            url = "redis://10.0.0.2:6391/1"
+            username = "ea"
+            password = "own"
+            encoding = "packed"
+            retention = "7d"
+            [rtss]
+            queue = 100
+            batch_records = 7
+            batch_bytes = 4096
+            connect_timeout = "250ms"
+            reply_timeout = "1s 500ms"
+            retention = "2h"
+            max_length = 5000
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.ris.endpoint.address(), "10.0.0.1:6390");
+        assert_eq!(config.ris.endpoint.password, Some(Secret::new("shared".into())));
+        assert_eq!(config.ris_ttl, 120 * SECOND);
+        assert_eq!(config.rts.endpoint.password, Some(Secret::new("own".into())));
+        assert_eq!((config.rts.endpoint.database, config.rts.encoding), (1, Encoding::Packed));
+        assert_eq!((config.rts_retention, config.rtss_retention), (7 * DAY, 7200 * SECOND));
+        assert_eq!((config.rtss.queue, config.rtss.batch_records, config.rtss.batch_bytes), (100, 7, 4096));
+        assert_eq!(config.rtss.endpoint.reply_timeout, Duration::from_millis(1500));
+        assert_eq!(config.rtss.endpoint.connect_timeout, Duration::from_millis(250));
+        assert_eq!(config.rtss_max_length, 5000);
+        assert_eq!(config.rtss.endpoint.address(), "127.0.0.1:6379");
+    }
+
+    #[test]
+    fn a_refusal_names_file_line_key_and_reason() {
+        assert_eq!(
+            error("[rts]\n\nqueue = 0"),
+            "mt5-redis.toml:3: rts.queue = 0 is refused: pass 16 to 1048576"
+        );
+        assert_eq!(
+            error("[ris]\nttl = \"soon\""),
+            "mt5-redis.toml:2: ris.ttl = \"soon\" is refused: pass a text like \"90s\", from 1s to 1day"
+        );
+        assert_eq!(
+            error("[rts]\nttl = \"90s\""),
+            "mt5-redis.toml:2: rts.ttl means nothing there: it belongs into [ris]"
+        );
+        assert_eq!(error("url = 6379"), "mt5-redis.toml:1: url is no text: put it in quotes");
+        let unknown = error("[rtss]\nurl = \"redis://a\"\nqeue = 5");
+        assert!(unknown.starts_with("mt5-redis.toml:3: unknown field `qeue`"), "{unknown}");
+        let unknown = error("[rtsss]");
+        assert!(unknown.starts_with("mt5-redis.toml:1: unknown field `rtsss`"), "{unknown}");
+        let bad = error("[ris]\nencoding = \"json\"");
+        assert!(bad.starts_with("mt5-redis.toml:2: unknown variant `json`"), "{bad}");
+        let url = error("[ris]\nurl = \"localhost:6379\"");
+        assert_eq!(url, "mt5-redis.toml:2: ris.url is no redis:// URL: write redis://host:port");
+        for broken in ["[ris", "url = ", "url = \"redis://a\" x", "= 5"] {
+            assert!(error(broken).starts_with("mt5-redis.toml:1: "), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_environment_keeps_secrets_out_of_the_file() {
+        let home = std::env::var("PATH").unwrap();
+        let config = parse("a.toml", "[rts]\npassword = \"<${PATH}>\"").unwrap();
+        assert_eq!(config.rts.endpoint.password.unwrap().expose(), format!("<{home}>"));
+        assert_eq!(
+            error("\npassword = \"${MT5REDIS_NOT_SET}\""),
+            "mt5-redis.toml:2: password needs the environment variable \"MT5REDIS_NOT_SET\", which is not set to a text"
+        );
+        assert_eq!(error("password = \"${X\""), "mt5-redis.toml:1: password has a ${ without its }");
+    }
+
+    #[test]
+    fn no_refusal_quotes_a_secret() {
+        for spoiled in [
+            "password = 4711",
+            "password = hunter2",
+            "password = 'hunter2",
+            "password = \"hunter2\\q\"",
+            "password = [\"hunter2\"]",
+            "url = \"redis://:hunter2@\"",
+            "[ris]\npassword = { value = \"hunter2\" }",
+            "password = \"hunter2\" \"hunter2\"",
+            "password = \"a\"\npassword = \"hunter2\"",
+        ] {
+            let error = error(spoiled);
+            assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = read(Path::new("/nowhere/mt5-redis.toml")).unwrap_err();
+        assert_eq!(error.code(), MT5REDIS_ERR_CONFIG_FILE);
+        assert!(error.to_string().starts_with("cannot read the configuration /nowhere/mt5-redis.toml: "));
+    }
+}

@@ -1,0 +1,152 @@
+//! The engine of a process: three lanes, shared by every session with the same configuration.
+//!
+//! Engines are leased. With the last lease given back, an engine's threads end as soon as nothing waits;
+//! a session that opens meanwhile takes the engine over as it is, queues and all. So a chart that changes
+//! its timeframe closes and opens without losing or reordering a record, and an Expert Advisor that was
+//! removed leaves no thread and no connection behind.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::events::Events;
+use crate::lane::{Lane, Ris, Rts, Rtss};
+use crate::model::InstanceId;
+use crate::model::encoding::Producer;
+use crate::model::instance::Health;
+use crate::stats::LaneStats;
+
+/// Three lanes to the servers of one configuration.
+pub(crate) struct Engine {
+    config: Config,
+    producer: Producer,
+    pub(crate) events: Arc<Events>,
+    pub(crate) ris: Lane<Ris>,
+    pub(crate) rts: Lane<Rts>,
+    pub(crate) rtss: Lane<Rtss>,
+}
+
+/// Every engine of this process that is leased or still has something to write, with its leases.
+static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
+
+impl Engine {
+    /// The engine of this configuration, started if there is none, and where its log ended before. Each
+    /// lease must be given back.
+    pub(crate) fn lease(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
+        let mut engines = ENGINES.lock();
+        engines.retain(|(engine, leases)| *leases > 0 || !engine.has_ended(Instant::now()));
+        let at = engines.iter().position(|(engine, _)| engine.config == *config);
+        let at = at.unwrap_or_else(|| {
+            engines.push((Arc::new(Engine::new(config, instance)), 0));
+            engines.len() - 1
+        });
+        let (engine, leases) = &mut engines[at];
+        let log_end = engine.events.end();
+        if let Err(error) = engine.start() {
+            if *leases == 0 {
+                engine.retire();
+            }
+            return Err(error);
+        }
+        *leases += 1;
+        Ok((engine.clone(), log_end))
+    }
+
+    /// Gives a lease back. If it was the last one, waits for the threads to end, at most until `deadline`.
+    pub(crate) fn release(engine: &Arc<Engine>, deadline: Instant) {
+        let mut engines = ENGINES.lock();
+        let Some((_, leases)) = engines.iter_mut().find(|(other, _)| Arc::ptr_eq(other, engine)) else {
+            return;
+        };
+        *leases -= 1;
+        if *leases > 0 {
+            return;
+        }
+        engine.retire();
+        drop(engines);
+        if engine.has_ended(deadline) {
+            let mut engines = ENGINES.lock();
+            // Another session may have taken it over meanwhile; then its threads run again.
+            engines.retain(|(other, leases)| {
+                !Arc::ptr_eq(other, engine) || *leases > 0 || !engine.has_ended(Instant::now())
+            });
+        }
+    }
+
+    fn new(config: &Config, instance: &InstanceId) -> Self {
+        let producer = Producer::random();
+        let events = Arc::new(Events::default());
+        let client = instance.as_str();
+        let ris = Ris { producer, encoding: config.ris.encoding, ttl: config.ris_ttl };
+        let rts = Rts::new(producer, config.rts.encoding, config.rts_retention);
+        let rtss = Rtss::new(producer, config.rtss.encoding, config.rtss_retention, config.rtss_max_length);
+        Self {
+            config: config.clone(),
+            producer,
+            ris: Lane::new(ris, config.ris.clone(), client, events.clone()),
+            rts: Lane::new(rts, config.rts.clone(), client, events.clone()),
+            rtss: Lane::new(rtss, config.rtss.clone(), client, events.clone()),
+            events,
+        }
+    }
+
+    fn start(&self) -> Result<()> {
+        self.ris.start()?;
+        self.rts.start()?;
+        self.rtss.start()
+    }
+
+    fn retire(&self) {
+        self.ris.retire();
+        self.rts.retire();
+        self.rtss.retire();
+    }
+
+    fn has_ended(&self, deadline: Instant) -> bool {
+        self.ris.wait_for_end(deadline) && self.rts.wait_for_end(deadline) && self.rtss.wait_for_end(deadline)
+    }
+
+    /// Waits until all that was accepted before this call is in Redis. Returns how many records are not.
+    pub(crate) fn flush(&self, deadline: Instant) -> u64 {
+        let targets = (self.ris.accepted(), self.rts.accepted(), self.rtss.accepted());
+        self.ris.wait_for_commit(targets.0, deadline);
+        self.rts.wait_for_commit(targets.1, deadline);
+        self.rtss.wait_for_commit(targets.2, deadline);
+        targets.0.saturating_sub(self.ris.committed())
+            + targets.1.saturating_sub(self.rts.committed())
+            + targets.2.saturating_sub(self.rtss.committed())
+    }
+
+    /// How the library fares, for the heartbeat.
+    pub(crate) fn health(&self) -> Health {
+        Health {
+            trades_waiting: self.rts.accepted().saturating_sub(self.rts.committed()),
+            signals_waiting: self.rtss.accepted().saturating_sub(self.rtss.committed()),
+            refused: self.ris.refused() + self.rts.refused() + self.rtss.refused(),
+        }
+    }
+
+    /// Everything it counts, as JSON.
+    pub(crate) fn stats(&self) -> String {
+        #[derive(Serialize)]
+        struct Stats<'a> {
+            version: &'a str,
+            producer: &'a str,
+            ris: LaneStats,
+            rts: LaneStats,
+            rtss: LaneStats,
+        }
+        let stats = Stats {
+            version: env!("CARGO_PKG_VERSION"),
+            producer: self.producer.as_str(),
+            ris: self.ris.stats(),
+            rts: self.rts.stats(),
+            rtss: self.rtss.stats(),
+        };
+        serde_json::to_string(&stats).expect("numbers and texts are JSON")
+    }
+}

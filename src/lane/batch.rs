@@ -1,0 +1,267 @@
+//! A batch: records in the order of their numbers, what of them is superfluous, the transactions they are
+//! written in, and what the server answered.
+
+use std::collections::HashSet;
+
+use arrayvec::ArrayString;
+use redis::Value;
+
+use super::policy::{Policy, Subject};
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
+use crate::link::resp::Commands;
+use crate::model::key;
+
+/// A watermark outlives every record it may have to vouch for: 35 days.
+const WATERMARK_SECONDS: &[u8] = b"3024000";
+
+/// How much is encoded before it is sent.
+const PIECE: usize = 16 * 1024;
+
+/// The records of one tag, written as one transaction.
+struct Transaction {
+    tag: ArrayString<40>,
+    /// Indices of its records, superseded ones included.
+    records: Vec<usize>,
+    /// For each command between MULTI and EXEC, the index of its record.
+    owners: Vec<Option<usize>>,
+}
+
+/// Records taken from the queue and not yet known to be in Redis.
+pub(super) struct Batch<P: Policy> {
+    records: Vec<P::Record>,
+    /// Which records are not made superfluous by a later one.
+    live: Vec<bool>,
+    transactions: Vec<Transaction>,
+    commands: Commands,
+    trailer: usize,
+}
+
+/// What became of a batch that was sent.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// Records that the server will never take, with its reason.
+    pub(super) rejected: Vec<(u64, String)>,
+    /// What was sent.
+    pub(super) bytes: usize,
+    /// Records that a later one made superfluous.
+    pub(super) superseded: u64,
+    /// Why some records are still in the batch.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<P: Policy> Batch<P> {
+    pub(super) fn new() -> Self {
+        Self {
+            records: Vec::new(),
+            live: Vec::new(),
+            transactions: Vec::new(),
+            commands: Commands::new(),
+            trailer: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, record: P::Record) {
+        self.records.push(record);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    pub(super) fn records(&self) -> &[P::Record] {
+        &self.records
+    }
+
+    /// The sequence numbers of the first and the last record.
+    pub(super) fn range(&self) -> Option<(u64, u64)> {
+        Some((P::sequence(self.records.first()?), P::sequence(self.records.last()?)))
+    }
+
+    /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
+    /// never take, leave the batch.
+    pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome {
+        let mut outcome = Outcome::default();
+        let exchanged =
+            self.send(policy, link, &mut outcome).and_then(|()| self.receive(policy, link, &mut outcome));
+        if let Err(failure) = exchanged {
+            outcome.failure = Some(failure);
+        }
+        outcome
+    }
+
+    /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
+    /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
+    fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome) -> Result<(), Failure> {
+        self.live = live::<P>(&self.records);
+        self.transactions = transactions::<P>(&self.records);
+        let commands = &mut self.commands;
+        commands.clear();
+        for transaction in &mut self.transactions {
+            commands.command([b"MULTI".as_slice()]);
+            let start = commands.count();
+            for &at in transaction.records.iter().filter(|&&at| self.live[at]) {
+                policy.write(&self.records[at], commands);
+                transaction.owners.resize(commands.count() - start, Some(at));
+                if commands.bytes().len() >= PIECE {
+                    outcome.bytes += commands.send(link)?;
+                }
+            }
+            policy.finish(&transaction.tag, commands);
+            if P::WATERMARK {
+                let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
+                let key = key::watermark(&transaction.tag, policy.producer().as_str());
+                commands.begin();
+                commands.argument(b"SET");
+                commands.argument(key.as_bytes());
+                commands.integer(last as i64);
+                commands.argument(b"EX");
+                commands.argument(WATERMARK_SECONDS);
+                commands.end();
+            }
+            transaction.owners.resize(commands.count() - start, None);
+            commands.command([b"EXEC".as_slice()]);
+        }
+        let before = commands.count();
+        let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
+        policy.trailer(&written.map(|(record, _)| record).collect::<Vec<_>>(), commands);
+        self.trailer = commands.count() - before;
+        outcome.bytes += commands.send(link)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome) -> Result<(), Failure> {
+        let mut done = vec![false; self.records.len()];
+        let mut broken = Ok(());
+        for transaction in &self.transactions {
+            let answer = match read_transaction(transaction, link) {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    broken = Err(failure);
+                    break;
+                }
+            };
+            let mut reject = |at: Option<usize>, failure: Failure| match at {
+                Some(at) => {
+                    done[at] = true;
+                    outcome.rejected.push((P::sequence(&self.records[at]), failure.text));
+                }
+                None => outcome.failure = Some(Failure { class: Class::Hold, ..failure }),
+            };
+            match answer {
+                Answer::Executed(replies) => {
+                    for (reply, &owner) in replies.iter().zip(&transaction.owners) {
+                        if let Value::ServerError(error) = reply {
+                            reject(owner, Failure::of_reply(error));
+                        }
+                    }
+                    transaction.records.iter().for_each(|&at| done[at] = true);
+                    policy.learn(&replies);
+                }
+                Answer::Refused(owner, failure) if failure.class == Class::Reject => {
+                    // The others of this transaction stay in the batch and are sent again without it.
+                    reject(owner, failure);
+                }
+                Answer::Refused(_, failure) => outcome.failure = Some(failure),
+            }
+        }
+        if broken.is_ok() {
+            for _ in 0..self.trailer {
+                match link.receive() {
+                    Ok(Value::ServerError(error)) => outcome.failure = Some(Failure::of_reply(&error)),
+                    Ok(_) => {}
+                    Err(failure) => broken = Err(failure),
+                }
+            }
+        }
+        outcome.superseded =
+            done.iter().zip(&self.live).filter(|(done, live)| **done && !**live).count() as u64;
+        let mut done = done.iter();
+        self.records.retain(|_| !done.next().expect("one flag a record"));
+        broken
+    }
+
+    /// Asks the server which of these records it has, after a connection broke before its replies came,
+    /// and removes them.
+    pub(super) fn resolve_doubt(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
+        if !P::WATERMARK {
+            return Ok(());
+        }
+        for transaction in transactions::<P>(&self.records) {
+            let reply = link.ask(&["GET", &key::watermark(&transaction.tag, policy.producer().as_str())])?;
+            let watermark = match reply {
+                Value::BulkString(text) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
+                _ => None,
+            };
+            let watermark = watermark.unwrap_or(0);
+            self.records.retain(|record| {
+                P::tag(record) != transaction.tag.as_str() || P::sequence(record) > watermark
+            });
+        }
+        Ok(())
+    }
+}
+
+enum Answer {
+    /// EXEC's replies, one a command.
+    Executed(Vec<Value>),
+    /// Nothing was applied: the first reason, and whose command it was.
+    Refused(Option<usize>, Failure),
+}
+
+/// Reads the replies to MULTI, each command, and EXEC.
+fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer, Failure> {
+    let mut refused = None;
+    let owners = [None].into_iter().chain(transaction.owners.iter().copied());
+    for owner in owners {
+        if let Value::ServerError(error) = link.receive()? {
+            refused.get_or_insert((owner, Failure::of_reply(&error)));
+        }
+    }
+    let answer = match (link.receive()?, refused) {
+        (Value::Array(replies), None) => Answer::Executed(replies),
+        (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
+        (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
+        (reply, _) => {
+            link.disconnect();
+            return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));
+        }
+    };
+    Ok(answer)
+}
+
+/// Which records are not made superfluous by a later one.
+fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
+    let mut seen: HashSet<Subject> = HashSet::new();
+    let mut live = vec![true; records.len()];
+    for (at, record) in records.iter().enumerate().rev() {
+        if let Some(subject) = P::subject(record) {
+            let first = seen.insert(subject);
+            live[at] = first || !P::may_be_superseded(record);
+        }
+    }
+    live
+}
+
+/// The records by tag, the tags in the order of their first record.
+fn transactions<P: Policy>(records: &[P::Record]) -> Vec<Transaction> {
+    let mut transactions: Vec<Transaction> = Vec::new();
+    let mut last = 0;
+    for (at, record) in records.iter().enumerate() {
+        let tag = P::tag(record);
+        // A terminal has one instance, so the last tag is nearly always the one.
+        if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
+            last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
+                let tag = ArrayString::from(tag).expect("a tag is an instance id or a shard");
+                transactions.push(Transaction { tag, records: Vec::new(), owners: Vec::new() });
+                transactions.len() - 1
+            });
+        }
+        transactions[last].records.push(at);
+    }
+    transactions
+}

@@ -1,0 +1,103 @@
+//! What distinguishes the lanes: how a record is addressed, coalesced and written.
+
+use std::fmt;
+
+use redis::Value;
+use serde::Serialize;
+
+use crate::link::Link;
+use crate::link::failure::Failure;
+use crate::link::resp::Commands;
+use crate::model::encoding::{self, Encoding, Producer};
+
+/// Which of the three lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneName {
+    /// Instance states.
+    Ris,
+    /// Trade states.
+    Rts,
+    /// Trade signals.
+    Rtss,
+}
+
+impl fmt::Display for LaneName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ris => "ris",
+            Self::Rts => "rts",
+            Self::Rtss => "rtss",
+        })
+    }
+}
+
+/// What a record is the state of, for coalescing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Subject<'a> {
+    pub(crate) instance: &'a str,
+    pub(crate) position: i64,
+}
+
+/// How one lane treats its records. A policy lives in the lane's thread; a clone starts afresh.
+pub(crate) trait Policy: Clone + Send + 'static {
+    type Record: Send;
+
+    const LANE: LaneName;
+
+    /// Whether a watermark is committed with the records, so that nothing is ever written twice.
+    const WATERMARK: bool;
+
+    /// Who numbers the records.
+    fn producer(&self) -> &Producer;
+
+    fn sequence(record: &Self::Record) -> u64;
+
+    /// The record's size in a batch, bytes, roughly.
+    fn size(record: &Self::Record) -> usize;
+
+    /// The routing tag: records of one tag are written in one transaction.
+    fn tag(record: &Self::Record) -> &str;
+
+    /// What the record is the state of; none if it is an event, which nothing can supersede.
+    fn subject(record: &Self::Record) -> Option<Subject<'_>>;
+
+    /// Whether a later record of the same subject makes this one superfluous.
+    fn may_be_superseded(record: &Self::Record) -> bool;
+
+    /// Learns from the server what writing these records needs to know.
+    fn prepare(&mut self, _records: &[Self::Record], _link: &mut Link) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Writes the record's commands.
+    fn write(&mut self, record: &Self::Record, commands: &mut Commands);
+
+    /// Writes what a transaction has beyond its records.
+    fn finish(&mut self, _tag: &str, _commands: &mut Commands) {}
+
+    /// Writes what belongs to no tag, after all transactions.
+    fn trailer(&mut self, _written: &[&Self::Record], _commands: &mut Commands) {}
+
+    /// Looks at what a transaction answered.
+    fn learn(&mut self, _replies: &[Value]) {}
+
+    /// Forgets what it knows of the server: an exchange failed, or the server is another one.
+    fn forget(&mut self) {}
+}
+
+/// Appends a record to a command that was begun, in the lane's encoding.
+pub(crate) fn append(
+    commands: &mut Commands,
+    encoding: Encoding,
+    record: &impl Serialize,
+    scratch: &mut Vec<u8>,
+) {
+    match encoding {
+        Encoding::Fields => encoding::fields(record, |item| commands.argument(item)),
+        Encoding::Packed => {
+            encoding::packed(record, scratch);
+            commands.argument(b"d");
+            commands.argument(scratch);
+        }
+    }
+}

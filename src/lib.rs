@@ -1,0 +1,36 @@
+//! mt5-redis: MetaTrader 5 state and signals in Redis, without ever waiting for the network.
+//!
+//! The crate is a C library that an Expert Advisor loads; `include/mt5_redis.h` is its face. The modules,
+//! in the order in which a record passes them:
+//!
+//! - [`abi`]: the exported functions, every `unsafe`, no logic
+//! - `session`: one Expert Advisor's handle, its instance and its place in the log
+//! - `engine`: three lanes, shared by all sessions with one configuration
+//! - [`model`]: what a record is, what is allowed in it, how it is named and encoded
+//! - `lane`: queue, batch, worker, and a policy each for RIS, RTS and RTSS
+//! - `link`: the connection to Redis, its commands as bytes, its errors by what to do about them
+//!
+//! Beside that way stand [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
+
+#![deny(missing_docs, unsafe_code)]
+
+#[allow(unsafe_code)]
+pub mod abi;
+pub mod codes;
+pub mod config;
+mod engine;
+pub mod error;
+mod events;
+mod lane;
+mod link;
+pub mod model;
+mod session;
+mod stats;
+
+use std::any::Any;
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given")
+}

@@ -1,0 +1,89 @@
+//! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
+//! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries.
+
+use redis::{RedisError, ServerError};
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The connection is of no more use: connect again and send again.
+    Reconnect,
+    /// The server will recover by itself: hold and try again later.
+    Hold,
+    /// Somebody must change a password or a permission: say so, hold, and try again later.
+    Alarm,
+    /// The server will never take this command: put the record aside.
+    Reject,
+}
+
+/// Why an exchange with the server did not succeed.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) class: Class,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// The connection could not be made, or broke.
+    pub(crate) fn of_connection(error: &RedisError) -> Self {
+        match error.code() {
+            // A server that refuses the handshake speaks in codes, like in any reply.
+            Some(code) => Self::of_code(code, error.detail()),
+            None if error.is_timeout() => Self::lost("no answer within the time-out"),
+            None => Self::lost(error.to_string()),
+        }
+    }
+
+    /// The server answered with an error.
+    pub(crate) fn of_reply(error: &ServerError) -> Self {
+        Self::of_code(error.code(), error.details())
+    }
+
+    pub(crate) fn lost(text: impl Into<String>) -> Self {
+        Self { class: Class::Reconnect, text: text.into() }
+    }
+
+    fn of_code(code: &str, detail: Option<&str>) -> Self {
+        let class = match code {
+            "READONLY" | "UNBLOCKED" => Class::Reconnect,
+            "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN"
+            | "CLUSTERDOWN" | "EXECABORT" => Class::Hold,
+            "NOAUTH" | "WRONGPASS" | "NOPERM" => Class::Alarm,
+            // Refused for want of a free place, in words instead of a code.
+            "ERR" if detail.is_some_and(|detail| detail.starts_with("max number of clients")) => Class::Hold,
+            _ => Class::Reject,
+        };
+        let text = match detail {
+            Some(detail) => format!("{code} {detail}"),
+            None => code.to_owned(),
+        };
+        Self { class, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_class() {
+        for (code, class) in [
+            ("READONLY", Class::Reconnect),
+            ("LOADING", Class::Hold),
+            ("OOM", Class::Hold),
+            ("NOREPLICAS", Class::Hold),
+            ("MISCONF", Class::Hold),
+            ("BUSY", Class::Hold),
+            ("NOAUTH", Class::Alarm),
+            ("WRONGPASS", Class::Alarm),
+            ("NOPERM", Class::Alarm),
+            ("WRONGTYPE", Class::Reject),
+            ("ERR", Class::Reject),
+        ] {
+            let failure = Failure::of_code(code, Some("why"));
+            assert_eq!(failure.class, class, "{code}");
+            assert_eq!(failure.text, format!("{code} why"));
+        }
+        assert_eq!(Failure::of_code("ERR", Some("max number of clients reached")).class, Class::Hold);
+    }
+}

@@ -1,0 +1,77 @@
+//! The checks a value passes where it enters: finite, in range, short enough, well-formed.
+//!
+//! A refusal names the field, by its own error code, and says the value and what is allowed.
+
+use crate::codes::*;
+use crate::error::{Error, Result};
+
+/// The last millisecond of the year 9999, the largest time accepted.
+pub(crate) const MAX_TIME_MS: i64 = 253_402_300_799_999;
+
+/// Refuses NaN and the infinities.
+pub fn finite(code: i32, field: &str, value: f64) -> Result<()> {
+    if value.is_finite() { Ok(()) } else { Err(refused(code, field, value, "pass a finite number")) }
+}
+
+/// Refuses what is not a volume in lots: NaN, the infinities, below zero.
+pub fn volume(field: &str, lots: f64) -> Result<()> {
+    if lots.is_finite() && lots >= 0.0 {
+        Ok(())
+    } else {
+        Err(refused(MT5REDIS_ERR_VOLUME, field, lots, "pass lots, 0 or more"))
+    }
+}
+
+/// Refuses a volume of nothing.
+pub fn volume_above_zero(field: &str, lots: f64) -> Result<()> {
+    if lots.is_finite() && lots > 0.0 {
+        Ok(())
+    } else {
+        Err(refused(MT5REDIS_ERR_VOLUME, field, lots, "pass lots above 0"))
+    }
+}
+
+/// Refuses a number outside `low..=high`.
+pub fn within(code: i32, field: &str, value: i64, low: i64, high: i64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        Ok(())
+    } else {
+        Err(refused(code, field, value, &format!("pass {low} to {high}")))
+    }
+}
+
+/// Refuses a time that is no time: ms since 1970 UTC, 0 for "none" or "now".
+pub fn time(field: &str, time_ms: i64) -> Result<()> {
+    within(MT5REDIS_ERR_TIME, field, time_ms, 0, MAX_TIME_MS)
+}
+
+/// Refuses an offset between the broker's clock and UTC of more than a day.
+pub fn server_offset(seconds: i32) -> Result<()> {
+    within(MT5REDIS_ERR_SERVER_OFFSET, "server_offset_s", seconds.into(), -86_400, 86_400)
+}
+
+/// The refusal of a text that is longer than its field.
+pub fn too_long(code: i32, field: &str, limit: usize) -> Error {
+    Error::new(code, format!("{field} is too long: pass at most {limit} bytes of UTF-8, ended by a NUL"))
+}
+
+fn refused(code: i32, field: &str, value: impl std::fmt::Display, allowed: &str) -> Error {
+    Error::new(code, format!("{field} = {value} is refused: {allowed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_field_value_and_what_is_allowed() {
+        let error = finite(MT5REDIS_ERR_SWAP, "swap", f64::NAN).unwrap_err();
+        assert_eq!(error.code(), MT5REDIS_ERR_SWAP);
+        assert_eq!(error.to_string(), "swap = NaN is refused: pass a finite number");
+        let error = volume("volume", -0.1).unwrap_err();
+        assert_eq!(error.code(), MT5REDIS_ERR_VOLUME);
+        assert_eq!(error.to_string(), "volume = -0.1 is refused: pass lots, 0 or more");
+        let error = server_offset(90_000).unwrap_err();
+        assert!(error.to_string().contains("-86400 to 86400"), "{error}");
+    }
+}

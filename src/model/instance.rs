@@ -1,0 +1,281 @@
+//! RIS: the state of an instance, one terminal with its account. One hash an instance, renewed by each
+//! heartbeat and gone when the heartbeats stop.
+
+use arrayvec::ArrayString;
+use serde::Serialize;
+
+use super::{SCHEMA, Stamp, check, encoding::Producer};
+use crate::codes::*;
+use crate::error::{Error, Result};
+
+/// Longest instance id, in bytes.
+pub(crate) const INSTANCE_LIMIT: usize = 40;
+/// Longest trade server name, in bytes of UTF-8.
+pub(crate) const SERVER_LIMIT: usize = 64;
+/// Longest company name, in bytes of UTF-8.
+pub(crate) const COMPANY_LIMIT: usize = 96;
+/// Longest currency name, in bytes of UTF-8.
+pub(crate) const CURRENCY_LIMIT: usize = 16;
+/// Longest agent name, in bytes of UTF-8.
+pub(crate) const AGENT_LIMIT: usize = 48;
+
+/// The terminal is connected to the trade server.
+pub const MT5REDIS_FLAG_CONNECTED: i32 = 1;
+/// The terminal allows automated trading (the "Algo Trading" button).
+pub const MT5REDIS_FLAG_TERMINAL_TRADE: i32 = 2;
+/// The Expert Advisor is allowed to trade (its own properties).
+pub const MT5REDIS_FLAG_EXPERT_TRADE: i32 = 4;
+/// The account is allowed to trade.
+pub const MT5REDIS_FLAG_ACCOUNT_TRADE: i32 = 8;
+/// The account is allowed to trade by Expert Advisors.
+pub const MT5REDIS_FLAG_ACCOUNT_EXPERT: i32 = 16;
+/// The account keeps several positions a symbol (hedging); absent: one a symbol (netting).
+pub const MT5REDIS_FLAG_HEDGING: i32 = 32;
+/// The terminal runs on MetaQuotes' virtual hosting.
+pub const MT5REDIS_FLAG_VPS: i32 = 64;
+const ALL_FLAGS: i64 = 127;
+
+/// A demo account.
+pub const MT5REDIS_ACCOUNT_DEMO: i32 = 0;
+/// A contest account.
+pub const MT5REDIS_ACCOUNT_CONTEST: i32 = 1;
+/// An account with real money.
+pub const MT5REDIS_ACCOUNT_REAL: i32 = 2;
+
+/// Who speaks: the name of one terminal and account in every key, `[A-Za-z0-9._-]`, 1 to 40 bytes.
+///
+/// The characters keep a key readable and its Cluster hash tag whole: a brace inside would move it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(ArrayString<INSTANCE_LIMIT>);
+
+impl InstanceId {
+    /// Checks the id's length and characters.
+    pub fn new(id: &str) -> Result<Self> {
+        let refused = |reason: &str| {
+            let shown: String = id.chars().take(INSTANCE_LIMIT + 8).collect();
+            Err(Error::new(
+                MT5REDIS_ERR_INSTANCE,
+                format!("instance id {shown:?} {reason}: pass 1 to {INSTANCE_LIMIT} of A-Z a-z 0-9 . _ -"),
+            ))
+        };
+        if id.is_empty() {
+            return refused("is empty");
+        }
+        if let Some(foreign) = id.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-".contains(*c))) {
+            return refused(&format!("has the character {foreign:?}"));
+        }
+        match ArrayString::from(id) {
+            Ok(id) => Ok(Self(id)),
+            Err(_) => refused("is too long"),
+        }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The numbers of a heartbeat. Money is in the account's currency.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InstanceState {
+    /// When this was true, ms since 1970 UTC; 0: now, by the library's clock.
+    pub time_ms: i64,
+    /// The account's number.
+    pub login: i64,
+    /// Last ping to the trade server, µs (`TERMINAL_PING_LAST`).
+    pub ping_us: i64,
+    /// Balance.
+    pub balance: f64,
+    /// Equity.
+    pub equity: f64,
+    /// Margin in use.
+    pub margin: f64,
+    /// Margin still free.
+    pub margin_free: f64,
+    /// Margin level, percent; 0 without positions.
+    pub margin_level: f64,
+    /// Floating profit.
+    pub profit: f64,
+    /// Credit.
+    pub credit: f64,
+    /// Broker's clock minus UTC, s, −86,400 to 86,400.
+    pub server_offset_s: i32,
+    /// Leverage: 100 means 1:100.
+    pub leverage: i32,
+    /// Open positions.
+    pub positions: i32,
+    /// Pending orders.
+    pub orders: i32,
+    /// The terminal's build.
+    pub build: i32,
+    /// How often heartbeats come, ms; 0: unknown.
+    pub interval_ms: i32,
+    /// Sum of `MT5REDIS_FLAG_*`.
+    pub flags: i32,
+    /// One of `MT5REDIS_ACCOUNT_*`.
+    pub account: i32,
+}
+
+impl InstanceState {
+    /// Refuses values that no terminal can mean.
+    pub fn check(&self) -> Result<()> {
+        check::time("time_ms", self.time_ms)?;
+        check::within(MT5REDIS_ERR_LOGIN, "login", self.login, 0, i64::MAX)?;
+        check::within(MT5REDIS_ERR_PING, "ping_us", self.ping_us, 0, i64::MAX)?;
+        check::finite(MT5REDIS_ERR_BALANCE, "balance", self.balance)?;
+        check::finite(MT5REDIS_ERR_EQUITY, "equity", self.equity)?;
+        check::finite(MT5REDIS_ERR_MARGIN, "margin", self.margin)?;
+        check::finite(MT5REDIS_ERR_MARGIN_FREE, "margin_free", self.margin_free)?;
+        check::finite(MT5REDIS_ERR_MARGIN_LEVEL, "margin_level", self.margin_level)?;
+        check::finite(MT5REDIS_ERR_PROFIT, "profit", self.profit)?;
+        check::finite(MT5REDIS_ERR_CREDIT, "credit", self.credit)?;
+        check::server_offset(self.server_offset_s)?;
+        let count = i64::from(i32::MAX);
+        check::within(MT5REDIS_ERR_LEVERAGE, "leverage", self.leverage.into(), 0, count)?;
+        check::within(MT5REDIS_ERR_COUNTS, "positions", self.positions.into(), 0, count)?;
+        check::within(MT5REDIS_ERR_COUNTS, "orders", self.orders.into(), 0, count)?;
+        check::within(MT5REDIS_ERR_BUILD, "build", self.build.into(), 0, count)?;
+        check::within(MT5REDIS_ERR_INTERVAL, "interval_ms", self.interval_ms.into(), 0, count)?;
+        check::within(MT5REDIS_ERR_FLAGS, "flags", self.flags.into(), 0, ALL_FLAGS)?;
+        check::within(MT5REDIS_ERR_ACCOUNT, "account", self.account.into(), 0, 2)
+    }
+}
+
+/// How the library itself fares, added to every heartbeat.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Health {
+    /// Trade records accepted and not yet committed.
+    pub trades_waiting: u64,
+    /// Signals accepted and not yet committed.
+    pub signals_waiting: u64,
+    /// Calls refused because a queue was full, all lanes, since the engine started.
+    pub refused: u64,
+}
+
+/// One heartbeat on its way to Redis.
+#[derive(Clone, Copy, Debug)]
+pub struct InstanceRecord {
+    /// Its number and time.
+    pub stamp: Stamp,
+    /// Whose heartbeat it is.
+    pub instance: InstanceId,
+    /// The numbers.
+    pub state: InstanceState,
+    /// The library's own.
+    pub health: Health,
+    /// Trade server, `ACCOUNT_SERVER`.
+    pub server: ArrayString<SERVER_LIMIT>,
+    /// Broker, `ACCOUNT_COMPANY`.
+    pub company: ArrayString<COMPANY_LIMIT>,
+    /// Account currency.
+    pub currency: ArrayString<CURRENCY_LIMIT>,
+    /// Name and version of the Expert Advisor.
+    pub agent: ArrayString<AGENT_LIMIT>,
+}
+
+/// The record as it stands in Redis: the order is that of `packed`, the names those of `fields`.
+#[derive(Serialize)]
+pub(crate) struct InstanceFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    o: i32,
+    lg: i64,
+    sv: &'a str,
+    co: &'a str,
+    cu: &'a str,
+    ac: i32,
+    ba: f64,
+    eq: f64,
+    mg: f64,
+    mf: f64,
+    ml: f64,
+    pr: f64,
+    cr: f64,
+    le: i32,
+    cn: bool,
+    at: bool,
+    et: bool,
+    aa: bool,
+    ae: bool,
+    hd: bool,
+    vp: bool,
+    pi: i64,
+    po: i32,
+    or: i32,
+    bu: i32,
+    iv: i32,
+    tw: u64,
+    sw: u64,
+    rf: u64,
+    ag: &'a str,
+}
+
+impl InstanceRecord {
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer) -> InstanceFields<'a> {
+        let state = &self.state;
+        let flag = |bit: i32| state.flags & bit != 0;
+        InstanceFields {
+            v: SCHEMA,
+            p: producer.as_str(),
+            q: self.stamp.sequence,
+            t: self.stamp.time_ms,
+            o: state.server_offset_s,
+            lg: state.login,
+            sv: &self.server,
+            co: &self.company,
+            cu: &self.currency,
+            ac: state.account,
+            ba: state.balance,
+            eq: state.equity,
+            mg: state.margin,
+            mf: state.margin_free,
+            ml: state.margin_level,
+            pr: state.profit,
+            cr: state.credit,
+            le: state.leverage,
+            cn: flag(MT5REDIS_FLAG_CONNECTED),
+            at: flag(MT5REDIS_FLAG_TERMINAL_TRADE),
+            et: flag(MT5REDIS_FLAG_EXPERT_TRADE),
+            aa: flag(MT5REDIS_FLAG_ACCOUNT_TRADE),
+            ae: flag(MT5REDIS_FLAG_ACCOUNT_EXPERT),
+            hd: flag(MT5REDIS_FLAG_HEDGING),
+            vp: flag(MT5REDIS_FLAG_VPS),
+            pi: state.ping_us,
+            po: state.positions,
+            or: state.orders,
+            bu: state.build,
+            iv: state.interval_ms,
+            tw: self.health.trades_waiting,
+            sw: self.health.signals_waiting,
+            rf: self.health.refused,
+            ag: &self.agent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_id_is_short_and_plain() {
+        for good in ["1", "5012345.MetaQuotes-Demo", &"a".repeat(40)] {
+            assert_eq!(InstanceId::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "{x}", "ä", "a:b", "a\n", &"a".repeat(41)] {
+            let error = InstanceId::new(bad).unwrap_err();
+            assert_eq!(error.code(), MT5REDIS_ERR_INSTANCE, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_nobody_knows_is_refused() {
+        let state = InstanceState { flags: 128, ..Default::default() };
+        assert_eq!(state.check().unwrap_err().code(), MT5REDIS_ERR_FLAGS);
+        assert!(InstanceState { flags: 127, ..Default::default() }.check().is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! RTSS: a trade signal, one stream entry each. Signals are events, not states: every one is kept.
+
+use arrayvec::ArrayString;
+use serde::Serialize;
+
+use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
+use super::{InstanceId, SCHEMA, Stamp, check, encoding::Producer};
+use crate::codes::*;
+use crate::error::Result;
+
+/// Buy at market.
+pub const MT5REDIS_ACTION_BUY: i32 = 1;
+/// Sell at market.
+pub const MT5REDIS_ACTION_SELL: i32 = 2;
+/// Close the position, or `volume` lots of it.
+pub const MT5REDIS_ACTION_CLOSE: i32 = 3;
+/// Set the position's stop loss and take profit.
+pub const MT5REDIS_ACTION_MODIFY: i32 = 4;
+
+/// The numbers of a signal.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Signal {
+    /// When it was given, ms since 1970 UTC; 0: now, by the library's clock.
+    pub time_ms: i64,
+    /// After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
+    pub expiry_ms: i64,
+    /// Magic number of the Expert Advisor that gives it; any value.
+    pub magic: i64,
+    /// The position that `CLOSE` and `MODIFY` mean; 0 for all of this symbol and magic.
+    pub position: i64,
+    /// Volume, lots; above 0 for `BUY` and `SELL`; 0 in `CLOSE` means all.
+    pub volume: f64,
+    /// Price when it was given; 0: market.
+    pub price: f64,
+    /// Stop loss; 0: none.
+    pub stop_loss: f64,
+    /// Take profit; 0: none.
+    pub take_profit: f64,
+    /// One of `MT5REDIS_ACTION_*`.
+    pub action: i32,
+    /// Broker's clock minus UTC, s, −86,400 to 86,400.
+    pub server_offset_s: i32,
+}
+
+impl Signal {
+    /// Refuses values that no signal can have.
+    pub fn check(&self) -> Result<()> {
+        check::time("time_ms", self.time_ms)?;
+        check::time("expiry_ms", self.expiry_ms)?;
+        check::within(MT5REDIS_ERR_POSITION, "position", self.position, 0, i64::MAX)?;
+        check::within(MT5REDIS_ERR_ACTION, "action", self.action.into(), 1, 4)?;
+        match self.action {
+            MT5REDIS_ACTION_BUY | MT5REDIS_ACTION_SELL => {
+                check::volume_above_zero("volume", self.volume)?;
+            }
+            _ => check::volume("volume", self.volume)?,
+        }
+        check::finite(MT5REDIS_ERR_PRICE, "price", self.price)?;
+        check::finite(MT5REDIS_ERR_STOP_LOSS, "stop_loss", self.stop_loss)?;
+        check::finite(MT5REDIS_ERR_TAKE_PROFIT, "take_profit", self.take_profit)?;
+        check::server_offset(self.server_offset_s)
+    }
+}
+
+/// One signal on its way to Redis.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalRecord {
+    /// Its number and time.
+    pub stamp: Stamp,
+    /// Who gives it.
+    pub instance: InstanceId,
+    /// The numbers.
+    pub signal: Signal,
+    /// The symbol.
+    pub symbol: ArrayString<SYMBOL_LIMIT>,
+    /// The comment.
+    pub comment: ArrayString<COMMENT_LIMIT>,
+}
+
+/// The record as it stands in Redis: the order is that of `packed`, the names those of `fields`.
+#[derive(Serialize)]
+pub(crate) struct SignalFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    o: i32,
+    i: &'a str,
+    a: char,
+    sy: &'a str,
+    vo: f64,
+    pr: f64,
+    sl: f64,
+    tp: f64,
+    mg: i64,
+    po: i64,
+    ex: i64,
+    co: &'a str,
+}
+
+impl SignalRecord {
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer) -> SignalFields<'a> {
+        let signal = &self.signal;
+        SignalFields {
+            v: SCHEMA,
+            p: producer.as_str(),
+            q: self.stamp.sequence,
+            t: self.stamp.time_ms,
+            o: signal.server_offset_s,
+            i: self.instance.as_str(),
+            a: match signal.action {
+                MT5REDIS_ACTION_BUY => 'b',
+                MT5REDIS_ACTION_SELL => 's',
+                MT5REDIS_ACTION_CLOSE => 'c',
+                _ => 'm',
+            },
+            sy: &self.symbol,
+            vo: signal.volume,
+            pr: signal.price,
+            sl: signal.stop_loss,
+            tp: signal.take_profit,
+            mg: signal.magic,
+            po: signal.position,
+            ex: signal.expiry_ms,
+            co: &self.comment,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_market_order_needs_a_volume_and_a_close_does_not() {
+        let signal = Signal { action: MT5REDIS_ACTION_BUY, ..Default::default() };
+        assert_eq!(signal.check().unwrap_err().code(), MT5REDIS_ERR_VOLUME);
+        Signal { action: MT5REDIS_ACTION_CLOSE, ..Default::default() }.check().unwrap();
+        let signal = Signal { action: 9, volume: 1.0, ..Default::default() };
+        assert_eq!(signal.check().unwrap_err().code(), MT5REDIS_ERR_ACTION);
+    }
+}

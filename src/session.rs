@@ -1,0 +1,143 @@
+//! One Expert Advisor's session: which instance it speaks for, and its place in the log.
+//!
+//! It checks what enters, gives each record its time, and hands it to the right lane. It owns a lease of
+//! the engine and nothing else.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use arrayvec::ArrayString;
+use parking_lot::Mutex;
+
+use crate::codes::MT5REDIS_ERR_TIMEOUT;
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, InstanceRecord, SERVER_LIMIT};
+use crate::model::signal::SignalRecord;
+use crate::model::trade::{self, COMMENT_LIMIT, SYMBOL_LIMIT, TradeBody, TradeRecord};
+use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
+
+/// One open handle.
+pub(crate) struct Session {
+    instance: InstanceId,
+    engine: std::sync::Arc<Engine>,
+    /// The next line of the log that this Expert Advisor has not seen.
+    cursor: Mutex<u64>,
+}
+
+impl Session {
+    /// Opens a session; connecting goes on in the background.
+    pub(crate) fn open(config: &str, instance: &str, folder: &str) -> Result<Self> {
+        let instance = InstanceId::new(instance)?;
+        let config = Config::read(config, folder)?;
+        let (engine, log_end) = Engine::lease(&config, &instance)?;
+        Ok(Self { instance, engine, cursor: Mutex::new(log_end) })
+    }
+
+    /// Queues a heartbeat.
+    pub(crate) fn instance_state(
+        &self,
+        state: InstanceState,
+        server: ArrayString<SERVER_LIMIT>,
+        company: ArrayString<COMPANY_LIMIT>,
+        currency: ArrayString<CURRENCY_LIMIT>,
+        agent: ArrayString<AGENT_LIMIT>,
+    ) -> Result<u64> {
+        state.check()?;
+        let time_ms = time(state.time_ms);
+        let health = self.engine.health();
+        let instance = self.instance;
+        self.engine.ris.accept(|sequence| InstanceRecord {
+            stamp: Stamp { sequence, time_ms },
+            instance,
+            state,
+            health,
+            server,
+            company,
+            currency,
+            agent,
+        })
+    }
+
+    /// Queues the state of a position.
+    pub(crate) fn trade_state(
+        &self,
+        state: TradeState,
+        symbol: ArrayString<SYMBOL_LIMIT>,
+        comment: ArrayString<COMMENT_LIMIT>,
+    ) -> Result<u64> {
+        state.check()?;
+        trade::not_empty(&symbol)?;
+        self.trade(state.time_ms, TradeBody::Position { state, symbol, comment })
+    }
+
+    /// Queues the set of open positions.
+    pub(crate) fn open_positions(&self, time_ms: i64, positions: &[i64]) -> Result<u64> {
+        check::time("time_ms", time_ms)?;
+        self.trade(time_ms, TradeBody::open_set(positions)?)
+    }
+
+    fn trade(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
+        let (instance, time_ms) = (self.instance, time(time_ms));
+        self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, instance, body })
+    }
+
+    /// Queues a signal.
+    pub(crate) fn signal(
+        &self,
+        signal: Signal,
+        symbol: ArrayString<SYMBOL_LIMIT>,
+        comment: ArrayString<COMMENT_LIMIT>,
+    ) -> Result<u64> {
+        signal.check()?;
+        trade::not_empty(&symbol)?;
+        let (instance, time_ms) = (self.instance, time(signal.time_ms));
+        self.engine.rtss.accept(|sequence| SignalRecord {
+            stamp: Stamp { sequence, time_ms },
+            instance,
+            signal,
+            symbol,
+            comment,
+        })
+    }
+
+    /// The engine behind the session.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Waits until all that was accepted is in Redis.
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<()> {
+        match self.engine.flush(Instant::now() + timeout) {
+            0 => Ok(()),
+            waiting => Err(Error::new(
+                MT5REDIS_ERR_TIMEOUT,
+                format!(
+                    "{waiting} records still wait after {} ms: they go on towards Redis; see the events for the reason",
+                    timeout.as_millis()
+                ),
+            )),
+        }
+    }
+
+    /// Flushes, then gives the engine back.
+    pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        let flushed = self.flush(timeout);
+        Engine::release(&self.engine, deadline);
+        flushed
+    }
+
+    /// The next line of the log, if `accept` takes it; else it stays.
+    pub(crate) fn next_event(&self, accept: impl FnOnce(&str) -> bool) -> Option<String> {
+        self.engine.events.next(&mut self.cursor.lock(), accept)
+    }
+}
+
+/// What the caller says, or now.
+fn time(time_ms: i64) -> i64 {
+    if time_ms > 0 {
+        return time_ms;
+    }
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

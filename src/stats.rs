@@ -1,0 +1,97 @@
+//! What a lane counts, as JSON for `mt5redis_stats`; each key is explained in `docs/statistics.md`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+/// A lane's counters, since its engine started.
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) connects: AtomicU64,
+    pub(crate) connected: AtomicBool,
+    superseded: AtomicU64,
+    rejected: AtomicU64,
+    batches: AtomicU64,
+    bytes: AtomicU64,
+    /// Time from a batch's first byte to its last reply, µs.
+    exchange_us: Mutex<Histogram<u32>>,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        // One minute is the longest time-out; two digits keep the histogram at a few KiB.
+        let exchange_us = Histogram::new_with_bounds(1, 60_000_000, 2).expect("the bounds are valid");
+        Self {
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            connects: AtomicU64::new(0),
+            connected: AtomicBool::new(false),
+            superseded: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            exchange_us: Mutex::new(exchange_us),
+        }
+    }
+
+    /// Counts a batch that was sent.
+    pub(crate) fn batch(&self, bytes: usize, took: Duration, superseded: u64, rejected: usize) {
+        self.batches.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        self.superseded.fetch_add(superseded, Relaxed);
+        self.rejected.fetch_add(rejected as u64, Relaxed);
+        self.exchange_us.lock().saturating_record(took.as_micros() as u64);
+    }
+
+    pub(crate) fn snapshot(&self, server: String, committed: u64) -> LaneStats {
+        let exchange_us = self.exchange_us.lock();
+        // Committed was read before accepted, so that the difference is never negative.
+        let accepted = self.accepted.load(Relaxed);
+        LaneStats {
+            server,
+            connected: self.connected.load(Relaxed),
+            accepted,
+            committed,
+            waiting: accepted.saturating_sub(committed),
+            refused: self.refused.load(Relaxed),
+            superseded: self.superseded.load(Relaxed),
+            rejected: self.rejected.load(Relaxed),
+            connects: self.connects.load(Relaxed),
+            batches: self.batches.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            exchange_us: Exchange {
+                p50: exchange_us.value_at_quantile(0.5),
+                p99: exchange_us.value_at_quantile(0.99),
+                max: exchange_us.max(),
+            },
+        }
+    }
+}
+
+/// A lane's numbers at one moment.
+#[derive(Serialize)]
+pub(crate) struct LaneStats {
+    server: String,
+    connected: bool,
+    accepted: u64,
+    committed: u64,
+    waiting: u64,
+    refused: u64,
+    superseded: u64,
+    rejected: u64,
+    connects: u64,
+    batches: u64,
+    bytes: u64,
+    exchange_us: Exchange,
+}
+
+#[derive(Serialize)]
+struct Exchange {
+    p50: u64,
+    p99: u64,
+    max: u64,
+}

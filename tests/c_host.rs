@@ -1,0 +1,30 @@
+//! The library in a C program that loads it by name, on this machine: what any host but MetaTrader does.
+
+mod support;
+
+use support::terminal::Terminal;
+
+#[test]
+fn it_sends_one_of_each() {
+    Terminal::native().sends_one_of_each();
+}
+
+#[test]
+fn it_serves_many_threads() {
+    Terminal::native().serves_many_threads();
+}
+
+#[test]
+fn it_survives_unloading() {
+    Terminal::native().survives_unloading();
+}
+
+#[test]
+fn it_ends_with_threads_running() {
+    Terminal::native().ends_with_threads_running();
+}
+
+#[test]
+fn it_refuses_wrong_calls() {
+    Terminal::native().refuses_wrong_calls();
+}

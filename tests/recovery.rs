@@ -1,0 +1,222 @@
+//! Nothing accepted is dropped or doubled while this process lives, whatever the server does; and what
+//! happens is told in the events.
+
+mod support;
+
+use mt5_redis::abi::*;
+use mt5_redis::codes::*;
+use mt5_redis::model::trade::*;
+use support::bridge::{Bridge, account, buy, last_error, trade};
+use support::eventually;
+use support::server::{Server, free_port};
+
+/// The sequence numbers of all signals, in the stream's order.
+fn sequences(server: &Server) -> Vec<i64> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
+    let sequence = |entry: &(String, Vec<Vec<u8>>)| {
+        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
+        fields[2].as_i64().expect("a number")
+    };
+    entries.iter().map(sequence).collect()
+}
+
+/// Waits for an event that has all these words in it.
+fn event(bridge: &Bridge, words: &[&str]) -> String {
+    let mut seen = Vec::new();
+    let mut found = None;
+    eventually(&format!("an event with {words:?}"), || {
+        seen.extend(bridge.events());
+        found = seen.iter().find(|line| words.iter().all(|word| line.contains(word))).cloned();
+        found.is_some()
+    });
+    found.expect("found")
+}
+
+#[test]
+fn a_server_that_comes_late_gets_everything() {
+    let mut server = Server::start();
+    server.kill();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    for number in 1..=100 {
+        assert_eq!(bridge.signal(&buy(number)), number);
+    }
+    let line = event(&bridge, &["rtss: ", "takes nothing", "connecting again"]);
+    assert!(line.contains(&server.port.to_string()), "{line}");
+    assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
+    assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
+    assert!(last_error().starts_with("100 records still wait after 50 ms"), "{}", last_error());
+
+    server.restart();
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=100).collect::<Vec<_>>());
+    event(&bridge, &["rtss: connected to", " after "]);
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_keeps_what_it_has() {
+    let mut server = Server::start();
+    server.kill();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let mut accepted = 0;
+    let refusal = loop {
+        match bridge.signal(&buy(accepted + 1)) {
+            sequence if sequence > 0 => accepted = sequence,
+            code => break code,
+        }
+        assert!(accepted < 10_000, "the queue is bounded");
+    };
+    assert_eq!(refusal, i64::from(MT5REDIS_ERR_QUEUE_FULL));
+    assert!(
+        last_error().starts_with("the rtss queue is full: 4096 records wait for 127.0.0.1:"),
+        "{}",
+        last_error()
+    );
+    assert!(accepted >= 4096);
+    assert!(bridge.stats()["rtss"]["refused"].as_i64() >= Some(1));
+    // The other lanes have queues of their own.
+    assert_eq!(bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)), 1);
+
+    server.restart();
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=accepted).collect::<Vec<_>>());
+    assert_eq!(bridge.signal(&buy(accepted + 1)), accepted + 1, "the refused call used no number");
+}
+
+#[test]
+fn a_server_killed_and_restarted_mid_run_loses_and_doubles_nothing() {
+    let mut server = Server::durable();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let mut sent = 0;
+    for _ in 0..5 {
+        let committed = bridge.committed(MT5REDIS_LANE_RTSS);
+        eventually("commits go on", || {
+            sent = sent.max(bridge.signal(&buy(sent + 1)));
+            bridge.committed(MT5REDIS_LANE_RTSS) > committed + 200
+        });
+        server.kill();
+        for _ in 0..500 {
+            sent = sent.max(bridge.signal(&buy(sent + 1)));
+        }
+        server.restart();
+    }
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=sent).collect::<Vec<_>>());
+    assert!(bridge.stats()["rtss"]["connects"].as_i64() >= Some(6));
+}
+
+#[test]
+fn connections_killed_all_the_time_lose_and_double_nothing() {
+    let server = Server::start();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let mut sent = 0;
+    for _ in 0..60 {
+        for _ in 0..100 {
+            sent = sent.max(bridge.signal(&buy(sent + 1)));
+        }
+        let _: i64 = server.ask("CLIENT KILL TYPE normal SKIPME yes");
+    }
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=sent).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_frozen_server_is_left_and_found_again() {
+    let server = Server::start();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.settle();
+    server.freeze();
+    for number in 2..=50 {
+        bridge.signal(&buy(number));
+    }
+    event(&bridge, &["rtss: ", "takes nothing", "no answer within the time-out"]);
+    server.thaw();
+    bridge.settle();
+    // What was in flight was applied when the server went on: the watermark says so, and nothing doubles.
+    assert_eq!(sequences(&server), (1..=50).collect::<Vec<_>>());
+    event(&bridge, &["rtss: of ", " records in doubt "]);
+}
+
+#[test]
+fn a_server_out_of_memory_holds_the_lane() {
+    let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction"]);
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.settle();
+    let _: String = server.ask("CONFIG SET maxmemory 1");
+    for number in 2..=20 {
+        bridge.signal(&buy(number));
+    }
+    event(&bridge, &["rtss: ", "takes nothing: OOM ", "holding until it can"]);
+    let _: String = server.ask("CONFIG SET maxmemory 0");
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_replica_takes_nothing_until_it_is_a_master() {
+    let server = Server::start();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.settle();
+    let _: String = server.ask(&format!("REPLICAOF 127.0.0.1 {}", free_port()));
+    bridge.signal(&buy(2));
+    event(&bridge, &["rtss: ", "takes nothing: READONLY "]);
+    let _: String = server.ask("REPLICAOF NO ONE");
+    bridge.settle();
+    assert_eq!(sequences(&server), [1, 2]);
+}
+
+#[test]
+fn a_wrong_password_is_told_without_the_password() {
+    let server = Server::with(&["--save", "", "--requirepass", "right-secret"]);
+    for (url, word) in
+        [(server.url(), "NOAUTH"), (format!("redis://:wrong-secret@127.0.0.1:{}", server.port), "WRONGPASS")]
+    {
+        let bridge = Bridge::open(&url, "1.Demo");
+        bridge.signal(&buy(1));
+        let line = event(&bridge, &["rtss: ", word, "check username, password and permissions"]);
+        assert!(!line.contains("secret"), "{line}");
+    }
+    let bridge = Bridge::open(&format!("redis://:right-secret@127.0.0.1:{}", server.port), "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.settle();
+    assert!(!bridge.stats().to_string().contains("secret"));
+}
+
+#[test]
+fn a_record_the_server_rejects_takes_no_other_with_it() {
+    let server = Server::start();
+    let _: String = server.ask("SET ts:{1.Demo}:2 occupied");
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    for position in [1, 2, 3] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    bridge.settle();
+    let line = event(&bridge, &["rts: record 2 was rejected", "WRONGTYPE"]);
+    assert!(!line.contains("record 1"), "{line}");
+    assert!(server.ask::<bool>("EXISTS ts:{1.Demo}:1") && server.ask::<bool>("EXISTS ts:{1.Demo}:3"));
+    assert_eq!(bridge.stats()["rts"]["rejected"], 1);
+}
+
+#[test]
+fn a_strange_open_set_is_replaced() {
+    let server = Server::start();
+    let _: String = server.ask("SET to:{1.Demo} nonsense");
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    bridge.open_positions(0, &[5]);
+    bridge.settle();
+    assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [5]);
+}
+
+#[test]
+fn an_instance_that_expired_does_not_become_immortal() {
+    let server = Server::start();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    for _ in 0..3 {
+        bridge.heartbeat(&account());
+        bridge.settle();
+        assert!(server.ask::<i64>("PTTL is:{1.Demo}") > 0);
+        let _: i64 = server.ask("DEL is:{1.Demo}");
+    }
+}

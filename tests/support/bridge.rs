@@ -1,0 +1,201 @@
+//! The library as a caller sees it: every call goes through the C ABI, with UTF-16 text.
+
+use mt5_redis::abi::*;
+use mt5_redis::codes::*;
+use mt5_redis::model::instance::*;
+use mt5_redis::model::signal::*;
+use mt5_redis::model::trade::*;
+
+/// UTF-16 with its NUL.
+pub fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+/// Calls a function that writes text, twice: for its length, then for the text.
+pub fn text(call: impl Fn(*mut u16, i32) -> i32) -> String {
+    let mut buffer = vec![0u16; 16 * 1024];
+    let length = call(buffer.as_mut_ptr(), buffer.len() as i32);
+    assert!(length >= 0, "{length}: {}", last_error());
+    String::from_utf16(&buffer[..length as usize]).expect("valid UTF-16")
+}
+
+/// What the last failed call of this thread said.
+pub fn last_error() -> String {
+    let mut buffer = vec![0u16; 4096];
+    // SAFETY: the capacity is the buffer's.
+    let length = unsafe { mt5redis_last_error(buffer.as_mut_ptr(), buffer.len() as i32) };
+    String::from_utf16(&buffer[..length as usize]).expect("valid UTF-16")
+}
+
+/// `mt5redis_open`, as it answers.
+pub fn try_open(config: &str, instance: &str, folder: &str) -> i64 {
+    // SAFETY: each text ends with a NUL.
+    unsafe { mt5redis_open(wide(config).as_ptr(), wide(instance).as_ptr(), wide(folder).as_ptr()) }
+}
+
+/// An open handle; closed without waiting when dropped.
+pub struct Bridge {
+    pub handle: i64,
+    texts: Texts,
+}
+
+/// The texts of the usual records, in UTF-16 beforehand as a terminal has them, so that a benchmark of a
+/// call measures the call.
+struct Texts {
+    server: Vec<u16>,
+    company: Vec<u16>,
+    currency: Vec<u16>,
+    agent: Vec<u16>,
+    symbol: Vec<u16>,
+    comment: Vec<u16>,
+}
+
+impl Bridge {
+    pub fn open(config: &str, instance: &str) -> Self {
+        let handle = try_open(config, instance, "");
+        assert!(handle > 0, "{handle}: {}", last_error());
+        let texts = Texts {
+            server: wide("Demo-Server"),
+            company: wide("Example Broker Ltd."),
+            currency: wide("EUR"),
+            agent: wide("FleetAgent 1.0"),
+            symbol: wide("EURUSD"),
+            comment: wide("grid 3"),
+        };
+        Self { handle, texts }
+    }
+
+    pub fn heartbeat(&self, state: &InstanceState) -> i64 {
+        let Texts { server, company, currency, agent, .. } = &self.texts;
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe {
+            mt5redis_instance_state(
+                self.handle,
+                state,
+                server.as_ptr(),
+                company.as_ptr(),
+                currency.as_ptr(),
+                agent.as_ptr(),
+            )
+        }
+    }
+
+    pub fn trade(&self, state: &TradeState) -> i64 {
+        let Texts { symbol, comment, .. } = &self.texts;
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_trade_state(self.handle, state, symbol.as_ptr(), comment.as_ptr()) }
+    }
+
+    pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {
+        // SAFETY: the count is the slice's.
+        unsafe { mt5redis_open_positions(self.handle, time_ms, positions.as_ptr(), positions.len() as i32) }
+    }
+
+    pub fn signal(&self, signal: &Signal) -> i64 {
+        let Texts { symbol, comment, .. } = &self.texts;
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_signal(self.handle, signal, symbol.as_ptr(), comment.as_ptr()) }
+    }
+
+    pub fn signal_of(&self, signal: &Signal, symbol: &str, comment: &str) -> i64 {
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_signal(self.handle, signal, wide(symbol).as_ptr(), wide(comment).as_ptr()) }
+    }
+
+    pub fn committed(&self, lane: i32) -> i64 {
+        mt5redis_committed(self.handle, lane)
+    }
+
+    pub fn flush(&self, timeout_ms: i32) -> i32 {
+        mt5redis_flush(self.handle, timeout_ms)
+    }
+
+    /// Flushes with all the patience of a test.
+    pub fn settle(&self) {
+        let code = self.flush(super::PATIENCE.as_millis() as i32);
+        assert_eq!(code, MT5REDIS_OK, "{}\n{}", last_error(), self.events().join("\n"));
+    }
+
+    pub fn close(&self, timeout_ms: i32) -> i32 {
+        mt5redis_close(self.handle, timeout_ms)
+    }
+
+    pub fn stats(&self) -> serde_json::Value {
+        // SAFETY: `text` passes a buffer and its capacity.
+        let json = text(|buffer, capacity| unsafe { mt5redis_stats(self.handle, buffer, capacity) });
+        serde_json::from_str(&json).expect("JSON")
+    }
+
+    /// Every event not fetched yet.
+    pub fn events(&self) -> Vec<String> {
+        // SAFETY: `text` passes a buffer and its capacity.
+        let next = || text(|buffer, capacity| unsafe { mt5redis_next_event(self.handle, buffer, capacity) });
+        std::iter::repeat_with(next).take_while(|line| !line.is_empty()).collect()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.close(0);
+    }
+}
+
+/// A signal to buy, `number` in its magic.
+pub fn buy(number: i64) -> Signal {
+    Signal {
+        time_ms: 1_763_800_000_000 + number,
+        magic: number,
+        volume: 0.1,
+        price: 1.10345,
+        stop_loss: 1.1,
+        take_profit: 1.11,
+        action: MT5REDIS_ACTION_BUY,
+        server_offset_s: 7200,
+        ..Default::default()
+    }
+}
+
+/// The state of a position.
+pub fn trade(position: i64, event: i32) -> TradeState {
+    TradeState {
+        time_ms: 1_763_800_000_000,
+        position,
+        ticket: position,
+        magic: 42,
+        open_time_ms: 1_763_799_000_000,
+        volume: 0.3,
+        price_open: 1.10345,
+        price_current: 1.10401,
+        stop_loss: 1.1,
+        profit: 16.8,
+        swap: -0.12,
+        commission: -1.5,
+        event,
+        side: MT5REDIS_SIDE_BUY,
+        server_offset_s: 7200,
+        digits: 5,
+        ..Default::default()
+    }
+}
+
+/// The state of an instance.
+pub fn account() -> InstanceState {
+    InstanceState {
+        time_ms: 1_763_800_000_000,
+        login: 5_012_345,
+        ping_us: 18_250,
+        balance: 10_000.0,
+        equity: 10_016.68,
+        margin: 331.04,
+        margin_free: 9_685.64,
+        margin_level: 3025.82,
+        profit: 16.68,
+        server_offset_s: 7200,
+        leverage: 100,
+        positions: 1,
+        build: 5200,
+        interval_ms: 1000,
+        flags: MT5REDIS_FLAG_CONNECTED | MT5REDIS_FLAG_TERMINAL_TRADE | MT5REDIS_FLAG_HEDGING,
+        ..Default::default()
+    }
+}

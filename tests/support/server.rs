@@ -1,0 +1,146 @@
+//! A redis-server of a test's own: a free port, a temporary folder, gone with the test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use redis::FromRedisValue;
+use tempfile::TempDir;
+
+use super::eventually;
+
+/// A running redis-server.
+pub struct Server {
+    pub port: u16,
+    folder: TempDir,
+    arguments: Vec<String>,
+    process: Option<Child>,
+}
+
+impl Server {
+    /// Starts a server that keeps nothing on disk.
+    pub fn start() -> Self {
+        Self::with(&["--save", ""])
+    }
+
+    /// Starts a server that has everything it acknowledged on disk.
+    pub fn durable() -> Self {
+        Self::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    /// Starts a server with these arguments.
+    pub fn with(arguments: &[&str]) -> Self {
+        let mut server = Self {
+            port: 0,
+            folder: TempDir::new().expect("a temporary folder"),
+            arguments: arguments.iter().map(|argument| argument.to_string()).collect(),
+            process: None,
+        };
+        // A port that was free a moment ago may be another test's by now: try the next one then.
+        for _ in 0..20 {
+            server.port = free_port();
+            if server.run() {
+                return server;
+            }
+        }
+        panic!("redis-server does not start; is it installed?");
+    }
+
+    /// Starts the process again, on the same port and folder.
+    pub fn restart(&mut self) {
+        eventually("redis-server starts again", || self.run());
+    }
+
+    fn run(&mut self) -> bool {
+        let process = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
+            .arg(self.folder.path())
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (make test installs it where it can)");
+        self.process = Some(process);
+        let mut answers = false;
+        eventually("redis-server answers or ends", || {
+            answers = self.answers();
+            answers
+                || self
+                    .process
+                    .as_mut()
+                    .is_some_and(|process| process.try_wait().is_ok_and(|end| end.is_some()))
+        });
+        // What answers may be another server, where ours found its port taken.
+        answers && self.pid_matches()
+    }
+
+    fn answers(&self) -> bool {
+        self.try_client().is_some_and(|mut client| {
+            let pong = redis::cmd("PING").query::<String>(&mut client);
+            // One that wants a password answers too.
+            pong.is_ok() || pong.is_err_and(|error| error.code() == Some("NOAUTH"))
+        })
+    }
+
+    fn pid_matches(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().is_ok_and(|end| end.is_none()))
+    }
+
+    fn try_client(&self) -> Option<redis::Connection> {
+        redis::Client::open(self.url()).ok()?.get_connection_with_timeout(super::PATIENCE).ok()
+    }
+
+    /// Its URL, without a password.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection beside the bridge's.
+    pub fn client(&self) -> redis::Connection {
+        self.try_client().expect("the server answers")
+    }
+
+    /// Asks what one would type into redis-cli, over a connection of its own.
+    pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
+        let mut words = command.split_whitespace();
+        let mut ask = redis::cmd(words.next().expect("a command"));
+        words.for_each(|word| {
+            ask.arg(word);
+        });
+        ask.query(&mut self.client()).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Ends the process at once, without a word to anyone.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Freezes the process: its connections stay open and nothing answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets a frozen process go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("running");
+        kill(Pid::from_raw(process.id() as i32), signal).expect("a signal to our own child");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
+}

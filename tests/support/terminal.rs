@@ -1,0 +1,247 @@
+//! The C host `tests/hosts/terminal.c`, on Linux or under Wine, and what must come of each of its scenarios.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rmpv::Value;
+use tempfile::TempDir;
+
+use super::process::{Finished, run, succeed};
+use super::server::{Server, free_port};
+use super::{PATIENCE, wine};
+
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hosts/terminal.c");
+const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
+
+/// A compiled host and its library.
+pub struct Terminal {
+    folder: TempDir,
+    library: PathBuf,
+    under_wine: bool,
+}
+
+impl Terminal {
+    /// The host of this machine, with the shared object that cargo built for this test.
+    pub fn native() -> Self {
+        let test = std::env::current_exe().expect("this test");
+        let library = test.with_file_name("libmt5_redis.so");
+        assert!(library.exists(), "{} is missing: cargo builds it for the tests", library.display());
+        Self::compile(Command::new("cc"), &["-ldl", "-pthread"], library, false)
+    }
+
+    /// The host of Windows, with the DLL beside it.
+    pub fn windows() -> Self {
+        let terminal = Self::compile(wine::compiler(), &[], "mt5_redis.dll".into(), true);
+        fs::copy(wine::library(), terminal.folder.path().join("mt5_redis.dll")).expect("a copy of the DLL");
+        terminal
+    }
+
+    fn compile(mut compiler: Command, libraries: &[&str], library: PathBuf, under_wine: bool) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let compile =
+            compiler.args(["-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I", INCLUDE, "-o"]);
+        succeed(compile.arg(folder.path().join("terminal.exe")).arg(SOURCE).args(libraries));
+        Self { folder, library, under_wine }
+    }
+
+    fn play(&self, scenario: &str, url: &str) -> Played {
+        let program = self.folder.path().join("terminal.exe");
+        let (mut command, patience) = match self.under_wine {
+            true => (wine::command(&program), wine::PATIENCE),
+            false => (Command::new(&program), PATIENCE),
+        };
+        command.current_dir(self.folder.path()).arg(&self.library).args([scenario, url, "1.Demo"]);
+        let Finished { status, output } = run(&mut command, patience);
+        let code = status.code().unwrap_or_else(|| panic!("{scenario}: {status}\n{output}"));
+        assert_ne!(code, 3, "{scenario}:\n{output}");
+        let lines = output.lines().filter_map(|line| line.split_once(": "));
+        let lines = lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Played { code, lines, output }
+    }
+
+    /// One of each is in Redis with every field where it belongs, and each question has its answer.
+    pub fn sends_one_of_each(&self) {
+        let server = Server::start();
+        let played = self.play("send", &server.url());
+        assert_eq!(played.code, 0, "{}", played.output);
+        assert_eq!(played.value("version"), env!("CARGO_PKG_VERSION"));
+        for (name, number) in [
+            ("abi", 0),
+            ("version_length", env!("CARGO_PKG_VERSION").len() as i64),
+            ("heartbeat", 1),
+            ("open", 1),
+            ("change", 2),
+            ("open_another", 3),
+            ("close_another", 4),
+            ("open_positions", 5),
+            ("flush", 0),
+            ("committed_ris", 1),
+            ("committed_rts", 5),
+            ("committed_rtss", 100),
+            ("closed", 0),
+            ("signal_after_close", -4),
+        ] {
+            assert_eq!(played.number(name), number, "{name}\n{}", played.output);
+        }
+        let events = played.values("event");
+        assert!(events.iter().any(|line| line.contains(&server.port.to_string())), "{}", played.output);
+        let stats: serde_json::Value = serde_json::from_str(played.value("stats")).expect("JSON");
+        assert_eq!(stats["rtss"]["committed"], 100, "{stats}");
+
+        let mut instance: HashMap<String, String> = server.ask("HGETALL is:{1.Demo}");
+        let producer = instance.remove("p").expect("a producer");
+        assert_eq!(listed(&instance), INSTANCE);
+        let position: HashMap<String, String> = server.ask("HGETALL ts:{1.Demo}:77");
+        assert_eq!(listed(&position), POSITION.replace("<producer>", &producer));
+        assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [77]);
+        let closed: HashMap<String, String> = server.ask("HGETALL ts:{1.Demo}:79");
+        assert_eq!((closed["st"].as_str(), closed["tc"].as_str()), ("c", "1763800060000"));
+        for (at, signal) in signals(&server).iter().enumerate() {
+            let number = at + 1;
+            let expected = format!(
+                r#"[1, "{producer}", {number}, 1763800000002, 7200, "1.Demo", "s", "XAUUSD.m", 0.25, 1.10345, 1.1, 1.12, {number}, 77, 1763800100000, "ma cross"]"#
+            );
+            assert_eq!(signal.to_string(), expected);
+        }
+    }
+
+    /// Each thread's signals are there once and in its order.
+    pub fn serves_many_threads(&self) {
+        let server = Server::start();
+        let played = self.play("threads", &server.url());
+        assert_eq!(played.code, 0, "{}", played.output);
+        assert_eq!(played.values("flush"), ["0"; 8]);
+        assert_eq!(played.values("closed"), ["0"; 8]);
+        let mut threads: HashMap<String, Vec<i64>> = HashMap::new();
+        for signal in signals(&server) {
+            let instance = signal[5].as_str().expect("an instance").to_owned();
+            threads.entry(instance).or_default().push(signal[12].as_i64().expect("a magic number"));
+        }
+        assert_eq!(threads.len(), 8);
+        for (thread, magics) in threads {
+            assert_eq!(magics, (1..=250).collect::<Vec<_>>(), "{thread}");
+            assert!(server.ask::<bool>(&format!("EXISTS is:{{{thread}}}")), "{thread}");
+        }
+    }
+
+    /// Unloading the library under its threads harms nobody, and loading it again goes on where it was.
+    pub fn survives_unloading(&self) {
+        let server = Server::start();
+        let played = self.play("reload", &server.url());
+        assert_eq!(played.code, 0, "{}", played.output);
+        assert_eq!((played.number("flush"), played.number("closed"), played.number("sent")), (0, 0, 201));
+        let magics: Vec<_> =
+            signals(&server).iter().map(|signal| signal[12].as_i64().expect("a number")).collect();
+        assert_eq!(magics, (1..=201).collect::<Vec<_>>());
+    }
+
+    /// A process that ends amid its threads, calls and open handles ends at once and with its own exit code.
+    pub fn ends_with_threads_running(&self) {
+        let server = Server::start();
+        let nobody = format!("redis://127.0.0.1:{}", free_port());
+        for url in [server.url(), nobody] {
+            let played = self.play("exit", &url);
+            assert_eq!(played.code, 7, "{url}\n{}", played.output);
+        }
+        assert!(server.ask::<i64>("XLEN ss:{0}") > 0);
+    }
+
+    /// Wrong calls get their code and a sentence that helps, and the host lives on.
+    pub fn refuses_wrong_calls(&self) {
+        let played = self.play("errors", &format!("redis://127.0.0.1:{}", free_port()));
+        assert_eq!(played.code, 0, "{}", played.output);
+        for (name, code, sentence) in REFUSALS {
+            assert_eq!(played.number(name), *code, "{name}\n{}", played.output);
+            let because = played.after(name, "  because");
+            assert!(because.contains(sentence), "{name}: {because:?} does not say {sentence:?}");
+        }
+        assert!(!played.output.contains("secret"), "{}", played.output);
+        for name in ["version_into_null", "version_into_nothing", "version_cut"] {
+            assert_eq!(played.number(name), env!("CARGO_PKG_VERSION").len() as i64, "{name}");
+        }
+        assert_eq!(played.value("version_start"), &env!("CARGO_PKG_VERSION")[..3]);
+        assert_eq!((played.number("stats_into_null"), played.number("signal_without_comment")), (1, 1));
+    }
+}
+
+/// The hashes that the values in `terminal.c` make, in the order of the names: each value is another, so that
+/// a field that slipped would show.
+const INSTANCE: &str = "aa=0 ac=2 ae=0 ag=terminal.c at=0 ba=10000.25 bu=5200 cn=1 co=Брокер cr=1.5 cu=EUR \
+    eq=10016.5 et=0 hd=1 iv=1000 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
+    pr=16.25 q=1 rf=0 sv=Demo-Server sw=0 t=1763800000000 tw=0 v=1 vp=0";
+const POSITION: &str = "cm=-1.5 co=größer 买入 dg=5 e=m mg=-9 o=-18000 p=<producer> pc=1.10401 po=1.10345 \
+    pr=16.8 px=1.105 q=2 sd=s sl=1.1 st=o sw=-0.12 sy=EURUSD t=1763800000001 tc=0 ti=78 to=1763799000000 \
+    tp=1.12 v=1 vc=0.2 vo=0.3";
+
+/// Name, code, and what the sentence must say.
+const REFUSALS: &[(&str, i64, &str)] = &[
+    ("old_include", -2, "mt5redis_trade_t"),
+    ("no_instance", -101, "is empty"),
+    ("foreign_instance", -101, "' '"),
+    ("unterminated_instance", -101, "too long"),
+    ("unterminated_config", -6, "too long"),
+    ("bad_url", -6, ""),
+    ("no_file", -7, "not-there.toml"),
+    ("zero_handle", -3, "never handed out"),
+    ("wrong_handle", -3, "-123456789"),
+    ("close_of_nothing", -3, "never handed out"),
+    ("null_instance", -5, "state is null"),
+    ("null_trade", -5, "state is null"),
+    ("null_signal", -5, "signal is null"),
+    ("null_positions", -5, "positions is null"),
+    ("negative_count", -123, "count = -1"),
+    ("wrong_lane", -10, "lane 3"),
+    ("null_symbol", -102, "symbol is empty"),
+    ("unterminated_symbol", -102, "at most 48 bytes"),
+    ("unterminated_comment", -103, "at most 96 bytes"),
+    ("nan_volume", -115, "volume = NaN"),
+    ("flush_without_server", -9, "still wait"),
+    ("close_without_server", -9, "still wait"),
+    ("close_again", -4, "was closed"),
+];
+
+/// What a host printed, and how it ended.
+struct Played {
+    code: i32,
+    lines: Vec<(String, String)>,
+    output: String,
+}
+
+impl Played {
+    fn values(&self, name: &str) -> Vec<&str> {
+        self.lines.iter().filter(|line| line.0 == name).map(|line| line.1.as_str()).collect()
+    }
+
+    fn value(&self, name: &str) -> &str {
+        self.values(name).first().unwrap_or_else(|| panic!("no {name}:\n{}", self.output))
+    }
+
+    fn number(&self, name: &str) -> i64 {
+        self.value(name).parse().expect("a number")
+    }
+
+    /// The value of the line after `name`'s.
+    fn after(&self, name: &str, next: &str) -> &str {
+        let at = self.lines.iter().position(|line| line.0 == name).expect("a line");
+        let (found, value) = &self.lines[at + 1];
+        assert_eq!(found, next);
+        value
+    }
+}
+
+/// Every signal in the stream, unpacked.
+fn signals(server: &Server) -> Vec<Value> {
+    type Entry = (String, Vec<(String, Vec<u8>)>);
+    let entries: Vec<Entry> = server.ask("XRANGE ss:{0} - +");
+    let unpack = |mut bytes: &[u8]| rmpv::decode::read_value(&mut bytes).expect("MessagePack");
+    entries.iter().map(|(_, fields)| unpack(&fields[0].1)).collect()
+}
+
+/// Names and values, in the order of the names.
+fn listed(hash: &HashMap<String, String>) -> String {
+    let mut fields: Vec<_> = hash.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    fields.sort();
+    fields.join(" ")
+}

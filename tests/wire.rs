@@ -1,0 +1,161 @@
+//! The bytes that reach Redis, pinned by golden files, and what `docs/wire-format.md` says of them.
+//!
+//! A change of a golden file is a change of the wire format: the schema version and the document go with
+//! it. `UPDATE_GOLDEN=1 cargo test --test wire` writes them anew.
+
+mod support;
+
+use std::fmt::Write;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mt5_redis::model::signal::*;
+use mt5_redis::model::trade::*;
+use support::bridge::{Bridge, account, buy, trade};
+use support::recorder::Recorder;
+use support::server::Server;
+
+/// Plays one of each record, and returns every command that was sent, the producer replaced by zeros.
+fn play(encoding: &str) -> String {
+    let server = Server::start();
+    let recorder = Recorder::before(server.port);
+    let lane = format!("encoding = \"{encoding}\"");
+    let (_folder, config) = support::configuration(&format!(
+        "url = \"{}\"\n[ris]\n{lane}\n[rts]\n{lane}\n[rtss]\n{lane}\n",
+        recorder.url()
+    ));
+    let bridge = Bridge::open(&config, "1.Demo");
+    let producer = bridge.stats()["producer"].as_str().expect("a text").to_owned();
+    support::eventually("three connections", || {
+        ["ris", "rts", "rtss"].iter().all(|lane| bridge.stats()[lane]["connected"] == true)
+    });
+    recorder.commands();
+
+    let mut golden = String::new();
+    let mut step = |title: &str, sequence: i64| {
+        assert!(sequence > 0, "{title}: {}", support::bridge::last_error());
+        bridge.settle();
+        writeln!(golden, "# {title}").unwrap();
+        for command in recorder.commands() {
+            let line: Vec<_> = command.iter().map(|argument| argument.escape_ascii().to_string()).collect();
+            writeln!(golden, "{}", line.join(" ").replace(&producer, "0000000000000000")).unwrap();
+        }
+        golden.push('\n');
+    };
+    step("heartbeat", bridge.heartbeat(&account()));
+    step("open", bridge.trade(&trade(77, MT5REDIS_EVENT_OPEN)));
+    step("change", bridge.trade(&TradeState { stop_loss: 1.1025, ..trade(77, MT5REDIS_EVENT_CHANGE) }));
+    step(
+        "price",
+        bridge.trade(&TradeState { price_current: 1.10512, profit: 50.1, ..trade(77, MT5REDIS_EVENT_PRICE) }),
+    );
+    let closed = TradeState {
+        volume: 0.0,
+        volume_closed: 0.3,
+        price_close: 1.10512,
+        profit: 50.1,
+        close_time_ms: 1_763_800_060_000,
+        ..trade(77, MT5REDIS_EVENT_CLOSE)
+    };
+    step("close", bridge.trade(&closed));
+    step("open positions", bridge.open_positions(1_763_800_070_000, &[78, 79]));
+    step("open positions, one is gone", bridge.open_positions(1_763_800_080_000, &[79]));
+    step("no open positions", bridge.open_positions(1_763_800_090_000, &[]));
+    step("signal to buy", bridge.signal_of(&buy(1), "EURUSD", "ma cross"));
+    // The second signal trims the stream: by the server's clock, which differs from run to run.
+    let close =
+        Signal { action: MT5REDIS_ACTION_CLOSE, position: 77, expiry_ms: 1_763_800_100_000, ..buy(2) };
+    step(
+        "signal to close",
+        bridge.signal_of(&Signal { volume: 0.0, ..close }, "XAUUSD.m", "Ziel erreicht – größer"),
+    );
+    let trimmed = golden.lines().filter(|line| line.contains(" MINID ")).count();
+    assert_eq!(trimmed, 1, "{golden}");
+    let lines: Vec<_> = golden
+        .lines()
+        .map(|line| match line.split_once(" MINID ~ ") {
+            Some((before, _)) => format!("{before} MINID ~ <the server's ms less 3600000>"),
+            None => line.to_owned(),
+        })
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn the_bytes_are_pinned() {
+    for encoding in ["fields", "packed"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{encoding}.txt"));
+        let sent = play(encoding);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &sent).unwrap();
+        }
+        let golden = fs::read_to_string(&path).unwrap();
+        for (number, (sent, golden)) in sent.lines().zip(golden.lines()).enumerate() {
+            assert_eq!(sent, golden, "{}:{}", path.display(), number + 1);
+        }
+        assert_eq!(sent.lines().count(), golden.lines().count(), "{}", path.display());
+    }
+}
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/wire-format.md");
+
+/// The first column of each field table of the page, a list a table.
+fn documented() -> Vec<Vec<String>> {
+    let page = fs::read_to_string(PAGE).expect("the page is there");
+    let tables = page.split("| field | type | unit | meaning |\n").skip(1);
+    tables
+        .map(|table| {
+            let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+            rows.map(|row| row.split('`').nth(1).expect("a name in backticks").to_owned()).collect()
+        })
+        .collect()
+}
+
+/// The names that the first command with this start writes, in their order.
+fn written(golden: &str, start: &str, skip: usize) -> Vec<String> {
+    let line = golden.lines().find(|line| line.starts_with(start)).expect("such a command");
+    // Texts may have spaces, so a name is what the table expects at its place: two to a value is enough
+    // for those records whose last value is the only text with spaces.
+    line.split(' ').skip(skip).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_lists_every_field_in_order() {
+    let golden =
+        play("fields").replace("Example Broker Ltd.", "Example").replace("FleetAgent 1.0", "FleetAgent");
+    let golden = golden.replace("grid 3", "grid").replace("ma cross", "cross");
+    let tables = documented();
+    assert_eq!(tables.len(), 4);
+    assert_eq!(tables[0], written(&golden, "HSET is:", 2));
+    assert_eq!(tables[1], written(&golden, "HSET ts:{1.Demo}:77", 2));
+    assert_eq!(tables[2], written(&golden, "HSET ts:{1.Demo}:78", 2));
+    assert_eq!(tables[3], written(&golden, "XADD ", 3));
+}
+
+/// Runs the page's own Python, with the libraries that `make test` puts into `target/python`.
+#[test]
+fn the_pages_python_reads_the_signals() {
+    let page = fs::read_to_string(PAGE).expect("the page is there");
+    let program =
+        page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
+    assert!(program.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines were promised");
+    let server = Server::start();
+    let bridge = Bridge::open(&server.url(), "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.signal_of(&Signal { action: MT5REDIS_ACTION_CLOSE, volume: 0.0, ..buy(2) }, "XAUUSD.m", "");
+    bridge.settle();
+
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let mut reader = Command::new(&python)
+        .args(["-c", &program.replace("6392", &server.port.to_string())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}; make test prepares it", python.display()));
+    let lines = BufReader::new(reader.stdout.take().expect("piped")).lines();
+    let read: Vec<_> = lines.take(2).map(|line| line.expect("text")).collect();
+    let _ = reader.kill();
+    let _ = reader.wait();
+    assert_eq!(read, ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0.0"]);
+}
