@@ -40,7 +40,7 @@ fn calls() {
     println!("A call, ns (an empty measurement is in the first row, and in every other)\n");
     println!("| call | p50 | p99 | p99.9 | max |\n|---|---|---|---|---|");
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Bench");
+    let bridge = Bridge::at(&server, "1.Bench");
     let state = trade(1, MT5REDIS_EVENT_PRICE);
     row("nothing", bursts(1000, &bridge, || 1));
     row("signal, worker busy", bursts(2000, &bridge, || bridge.signal(&buy(1))));
@@ -137,8 +137,8 @@ fn throughput() {
 }
 
 fn bridge_rate(server: &Server, count: i64, send: Send) -> f64 {
-    let (_folder, config) = roomy(&server.url());
-    let bridge = Bridge::open(&config, "1.Bench");
+    let (folder, config) = roomy(&server.url());
+    let bridge = Bridge::open(&config, "1.Bench", folder.path());
     send(&bridge, 1);
     bridge.settle();
     let started = Instant::now();
@@ -163,8 +163,8 @@ struct Formatted {
 fn batches(folder: &std::path::Path, send: Send) -> (Formatted, Formatted) {
     let server = Server::start();
     let recorder = Recorder::before(server.port);
-    let (_folder, config) = roomy(&recorder.url());
-    let bridge = Bridge::open(&config, "1.Bench");
+    let (data, config) = roomy(&recorder.url());
+    let bridge = Bridge::open(&config, "1.Bench", data.path());
     send(&bridge, 1);
     bridge.settle();
     recorder.commands();
@@ -214,7 +214,8 @@ fn hiredis_rate(program: &std::path::Path, server: &Server, batch: &Formatted) -
 
 /// The body of a child: an empty process, or one with the library and a heartbeat a second.
 fn idle(url: Option<&str>, seconds: &str) {
-    let bridge = url.map(|url| Bridge::open(url, "1.Bench"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bridge = url.map(|url| Bridge::open(url, "1.Bench", folder.path()));
     if let Some(bridge) = &bridge {
         bridge.heartbeat(&account());
         bridge.signal(&buy(1));

@@ -68,6 +68,16 @@
 // The operating system refused to start a thread.
 #define MT5REDIS_ERR_THREAD -12
 
+// The journal's folder cannot be used; the text names the folder and the reason.
+#define MT5REDIS_ERR_JOURNAL -13
+
+// Another process, or another configuration of this one, holds the journal's folder.
+#define MT5REDIS_ERR_JOURNAL_LOCKED -14
+
+// The journal is at its limit, or the disk is full: this record was not accepted. Nothing accepted earlier
+// is lost, and calls are accepted again as soon as there is room.
+#define MT5REDIS_ERR_JOURNAL_FULL -15
+
 // The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 #define MT5REDIS_ERR_INSTANCE -101
 

@@ -29,6 +29,13 @@ pub const MT5REDIS_ERR_LANE: i32 = -10;
 pub const MT5REDIS_ERR_TOO_MANY_HANDLES: i32 = -11;
 /// The operating system refused to start a thread.
 pub const MT5REDIS_ERR_THREAD: i32 = -12;
+/// The journal's folder cannot be used; the text names the folder and the reason.
+pub const MT5REDIS_ERR_JOURNAL: i32 = -13;
+/// Another process, or another configuration of this one, holds the journal's folder.
+pub const MT5REDIS_ERR_JOURNAL_LOCKED: i32 = -14;
+/// The journal is at its limit, or the disk is full: this record was not accepted. Nothing accepted earlier
+/// is lost, and calls are accepted again as soon as there is room.
+pub const MT5REDIS_ERR_JOURNAL_FULL: i32 = -15;
 
 /// The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 pub const MT5REDIS_ERR_INSTANCE: i32 = -101;

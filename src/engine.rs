@@ -6,15 +6,15 @@
 //! removed leaves no thread and no connection behind.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, JournalConfig, LaneConfig};
 use crate::error::Result;
 use crate::events::Events;
-use crate::lane::{Lane, Ris, Rts, Rtss};
+use crate::lane::{Journal, Lane, LaneName, Limits, Ris, Rts, Rtss};
 use crate::model::InstanceId;
 use crate::model::encoding::Producer;
 use crate::model::instance::Health;
@@ -23,14 +23,17 @@ use crate::stats::LaneStats;
 /// Three lanes to the servers of one configuration.
 pub(crate) struct Engine {
     config: Config,
-    producer: Producer,
     pub(crate) events: Arc<Events>,
     pub(crate) ris: Lane<Ris>,
     pub(crate) rts: Lane<Rts>,
     pub(crate) rtss: Lane<Rtss>,
 }
 
-/// Every engine of this process that is leased or still has something to write, with its leases.
+/// How long a new configuration waits for the threads of one that nobody uses any more: longer than a
+/// reply's usual time-out.
+const TIDY: Duration = Duration::from_secs(3);
+
+/// Every engine of this process with its leases. One without leases is kept for who opens it again.
 static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
 
 impl Engine {
@@ -38,14 +41,17 @@ impl Engine {
     /// lease must be given back.
     pub(crate) fn lease(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
         let mut engines = ENGINES.lock();
-        engines.retain(|(engine, leases)| *leases > 0 || !engine.has_ended(Instant::now()));
         let at = engines.iter().position(|(engine, _)| engine.config == *config);
-        let at = at.unwrap_or_else(|| {
-            engines.push((Arc::new(Engine::new(config, instance)), 0));
-            engines.len() - 1
-        });
+        let (at, log_end) = match at {
+            Some(at) => (at, engines[at].0.events.end()),
+            None => {
+                Self::tidy(&mut engines, config);
+                engines.push((Arc::new(Engine::new(config, instance)?), 0));
+                // What it found in its journals is news too.
+                (engines.len() - 1, 0)
+            }
+        };
         let (engine, leases) = &mut engines[at];
-        let log_end = engine.events.end();
         if let Err(error) = engine.start() {
             if *leases == 0 {
                 engine.retire();
@@ -68,30 +74,65 @@ impl Engine {
         }
         engine.retire();
         drop(engines);
-        if engine.has_ended(deadline) {
-            let mut engines = ENGINES.lock();
-            // Another session may have taken it over meanwhile; then its threads run again.
-            engines.retain(|(other, leases)| {
-                !Arc::ptr_eq(other, engine) || *leases > 0 || !engine.has_ended(Instant::now())
-            });
-        }
+        engine.has_ended(deadline);
     }
 
-    fn new(config: &Config, instance: &InstanceId) -> Self {
-        let producer = Producer::random();
+    /// Lets go of the engines that nobody leases and that have nothing to do, and of those that hold the
+    /// journals that `config` needs: what these have not sent is what the new engine will send, after a
+    /// mended password, say.
+    fn tidy(engines: &mut Vec<(Arc<Engine>, usize)>, config: &Config) {
+        let deadline = Instant::now() + TIDY;
+        engines.retain(|(engine, leases)| {
+            if *leases > 0 {
+                return true;
+            }
+            if engine.config.shares_journal_with(config) {
+                engine.abandon();
+                return !engine.has_ended(deadline);
+            }
+            !engine.has_ended(Instant::now())
+        });
+    }
+
+    fn new(config: &Config, instance: &InstanceId) -> Result<Self> {
+        let JournalConfig { folder, max_bytes, retain_acked, sync } = &config.journal;
+        let journal = |name: LaneName, lane: &LaneConfig| {
+            Journal::open(
+                &folder.join(lane.journal_name(name)),
+                &Limits { max_bytes: *max_bytes, sync: *sync, ..Limits::default() },
+            )
+        };
+        let rts_journal = journal(LaneName::Rts, &config.rts)?;
+        let rtss_journal = journal(LaneName::Rtss, &config.rtss)?;
         let events = Arc::new(Events::default());
         let client = instance.as_str();
-        let ris = Ris { producer, encoding: config.ris.encoding, ttl: config.ris_ttl };
-        let rts = Rts::new(producer, config.rts.encoding, config.rts_retention);
-        let rtss = Rtss::new(producer, config.rtss.encoding, config.rtss_retention, config.rtss_max_length);
-        Self {
+        // Numbers belong to a journal, and so does the name of who gave them; heartbeats have none.
+        let ris = Ris { producer: Producer::random(), encoding: config.ris.encoding, ttl: config.ris_ttl };
+        let rts = Rts::new(
+            Producer::named(rts_journal.journal.producer()),
+            config.rts.encoding,
+            config.rts_retention,
+        );
+        let rtss = Rtss::new(
+            Producer::named(rtss_journal.journal.producer()),
+            config.rtss.encoding,
+            config.rtss_retention,
+            config.rtss_max_length,
+        );
+        Ok(Self {
             config: config.clone(),
-            producer,
-            ris: Lane::new(ris, config.ris.clone(), client, events.clone()),
-            rts: Lane::new(rts, config.rts.clone(), client, events.clone()),
-            rtss: Lane::new(rtss, config.rtss.clone(), client, events.clone()),
+            ris: Lane::new(ris, config.ris.clone(), client, events.clone(), None, *retain_acked),
+            rts: Lane::new(rts, config.rts.clone(), client, events.clone(), Some(rts_journal), *retain_acked),
+            rtss: Lane::new(
+                rtss,
+                config.rtss.clone(),
+                client,
+                events.clone(),
+                Some(rtss_journal),
+                *retain_acked,
+            ),
             events,
-        }
+        })
     }
 
     fn start(&self) -> Result<()> {
@@ -104,6 +145,12 @@ impl Engine {
         self.ris.retire();
         self.rts.retire();
         self.rtss.retire();
+    }
+
+    fn abandon(&self) {
+        self.ris.abandon();
+        self.rts.abandon();
+        self.rtss.abandon();
     }
 
     fn has_ended(&self, deadline: Instant) -> bool {
@@ -135,14 +182,12 @@ impl Engine {
         #[derive(Serialize)]
         struct Stats<'a> {
             version: &'a str,
-            producer: &'a str,
             ris: LaneStats,
             rts: LaneStats,
             rtss: LaneStats,
         }
         let stats = Stats {
             version: env!("CARGO_PKG_VERSION"),
-            producer: self.producer.as_str(),
             ris: self.ris.stats(),
             rts: self.rts.stats(),
             rtss: self.rtss.stats(),

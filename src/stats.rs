@@ -11,6 +11,7 @@ use serde::Serialize;
 pub(crate) struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
+    pub(crate) lost: AtomicU64,
     pub(crate) connects: AtomicU64,
     pub(crate) connected: AtomicBool,
     superseded: AtomicU64,
@@ -28,6 +29,7 @@ impl Counters {
         Self {
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             connects: AtomicU64::new(0),
             connected: AtomicBool::new(false),
             superseded: AtomicU64::new(0),
@@ -47,12 +49,13 @@ impl Counters {
         self.exchange_us.lock().saturating_record(took.as_micros() as u64);
     }
 
-    pub(crate) fn snapshot(&self, server: String, committed: u64) -> LaneStats {
+    pub(crate) fn snapshot(&self, server: String, producer: &str, committed: u64) -> LaneStats {
         let exchange_us = self.exchange_us.lock();
         // Committed was read before accepted, so that the difference is never negative.
         let accepted = self.accepted.load(Relaxed);
         LaneStats {
             server,
+            producer: producer.to_owned(),
             connected: self.connected.load(Relaxed),
             accepted,
             committed,
@@ -60,6 +63,7 @@ impl Counters {
             refused: self.refused.load(Relaxed),
             superseded: self.superseded.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
+            lost: self.lost.load(Relaxed),
             connects: self.connects.load(Relaxed),
             batches: self.batches.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
@@ -76,6 +80,7 @@ impl Counters {
 #[derive(Serialize)]
 pub(crate) struct LaneStats {
     server: String,
+    producer: String,
     connected: bool,
     accepted: u64,
     committed: u64,
@@ -83,6 +88,7 @@ pub(crate) struct LaneStats {
     refused: u64,
     superseded: u64,
     rejected: u64,
+    lost: u64,
     connects: u64,
     batches: u64,
     bytes: u64,

@@ -19,6 +19,13 @@ fn nowhere() -> String {
     format!("redis://127.0.0.1:1/{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A session whose server is not there.
+fn lonely() -> (tempfile::TempDir, Bridge) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bridge = Bridge::open(&nowhere(), "1.Demo", folder.path());
+    (folder, bridge)
+}
+
 /// Checks the code, and that the sentence starts like this.
 #[track_caller]
 fn refused(code: i64, expected: i32, sentence: &str) {
@@ -68,19 +75,19 @@ fn wrong_and_closed_handles_are_told_apart() {
         assert_eq!(mt5redis_flush(wrong, 0), MT5REDIS_ERR_HANDLE);
         assert_eq!(mt5redis_close(wrong, 0), MT5REDIS_ERR_HANDLE);
     }
-    let bridge = Bridge::open(&nowhere(), "1.Demo");
+    let (_folder, bridge) = lonely();
     assert_eq!(bridge.close(0), MT5REDIS_OK);
     refused(bridge.signal(&buy(1)), MT5REDIS_ERR_CLOSED, &format!("handle {} was closed", bridge.handle));
     assert_eq!(bridge.close(0), MT5REDIS_ERR_CLOSED);
     // A new session may take the same place; the old handle stays closed.
-    let next = Bridge::open(&nowhere(), "1.Demo");
+    let (_next_folder, next) = lonely();
     assert_ne!(next.handle, bridge.handle);
     assert_eq!(bridge.flush(0), MT5REDIS_ERR_CLOSED);
 }
 
 #[test]
 fn null_pointers_are_named() {
-    let bridge = Bridge::open(&nowhere(), "1.Demo");
+    let (_folder, bridge) = lonely();
     let name = wide("EURUSD");
     // SAFETY: null is allowed everywhere.
     unsafe {
@@ -129,7 +136,7 @@ fn instance_ids_are_checked_at_open() {
 
 #[test]
 fn oversized_and_unterminated_text_is_refused_by_its_field() {
-    let bridge = Bridge::open(&nowhere(), "1.Demo");
+    let (_folder, bridge) = lonely();
     let handle = bridge.handle;
     refused(
         bridge.signal_of(&buy(1), &"S".repeat(49), ""),
@@ -169,7 +176,7 @@ fn oversized_and_unterminated_text_is_refused_by_its_field() {
 
 #[test]
 fn bad_values_are_refused_by_their_field() {
-    let bridge = Bridge::open(&nowhere(), "1.Demo");
+    let (_folder, bridge) = lonely();
     let signal = |spoil: fn(&mut Signal)| {
         let mut signal = buy(1);
         spoil(&mut signal);
@@ -253,7 +260,7 @@ fn a_bad_configuration_is_refused_at_open() {
 #[test]
 fn an_event_that_does_not_fit_stays() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     support::eventually("three connections", || {
         ["ris", "rts", "rtss"].iter().all(|lane| bridge.stats()[lane]["connected"] == true)
     });

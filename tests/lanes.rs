@@ -12,7 +12,7 @@ type Hash = std::collections::HashMap<String, String>;
 #[test]
 fn one_of_each_lands() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     assert_eq!(bridge.heartbeat(&account()), 1);
     assert_eq!(bridge.trade(&trade(77, MT5REDIS_EVENT_OPEN)), 1);
     assert_eq!(bridge.signal(&buy(1)), 1);
@@ -42,7 +42,7 @@ fn one_of_each_lands() {
 #[test]
 fn signals_keep_their_order_and_none_is_missing() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     let sent = 20_000;
     for number in 1..=sent {
         // The queue is shorter than this burst: what is refused is offered again.
@@ -57,11 +57,11 @@ fn signals_keep_their_order_and_none_is_missing() {
 fn states_coalesce_but_opens_and_closes_survive() {
     let server = Server::start();
     // No time-out while the server is frozen, on the slowest machine.
-    let (_folder, config) = support::configuration(&format!(
+    let (folder, config) = support::configuration(&format!(
         "url = \"{}\"\n[ris]\nreply_timeout = \"60s\"\n[rts]\nreply_timeout = \"60s\"\n",
         server.url()
     ));
-    let bridge = Bridge::open(&config, "1.Demo");
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.heartbeat(&account());
     bridge.settle();
     let before = server.ask::<String>("INFO commandstats");
@@ -106,7 +106,7 @@ fn states_coalesce_but_opens_and_closes_survive() {
 #[test]
 fn a_reconcile_finds_what_vanished() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for position in [1, 2, 3] {
         bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
     }
@@ -114,7 +114,7 @@ fn a_reconcile_finds_what_vanished() {
     bridge.close(30_000);
 
     // Another life of the same terminal knows nothing of these positions; Redis does.
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.trade(&trade(4, MT5REDIS_EVENT_OPEN));
     bridge.open_positions(1_763_800_100_000, &[2, 4, 5]);
     bridge.settle();
@@ -135,7 +135,7 @@ fn a_reconcile_finds_what_vanished() {
 #[test]
 fn a_position_that_opens_again_is_open_again() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for event in [MT5REDIS_EVENT_OPEN, MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN] {
         bridge.trade(&trade(9, event));
         bridge.settle();
@@ -148,7 +148,7 @@ fn a_position_that_opens_again_is_open_again() {
 #[test]
 fn closed_positions_leave_the_list_when_their_time_is_over() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     let day = 86_400_000;
     let old = TradeState { close_time_ms: 1_763_800_000_000 - 31 * day, ..trade(1, MT5REDIS_EVENT_CLOSE) };
     bridge.trade(&old);
@@ -161,10 +161,10 @@ fn closed_positions_leave_the_list_when_their_time_is_over() {
 fn a_stalled_lane_holds_up_no_other() {
     let (ris, rts, rtss) = (Server::start(), Server::start(), Server::start());
     let tables = [("ris", &ris), ("rts", &rts), ("rtss", &rtss)];
-    let (_folder, config) = support::configuration(
+    let (folder, config) = support::configuration(
         &tables.map(|(lane, server)| format!("[{lane}]\nurl = \"{}\"\n", server.url())).concat(),
     );
-    let bridge = Bridge::open(&config, "1.Demo");
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.heartbeat(&account());
     bridge.settle();
 
@@ -204,7 +204,7 @@ fn magics(server: &Server) -> Vec<i64> {
 }
 
 fn producer(bridge: &Bridge) -> String {
-    bridge.stats()["producer"].as_str().expect("a text").to_owned()
+    bridge.stats()["rtss"]["producer"].as_str().expect("a text").to_owned()
 }
 
 /// How often the server has run a command, from INFO commandstats.

@@ -18,12 +18,13 @@ fn connections(server: &Server) -> usize {
 #[test]
 fn sessions_of_one_configuration_share_their_connections() {
     let server = Server::start();
-    let one = Bridge::open(&server.url(), "1.Demo");
-    let other = Bridge::open(&server.url(), "2.Demo");
+    let one = Bridge::at(&server, "1.Demo");
+    let other = Bridge::at(&server, "2.Demo");
     assert_ne!(one.handle, other.handle);
     assert_eq!(one.signal(&buy(1)), 1);
     assert_eq!(other.signal(&buy(2)), 2, "one lane, one sequence");
     one.settle();
+    eventually("three connections", || connections(&server) == 3);
     let clients: String = server.ask("CLIENT LIST");
     for lane in ["ris", "rts", "rtss"] {
         assert_eq!(clients.matches(&format!("name=mt5redis:1.Demo:{lane} ")).count(), 1, "{clients}");
@@ -42,8 +43,8 @@ fn sessions_of_one_configuration_share_their_connections() {
 #[test]
 fn different_configurations_do_not_mix() {
     let (here, there) = (Server::start(), Server::start());
-    let one = Bridge::open(&here.url(), "1.Demo");
-    let other = Bridge::open(&there.url(), "1.Demo");
+    let one = Bridge::at(&here, "1.Demo");
+    let other = Bridge::at(&there, "1.Demo");
     assert_eq!((one.signal(&buy(1)), other.signal(&buy(2))), (1, 1));
     one.settle();
     other.settle();
@@ -55,7 +56,7 @@ fn a_timeframe_change_loses_nothing() {
     let server = Server::start();
     let mut sent = 0;
     for round in 0..50 {
-        let bridge = Bridge::open(&server.url(), "1.Demo");
+        let bridge = Bridge::at(&server, "1.Demo");
         for _ in 0..20 {
             assert!(bridge.signal(&buy(sent)) > 0);
             sent += 1;
@@ -72,12 +73,12 @@ fn a_timeframe_change_loses_nothing() {
 fn what_waits_at_close_is_taken_over_by_the_next_open() {
     let mut server = Server::start();
     server.kill();
-    let first = Bridge::open(&server.url(), "1.Demo");
+    let first = Bridge::at(&server, "1.Demo");
     for number in 1..=10 {
         assert_eq!(first.signal(&buy(number)), number);
     }
     assert_eq!(first.close(20), MT5REDIS_ERR_TIMEOUT);
-    let second = Bridge::open(&server.url(), "1.Demo");
+    let second = Bridge::at(&server, "1.Demo");
     assert_eq!(second.signal(&buy(11)), 11, "the same queue, the same numbers");
     server.restart();
     second.settle();
@@ -89,7 +90,7 @@ fn what_waits_at_close_is_taken_over_by_the_next_open() {
 fn what_waits_at_the_last_close_is_still_delivered() {
     let mut server = Server::start();
     server.kill();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for number in 1..=10 {
         assert_eq!(bridge.signal(&buy(number)), number);
     }
@@ -102,15 +103,14 @@ fn what_waits_at_the_last_close_is_still_delivered() {
 #[test]
 fn threads_open_send_and_close_at_once() {
     let server = Server::start();
-    let url = server.url();
     let accepted: i64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|thread| {
-                let url = &url;
+                let server = &server;
                 scope.spawn(move || {
                     let mut accepted = 0;
                     for round in 0..25 {
-                        let bridge = Bridge::open(url, &format!("{thread}.Demo"));
+                        let bridge = Bridge::at(server, &format!("{thread}.Demo"));
                         for number in 0..20 {
                             accepted += i64::from(bridge.signal(&buy(number)) > 0);
                         }
@@ -132,9 +132,10 @@ fn threads_open_send_and_close_at_once() {
 
 #[test]
 fn handles_run_out_with_a_code_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
     let mut handles: Vec<i64> = Vec::new();
     let refusal = loop {
-        match try_open("redis://127.0.0.1:1", "1.Demo", "") {
+        match try_open("redis://127.0.0.1:1", "1.Demo", folder.path().to_str().unwrap()) {
             handle if handle > 0 => handles.push(handle),
             code => break code,
         }

@@ -6,19 +6,9 @@ mod support;
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, last_error, trade};
+use support::bridge::{Bridge, account, buy, last_error, sequences, trade};
 use support::eventually;
 use support::server::{Server, free_port};
-
-/// The sequence numbers of all signals, in the stream's order.
-fn sequences(server: &Server) -> Vec<i64> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
-    let sequence = |entry: &(String, Vec<Vec<u8>>)| {
-        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
-        fields[2].as_i64().expect("a number")
-    };
-    entries.iter().map(sequence).collect()
-}
 
 /// Waits for an event that has all these words in it.
 fn event(bridge: &Bridge, words: &[&str]) -> String {
@@ -36,7 +26,7 @@ fn event(bridge: &Bridge, words: &[&str]) -> String {
 fn a_server_that_comes_late_gets_everything() {
     let mut server = Server::start();
     server.kill();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for number in 1..=100 {
         assert_eq!(bridge.signal(&buy(number)), number);
     }
@@ -53,13 +43,13 @@ fn a_server_that_comes_late_gets_everything() {
 }
 
 #[test]
-fn a_full_queue_refuses_at_once_and_keeps_what_it_has() {
+fn a_full_queue_refuses_a_heartbeat_at_once() {
     let mut server = Server::start();
     server.kill();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     let mut accepted = 0;
     let refusal = loop {
-        match bridge.signal(&buy(accepted + 1)) {
+        match bridge.heartbeat(&account()) {
             sequence if sequence > 0 => accepted = sequence,
             code => break code,
         }
@@ -67,25 +57,69 @@ fn a_full_queue_refuses_at_once_and_keeps_what_it_has() {
     };
     assert_eq!(refusal, i64::from(MT5REDIS_ERR_QUEUE_FULL));
     assert!(
-        last_error().starts_with("the rtss queue is full: 4096 records wait for 127.0.0.1:"),
+        last_error().starts_with("the ris queue is full: 64 records wait for 127.0.0.1:"),
         "{}",
         last_error()
     );
-    assert!(accepted >= 4096);
-    assert!(bridge.stats()["rtss"]["refused"].as_i64() >= Some(1));
-    // The other lanes have queues of their own.
+    assert!(bridge.stats()["ris"]["refused"].as_i64() >= Some(1));
+    // The other lanes have journals.
+    assert_eq!(bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)), 1);
+    server.restart();
+    bridge.settle();
+    assert_eq!(bridge.heartbeat(&account()), accepted + 1, "the refused call used no number");
+}
+
+#[test]
+fn the_journal_holds_what_the_queue_cannot() {
+    let mut server = Server::start();
+    server.kill();
+    let bridge = Bridge::at(&server, "1.Demo");
+    // Three times what the queue holds.
+    let sent = 12_500;
+    for number in 1..=sent {
+        assert_eq!(bridge.signal(&buy(number)), number, "{}", last_error());
+    }
+    server.restart();
+    for number in sent + 1..=sent + 100 {
+        assert_eq!(bridge.signal(&buy(number)), number);
+    }
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=sent + 100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_journal_at_its_limit_refuses_and_recovers_by_itself() {
+    let mut server = Server::start();
+    server.kill();
+    let text = format!("url = \"{}\"\n[journal]\nmax_bytes = 8388608\nretain_acked = \"1s\"\n", server.url());
+    let (folder, config) = support::configuration(&text);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let mut accepted = 0;
+    let refusal = loop {
+        match bridge.signal(&buy(accepted + 1)) {
+            sequence if sequence > 0 => accepted = sequence,
+            code => break code,
+        }
+        assert!(accepted < 1_000_000, "the journal is bounded");
+    };
+    assert_eq!(refusal, i64::from(MT5REDIS_ERR_JOURNAL_FULL));
+    let sentence = "the rtss journal takes no more: the journal is at its limit of 8388608 bytes";
+    assert!(last_error().starts_with(sentence), "{}", last_error());
+    event(&bridge, &["the rtss journal takes no more", "raise journal.max_bytes"]);
+    // Other lanes have journals of their own.
     assert_eq!(bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)), 1);
 
     server.restart();
     bridge.settle();
     assert_eq!(sequences(&server), (1..=accepted).collect::<Vec<_>>());
-    assert_eq!(bridge.signal(&buy(accepted + 1)), accepted + 1, "the refused call used no number");
+    eventually("calls are accepted again", || bridge.signal(&buy(accepted + 1)) == accepted + 1);
+    bridge.settle();
 }
 
 #[test]
 fn a_server_killed_and_restarted_mid_run_loses_and_doubles_nothing() {
     let mut server = Server::durable();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     let mut sent = 0;
     for _ in 0..5 {
         let committed = bridge.committed(MT5REDIS_LANE_RTSS);
@@ -107,7 +141,7 @@ fn a_server_killed_and_restarted_mid_run_loses_and_doubles_nothing() {
 #[test]
 fn connections_killed_all_the_time_lose_and_double_nothing() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     let mut sent = 0;
     for _ in 0..60 {
         for _ in 0..100 {
@@ -122,7 +156,7 @@ fn connections_killed_all_the_time_lose_and_double_nothing() {
 #[test]
 fn a_frozen_server_is_left_and_found_again() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
     server.freeze();
@@ -140,7 +174,7 @@ fn a_frozen_server_is_left_and_found_again() {
 #[test]
 fn a_server_out_of_memory_holds_the_lane() {
     let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction"]);
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
     let _: String = server.ask("CONFIG SET maxmemory 1");
@@ -156,7 +190,7 @@ fn a_server_out_of_memory_holds_the_lane() {
 #[test]
 fn a_replica_takes_nothing_until_it_is_a_master() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
     let _: String = server.ask(&format!("REPLICAOF 127.0.0.1 {}", free_port()));
@@ -173,12 +207,13 @@ fn a_wrong_password_is_told_without_the_password() {
     for (url, word) in
         [(server.url(), "NOAUTH"), (format!("redis://:wrong-secret@127.0.0.1:{}", server.port), "WRONGPASS")]
     {
-        let bridge = Bridge::open(&url, "1.Demo");
+        let bridge = Bridge::open(&url, "1.Demo", server.folder());
         bridge.signal(&buy(1));
         let line = event(&bridge, &["rtss: ", word, "check username, password and permissions"]);
         assert!(!line.contains("secret"), "{line}");
     }
-    let bridge = Bridge::open(&format!("redis://:right-secret@127.0.0.1:{}", server.port), "1.Demo");
+    let right = format!("redis://:right-secret@127.0.0.1:{}", server.port);
+    let bridge = Bridge::open(&right, "1.Demo", server.folder());
     bridge.signal(&buy(1));
     bridge.settle();
     assert!(!bridge.stats().to_string().contains("secret"));
@@ -188,7 +223,7 @@ fn a_wrong_password_is_told_without_the_password() {
 fn a_record_the_server_rejects_takes_no_other_with_it() {
     let server = Server::start();
     let _: String = server.ask("SET ts:{1.Demo}:2 occupied");
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for position in [1, 2, 3] {
         bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
     }
@@ -203,7 +238,7 @@ fn a_record_the_server_rejects_takes_no_other_with_it() {
 fn a_strange_open_set_is_replaced() {
     let server = Server::start();
     let _: String = server.ask("SET to:{1.Demo} nonsense");
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.open_positions(0, &[5]);
     bridge.settle();
     assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [5]);
@@ -212,7 +247,7 @@ fn a_strange_open_set_is_replaced() {
 #[test]
 fn an_instance_that_expired_does_not_become_immortal() {
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     for _ in 0..3 {
         bridge.heartbeat(&account());
         bridge.settle();

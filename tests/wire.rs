@@ -22,12 +22,14 @@ fn play(encoding: &str) -> String {
     let server = Server::start();
     let recorder = Recorder::before(server.port);
     let lane = format!("encoding = \"{encoding}\"");
-    let (_folder, config) = support::configuration(&format!(
+    let (folder, config) = support::configuration(&format!(
         "url = \"{}\"\n[ris]\n{lane}\n[rts]\n{lane}\n[rtss]\n{lane}\n",
         recorder.url()
     ));
-    let bridge = Bridge::open(&config, "1.Demo");
-    let producer = bridge.stats()["producer"].as_str().expect("a text").to_owned();
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let stats = bridge.stats();
+    let producers =
+        ["ris", "rts", "rtss"].map(|lane| stats[lane]["producer"].as_str().expect("a text").to_owned());
     support::eventually("three connections", || {
         ["ris", "rts", "rtss"].iter().all(|lane| bridge.stats()[lane]["connected"] == true)
     });
@@ -40,7 +42,8 @@ fn play(encoding: &str) -> String {
         writeln!(golden, "# {title}").unwrap();
         for command in recorder.commands() {
             let line: Vec<_> = command.iter().map(|argument| argument.escape_ascii().to_string()).collect();
-            writeln!(golden, "{}", line.join(" ").replace(&producer, "0000000000000000")).unwrap();
+            let line = producers.iter().fold(line.join(" "), |line, id| line.replace(id, "0000000000000000"));
+            writeln!(golden, "{line}").unwrap();
         }
         golden.push('\n');
     };
@@ -142,7 +145,7 @@ fn the_pages_python_reads_the_signals() {
         page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
     assert!(program.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines were promised");
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Demo");
+    let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.signal_of(&Signal { action: MT5REDIS_ACTION_CLOSE, volume: 0.0, ..buy(2) }, "XAUUSD.m", "");
     bridge.settle();

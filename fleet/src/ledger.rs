@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    Opened { instance: String, producer: String },
+    Opened { instance: String, producers: [String; 3] },
     Heartbeat(Heartbeat),
     Trade(Trade),
     OpenSet(OpenSet),
@@ -128,7 +128,8 @@ impl TradeEntry {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub instance: String,
-    pub producer: String,
+    /// Who numbered the records of each lane.
+    pub producers: [String; 3],
     pub heartbeats: Vec<Heartbeat>,
     pub trades: Vec<TradeEntry>,
     pub signals: Vec<SignalGiven>,
@@ -146,7 +147,7 @@ impl Ledger {
                 .with_context(|| format!("{}:{} is no entry of a ledger", path.display(), number + 1))?;
             ledger.add(entry);
         }
-        if ledger.producer.is_empty() {
+        if ledger.instance.is_empty() {
             bail!("{} is empty: its terminal could not open a session", path.display());
         }
         Ok(ledger)
@@ -154,7 +155,9 @@ impl Ledger {
 
     pub fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Opened { instance, producer } => (self.instance, self.producer) = (instance, producer),
+            Entry::Opened { instance, producers } => {
+                (self.instance, self.producers) = (instance, producers);
+            }
             Entry::Heartbeat(heartbeat) => self.heartbeats.push(heartbeat),
             Entry::Trade(trade) => self.trades.push(TradeEntry::State(trade)),
             Entry::OpenSet(set) => self.trades.push(TradeEntry::OpenSet(set)),
@@ -259,13 +262,18 @@ mod tests {
         let trade =
             Trade { sequence: 7, state, symbol: "#Germany40".into(), comment: "купить \"1\"".into() };
         let mut writer = Writer::create(path.path()).unwrap();
-        writer.add(&Entry::Opened { instance: "1.Demo".into(), producer: "00ff".into() }).unwrap();
+        writer
+            .add(&Entry::Opened {
+                instance: "1.Demo".into(),
+                producers: ["00ff", "01ff", "02ff"].map(String::from),
+            })
+            .unwrap();
         writer.add(&Entry::Trade(trade.clone())).unwrap();
         writer.flush().unwrap();
         writer.0.get_mut().write_all(b"{\"trade\":{\"sequence\":8,").unwrap();
 
         let ledger = Ledger::read(path.path()).unwrap();
-        assert_eq!((ledger.instance.as_str(), ledger.producer.as_str()), ("1.Demo", "00ff"));
+        assert_eq!((ledger.instance.as_str(), ledger.producers[2].as_str()), ("1.Demo", "02ff"));
         assert_eq!(ledger.accepted(), [0, 1, 0]);
         let TradeEntry::State(back) = &ledger.trades[0] else { panic!("{ledger:?}") };
         assert_eq!((back.state, &back.symbol, &back.comment), (state, &trade.symbol, &trade.comment));

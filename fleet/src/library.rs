@@ -1,9 +1,9 @@
 //! The built library, used as a terminal uses it: loaded at run time, called through its C ABI, with UTF-16
 //! text. Of the crate only the structs and the types of the functions are used, to be sure that both agree.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, ptr};
 
 use anyhow::{Context, Result, bail};
 use libloading::Library;
@@ -96,12 +96,13 @@ impl Bridge {
         self.text(|buffer, capacity| unsafe { (self.functions.mt5redis_version)(buffer, capacity) })
     }
 
-    /// Opens a session of one instance.
-    pub fn open(&self, config: &str, instance: &str) -> Result<Session<'_>> {
-        let (config, instance) = (Text::new(config), Text::new(instance));
-        // SAFETY: both texts end with a NUL; null is allowed for the third.
+    /// Opens a session of one instance, with the journal in the data folder.
+    pub fn open(&self, config: &str, instance: &str, data_folder: &Path) -> Result<Session<'_>> {
+        let data_folder = data_folder.to_str().context("the data folder's name is no text")?;
+        let [config, instance, folder] = [config, instance, data_folder].map(Text::new);
+        // SAFETY: the texts end with a NUL.
         let handle =
-            unsafe { (self.functions.mt5redis_open)(config.pointer(), instance.pointer(), ptr::null()) };
+            unsafe { (self.functions.mt5redis_open)(config.pointer(), instance.pointer(), folder.pointer()) };
         self.expect(handle)?;
         Ok(Session { bridge: self, handle })
     }

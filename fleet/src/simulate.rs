@@ -70,7 +70,8 @@ pub fn run(size: &Size, config: &str, folder: &Path, view: &mut View) -> Result<
     let library = size.library.clone().map_or_else(library::default_path, Ok)?;
     // What is wrong with library or configuration is told once, here, and not by every terminal.
     let bridge = library::Bridge::load(&library)?;
-    bridge.open(config, "mt5fleet")?.close(Duration::ZERO)?;
+    let data = tempfile::tempdir().context("cannot make a temporary folder")?;
+    bridge.open(config, "mt5fleet", data.path())?.close(Duration::ZERO)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
 
     let (sender, receiver) = mpsc::channel();

@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     let bridge = Bridge::load(&options.library)?;
     let login = 5_000_001 + i64::from(options.index);
     let instance = format!("{login}.Fleet-Demo");
-    let session = bridge.open(&options.config, &instance)?;
+    let session = bridge.open(&options.config, &instance, &options.ledger.with_extension("data"))?;
     let mut station = Station::new(&bridge, session, instance, &options.ledger)?;
     let mut market = Market::new(options.seed, login);
     let mut agent = Agent::default();
@@ -118,9 +118,12 @@ impl<'a> Station<'a> {
         ledger: &std::path::Path,
     ) -> Result<Self> {
         let stats = session.stats()?;
-        let producer = stats["producer"].as_str().context("the statistics name no producer")?.to_owned();
+        let producer = |lane: &str| {
+            stats[lane]["producer"].as_str().context("the statistics name no producer").map(str::to_owned)
+        };
+        let producers = [producer("ris")?, producer("rts")?, producer("rtss")?];
         let mut ledger = ledger::Writer::create(ledger)?;
-        ledger.add(&Entry::Opened { instance: instance.clone(), producer })?;
+        ledger.add(&Entry::Opened { instance: instance.clone(), producers })?;
         let texts = AccountTexts {
             server: "Fleet-Demo".into(),
             company: "Beispiel & Söhne Brokers Ltd.".into(),

@@ -98,9 +98,9 @@ fn signals() {
         Case {
             fault: "a signal of nobody's",
             plant: |world| {
-                world.ledgers[1].producer = "00000000000000cc".into();
+                world.ledgers[1].producers[2] = "00000000000000cc".into();
                 world.add_signal(1, 1, 0.1);
-                world.ledgers[1].producer = "00000000000000bb".into();
+                world.ledgers[1].producers[2] = "00000000000000bb".into();
             },
             found: Found { words: "\"00000000000000cc\" that nobody knows", ..Default::default() },
         },

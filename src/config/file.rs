@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{Config, DEFAULT_URL, Endpoint, LaneConfig, Secret};
+use super::{Config, DEFAULT_URL, Endpoint, JournalSync, LaneConfig, Secret};
 use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;
@@ -26,6 +26,8 @@ struct File {
     url: Option<Spanned<Value>>,
     username: Option<Spanned<Value>>,
     password: Option<Spanned<Value>>,
+    #[serde(default)]
+    journal: JournalTable,
     #[serde(default)]
     ris: Table,
     #[serde(default)]
@@ -53,8 +55,17 @@ struct Table {
     max_length: Option<Spanned<i64>>,
 }
 
-/// Reads and checks the file at `path`.
-pub(super) fn read(path: &Path) -> Result<Config> {
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JournalTable {
+    folder: Option<String>,
+    max_bytes: Option<Spanned<i64>>,
+    retain_acked: Option<Spanned<Value>>,
+    sync: Option<JournalSync>,
+}
+
+/// Reads and checks the file at `path`; `folder` is the data folder.
+pub(super) fn read(path: &Path, folder: &str) -> Result<Config> {
     let unreadable = |reason: &dyn Display| {
         Error::new(
             MT5REDIS_ERR_CONFIG_FILE,
@@ -67,13 +78,13 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     }
     let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Source { name: &name, text: &text }.config()
+    Source { name: &name, text: &text }.config(folder)
 }
 
 /// Checks the text of a configuration file called `name`; the fuzzer's way in.
 #[doc(hidden)]
 pub fn parse(name: &str, text: &str) -> Result<Config> {
-    Source { name, text }.config()
+    Source { name, text }.config("")
 }
 
 /// The file's text, for errors that name the line.
@@ -83,10 +94,10 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn config(&self) -> Result<Config> {
+    fn config(&self, folder: &str) -> Result<Config> {
         let file: File = toml::from_str(self.text)
             .map_err(|error| self.refused(error.span().map_or(0, |span| span.start), error.message()))?;
-        let mut config = Config::of_url(DEFAULT_URL)?;
+        let mut config = Config::of_url(DEFAULT_URL, folder)?;
         let lanes = [
             ("ris", &file.ris, &mut config.ris),
             ("rts", &file.rts, &mut config.rts),
@@ -95,6 +106,7 @@ impl Source<'_> {
         for (lane, table, into) in lanes {
             self.lane(lane, &file, table, into)?;
         }
+        self.journal(&file.journal, folder, &mut config)?;
         self.foreign("ttl", "ris", [("rts", &file.rts.ttl), ("rtss", &file.rtss.ttl)])?;
         self.foreign("retention", "rts] or [rtss", [("ris", &file.ris.retention)])?;
         self.foreign("max_length", "rtss", [("ris", &file.ris.max_length), ("rts", &file.rts.max_length)])?;
@@ -115,6 +127,17 @@ impl Source<'_> {
         )?;
         self.number("rtss", "max_length", &file.rtss.max_length, 1..=1 << 40, &mut config.rtss_max_length)?;
         Ok(config)
+    }
+
+    fn journal(&self, table: &JournalTable, folder: &str, config: &mut Config) -> Result<()> {
+        let into = &mut config.journal;
+        if let Some(own) = &table.folder {
+            into.folder = Path::new(folder).join(own);
+        }
+        into.sync = table.sync.unwrap_or(into.sync);
+        // Two segments are the least that can be written and released in turn.
+        self.number("journal", "max_bytes", &table.max_bytes, 8 << 20..=1 << 40, &mut into.max_bytes)?;
+        self.duration("journal", "retain_acked", &table.retain_acked, SECOND..=DAY, &mut into.retain_acked)
     }
 
     fn lane(&self, lane: &str, file: &File, table: &Table, into: &mut LaneConfig) -> Result<()> {
@@ -377,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        let error = read(Path::new("/nowhere/mt5-redis.toml")).unwrap_err();
+        let error = read(Path::new("/nowhere/mt5-redis.toml"), "").unwrap_err();
         assert_eq!(error.code(), MT5REDIS_ERR_CONFIG_FILE);
         assert!(error.to_string().starts_with("cannot read the configuration /nowhere/mt5-redis.toml: "));
     }

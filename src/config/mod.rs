@@ -6,8 +6,12 @@
 mod endpoint;
 mod file;
 
-use std::path::Path;
+use std::env;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use serde::Deserialize;
 
 pub use endpoint::{Endpoint, Secret};
 #[doc(hidden)]
@@ -29,6 +33,8 @@ pub struct Config {
     pub rts: LaneConfig,
     /// Trade signals.
     pub rtss: LaneConfig,
+    /// Where accepted records are kept until they are in Redis.
+    pub journal: JournalConfig,
     /// How long an instance's state outlives its last heartbeat.
     pub ris_ttl: Duration,
     /// How long a closed position is kept.
@@ -54,19 +60,59 @@ pub struct LaneConfig {
     pub batch_bytes: usize,
 }
 
+impl LaneConfig {
+    /// The name of the folder for this lane's journal: one for each server, since what was accepted for one
+    /// must not go to another.
+    pub(crate) fn journal_name(&self, lane: impl Display) -> String {
+        let Endpoint { database, .. } = self.endpoint;
+        let foreign = |c: char| !(c.is_ascii_alphanumeric() || "@.-".contains(c));
+        format!("{lane}@{}-{database}", self.endpoint.address()).replace(foreign, "-")
+    }
+}
+
+/// The journals of rts and rtss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JournalConfig {
+    /// The folder in which each set of servers has a folder of its own.
+    pub folder: PathBuf,
+    /// How large a lane's journal may grow; beyond, calls are refused.
+    pub max_bytes: u64,
+    /// How long a record is kept after its commit, for a master that fails over.
+    pub retain_acked: Duration,
+    /// Whether records survive a loss of power, too.
+    pub sync: JournalSync,
+}
+
+/// What a journal survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalSync {
+    /// The end of the process, however it comes: the operating system writes the files in its own time.
+    Os,
+    /// A loss of power as well: the lane's thread has them written before it sends them.
+    Disk,
+}
+
 impl Config {
     /// Reads what the Expert Advisor passed: nothing, a URL, or a path relative to `folder`.
     pub fn read(text: &str, folder: &str) -> Result<Self> {
         let text = text.trim();
         match text.split_once("://") {
-            _ if text.is_empty() => Self::of_url(DEFAULT_URL),
-            Some(_) => Self::of_url(text),
-            None => file::read(&Path::new(folder).join(text)),
+            _ if text.is_empty() => Self::of_url(DEFAULT_URL, folder),
+            Some(_) => Self::of_url(text, folder),
+            None => file::read(&Path::new(folder).join(text), folder),
         }
     }
 
-    /// All three lanes at one server.
-    pub fn of_url(url: &str) -> Result<Self> {
+    /// Whether both would write one and the same journal.
+    pub(crate) fn shares_journal_with(&self, other: &Self) -> bool {
+        let same = |one: &LaneConfig, other: &LaneConfig| one.journal_name("") == other.journal_name("");
+        self.journal.folder == other.journal.folder
+            && (same(&self.rts, &other.rts) || same(&self.rtss, &other.rtss))
+    }
+
+    /// All three lanes at one server, the journal in the data folder `folder`.
+    pub fn of_url(url: &str, folder: &str) -> Result<Self> {
         let endpoint = Endpoint::parse(url)
             .map_err(|reason| Error::new(MT5REDIS_ERR_CONFIG, format!("the configuration's URL {reason}")))?;
         // The queues are sized so that an idle library stays small: a slot is 0.3 to 0.6 KiB.
@@ -81,6 +127,12 @@ impl Config {
             ris: lane(Encoding::Fields, 64),
             rts: lane(Encoding::Fields, 2048),
             rtss: lane(Encoding::Packed, 4096),
+            journal: JournalConfig {
+                folder: journal_folder(folder),
+                max_bytes: 256 << 20,
+                retain_acked: Duration::from_secs(60),
+                sync: JournalSync::Os,
+            },
             ris_ttl: Duration::from_secs(90),
             rts_retention: Duration::from_secs(30 * 86_400),
             rtss_retention: Duration::from_secs(3600),
@@ -89,13 +141,27 @@ impl Config {
     }
 }
 
+/// The data folder's `mt5-redis`; without a data folder the one for a program's state on this platform.
+fn journal_folder(data_folder: &str) -> PathBuf {
+    let home = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = || {
+        if cfg!(windows) {
+            home("LOCALAPPDATA")
+        } else {
+            home("XDG_STATE_HOME").or_else(|| home("HOME").map(|home| home.join(".local/state")))
+        }
+    };
+    let data_folder = Some(data_folder).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    data_folder.or_else(state).unwrap_or_else(env::temp_dir).join("mt5-redis")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nothing_is_the_local_server() {
-        assert_eq!(Config::read(" ", "").unwrap(), Config::of_url(DEFAULT_URL).unwrap());
+        assert_eq!(Config::read(" ", "").unwrap(), Config::of_url(DEFAULT_URL, "").unwrap());
     }
 
     #[test]

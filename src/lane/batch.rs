@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
-use arrayvec::ArrayString;
 use redis::Value;
 
 use super::policy::{Policy, Subject};
+use super::source::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -20,7 +20,7 @@ const PIECE: usize = 16 * 1024;
 
 /// The records of one tag, written as one transaction.
 struct Transaction {
-    tag: ArrayString<40>,
+    tag: Tag,
     /// Indices of its records, superseded ones included.
     records: Vec<usize>,
     /// For each command between MULTI and EXEC, the index of its record.
@@ -40,6 +40,8 @@ pub(super) struct Batch<P: Policy> {
 /// What became of a batch that was sent.
 #[derive(Default)]
 pub(super) struct Outcome {
+    /// Up to which sequence number each tag's records are in Redis now.
+    pub(super) committed: Vec<(Tag, u64)>,
     /// Records that the server will never take, with its reason.
     pub(super) rejected: Vec<(u64, String)>,
     /// What was sent.
@@ -77,9 +79,17 @@ impl<P: Policy> Batch<P> {
         &self.records
     }
 
-    /// The sequence numbers of the first and the last record.
-    pub(super) fn range(&self) -> Option<(u64, u64)> {
-        Some((P::sequence(self.records.first()?), P::sequence(self.records.last()?)))
+    /// The sequence number of the first record.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.records.first().map(P::sequence)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
+        self.records.retain(keep);
     }
 
     /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
@@ -112,7 +122,7 @@ impl<P: Policy> Batch<P> {
                 }
             }
             policy.finish(&transaction.tag, commands);
-            if P::WATERMARK {
+            if P::COMMITTED {
                 let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
                 let key = key::watermark(&transaction.tag, policy.producer().as_str());
                 commands.begin();
@@ -160,6 +170,8 @@ impl<P: Policy> Batch<P> {
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
+                    let last = transaction.records.last().map(|&at| P::sequence(&self.records[at]));
+                    outcome.committed.extend(last.map(|last| (transaction.tag, last)));
                     policy.learn(&replies);
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
@@ -183,26 +195,6 @@ impl<P: Policy> Batch<P> {
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
         broken
-    }
-
-    /// Asks the server which of these records it has, after a connection broke before its replies came,
-    /// and removes them.
-    pub(super) fn resolve_doubt(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
-        if !P::WATERMARK {
-            return Ok(());
-        }
-        for transaction in transactions::<P>(&self.records) {
-            let reply = link.ask(&["GET", &key::watermark(&transaction.tag, policy.producer().as_str())])?;
-            let watermark = match reply {
-                Value::BulkString(text) => std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()),
-                _ => None,
-            };
-            let watermark = watermark.unwrap_or(0);
-            self.records.retain(|record| {
-                P::tag(record) != transaction.tag.as_str() || P::sequence(record) > watermark
-            });
-        }
-        Ok(())
     }
 }
 
@@ -256,7 +248,7 @@ fn transactions<P: Policy>(records: &[P::Record]) -> Vec<Transaction> {
         // A terminal has one instance, so the last tag is nearly always the one.
         if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
             last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
-                let tag = ArrayString::from(tag).expect("a tag is an instance id or a shard");
+                let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
                 transactions.push(Transaction { tag, records: Vec::new(), owners: Vec::new() });
                 transactions.len() - 1
             });

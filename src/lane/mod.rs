@@ -5,26 +5,33 @@
 //! never waits for another. What is in a record, and how it is written, is the policy's business.
 
 mod batch;
+mod journal;
 mod policy;
+mod resume;
+mod retention;
 mod ris;
 mod rts;
 mod rtss;
+mod source;
 mod worker;
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
-use crate::codes::{MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
+use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
 use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::stats::{Counters, LaneStats};
-pub(crate) use policy::Policy;
+use journal::{Appender, Opened, Refused};
+pub(crate) use journal::{Journal, Limits};
+pub(crate) use policy::{LaneName, Policy};
 pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
@@ -36,11 +43,23 @@ pub(crate) struct Lane<P: Policy> {
     config: LaneConfig,
     /// The connection's name at the server.
     client_name: String,
-    /// The last sequence number handed out. Held while a record is put into the queue, so that the
-    /// queue's order is that of the numbers.
-    door: Mutex<u64>,
+    /// How long acknowledged records stay in the journal.
+    retain_acked: Duration,
+    door: Mutex<Door>,
     records: Sender<P::Record>,
+    journal: Option<Arc<Journal>>,
     shared: Arc<Shared<P>>,
+}
+
+/// What a caller holds while a record goes in, so that journal and queue have the order of the numbers.
+struct Door {
+    /// The next sequence number.
+    next: u64,
+    journal: Option<Appender>,
+    /// The record as it goes into the journal.
+    bytes: Vec<u8>,
+    /// The journal refused the last record.
+    refusing: bool,
 }
 
 /// What callers and the lane's thread have in common.
@@ -60,70 +79,148 @@ pub(crate) struct Shared<P: Policy> {
 #[derive(Default)]
 struct Life {
     running: bool,
+    /// The thread has made up its mind to end, and only tidies up.
+    leaving: bool,
     /// The thread shall end as soon as nothing waits any more.
     retiring: bool,
+    /// It shall not even wait for that: what waits is in the journal.
+    abandoned: bool,
     /// Calls waiting for a commit.
     waiters: usize,
 }
 
 impl<P: Policy> Lane<P> {
-    pub(crate) fn new(policy: P, config: LaneConfig, client: &str, events: Arc<Events>) -> Self {
+    /// A lane that goes on where its journal ends; without a journal it lives as long as the process.
+    pub(crate) fn new(
+        policy: P,
+        config: LaneConfig,
+        client: &str,
+        events: Arc<Events>,
+        journal: Option<Opened>,
+        retain_acked: Duration,
+    ) -> Self {
         let (sender, receiver) = bounded(config.queue);
-        Self {
+        let counters = Counters::new();
+        let mut door = Door { next: 1, journal: None, bytes: Vec::new(), refusing: false };
+        let mut committed = 0;
+        let mut notes = Vec::new();
+        let journal = journal.map(|opened| {
+            committed = opened.journal.acknowledged();
+            door.next = opened.appender.next();
+            door.journal = Some(opened.appender);
+            counters.accepted.store(opened.journal.last(), Ordering::Relaxed);
+            counters.lost.store(opened.lost, Ordering::Relaxed);
+            notes = opened.notes;
+            opened.journal
+        });
+        let lane = Self {
             policy,
             client_name: format!("mt5redis:{client}:{}", P::LANE),
             config,
-            door: Mutex::new(0),
+            retain_acked,
+            door: Mutex::new(door),
             records: sender,
+            journal,
             shared: Arc::new(Shared {
                 records: receiver,
                 wake: bounded(1),
-                counters: Counters::new(),
+                counters,
                 events,
-                committed: AtomicU64::new(0),
+                committed: AtomicU64::new(committed),
                 life: Mutex::new(Life::default()),
                 changed: Condvar::new(),
             }),
+        };
+        notes.iter().for_each(|note| lane.shared.tell(note));
+        let waiting = lane.accepted().saturating_sub(committed);
+        if waiting > 0 {
+            lane.shared
+                .tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
         }
+        lane
     }
 
-    /// Accepts the record that `make` builds for its sequence number, or refuses it because the queue is
-    /// full. Never waits.
+    /// Accepts the record that `make` builds for its sequence number, or refuses it because the journal, or
+    /// without one the queue, is full. Never waits.
     pub(crate) fn accept(&self, make: impl FnOnce(u64) -> P::Record) -> Result<u64> {
-        let mut last = self.door.lock();
-        let sequence = *last + 1;
-        match self.records.try_send(make(sequence)) {
+        let mut guard = self.door.lock();
+        let door = &mut *guard;
+        let sequence = door.next;
+        let record = make(sequence);
+        let accepted = match &mut door.journal {
+            Some(journal) => {
+                door.bytes.clear();
+                P::store(&record, &mut door.bytes);
+                match journal.append(&door.bytes) {
+                    Ok(_) => {
+                        // A full queue is no loss: the lane's thread finds the record in the journal.
+                        let _ = self.records.try_send(record);
+                        Ok(())
+                    }
+                    Err(refused) => Err(self.journal_full(&mut door.refusing, &refused)),
+                }
+            }
+            None => self.records.try_send(record).map_err(|_| self.queue_full()),
+        };
+        match accepted {
             Ok(()) => {
-                *last = sequence;
+                door.next = sequence + 1;
+                door.refusing = false;
                 self.shared.counters.accepted.store(sequence, Ordering::Relaxed);
                 Ok(sequence)
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                drop(last);
+            Err(error) => {
+                drop(guard);
                 self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
-                Err(Error::new(
-                    MT5REDIS_ERR_QUEUE_FULL,
-                    format!(
-                        "the {} queue is full: {} records wait for {}. This one was not accepted; see the events \
-                         for the server's state, or raise {}.queue",
-                        P::LANE,
-                        self.config.queue,
-                        self.config.endpoint.address(),
-                        P::LANE
-                    ),
-                ))
+                Err(error)
             }
         }
+    }
+
+    fn queue_full(&self) -> Error {
+        let (lane, queue, address) = (P::LANE, self.config.queue, self.config.endpoint.address());
+        Error::new(
+            MT5REDIS_ERR_QUEUE_FULL,
+            format!(
+                "the {lane} queue is full: {queue} records wait for {address}. This one was not accepted; see the \
+                 events for the server's state, or raise {lane}.queue"
+            ),
+        )
+    }
+
+    /// The error of a refused record; the first refusal is told in the events too.
+    fn journal_full(&self, refusing: &mut bool, refused: &Refused) -> Error {
+        let waiting = self.accepted().saturating_sub(self.committed());
+        let text = format!(
+            "the {} journal takes no more: {refused}. {waiting} records wait for {}. This one was not accepted",
+            P::LANE,
+            self.config.endpoint.address()
+        );
+        if !std::mem::replace(refusing, true) {
+            self.shared.events.tell(text.clone());
+        }
+        Error::new(MT5REDIS_ERR_JOURNAL_FULL, text)
     }
 
     /// Makes sure that the lane's thread runs and goes on running.
     pub(crate) fn start(&self) -> Result<()> {
         let mut life = self.shared.life.lock();
+        while life.leaving {
+            self.shared.changed.wait(&mut life);
+        }
         life.retiring = false;
+        life.abandoned = false;
         if life.running {
             return Ok(());
         }
-        let worker = Worker::new(self.policy.clone(), &self.config, &self.client_name, self.shared.clone());
+        let worker = Worker::new(
+            self.policy.clone(),
+            &self.config,
+            self.retain_acked,
+            &self.client_name,
+            self.journal.clone(),
+            self.shared.clone(),
+        );
         thread::Builder::new().name(format!("mt5redis-{}", P::LANE)).spawn(move || worker.run()).map_err(
             |error| Error::new(MT5REDIS_ERR_THREAD, format!("cannot start the {} thread: {error}", P::LANE)),
         )?;
@@ -134,7 +231,19 @@ impl<P: Policy> Lane<P> {
     /// Lets the thread end once nothing waits any more. Until then it goes on, and a new
     /// [`start`](Self::start) keeps it.
     pub(crate) fn retire(&self) {
-        self.shared.life.lock().retiring = true;
+        self.end(false);
+    }
+
+    /// Lets the thread end at once, though records wait: the journal keeps them for whoever opens it next.
+    pub(crate) fn abandon(&self) {
+        self.end(true);
+    }
+
+    fn end(&self, abandoned: bool) {
+        let mut life = self.shared.life.lock();
+        life.retiring = true;
+        life.abandoned = abandoned;
+        drop(life);
         self.shared.changed.notify_all();
         // Full means that it is about to wake anyway.
         let _ = self.shared.wake.0.try_send(());
@@ -158,7 +267,7 @@ impl<P: Policy> Lane<P> {
 
     /// The last sequence number up to which everything is in Redis.
     pub(crate) fn committed(&self) -> u64 {
-        self.shared.committed.load(Ordering::Acquire)
+        self.shared.committed()
     }
 
     /// Waits until all up to `sequence` is in Redis. Returns whether it is.
@@ -183,35 +292,58 @@ impl<P: Policy> Lane<P> {
     }
 
     pub(crate) fn stats(&self) -> LaneStats {
-        self.shared.counters.snapshot(self.config.endpoint.address(), self.committed())
+        self.shared.counters.snapshot(
+            self.config.endpoint.address(),
+            self.policy.producer().as_str(),
+            self.committed(),
+        )
     }
 }
 
 impl<P: Policy> Shared<P> {
-    fn commit(&self, sequence: u64) {
+    fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Everything up to `sequence` is in Redis. Returns whether that is news: what was once committed stays
+    /// so, even while it is sent again to a server that lacks it.
+    fn commit(&self, sequence: u64) -> bool {
+        if sequence <= self.committed() {
+            return false;
+        }
         self.committed.store(sequence, Ordering::Release);
         if self.life.lock().waiters > 0 {
             self.changed.notify_all();
         }
+        true
     }
 
-    /// Whether the thread shall end now, which its caller then must: nothing waits, and nobody needs it.
-    fn leave(&self) -> bool {
+    fn tell(&self, what: impl Display) {
+        self.events.tell(format!("{}: {what}", P::LANE));
+    }
+
+    /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
+    /// what waits is kept.
+    fn leave(&self, idle: bool) -> bool {
         let mut life = self.life.lock();
-        if !life.retiring || !self.records.is_empty() {
-            return false;
-        }
-        life.running = false;
+        let nothing_waits = idle && self.records.is_empty();
+        life.leaving = life.retiring && (nothing_waits || life.abandoned);
+        life.leaving
+    }
+
+    /// The thread has let go of everything.
+    fn left(&self) {
+        let mut life = self.life.lock();
+        (life.running, life.leaving) = (false, false);
         self.counters.connected.store(false, Ordering::Relaxed);
         self.changed.notify_all();
-        true
     }
 
     /// Lets time pass until `deadline`; less when the thread shall retire.
     fn pause(&self, deadline: Instant) {
         let mut life = self.life.lock();
-        let retiring = life.retiring;
-        while life.retiring == retiring {
+        let before = (life.retiring, life.abandoned);
+        while (life.retiring, life.abandoned) == before {
             if self.changed.wait_until(&mut life, deadline).timed_out() {
                 break;
             }

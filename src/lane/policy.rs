@@ -44,13 +44,22 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     const LANE: LaneName;
 
-    /// Whether a watermark is committed with the records, so that nothing is ever written twice.
-    const WATERMARK: bool;
+    /// Whether its records are kept in a journal until they are in Redis, and committed with a watermark, so
+    /// that nothing is lost and nothing is written twice.
+    const COMMITTED: bool;
 
     /// Who numbers the records.
     fn producer(&self) -> &Producer;
 
     fn sequence(record: &Self::Record) -> u64;
+
+    /// Appends the record to `bytes`, as it stands in the journal.
+    fn store(_record: &Self::Record, _bytes: &mut Vec<u8>) {}
+
+    /// Reads what [`store`](Self::store) wrote.
+    fn load(_sequence: u64, _bytes: &[u8]) -> Option<Self::Record> {
+        None
+    }
 
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;

@@ -22,7 +22,7 @@ impl Policy for Ris {
 
     const LANE: LaneName = LaneName::Ris;
     /// A heartbeat may be written twice without harm.
-    const WATERMARK: bool = false;
+    const COMMITTED: bool = false;
 
     fn producer(&self) -> &Producer {
         &self.producer

@@ -130,7 +130,7 @@ impl Policy for Rts {
     type Record = TradeRecord;
 
     const LANE: LaneName = LaneName::Rts;
-    const WATERMARK: bool = true;
+    const COMMITTED: bool = true;
 
     fn producer(&self) -> &Producer {
         &self.producer
@@ -138,6 +138,14 @@ impl Policy for Rts {
 
     fn sequence(record: &TradeRecord) -> u64 {
         record.stamp.sequence
+    }
+
+    fn store(record: &TradeRecord, bytes: &mut Vec<u8>) {
+        record.store(bytes);
+    }
+
+    fn load(sequence: u64, bytes: &[u8]) -> Option<TradeRecord> {
+        TradeRecord::load(sequence, bytes)
     }
 
     fn size(record: &TradeRecord) -> usize {

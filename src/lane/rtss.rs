@@ -48,7 +48,7 @@ impl Policy for Rtss {
     type Record = SignalRecord;
 
     const LANE: LaneName = LaneName::Rtss;
-    const WATERMARK: bool = true;
+    const COMMITTED: bool = true;
 
     fn producer(&self) -> &Producer {
         &self.producer
@@ -56,6 +56,14 @@ impl Policy for Rtss {
 
     fn sequence(record: &SignalRecord) -> u64 {
         record.stamp.sequence
+    }
+
+    fn store(record: &SignalRecord, bytes: &mut Vec<u8>) {
+        record.store(bytes);
+    }
+
+    fn load(sequence: u64, bytes: &[u8]) -> Option<SignalRecord> {
+        SignalRecord::load(sequence, bytes)
     }
 
     fn size(_: &SignalRecord) -> usize {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::select;
-
 use super::batch::Batch;
+use super::journal::Journal;
+use super::resume::{Ledger, Resumed};
+use super::retention::Retention;
+use super::source::{Source, Taken};
 use super::{Policy, Shared};
 use crate::config::LaneConfig;
 use crate::link::Link;
@@ -17,7 +19,7 @@ use crate::link::failure::{Class, Failure};
 use crate::panic_text;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
-const IDLE_CHECK: Duration = Duration::from_secs(10);
+pub(super) const IDLE_CHECK: Duration = Duration::from_secs(10);
 /// Delays between attempts, doubled from the first to the second, each with jitter.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
@@ -27,12 +29,14 @@ const REMIND: Duration = Duration::from_secs(60);
 pub(super) struct Worker<P: Policy> {
     policy: P,
     link: Link,
+    journal: Option<Arc<Journal>>,
     shared: Arc<Shared<P>>,
+    source: Source<P>,
     batch: Batch<P>,
     batch_records: usize,
     batch_bytes: usize,
-    /// The batch was sent and its outcome is unknown.
-    in_doubt: bool,
+    ledger: Ledger,
+    retention: Retention,
     trouble: Option<Trouble>,
 }
 
@@ -44,35 +48,39 @@ struct Trouble {
     told: Instant,
 }
 
-/// What came of waiting for a record.
-enum Taken {
-    Records,
-    /// Woken for another reason.
-    Nothing,
-    /// Nobody had anything to say for a while.
-    Idle,
-}
-
 impl<P: Policy> Worker<P> {
-    pub(super) fn new(policy: P, config: &LaneConfig, client_name: &str, shared: Arc<Shared<P>>) -> Self {
+    pub(super) fn new(
+        policy: P,
+        config: &LaneConfig,
+        retain_acked: Duration,
+        client_name: &str,
+        journal: Option<Arc<Journal>>,
+        shared: Arc<Shared<P>>,
+    ) -> Self {
         Self {
             policy,
             link: Link::new(config.endpoint.clone(), client_name.to_owned()),
+            source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
+            journal,
             shared,
             batch: Batch::new(),
             batch_records: config.batch_records,
             batch_bytes: config.batch_bytes,
-            in_doubt: false,
+            ledger: Ledger::default(),
+            retention: Retention::new(retain_acked),
             trouble: None,
         }
     }
 
     pub(super) fn run(mut self) {
+        if let Some(journal) = &self.journal {
+            self.ledger = Ledger::survey::<P>(journal);
+        }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
             match catch_unwind(AssertUnwindSafe(|| self.step())) {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => break,
                 Err(panic) => {
                     self.link.disconnect();
                     self.failed(Failure::lost(format!(
@@ -82,11 +90,23 @@ impl<P: Policy> Worker<P> {
                 }
             }
         }
+        // The journal must be free for another before anybody hears that this thread has ended.
+        let shared = self.shared.clone();
+        drop(self);
+        shared.left();
     }
 
     /// One round. Returns whether there is to be another.
     fn step(&mut self) -> bool {
-        if self.batch.is_empty() && self.shared.leave() {
+        if let Some(journal) = &self.journal {
+            if !journal.has_room() {
+                // Better to keep committed records for a shorter time than to refuse new ones.
+                journal.release(self.shared.committed());
+            }
+            // What fails here fails again where a record needs it, and is told there.
+            let _ = journal.prepare();
+        }
+        if self.shared.leave(self.batch.is_empty() && !self.source.is_behind()) {
             return false;
         }
         if let Some(trouble) = &self.trouble
@@ -95,122 +115,126 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(trouble.next_attempt);
             return true;
         }
-        if let Err(failure) = self.connect().and_then(|()| self.settle()) {
+        if let Err(failure) = self.connect() {
             self.failed(failure);
             return true;
         }
         if self.batch.is_empty() {
-            match self.take() {
-                Taken::Records => {}
-                Taken::Nothing => return true,
-                Taken::Idle => {
-                    self.check_idle();
-                    return true;
-                }
+            match self.source.fill(&mut self.batch, self.batch_records, self.batch_bytes) {
+                Taken::Records => self.write(),
+                // What came may be in Redis already, after a restart.
+                Taken::Nothing => self.committed(),
+                Taken::Idle => self.check_idle(),
             }
+        } else {
+            self.write();
         }
-        self.write();
         true
     }
 
+    /// Connects, unless connected, and finds out what this server has.
     fn connect(&mut self) -> Result<(), Failure> {
-        if self.link.connect()? {
-            self.policy.forget();
-            self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
-            let after = match &self.trouble {
-                Some(trouble) => format!(" after {:.1} s", trouble.since.elapsed().as_secs_f64()),
-                None => String::new(),
-            };
-            self.tell(format_args!("connected to {}{after}", self.link.address()));
-            self.shared.counters.connected.store(true, Ordering::Relaxed);
+        if self.link.is_connected() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Finds out what became of a batch whose replies never came.
-    fn settle(&mut self) -> Result<(), Failure> {
-        if self.in_doubt {
-            let before = self.batch.len();
-            let last = self.batch.range().map(|(_, last)| last);
-            self.batch.resolve_doubt(&self.policy, &mut self.link)?;
-            self.in_doubt = false;
-            self.tell(format_args!(
-                "of {before} records in doubt Redis has {}, the others are sent again",
-                before - self.batch.len()
-            ));
-            self.committed_before(last);
+        self.link.connect()?;
+        self.policy.forget();
+        if let Err(failure) = self.resume() {
+            self.link.disconnect();
+            return Err(failure);
         }
-        Ok(())
-    }
-
-    /// Takes what waits, up to a batch; waits for the first record, for a while.
-    fn take(&mut self) -> Taken {
-        let shared = self.shared.clone();
-        let first = match shared.records.try_recv() {
-            Ok(record) => record,
-            Err(_) => select! {
-                recv(shared.records) -> record => match record {
-                    Ok(record) => record,
-                    Err(_) => return Taken::Nothing,
-                },
-                recv(shared.wake.1) -> _ => return Taken::Nothing,
-                default(IDLE_CHECK) => return Taken::Idle,
-            },
+        let after = match &self.trouble {
+            Some(trouble) => format!(" after {:.1} s", trouble.since.elapsed().as_secs_f64()),
+            None => String::new(),
         };
-        let mut bytes = P::size(&first);
-        self.batch.push(first);
-        while self.batch.len() < self.batch_records && bytes < self.batch_bytes {
-            let Ok(record) = shared.records.try_recv() else { break };
-            bytes += P::size(&record);
-            self.batch.push(record);
-        }
-        Taken::Records
+        self.tell(format_args!("connected to {}{after}", self.link.address()));
+        self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
+        self.shared.counters.connected.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// Any answer will do, a refusal too: the connection lives.
+    fn resume(&mut self) -> Result<(), Failure> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        self.retention.connected(self.link.run_id()?);
+        let in_doubt = self.batch.len();
+        let Resumed { replayed, lost } =
+            self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
+        self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
+        let address = self.link.address();
+        if replayed > 0 {
+            self.tell(format_args!(
+                "{address} lacks {replayed} records that were committed; they are sent again"
+            ));
+        } else if in_doubt > 0 {
+            let present = in_doubt - self.batch.len();
+            self.tell(format_args!("of {in_doubt} records in doubt {address} has {present}"));
+        }
+        if lost > 0 {
+            self.tell(format_args!(
+                "{address} lacks {lost} more records, which are lost: they are kept no longer, see journal.retain_acked"
+            ));
+        }
+        self.committed();
+        Ok(())
+    }
+
     fn check_idle(&mut self) {
+        // Any answer will do, a refusal too: the connection lives.
         match self.link.ask(&["PING"]) {
             Err(failure) if failure.class == Class::Reconnect => self.failed(failure),
-            _ => self.trouble = None,
+            _ => self.succeeded(),
         }
     }
 
     fn write(&mut self) {
-        let last = self.batch.range().map(|(_, last)| last);
         let started = Instant::now();
-        if let Err(failure) = self.policy.prepare(self.batch.records(), &mut self.link) {
+        let prepared = self.sync().and_then(|()| self.policy.prepare(self.batch.records(), &mut self.link));
+        if let Err(failure) = prepared {
             return self.failed(failure);
         }
-        self.in_doubt = true;
         let outcome = self.batch.exchange(&mut self.policy, &mut self.link);
-        // As long as the connection stands every reply was read, whatever they said.
-        self.in_doubt = !self.link.is_connected();
-
-        self.shared.counters.batch(
-            outcome.bytes,
-            started.elapsed(),
-            outcome.superseded,
-            outcome.rejected.len(),
-        );
+        let rejected = outcome.rejected.len();
+        self.shared.counters.batch(outcome.bytes, started.elapsed(), outcome.superseded, rejected);
         for (sequence, reason) in &outcome.rejected {
             self.tell(format_args!("record {sequence} was rejected by {}: {reason}", self.link.address()));
         }
-        self.committed_before(last);
+        for (tag, sequence) in outcome.committed {
+            self.ledger.commit(tag, sequence);
+        }
+        self.committed();
         match outcome.failure {
-            None => self.trouble = None,
+            None => self.succeeded(),
             Some(failure) => self.failed(failure),
         }
     }
 
-    /// Everything before what is left of the batch is in Redis; all up to `last` if nothing is left.
-    fn committed_before(&self, last: Option<u64>) {
-        if let Some(sequence) = self.batch.range().map(|(first, _)| first - 1).or(last) {
-            self.shared.commit(sequence);
+    /// Puts what was accepted on the disk before it is sent, if the user asked for that.
+    fn sync(&self) -> Result<(), Failure> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        journal
+            .sync()
+            .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
+    }
+
+    /// Everything before what is left of the batch, and before what comes next, is in Redis.
+    fn committed(&self) {
+        let sequence = self.batch.first().unwrap_or(self.source.next()) - 1;
+        if let (true, Some(journal)) = (self.shared.commit(sequence), &self.journal) {
+            journal.acknowledge(sequence);
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.trouble = None;
+        let released = self.retention.succeeded(Instant::now(), self.shared.committed());
+        if let (Some(journal), Some(sequence)) = (&self.journal, released) {
+            journal.release(sequence);
         }
     }
 
     fn failed(&mut self, failure: Failure) {
         self.policy.forget();
+        self.retention.interrupted();
         if failure.class == Class::Reconnect {
             self.link.disconnect();
         }
@@ -240,6 +264,6 @@ impl<P: Policy> Worker<P> {
     }
 
     fn tell(&self, what: impl Display) {
-        self.shared.events.tell(format!("{}: {what}", P::LANE));
+        self.shared.tell(what);
     }
 }

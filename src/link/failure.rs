@@ -43,6 +43,10 @@ impl Failure {
         Self { class: Class::Reconnect, text: text.into() }
     }
 
+    pub(crate) fn held(text: impl Into<String>) -> Self {
+        Self { class: Class::Hold, text: text.into() }
+    }
+
     fn of_code(code: &str, detail: Option<&str>) -> Self {
         let class = match code {
             "READONLY" | "UNBLOCKED" => Class::Reconnect,

@@ -11,7 +11,7 @@ mod standalone;
 use redis::Value;
 
 use crate::config::Endpoint;
-use failure::Failure;
+use failure::{Class, Failure};
 
 /// A lane's way to its Redis server.
 pub(crate) struct Link {
@@ -34,13 +34,21 @@ impl Link {
         self.connection.is_some()
     }
 
-    /// Connects, unless connected. Returns whether it had to.
-    pub(crate) fn connect(&mut self) -> Result<bool, Failure> {
-        if self.connection.is_some() {
-            return Ok(false);
-        }
+    pub(crate) fn connect(&mut self) -> Result<(), Failure> {
         self.connection = Some(standalone::connect(&self.endpoint, &self.name)?);
-        Ok(true)
+        Ok(())
+    }
+
+    /// The server's id, which changes with each of its lives.
+    pub(crate) fn run_id(&mut self) -> Result<String, Failure> {
+        let info = match self.ask(&["INFO", "server"]) {
+            Ok(Value::BulkString(info)) => info,
+            // A user without the permission to ask: one history for all of its servers.
+            Err(failure) if failure.class == Class::Reconnect => return Err(failure),
+            _ => return Ok(String::new()),
+        };
+        let info = String::from_utf8_lossy(&info);
+        Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned())
     }
 
     /// Drops the connection, and with it every reply still to come.

@@ -31,6 +31,11 @@ impl Producer {
         Self(ArrayString::from(&format!("{drawn:016x}")).expect("16 hex digits"))
     }
 
+    /// An id that was drawn before, 16 hex digits.
+    pub(crate) fn named(id: &str) -> Self {
+        Self(ArrayString::from(id).expect("16 hex digits"))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -10,6 +10,7 @@ pub mod encoding;
 pub mod instance;
 pub mod key;
 pub mod signal;
+pub(crate) mod stored;
 pub mod trade;
 
 pub use instance::{InstanceId, InstanceState};

@@ -2,6 +2,7 @@
 
 use arrayvec::ArrayString;
 use serde::Serialize;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
 use super::{InstanceId, SCHEMA, Stamp, check, encoding::Producer};
@@ -19,7 +20,7 @@ pub const MT5REDIS_ACTION_MODIFY: i32 = 4;
 
 /// The numbers of a signal.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, Immutable, IntoBytes)]
 pub struct Signal {
     /// When it was given, ms since 1970 UTC; 0: now, by the library's clock.
     pub time_ms: i64,

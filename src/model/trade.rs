@@ -3,6 +3,7 @@
 
 use arrayvec::ArrayString;
 use serde::Serialize;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{InstanceId, SCHEMA, Stamp, check, encoding::Producer};
 use crate::codes::*;
@@ -31,7 +32,7 @@ pub const MT5REDIS_SIDE_SELL: i32 = 2;
 
 /// The numbers of a position. Volumes are in lots, money in the account's currency.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, Immutable, IntoBytes)]
 pub struct TradeState {
     /// When this was true, ms since 1970 UTC; 0: now, by the library's clock.
     pub time_ms: i64,

@@ -1,4 +1,5 @@
-/* What the C host needs of a system: a library loaded by name, threads, a pause. Windows or POSIX. */
+/* What the C host needs of a system: a library loaded by name, threads and their number, a pause. Windows or
+ * Linux. */
 
 #ifndef PLATFORM_H
 #define PLATFORM_H
@@ -6,6 +7,8 @@
 #ifdef _WIN32
 
 #include <windows.h>
+
+#include <tlhelp32.h>
 
 typedef HMODULE library_t;
 typedef HANDLE thread_t;
@@ -22,8 +25,20 @@ typedef HANDLE thread_t;
 #define JOIN(thread) WaitForSingleObject(thread, INFINITE)
 #define PAUSE() Sleep(1)
 
+/* How many threads this process has. */
+static int thread_count(void) {
+    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
+    THREADENTRY32 entry = {.dwSize = sizeof entry};
+    int count = 0;
+    for (BOOL more = Thread32First(all, &entry); more; more = Thread32Next(all, &entry))
+        count += entry.th32OwnerProcessID == GetCurrentProcessId();
+    CloseHandle(all);
+    return count;
+}
+
 #else
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
@@ -40,6 +55,15 @@ static int is_loaded(const char *name) {
     void *again = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
     /* Asking counts as loading. */
     return again && dlclose(again) == 0;
+}
+
+/* How many threads this process has. */
+static int thread_count(void) {
+    DIR *all = opendir("/proc/self/task");
+    int count = 0;
+    for (struct dirent *entry; (entry = readdir(all));) count += entry->d_name[0] != '.';
+    closedir(all);
+    return count;
 }
 
 #define THREAD(name) static void *name(void *argument)

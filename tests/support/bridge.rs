@@ -1,10 +1,14 @@
 //! The library as a caller sees it: every call goes through the C ABI, with UTF-16 text.
 
+use std::path::Path;
+
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::instance::*;
 use mt5_redis::model::signal::*;
 use mt5_redis::model::trade::*;
+
+use super::server::Server;
 
 /// UTF-16 with its NUL.
 pub fn wide(text: &str) -> Vec<u16> {
@@ -51,8 +55,13 @@ struct Texts {
 }
 
 impl Bridge {
-    pub fn open(config: &str, instance: &str) -> Self {
-        let handle = try_open(config, instance, "");
+    /// A session at this server, with the journal in the server's own temporary folder.
+    pub fn at(server: &Server, instance: &str) -> Self {
+        Self::open(&server.url(), instance, server.folder())
+    }
+
+    pub fn open(config: &str, instance: &str, folder: &Path) -> Self {
+        let handle = try_open(config, instance, folder.to_str().expect("a plain path"));
         assert!(handle > 0, "{handle}: {}", last_error());
         let texts = Texts {
             server: wide("Demo-Server"),
@@ -104,6 +113,11 @@ impl Bridge {
 
     pub fn committed(&self, lane: i32) -> i64 {
         mt5redis_committed(self.handle, lane)
+    }
+
+    /// The last number that a lane handed out.
+    pub fn accepted(&self, lane: &str) -> i64 {
+        self.stats()[lane]["accepted"].as_i64().expect("a number")
     }
 
     pub fn flush(&self, timeout_ms: i32) -> i32 {
@@ -198,4 +212,14 @@ pub fn account() -> InstanceState {
         flags: MT5REDIS_FLAG_CONNECTED | MT5REDIS_FLAG_TERMINAL_TRADE | MT5REDIS_FLAG_HEDGING,
         ..Default::default()
     }
+}
+
+/// The sequence numbers of all signals, in the stream's order.
+pub fn sequences(server: &Server) -> Vec<i64> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
+    let sequence = |entry: &(String, Vec<Vec<u8>>)| {
+        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
+        fields[2].as_i64().expect("a number")
+    };
+    entries.iter().map(sequence).collect()
 }

@@ -1,6 +1,7 @@
 //! A redis-server of a test's own: a free port, a temporary folder, gone with the test.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -93,6 +94,11 @@ impl Server {
     /// Its URL, without a password.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its temporary folder, which goes with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A connection beside the bridge's.

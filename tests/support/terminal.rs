@@ -48,12 +48,10 @@ impl Terminal {
 
     fn play(&self, scenario: &str, url: &str) -> Played {
         let program = self.folder.path().join("terminal.exe");
-        let (mut command, patience) = match self.under_wine {
-            true => (wine::command(&program), wine::PATIENCE),
-            false => (Command::new(&program), PATIENCE),
-        };
+        let mut command = if self.under_wine { wine::command(&program) } else { Command::new(&program) };
         command.current_dir(self.folder.path()).arg(&self.library).args([scenario, url, "1.Demo"]);
-        let Finished { status, output } = run(&mut command, patience);
+        let Finished { status, output } =
+            if self.under_wine { wine::run(&mut command) } else { run(&mut command, PATIENCE) };
         let code = status.code().unwrap_or_else(|| panic!("{scenario}: {status}\n{output}"));
         assert_ne!(code, 3, "{scenario}:\n{output}");
         let lines = output.lines().filter_map(|line| line.split_once(": "));
@@ -82,6 +80,7 @@ impl Terminal {
             ("committed_rtss", 100),
             ("closed", 0),
             ("signal_after_close", -4),
+            ("threads_left", 0),
         ] {
             assert_eq!(played.number(name), number, "{name}\n{}", played.output);
         }
@@ -91,13 +90,15 @@ impl Terminal {
         assert_eq!(stats["rtss"]["committed"], 100, "{stats}");
 
         let mut instance: HashMap<String, String> = server.ask("HGETALL is:{1.Demo}");
-        let producer = instance.remove("p").expect("a producer");
+        let producer = |lane: &str| stats[lane]["producer"].as_str().expect("a text").to_owned();
+        assert_eq!(instance.remove("p"), Some(producer("ris")));
         assert_eq!(listed(&instance), INSTANCE);
         let position: HashMap<String, String> = server.ask("HGETALL ts:{1.Demo}:77");
-        assert_eq!(listed(&position), POSITION.replace("<producer>", &producer));
+        assert_eq!(listed(&position), POSITION.replace("<producer>", &producer("rts")));
         assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [77]);
         let closed: HashMap<String, String> = server.ask("HGETALL ts:{1.Demo}:79");
         assert_eq!((closed["st"].as_str(), closed["tc"].as_str()), ("c", "1763800060000"));
+        let producer = producer("rtss");
         for (at, signal) in signals(&server).iter().enumerate() {
             let number = at + 1;
             let expected = format!(
@@ -114,6 +115,7 @@ impl Terminal {
         assert_eq!(played.code, 0, "{}", played.output);
         assert_eq!(played.values("flush"), ["0"; 8]);
         assert_eq!(played.values("closed"), ["0"; 8]);
+        assert_eq!(played.number("threads_left"), 0);
         let mut threads: HashMap<String, Vec<i64>> = HashMap::new();
         for signal in signals(&server) {
             let instance = signal[5].as_str().expect("an instance").to_owned();
@@ -150,7 +152,8 @@ impl Terminal {
 
     /// Wrong calls get their code and a sentence that helps, and the host lives on.
     pub fn refuses_wrong_calls(&self) {
-        let played = self.play("errors", &format!("redis://127.0.0.1:{}", free_port()));
+        let server = Server::start();
+        let played = self.play("errors", &server.url());
         assert_eq!(played.code, 0, "{}", played.output);
         for (name, code, sentence) in REFUSALS {
             assert_eq!(played.number(name), *code, "{name}\n{}", played.output);
@@ -162,7 +165,11 @@ impl Terminal {
             assert_eq!(played.number(name), env!("CARGO_PKG_VERSION").len() as i64, "{name}");
         }
         assert_eq!(played.value("version_start"), &env!("CARGO_PKG_VERSION")[..3]);
-        assert_eq!((played.number("stats_into_null"), played.number("signal_without_comment")), (1, 1));
+        for name in ["signal_without_server", "signal_without_comment", "stats_into_null"] {
+            assert_eq!(played.number(name), 1, "{name}");
+        }
+        assert_eq!((played.number("closed"), played.number("threads_left")), (0, 1));
+        assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 1, "nothing that was refused");
     }
 }
 
@@ -187,6 +194,9 @@ const REFUSALS: &[(&str, i64, &str)] = &[
     ("zero_handle", -3, "never handed out"),
     ("wrong_handle", -3, "-123456789"),
     ("close_of_nothing", -3, "never handed out"),
+    ("flush_without_server", -9, "still wait"),
+    ("close_without_server", -9, "still wait"),
+    ("close_again", -4, "was closed"),
     ("null_instance", -5, "state is null"),
     ("null_trade", -5, "state is null"),
     ("null_signal", -5, "signal is null"),
@@ -197,9 +207,6 @@ const REFUSALS: &[(&str, i64, &str)] = &[
     ("unterminated_symbol", -102, "at most 48 bytes"),
     ("unterminated_comment", -103, "at most 96 bytes"),
     ("nan_volume", -115, "volume = NaN"),
-    ("flush_without_server", -9, "still wait"),
-    ("close_without_server", -9, "still wait"),
-    ("close_again", -4, "was closed"),
 ];
 
 /// What a host printed, and how it ended.

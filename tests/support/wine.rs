@@ -6,11 +6,14 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
+use super::process::{self, Finished};
+
 /// How long a program under Wine may take; the first one of all makes the prefix.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Whether the tests under Windows are left out.
 pub fn left_out() -> bool {
@@ -42,18 +45,52 @@ pub fn library() -> PathBuf {
 
 /// A command that runs a Windows program, in a Wine prefix of this checkout's own.
 pub fn command(program: &Path) -> Command {
-    let candidates = ["/usr/lib/wine/wine64", "wine64", "wine"];
-    let wine = candidates.into_iter().find(|wine| Command::new(wine).arg("--version").output().is_ok());
-    let mut command = Command::new(wine.expect("Wine is needed: make test installs it where it can"));
+    static SERVER: Once = Once::new();
+    // Wine's server ends with its last program, and one that starts at this moment fails. So it waits for
+    // another half a minute; where one is waiting already, this one ends at once.
+    SERVER.call_once(|| {
+        fs::create_dir_all(prefix()).expect("target/ can be written");
+        let _ = wine(&["/usr/lib/wine/wineserver64", "wineserver"]).arg("-p30").status();
+    });
+    let mut command = wine(&["/usr/lib/wine/wine64", "wine64", "wine"]);
+    command.arg(program);
     command
-        .arg(program)
-        .env("WINEPREFIX", target().join("wine"))
-        .env("WINEDEBUG", "-all")
+}
+
+/// Runs a Windows program to its end.
+pub fn run(command: &mut Command) -> Finished {
+    for _ in 0..5 {
+        let finished = process::run(command, PATIENCE);
+        // Debian's Wine comes without its preloader, which keeps an address free that Wine cannot do
+        // without: once in some thousand starts something else is there.
+        if !finished.output.contains("failed to map the shared user data") {
+            return finished;
+        }
+    }
+    panic!("{command:?}: Wine does not start");
+}
+
+/// The first of these that is there, with Wine's environment.
+fn wine(candidates: &[&str]) -> Command {
+    let is_there = |program: &&&str| Command::new(program).arg("--version").output().is_ok();
+    let program =
+        candidates.iter().find(is_there).expect("Wine is needed: make test installs it where it can");
+    let mut command = Command::new(program);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .env("WINEPREFIX", prefix())
+        .env("WINEDEBUG", "-all,err+virtual")
         // No windows, no menus, and none of the questions a new prefix asks.
         .env("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=")
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY");
     command
+}
+
+fn prefix() -> PathBuf {
+    target().join("wine")
 }
 
 /// The C compiler for Windows.

@@ -60,7 +60,7 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
     let flag = |bit: i32| Integer((state.flags & bit != 0).into());
     vec![
         ("v", Integer(SCHEMA)),
-        ("p", text(&ledger.producer)),
+        ("p", text(&ledger.producers[0])),
         ("q", Integer(*sequence as i64)),
         ("t", Integer(state.time_ms)),
         ("o", Integer(state.server_offset_s.into())),

@@ -31,7 +31,7 @@ struct Producer<'a> {
 pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &mut Verdict) -> Result<()> {
     let new = |ledger| Producer { ledger, seen: vec![false; ledger.signals.len()], last: 0 };
     let mut producers: HashMap<&str, Producer> =
-        ledgers.iter().map(|ledger| (ledger.producer.as_str(), new(ledger))).collect();
+        ledgers.iter().map(|ledger| (ledger.producers[2].as_str(), new(ledger))).collect();
 
     let mut from = "-".to_owned();
     loop {
@@ -49,12 +49,12 @@ pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &m
 
     let mut keys = HashSet::from([STREAM.to_owned()]);
     for ledger in ledgers {
-        let producer = &producers[ledger.producer.as_str()];
+        let producer = &producers[ledger.producers[2].as_str()];
         for (given, _) in ledger.signals.iter().zip(&producer.seen).filter(|(_, seen)| !**seen) {
             verdict.lost += 1;
             verdict.find(format!("signal {} of {} is lost", given.sequence, ledger.instance));
         }
-        let key = format!("wm:{{0}}:{}", ledger.producer);
+        let key = format!("wm:{{0}}:{}", ledger.producers[2]);
         let committed: Option<String> = redis::cmd("GET").arg(&key).query(connection)?;
         let last = ledger.signals.last().map(|given| given.sequence);
         watermark(&key, committed.as_deref(), last, verdict);
@@ -118,7 +118,7 @@ fn expected(ledger: &Ledger, given: &SignalGiven) -> Vec<(&'static str, Expected
     let text = |text: &str| Expected::text(text);
     vec![
         ("version", Integer(SCHEMA)),
-        ("producer", text(&ledger.producer)),
+        ("producer", text(&ledger.producers[2])),
         ("sequence", Integer(*sequence as i64)),
         ("time", Integer(signal.time_ms)),
         ("server offset", Integer(signal.server_offset_s.into())),

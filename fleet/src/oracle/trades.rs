@@ -80,7 +80,7 @@ fn instance(
 ) -> Result<()> {
     let tag = &ledger.instance;
     let [open_key, closed_key] = ["to", "tc"].map(|prefix| format!("{prefix}:{{{tag}}}"));
-    let watermark_key = format!("wm:{{{tag}}}:{}", ledger.producer);
+    let watermark_key = format!("wm:{{{tag}}}:{}", ledger.producers[1]);
     let (open, closed, committed): (BTreeSet<i64>, Vec<(i64, f64)>, Option<String>) = redis::pipe()
         .cmd("SMEMBERS")
         .arg(&open_key)
@@ -167,7 +167,7 @@ fn fields(ledger: &Ledger, trade: &Trade, gone: Option<&&OpenSet>) -> Vec<(&'sta
     };
     vec![
         ("v", Integer(SCHEMA)),
-        ("p", text(&ledger.producer)),
+        ("p", text(&ledger.producers[1])),
         ("q", Integer(sequence as i64)),
         ("t", Integer(time_ms)),
         ("o", Integer(state.server_offset_s.into())),

@@ -68,7 +68,7 @@ impl World {
     }
 
     fn write_instance(&mut self, at: usize) {
-        let Ledger { instance, producer, heartbeats, .. } = &self.ledgers[at];
+        let Ledger { instance, producers: [producer, ..], heartbeats, .. } = &self.ledgers[at];
         let heartbeat = heartbeats.last().unwrap();
         let state = &heartbeat.state;
         let mut hash = redis::cmd("HSET");
@@ -87,7 +87,7 @@ impl World {
     }
 
     fn write_trades(&mut self, at: usize) {
-        let Ledger { instance, producer, .. } = self.ledgers[at].clone();
+        let Ledger { instance, producers: [_, producer, _], .. } = self.ledgers[at].clone();
         let hash = |position: i64| format!("ts:{{{instance}}}:{position}");
         let common = |sequence: u64, time_ms: i64| {
             format!(
@@ -131,14 +131,14 @@ impl World {
             self.add_signal(at, sequence, 0.1);
         }
         for at in 0..self.ledgers.len() {
-            let producer = self.ledgers[at].producer.clone();
+            let producer = self.ledgers[at].producers[2].clone();
             self.ask::<()>(RTSS, &format!("SET wm:{{0}}:{producer} 3 EX 3024000"));
         }
     }
 
     /// Appends a signal.
     pub fn add_signal(&mut self, at: usize, sequence: u64, volume: f64) {
-        let Ledger { instance, producer, .. } = &self.ledgers[at];
+        let Ledger { instance, producers: [.., producer], .. } = &self.ledgers[at];
         let time_ms = NOW_MS + sequence as i64;
         let magic = sequence as i64 - 2;
         let signal = (
@@ -172,7 +172,11 @@ impl World {
 
 /// A ledger with two heartbeats, seven trade records and three signals.
 fn ledger(instance: &str, producer: &str) -> Ledger {
-    let mut ledger = Ledger { instance: instance.into(), producer: producer.into(), ..Default::default() };
+    let mut ledger = Ledger {
+        instance: instance.into(),
+        producers: [producer; 3].map(String::from),
+        ..Default::default()
+    };
     for sequence in 1..=2 {
         ledger.add(Entry::Heartbeat(heartbeat(sequence)));
     }

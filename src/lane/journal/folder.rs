@@ -1,0 +1,125 @@
+//! The folder of a journal, beside its segments: who holds it, the producer's name, and how it was left.
+
+use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::segment::sync_folder;
+use crate::codes::{MT5REDIS_ERR_JOURNAL, MT5REDIS_ERR_JOURNAL_LOCKED};
+use crate::error::{Error, Result};
+
+const CLOSED: &str = "closed";
+
+/// A folder that this journal alone uses, until it is dropped or the process ends in whatever way.
+pub(super) struct Folder {
+    path: PathBuf,
+    lock: File,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Closing is not enough when another thread is just starting a process: that holds a copy of the
+        // handle for a moment.
+        let _ = self.lock.unlock();
+    }
+}
+
+impl Folder {
+    /// Makes the folder if need be and locks it.
+    pub(super) fn lock(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| fault(path, "cannot be created", &error))?;
+        let file = path.join("lock");
+        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&file);
+        let lock = lock.map_err(|error| fault(&file, "cannot be opened for writing", &error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                MT5REDIS_ERR_JOURNAL_LOCKED,
+                format!(
+                    "the journal in {} is in use by another process, or by another session of this one with \
+                     another configuration: give each terminal a data folder of its own, or end the other",
+                    path.display()
+                ),
+            )),
+            Err(TryLockError::Error(error)) => Err(fault(&file, "cannot be locked", &error)),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The name that goes with the sequence numbers, 16 hex digits, and whether it was made just now. When
+    /// nothing tells any more which numbers were used, it is made anew, since numbers start again then.
+    pub(super) fn producer(&self, numbers_known: bool) -> Result<(String, bool)> {
+        let file = self.path.join("producer");
+        match fs::read(&file) {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let name = text.trim_end();
+                if numbers_known && name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Ok((name.to_owned(), false));
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(fault(&file, "cannot be read", &error)),
+        }
+        // The standard library seeds its hash maps from the system's randomness.
+        let name = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let new = self.path.join("producer.new");
+        write(&new, &name)
+            .and_then(|()| fs::rename(&new, &file))
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(|error| fault(&file, "cannot be written", &error))?;
+        Ok((name, true))
+    }
+
+    /// Whether what was written last may be missing: the machine stopped while the journal was open. The end
+    /// of a process alone loses nothing.
+    pub(super) fn may_lack_the_last(&self) -> bool {
+        match fs::read_to_string(self.path.join("opened")) {
+            Ok(text) if text == CLOSED => false,
+            Ok(text) => text.is_empty() || boot() != Some(text),
+            // A new folder lacks nothing; of one where the file was lost nobody knows.
+            Err(_) => true,
+        }
+    }
+
+    /// Notes in which run of the machine the journal is open. On the disk before anything else happens.
+    pub(super) fn note_opened(&self) -> Result<()> {
+        let file = self.path.join("opened");
+        write(&file, boot().as_deref().unwrap_or_default())
+            .map_err(|error| fault(&file, "cannot be written", &error))
+    }
+
+    /// Notes that everything is on the disk.
+    pub(super) fn note_closed(&self) -> io::Result<()> {
+        write(&self.path.join("opened"), CLOSED)
+    }
+}
+
+/// What names this run of the machine, where the system tells.
+fn boot() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|text| !text.is_empty())
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// An error about a path, the system's reason, and what helps.
+pub(super) fn fault(path: &Path, what: &str, error: &io::Error) -> Error {
+    let advice = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "free space there, or move the journal to another disk with journal.folder"
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "let this user write there, or set journal.folder to a folder where it can"
+        }
+        _ => "set journal.folder to a folder on a local disk where this user can write",
+    };
+    Error::new(MT5REDIS_ERR_JOURNAL, format!("{} {what}: {error}; {advice}", path.display()))
+}

@@ -1,0 +1,368 @@
+//! The journal of a lane: an append-only log of (sequence number, payload) in memory-mapped files.
+//!
+//! What [`Appender::append`] accepted is still there after the process was killed at any instruction; after
+//! a power cut with `JournalSync::Disk`, all up to the last [`Journal::sync`]. No sequence number is ever given
+//! twice: when the machine stopped and the newest records may be gone, numbers go on a billion further up.
+//! One thread appends, another reads, acknowledges and releases; neither waits for the other, except for a
+//! segment that is being made. It does not know what a payload means, and starts no thread.
+
+mod acknowledged;
+mod folder;
+mod map;
+mod reader;
+mod record;
+mod recovery;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
+use crate::config::JournalSync;
+use crate::error::{Error, Result};
+use acknowledged::Acknowledged;
+use folder::{Folder, fault};
+use map::Tail;
+pub(crate) use reader::Reader;
+use segment::{HEADER, Segment, Spare};
+
+/// How many sequence numbers are given up when some may have been used that nothing tells of.
+const LEAP: u64 = 1_000_000_000;
+
+/// How large the journal and its files may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) segment_bytes: u64,
+    /// All segments together, the one made ahead included; never below two segments.
+    pub(crate) max_bytes: u64,
+    pub(crate) sync: JournalSync,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_bytes: 4 << 20, max_bytes: 256 << 20, sync: JournalSync::Os }
+    }
+}
+
+/// Why a record was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The journal is as large as it may be.
+    Full(u64),
+    /// The system's reason for giving no space. [`Journal::prepare`] tries again.
+    Disk(String),
+    /// The payload's length, and what a segment holds.
+    TooLong(usize, usize),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(bytes) => write!(
+                f,
+                "the journal is at its limit of {bytes} bytes; records are accepted again when Redis has taken \
+                 some, or raise journal.max_bytes"
+            ),
+            Self::Disk(text) => f.write_str(text),
+            Self::TooLong(length, limit) => write!(f, "a record of {length} bytes; a segment takes {limit}"),
+        }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(MT5REDIS_ERR_JOURNAL_FULL, refused.to_string())
+    }
+}
+
+/// A journal that was opened.
+pub(crate) struct Opened {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) appender: Appender,
+    /// Records that were not acknowledged and cannot be read any more.
+    pub(crate) lost: u64,
+    /// What an operator should know about what was found.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The reading end, and what both ends share.
+pub(crate) struct Journal {
+    segments: Mutex<VecDeque<Segment>>,
+    /// The next segment, made ahead. Locked while one is made, so that nobody makes another.
+    spare: Mutex<Option<Spare>>,
+    /// Why the last attempt to make one failed.
+    trouble: Mutex<Option<Refused>>,
+    limits: Limits,
+    producer: String,
+    last: AtomicU64,
+    next_file: AtomicU64,
+    acknowledged: Acknowledged,
+    bytes: Arc<AtomicU64>,
+    /// Up to where all is on the disk: a file's number and an offset.
+    synced: Mutex<(u64, usize)>,
+    // Last: the lock goes when nothing is mapped any more.
+    folder: Folder,
+}
+
+/// The appending end; there is one.
+pub(crate) struct Appender {
+    tail: Tail,
+    next: u64,
+    journal: Arc<Journal>,
+}
+
+impl Journal {
+    /// Opens the journal in a folder, which is made if need be and belongs to this journal alone.
+    pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Opened> {
+        let mut limits = *limits;
+        limits.segment_bytes = limits.segment_bytes.next_multiple_of(8).max(4096);
+        limits.max_bytes = limits.max_bytes.max(2 * limits.segment_bytes);
+
+        let folder = Folder::lock(path)?;
+        let file = path.join("acknowledged");
+        let (acknowledged, known) =
+            Acknowledged::open(&file).map_err(|error| fault(&file, "cannot be opened", &error))?;
+        let bytes = Arc::new(AtomicU64::new(0));
+        let unsure = folder.may_lack_the_last();
+        let found = recovery::recover(path, acknowledged.get(), known.is_some() && !unsure, &bytes)?;
+        let (recovery::Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
+        let used = known.is_some() || !found.segments.is_empty();
+        let (producer, renamed) = folder.producer(used)?;
+        if renamed && used {
+            notes.push(format!("{}: the producer's name was lost; it is now {producer}", path.display()));
+        }
+        let leap = used && (unsure || found.segments.is_empty());
+        if leap {
+            notes.push(format!(
+                "{}: the journal was not closed before the machine stopped, or files were removed, so the \
+                 newest records may be gone; sequence numbers go on a billion further up",
+                path.display()
+            ));
+        }
+
+        let journal = Self {
+            segments: Mutex::new(found.segments),
+            spare: Mutex::new(None),
+            trouble: Mutex::new(None),
+            limits,
+            producer,
+            last: AtomicU64::new(last),
+            next_file: AtomicU64::new(found.next_file),
+            acknowledged,
+            bytes,
+            synced: Mutex::new((0, 0)),
+            folder,
+        };
+        let next = if leap { found.next + LEAP } else { found.next };
+        let tail = match found.tail {
+            Some(mut tail) if !leap => {
+                tail.fault_in();
+                tail
+            }
+            _ => {
+                let spare = journal.make().map_err(|error| fault(path, "cannot take a segment", &error))?;
+                journal.begin(spare, next)
+            }
+        };
+        // Before the note that this run of the machine is known, the leap must be on the disk.
+        tail.map().flush(0, HEADER).map_err(|error| fault(path, "cannot be written", &error))?;
+        journal.folder.note_opened()?;
+        let journal = Arc::new(journal);
+        Ok(Opened { appender: Appender { tail, next, journal: journal.clone() }, journal, lost, notes })
+    }
+
+    /// The name that goes with the sequence numbers, 16 hex digits.
+    pub(crate) fn producer(&self) -> &str {
+        &self.producer
+    }
+
+    /// The last sequence number appended, or acknowledged if that is higher; 0: none.
+    pub(crate) fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// The first sequence number kept; `last() + 1` if none is.
+    pub(crate) fn first(&self) -> u64 {
+        let first = self.segments.lock().front().map_or(u64::MAX, |segment| segment.first);
+        first.min(self.last() + 1)
+    }
+
+    /// The last sequence number acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.acknowledged.get()
+    }
+
+    /// Notes, for the next process too, that all up to `sequence` needs no sending any more.
+    pub(crate) fn acknowledge(&self, sequence: u64) {
+        debug_assert!(sequence <= self.last(), "only what was appended can be acknowledged");
+        self.acknowledged.set(sequence);
+    }
+
+    /// A reader that starts at the first record from `sequence` on.
+    pub(crate) fn reader(self: &Arc<Self>, sequence: u64) -> Reader {
+        Reader::new(self.clone(), sequence)
+    }
+
+    /// Deletes the segments in which no record is beyond `sequence`, nor beyond what is acknowledged.
+    pub(crate) fn release(&self, sequence: u64) {
+        let sequence = sequence.min(self.acknowledged());
+        let mut released = Vec::new();
+        let mut segments = self.segments.lock();
+        while segments.get(1).is_some_and(|second| second.previous <= sequence) {
+            released.extend(segments.pop_front());
+        }
+        drop(segments);
+        // Files are deleted when the last user lets go, which must not happen with the lock held.
+        released.iter().for_each(|segment| segment.map.condemn());
+    }
+
+    /// Makes the next segment ahead, unless there is one or the limit forbids it. Called now and then: this
+    /// is also how a journal whose disk was full starts to accept again.
+    pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
+        let mut spare = self.spare.lock();
+        if spare.is_none() {
+            if !self.has_room() {
+                return Ok(());
+            }
+            match self.make() {
+                Ok(made) => *spare = Some(made),
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        *self.trouble.lock() = None;
+        Ok(())
+    }
+
+    /// With `JournalSync::Disk`: waits until what was appended is on the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        if self.limits.sync == JournalSync::Disk { self.flush() } else { Ok(()) }
+    }
+
+    /// The size of all segments.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut synced = self.synced.lock();
+        let segments: Vec<Segment> = {
+            let segments = self.segments.lock();
+            segments.iter().filter(|segment| segment.number >= synced.0).cloned().collect()
+        };
+        for Segment { map, number, .. } in segments {
+            let from = if number == synced.0 { synced.1 } else { 0 };
+            let to = map.committed();
+            if from < to {
+                map.flush(from, to)?;
+            }
+            *synced = (number, to);
+        }
+        Ok(())
+    }
+
+    /// Whether another segment may be made.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes() + self.limits.segment_bytes <= self.limits.max_bytes
+    }
+
+    fn make(&self) -> io::Result<Spare> {
+        let number = self.next_file.fetch_add(1, Ordering::Relaxed);
+        let spare = Spare::create(self.folder.path(), number, self.limits.segment_bytes, &self.bytes)?;
+        if self.limits.sync == JournalSync::Disk {
+            spare.flush()?;
+        }
+        Ok(spare)
+    }
+
+    fn failed(&self, error: &io::Error) -> Refused {
+        let refused = Refused::Disk(fault(self.folder.path(), "cannot take more", error).to_string());
+        *self.trouble.lock() = Some(refused.clone());
+        refused
+    }
+
+    fn trouble(&self) -> Option<Refused> {
+        // A function of its own, so that this lock is never held while waiting for the other.
+        self.trouble.lock().clone()
+    }
+
+    /// Puts a segment to use, with `next` as its first sequence number.
+    fn begin(&self, spare: Spare, next: u64) -> Tail {
+        let (segment, tail) = spare.begin(next, self.last());
+        self.segments.lock().push_back(segment);
+        tail
+    }
+
+    /// The next segment: the one made ahead, or one made now.
+    fn take_spare(&self) -> std::result::Result<Spare, Refused> {
+        let mut spare = match self.spare.try_lock() {
+            Some(spare) => spare,
+            // One is being made. On a disk that was full that may fail again: no reason to wait.
+            None => match self.trouble() {
+                Some(refused) => return Err(refused),
+                None => self.spare.lock(),
+            },
+        };
+        if let Some(spare) = spare.take() {
+            return Ok(spare);
+        }
+        if let Some(refused) = self.trouble() {
+            return Err(refused);
+        }
+        if !self.has_room() {
+            return Err(Refused::Full(self.limits.max_bytes));
+        }
+        self.make().map_err(|error| self.failed(&error))
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.get_mut().take() {
+            spare.discard();
+        }
+        // Without the note the next open assumes that something may be missing, and nothing is lost by that.
+        if self.flush().is_ok() && self.acknowledged.flush().is_ok() {
+            let _ = self.folder.note_closed();
+        }
+    }
+}
+
+impl Appender {
+    /// The sequence number of the next record.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Accepts a record, or refuses it. Returns its sequence number. Waits for nothing, but for a segment
+    /// when none was made ahead.
+    #[inline]
+    pub(crate) fn append(&mut self, payload: &[u8]) -> std::result::Result<u64, Refused> {
+        if !record::fits(&self.tail, payload) {
+            self.roll_over(payload)?;
+        }
+        let sequence = self.next;
+        record::push(&mut self.tail, sequence, payload);
+        self.next = sequence + 1;
+        self.journal.last.store(sequence, Ordering::Release);
+        Ok(sequence)
+    }
+
+    #[cold]
+    fn roll_over(&mut self, payload: &[u8]) -> std::result::Result<(), Refused> {
+        let limit = self.journal.limits.segment_bytes as usize - HEADER - record::OVERHEAD;
+        if payload.len() > limit {
+            return Err(Refused::TooLong(payload.len(), limit));
+        }
+        let spare = self.journal.take_spare()?;
+        self.tail = self.journal.begin(spare, self.next);
+        Ok(())
+    }
+}

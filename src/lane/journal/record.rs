@@ -1,0 +1,61 @@
+//! How a record lies in a segment, in words of eight bytes, little-endian:
+//! `length u32 | crc32c u32`, the mark; `sequence u64`; the payload, padded with zeros to a whole word.
+//!
+//! Length and checksum are those of sequence and payload, so a mark is never zero. Whoever reads believes
+//! nothing: what does not add up is passed over, word by word, until something does.
+
+use std::ops::Range;
+
+use super::map::{Map, Tail};
+
+/// What a record needs beside its payload, before padding.
+pub(super) const OVERHEAD: usize = 16;
+
+/// A record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) sequence: u64,
+    /// Where the next one starts.
+    pub(super) end: usize,
+}
+
+/// Whether a record with this payload still fits.
+pub(super) fn fits(tail: &Tail, payload: &[u8]) -> bool {
+    OVERHEAD + payload.len() <= tail.room()
+}
+
+/// Adds a record that fits.
+pub(super) fn push(tail: &mut Tail, sequence: u64, payload: &[u8]) {
+    let checksum = checksum(sequence, payload);
+    tail.push((payload.len() + 8) as u64 | u64::from(checksum) << 32, sequence, payload);
+}
+
+/// Reads the first good record among these bytes of the map. Its payload replaces what `payload` holds.
+pub(super) fn find(
+    map: &Map,
+    within: Range<usize>,
+    sequences: Range<u64>,
+    payload: &mut Vec<u8>,
+) -> Option<Record> {
+    // Damage that looks like many long records is given up before it costs minutes.
+    let mut effort = 16 * map.length();
+    for at in (within.start..(within.end + 1).saturating_sub(OVERHEAD)).step_by(8) {
+        let mark = map.word(at);
+        let length = mark as u32 as usize;
+        if length < 8 || length > within.end - at - 8 || !sequences.contains(&map.word(at + 8)) {
+            continue;
+        }
+        let sequence = map.word(at + 8);
+        payload.resize(length - 8, 0);
+        map.read(at + OVERHEAD, payload);
+        if checksum(sequence, payload) == (mark >> 32) as u32 {
+            return Some(Record { sequence, end: (at + 8 + length).next_multiple_of(8) });
+        }
+        effort = effort.checked_sub(length)?;
+    }
+    None
+}
+
+fn checksum(sequence: u64, payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&sequence.to_le_bytes()), payload)
+}

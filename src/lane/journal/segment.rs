@@ -1,0 +1,137 @@
+//! A segment: one file of the journal, `<number>.journal`, full of zeros when it is made and never reused.
+//!
+//! It starts with five words: what it is, its length, its first sequence number, the last number before that,
+//! and a checksum of these. They are written when its first record comes, so a prepared segment is put to use
+//! without a call to the system. The file's number only says which segment comes after which.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::map::{Map, Tail};
+
+/// Kind and version of the file; a later version changes the last byte.
+const MAGIC: [u8; 8] = *b"MT5RJNL1";
+pub(super) const HEADER: usize = 40;
+const SUFFIX: &str = ".journal";
+
+/// A segment in use. Clones share the file.
+#[derive(Clone)]
+pub(super) struct Segment {
+    pub(super) map: Arc<Map>,
+    pub(super) number: u64,
+    /// Its first sequence number.
+    pub(super) first: u64,
+    /// The last sequence number before it; usually `first - 1`, less after numbers were given up.
+    pub(super) previous: u64,
+}
+
+/// A segment made ahead.
+pub(super) struct Spare {
+    tail: Tail,
+    number: u64,
+}
+
+/// What the start of a segment says.
+pub(super) enum Header {
+    Good {
+        /// The file has the length it was made with.
+        whole: bool,
+        first: u64,
+        previous: u64,
+    },
+    /// None was written yet, or it is damaged.
+    None,
+    /// Another version of this library wrote it.
+    Foreign,
+}
+
+pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:010}{SUFFIX}"))
+}
+
+/// The number in a segment's file name.
+pub(super) fn number(file_name: &str) -> Option<u64> {
+    let digits = file_name.strip_suffix(SUFFIX)?;
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+impl Spare {
+    /// Makes a file of `bytes` on the disk and its pages in memory.
+    pub(super) fn create(folder: &Path, number: u64, bytes: u64, total: &Arc<AtomicU64>) -> io::Result<Self> {
+        let path = path(folder, number);
+        // Zeros are written, not just promised: storing into a hole of a full disk would end the process.
+        // Every file system can do it, and the pages are in memory afterwards.
+        let mapped = fill(&path, bytes).and_then(|()| Map::open(&path, total));
+        let map = mapped.inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+        })?;
+        let mut tail = map.into_tail(0);
+        tail.fault_in();
+        Ok(Self { tail, number })
+    }
+
+    /// Waits until the empty segment is on the disk.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        File::options().write(true).open(self.tail.map().path())?.sync_all()?;
+        sync_folder(self.tail.map().path().parent().expect("a segment is in a folder"))
+    }
+
+    /// Puts it to use.
+    pub(super) fn begin(mut self, first: u64, previous: u64) -> (Segment, Tail) {
+        let length = self.tail.map().length() as u64;
+        self.tail.push(u64::from_le_bytes(MAGIC), length, &header_rest(length, first, previous));
+        (Segment { map: self.tail.map().clone(), number: self.number, first, previous }, self.tail)
+    }
+
+    /// Deletes it.
+    pub(super) fn discard(self) {
+        self.tail.map().condemn();
+    }
+}
+
+impl Header {
+    pub(super) fn read(map: &Map) -> Self {
+        let magic = map.word(0).to_le_bytes();
+        if magic[..7] == MAGIC[..7] && magic[7].is_ascii_digit() && magic != MAGIC {
+            return Self::Foreign;
+        }
+        let (length, first, previous) = (map.word(8), map.word(16), map.word(24));
+        let mut rest = [0; HEADER - 16];
+        map.read(16, &mut rest);
+        if magic != MAGIC || rest != header_rest(length, first, previous) || previous >= first {
+            return Self::None;
+        }
+        Self::Good { whole: length == map.length() as u64, first, previous }
+    }
+}
+
+/// What follows magic and length in the header.
+fn header_rest(length: u64, first: u64, previous: u64) -> [u8; HEADER - 16] {
+    let mut rest = [0; HEADER - 16];
+    rest[..8].copy_from_slice(&first.to_le_bytes());
+    rest[8..16].copy_from_slice(&previous.to_le_bytes());
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&length.to_le_bytes()), &rest[..16]);
+    rest[16..].copy_from_slice(&u64::from(checksum).to_le_bytes());
+    rest
+}
+
+fn fill(path: &Path, bytes: u64) -> io::Result<()> {
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut left = bytes;
+    while left > 0 {
+        let piece = left.min(ZEROS.len() as u64);
+        file.write_all(&ZEROS[..piece as usize])?;
+        left -= piece;
+    }
+    Ok(())
+}
+
+/// Waits until the names in the folder are on the disk.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows keeps names by itself and opens no folder as a file.
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,241 @@
+//! The journal as its two ends see it. What damage and killed processes do to it is in the files beside.
+
+mod damage;
+mod process;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::*;
+use crate::codes::*;
+
+const SMALL: Limits = Limits { segment_bytes: 4096, max_bytes: 1 << 20, sync: JournalSync::Os };
+
+/// A payload that tells its sequence number, of a length that differs from one to the next.
+fn payload(sequence: u64) -> Vec<u8> {
+    let length = 1 + (sequence * 37 % 300) as usize;
+    (0..length).map(|at| (sequence as usize * 31 + at) as u8).collect()
+}
+
+fn open(path: &Path) -> Opened {
+    let opened = Journal::open(path, &SMALL).unwrap();
+    assert_eq!(opened.notes, [""; 0], "a sound journal");
+    opened
+}
+
+fn fill(appender: &mut Appender, count: u64) {
+    for _ in 0..count {
+        let sequence = appender.next();
+        assert_eq!(appender.append(&payload(sequence)), Ok(sequence));
+    }
+}
+
+/// What a reader finds from `sequence` on, and how many it passed over. Every payload is checked.
+fn read(journal: &Arc<Journal>, sequence: u64) -> (Vec<u64>, u64) {
+    let mut reader = journal.reader(sequence);
+    let (mut found, mut bytes) = (Vec::new(), Vec::new());
+    while let Some(sequence) = reader.next(&mut bytes) {
+        assert_eq!(bytes, payload(sequence), "record {sequence}");
+        found.push(sequence);
+    }
+    (found, reader.skipped())
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "journal")).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn records_come_back_in_order_over_many_segments_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    assert_eq!((journal.first(), journal.last(), journal.acknowledged()), (1, 0, 0));
+    assert!(read(&journal, 1).0.is_empty());
+    fill(&mut appender, 1000);
+    assert!(segments(folder.path()).len() > 30);
+    assert_eq!(read(&journal, 1), ((1..=1000).collect(), 0));
+    assert_eq!(read(&journal, 777), ((777..=1000).collect(), 0));
+    assert_eq!(read(&journal, 1001), (vec![], 0));
+    let producer = journal.producer().to_owned();
+    assert_eq!(producer.len(), 16);
+    drop((journal, appender));
+
+    let Opened { journal, mut appender, lost, .. } = open(folder.path());
+    assert_eq!((journal.first(), journal.last(), appender.next(), lost), (1, 1000, 1001, 0));
+    assert_eq!(journal.producer(), producer);
+    fill(&mut appender, 10);
+    assert_eq!(read(&journal, 990), ((990..=1010).collect(), 0));
+}
+
+#[test]
+fn an_empty_payload_and_the_longest_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    let longest = 4096 - HEADER - record::OVERHEAD;
+    assert_eq!(appender.append(&vec![7; longest + 1]), Err(Refused::TooLong(longest + 1, longest)));
+    // Whatever is left at the end of a segment, an empty record fits or goes to the next.
+    let mut expected = Vec::new();
+    for length in (0..600).map(|n| if n % 3 == 0 { n % 64 } else { 0 }).chain([longest, 0]) {
+        appender.append(&vec![7; length]).unwrap();
+        expected.push(length);
+    }
+    let mut reader = journal.reader(1);
+    let mut bytes = Vec::new();
+    let lengths: Vec<_> = std::iter::from_fn(|| reader.next(&mut bytes).map(|_| bytes.len())).collect();
+    assert_eq!(lengths, expected);
+}
+
+#[test]
+fn a_reader_keeps_up_with_a_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    const COUNT: u64 = 50_000;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while appender.next() <= COUNT {
+                match appender.append(&payload(appender.next())) {
+                    Ok(_) => {}
+                    Err(Refused::Full(_)) => thread::yield_now(),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        });
+        let mut reader = journal.reader(1);
+        let mut bytes = Vec::new();
+        let mut expected = 1;
+        while expected <= COUNT {
+            let Some(sequence) = reader.next(&mut bytes) else { continue };
+            assert_eq!((sequence, &bytes), (expected, &payload(expected)));
+            expected += 1;
+            if sequence % 100 == 0 {
+                journal.acknowledge(sequence);
+                journal.release(sequence);
+            }
+        }
+        assert_eq!(reader.skipped(), 0);
+    });
+    assert!(segments(folder.path()).len() < 10);
+}
+
+#[test]
+fn what_is_acknowledged_survives_and_release_deletes_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 200);
+    let before = segments(folder.path());
+    assert_eq!(journal.bytes(), 4096 * before.len() as u64);
+    journal.acknowledge(150);
+    journal.acknowledge(120);
+    journal.release(100);
+    let after = segments(folder.path());
+    assert!(after.len() < before.len() && before.ends_with(&after));
+    assert_eq!(journal.bytes(), 4096 * after.len() as u64);
+    let first = journal.first();
+    assert!(first > 80 && first <= 101, "only whole segments go: {first}");
+    assert_eq!(read(&journal, 1).0, (first..=200).collect::<Vec<_>>());
+
+    // A reader keeps its segment until it has moved on.
+    let mut reader = journal.reader(first);
+    let mut bytes = Vec::new();
+    assert_eq!(reader.next(&mut bytes), Some(first));
+    journal.release(200);
+    assert!(segments(folder.path()).len() > 2, "150 are acknowledged");
+    journal.acknowledge(200);
+    journal.release(200);
+    assert_eq!(segments(folder.path()).len(), 2, "the reader's and the last");
+    assert_eq!(reader.next(&mut bytes), Some(first + 1));
+    drop(reader);
+    assert_eq!(segments(folder.path()).len(), 1);
+    drop((journal, appender));
+
+    let Opened { journal, appender, .. } = open(folder.path());
+    assert_eq!((journal.acknowledged(), journal.last(), appender.next()), (200, 200, 201));
+}
+
+#[test]
+fn a_full_journal_refuses_and_goes_on_after_a_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { max_bytes: 5 * 4096, ..SMALL };
+    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &limits).unwrap();
+    for _ in 0..3 {
+        journal.prepare().unwrap();
+        let refused = loop {
+            if let Err(refused) = appender.append(&payload(appender.next())) {
+                break refused;
+            }
+        };
+        assert_eq!(refused, Refused::Full(5 * 4096));
+        assert_eq!(Error::from(refused).code(), MT5REDIS_ERR_JOURNAL_FULL);
+        assert_eq!(journal.bytes(), 5 * 4096);
+        assert!(appender.append(&payload(appender.next())).is_err());
+        journal.acknowledge(journal.last());
+        journal.release(journal.last());
+        fill(&mut appender, 1);
+    }
+    assert_eq!(read(&journal, 1).0.last(), Some(&journal.last()));
+}
+
+#[test]
+fn a_segment_made_ahead_is_used_and_not_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    journal.prepare().unwrap();
+    journal.prepare().unwrap();
+    assert_eq!(segments(folder.path()).len(), 2);
+    fill(&mut appender, 40);
+    assert_eq!(segments(folder.path()).len(), 2, "it rolled over without making a file");
+    journal.prepare().unwrap();
+    drop((journal, appender));
+    assert_eq!(segments(folder.path()).len(), 2);
+}
+
+#[test]
+fn sync_to_disk_covers_what_was_appended() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { sync: JournalSync::Disk, ..SMALL };
+    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &limits).unwrap();
+    for _ in 0..5 {
+        fill(&mut appender, 30);
+        journal.sync().unwrap();
+        let last = journal.segments.lock().back().unwrap().clone();
+        assert_eq!(*journal.synced.lock(), (last.number, last.map.committed()));
+    }
+}
+
+#[test]
+fn numbers_leap_when_the_newest_records_may_be_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 5);
+    journal.acknowledge(2);
+    drop((journal, appender));
+    // As the file is left by a run of the machine that ended without closing.
+    for round in 1..=3 {
+        fs::write(folder.path().join("opened"), "another run").unwrap();
+        let Opened { journal, appender, notes, lost } = Journal::open(folder.path(), &SMALL).unwrap();
+        assert_eq!((appender.next(), journal.last()), (6 + round * LEAP, 5));
+        assert!(notes[0].contains("may be gone") && lost == 0, "{notes:?}");
+    }
+    // Nothing was appended since: the leap is still known.
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 3);
+    let base = 3 * LEAP;
+    assert_eq!(read(&journal, 1), (vec![1, 2, 3, 4, 5, base + 6, base + 7, base + 8], 0));
+    drop((journal, appender));
+    // Only the note of what was acknowledged is left.
+    segments(folder.path()).iter().for_each(|path| fs::remove_file(path).unwrap());
+    let Opened { journal, appender, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    assert_eq!((appender.next(), journal.last(), journal.first()), (3 + LEAP, 2, 3));
+}
+
+#[test]
+fn a_folder_without_any_numbers_gets_another_producer() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).journal.producer().to_owned();
+    segments(folder.path()).iter().for_each(|path| fs::remove_file(path).unwrap());
+    assert_ne!(open(folder.path()).journal.producer(), first);
+}

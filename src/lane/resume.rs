@@ -1,0 +1,118 @@
+//! What Redis has, and what it lacks: asked at every new connection, answered by the watermarks.
+//!
+//! A watermark is written with the records it stands for, in one transaction, and replication is a prefix of
+//! a master's history. So the watermark alone says what a server has: after a broken connection, after a
+//! restart of this process, and on a new master that lacks what the old one had acknowledged.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::Policy;
+use super::batch::Batch;
+use super::journal::Journal;
+use super::source::{Source, Tag};
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
+use crate::model::key;
+
+/// What is known to be committed, by tag.
+#[derive(Default)]
+pub(super) struct Ledger {
+    committed: HashMap<Tag, u64>,
+    /// Tags in the journal of whose records nobody knows yet whether they are committed.
+    unknown: Vec<Tag>,
+}
+
+/// How the lane goes on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Resumed {
+    /// Records that had been acknowledged and that this server lacks; they are sent again.
+    pub(super) replayed: u64,
+    /// Records that it lacks and that are kept no longer.
+    pub(super) lost: u64,
+}
+
+impl Ledger {
+    /// Learns from the journal which tags there are, and what of each was acknowledged.
+    pub(super) fn survey<P: Policy>(journal: &Arc<Journal>) -> Self {
+        let mut ledger = Self::default();
+        let mut reader = journal.reader(journal.first());
+        let mut bytes = Vec::new();
+        while let Some(sequence) = reader.next(&mut bytes) {
+            let Some(record) = P::load(sequence, &bytes) else { continue };
+            let tag = tag::<P>(&record);
+            if sequence <= journal.acknowledged() {
+                ledger.committed.insert(tag, sequence);
+            } else if !ledger.committed.contains_key(&tag) && !ledger.unknown.contains(&tag) {
+                ledger.unknown.push(tag);
+            }
+        }
+        ledger
+    }
+
+    /// Notes what a transaction committed.
+    pub(super) fn commit(&mut self, tag: Tag, sequence: u64) {
+        self.committed.insert(tag, sequence);
+    }
+
+    /// Asks the server what it has. The source goes on with the first record it lacks; what was in the batch
+    /// and is there leaves it.
+    pub(super) fn resume<P: Policy>(
+        &mut self,
+        policy: &P,
+        link: &mut Link,
+        journal: &Arc<Journal>,
+        source: &mut Source<P>,
+        batch: &mut Batch<P>,
+    ) -> Result<Resumed, Failure> {
+        let mut present = HashMap::new();
+        let tags = self.committed.keys().chain(&self.unknown).copied();
+        for tag in tags.chain(batch.records().iter().map(tag::<P>)) {
+            if let Entry::Vacant(vacant) = present.entry(tag) {
+                vacant.insert(watermark(link, &key::watermark(&tag, policy.producer().as_str()))?);
+            }
+        }
+        let first_lacking = self
+            .committed
+            .iter()
+            .filter(|(tag, committed)| present[*tag] < **committed)
+            .map(|(tag, _)| present[tag] + 1)
+            .min();
+        let mut resumed = Resumed::default();
+        match first_lacking {
+            Some(lacking) => {
+                let from = lacking.max(journal.first());
+                resumed.lost = from - lacking;
+                resumed.replayed = (journal.acknowledged() + 1).saturating_sub(from);
+                batch.clear();
+                source.resume(from, present.clone());
+            }
+            None => {
+                batch.retain(|record| P::sequence(record) > present[P::tag(record)]);
+                source.resume(source.next(), present.clone());
+            }
+        }
+        self.unknown.clear();
+        self.committed = present;
+        Ok(resumed)
+    }
+}
+
+fn tag<P: Policy>(record: &P::Record) -> Tag {
+    Tag::from(P::tag(record)).expect("a tag is an instance id or a shard")
+}
+
+fn watermark(link: &mut Link, key: &str) -> Result<u64, Failure> {
+    match link.ask(&["GET", key]) {
+        Ok(Value::BulkString(text)) => {
+            Ok(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0))
+        }
+        Ok(_) => Ok(0),
+        // Somebody's list or hash: the next SET replaces it.
+        Err(failure) if failure.class == Class::Reject => Ok(0),
+        Err(failure) => Err(failure),
+    }
+}

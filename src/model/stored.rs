@@ -1,0 +1,138 @@
+//! A record as it stands in the journal: numbers as they are in memory, texts behind their length. Only this
+//! machine reads it, but a later version of the library may: each record starts with the number of its
+//! layout, and a layout keeps its number for ever.
+
+use arrayvec::ArrayString;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::signal::SignalRecord;
+use super::trade::{TradeBody, TradeRecord};
+use super::{InstanceId, Stamp};
+
+const SIGNAL: u8 = 1;
+const POSITION: u8 = 2;
+const OPEN_SET: u8 = 3;
+
+impl SignalRecord {
+    /// Appends the record to `bytes`; its sequence number stands elsewhere.
+    pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
+        begin(bytes, SIGNAL, &self.stamp, &self.instance);
+        bytes.extend_from_slice(self.signal.as_bytes());
+        put(bytes, &self.symbol);
+        put(bytes, &self.comment);
+    }
+
+    /// Reads what [`store`](Self::store) wrote; none if it is something else.
+    pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let (SIGNAL, stamp, instance) = opening(&mut rest, sequence)? else { return None };
+        let signal = number(&mut rest)?;
+        Some(Self { stamp, instance, signal, symbol: text(&mut rest)?, comment: text(&mut rest)? })
+    }
+}
+
+impl TradeRecord {
+    /// Appends the record to `bytes`; its sequence number stands elsewhere.
+    pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
+        match &self.body {
+            TradeBody::Position { state, symbol, comment } => {
+                begin(bytes, POSITION, &self.stamp, &self.instance);
+                bytes.extend_from_slice(state.as_bytes());
+                put(bytes, symbol);
+                put(bytes, comment);
+            }
+            TradeBody::OpenSet(positions) => {
+                begin(bytes, OPEN_SET, &self.stamp, &self.instance);
+                bytes.extend_from_slice(positions.as_bytes());
+            }
+        }
+    }
+
+    /// Reads what [`store`](Self::store) wrote; none if it is something else.
+    pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes;
+        let (layout, stamp, instance) = opening(&mut rest, sequence)?;
+        let body = match layout {
+            POSITION => {
+                let state = number(&mut rest)?;
+                TradeBody::Position { state, symbol: text(&mut rest)?, comment: text(&mut rest)? }
+            }
+            OPEN_SET if rest.len().is_multiple_of(8) => {
+                let mut positions = Vec::with_capacity(rest.len() / 8);
+                while !rest.is_empty() {
+                    positions.push(number(&mut rest)?);
+                }
+                TradeBody::OpenSet(positions.into())
+            }
+            _ => return None,
+        };
+        Some(Self { stamp, instance, body })
+    }
+}
+
+fn begin(bytes: &mut Vec<u8>, layout: u8, stamp: &Stamp, instance: &InstanceId) {
+    bytes.push(layout);
+    bytes.extend_from_slice(stamp.time_ms.as_bytes());
+    put(bytes, instance.as_str());
+}
+
+fn opening(rest: &mut &[u8], sequence: u64) -> Option<(u8, Stamp, InstanceId)> {
+    let layout = number(rest)?;
+    let time_ms = number(rest)?;
+    let instance = InstanceId::new(&text::<40>(rest)?).ok()?;
+    Some((layout, Stamp { sequence, time_ms }, instance))
+}
+
+/// A text's limit is far below 256 bytes, so its length is one.
+fn put(bytes: &mut Vec<u8>, text: &str) {
+    bytes.push(text.len() as u8);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+fn text<const LIMIT: usize>(rest: &mut &[u8]) -> Option<ArrayString<LIMIT>> {
+    let length: u8 = number(rest)?;
+    let (text, after) = rest.split_at_checked(length.into())?;
+    *rest = after;
+    ArrayString::from(str::from_utf8(text).ok()?).ok()
+}
+
+fn number<N: FromBytes + Immutable>(rest: &mut &[u8]) -> Option<N> {
+    let (number, after) = N::read_from_prefix(rest).ok()?;
+    *rest = after;
+    Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Signal, TradeState};
+
+    fn stamp() -> (Stamp, InstanceId) {
+        (Stamp { sequence: 7, time_ms: 1_763_800_000_000 }, InstanceId::new("1.Demo").unwrap())
+    }
+
+    #[test]
+    fn records_come_back_as_they_were() {
+        let (stamp, instance) = stamp();
+        let signal = Signal { magic: -3, volume: 0.1, price: 1.10345, action: 1, ..Default::default() };
+        let (symbol, comment) = (ArrayString::from("EURUSD").unwrap(), ArrayString::from("買い").unwrap());
+        let record = SignalRecord { stamp, instance, signal, symbol, comment };
+        let mut bytes = Vec::new();
+        record.store(&mut bytes);
+        assert_eq!(format!("{:?}", SignalRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
+        assert!(TradeRecord::load(7, &bytes).is_none());
+
+        let state = TradeState { position: 77, profit: -1.5, ..Default::default() };
+        for body in [TradeBody::Position { state, symbol, comment }, TradeBody::OpenSet([3, 5].into())] {
+            let record = TradeRecord { stamp, instance, body };
+            bytes.clear();
+            record.store(&mut bytes);
+            assert_eq!(format!("{:?}", TradeRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
+            // Cut anywhere, it is refused or shorter, and never a panic.
+            for length in 0..bytes.len() {
+                let cut = TradeRecord::load(7, &bytes[..length]);
+                assert!(cut.is_none() || matches!(cut.unwrap().body, TradeBody::OpenSet(_)));
+            }
+        }
+    }
+}
