@@ -115,7 +115,7 @@ impl Config {
     pub fn of_url(url: &str, folder: &str) -> Result<Self> {
         let endpoint = Endpoint::parse(url)
             .map_err(|reason| Error::new(MT5REDIS_ERR_CONFIG, format!("the configuration's URL {reason}")))?;
-        // The queues are sized so that an idle library stays small: a slot is 0.3 to 0.6 KiB.
+        // An idle library stays small: a slot is 0.3 to 0.6 KiB. What does not fit is read from the journal.
         let lane = |encoding, queue| LaneConfig {
             endpoint: endpoint.clone(),
             encoding,
@@ -125,8 +125,8 @@ impl Config {
         };
         Ok(Self {
             ris: lane(Encoding::Fields, 64),
-            rts: lane(Encoding::Fields, 2048),
-            rtss: lane(Encoding::Packed, 4096),
+            rts: lane(Encoding::Fields, 512),
+            rtss: lane(Encoding::Packed, 1024),
             journal: JournalConfig {
                 folder: journal_folder(folder),
                 max_bytes: 256 << 20,

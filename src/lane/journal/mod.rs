@@ -48,7 +48,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment_bytes: 4 << 20, max_bytes: 256 << 20, sync: JournalSync::Os }
+        Self { segment_bytes: 512 << 10, max_bytes: 256 << 20, sync: JournalSync::Os }
     }
 }
 
@@ -224,12 +224,14 @@ impl Journal {
         released.iter().for_each(|segment| segment.map.condemn());
     }
 
-    /// Makes the next segment ahead, unless there is one or the limit forbids it. Called now and then: this
+    /// Makes the next segment ahead, unless there is one, it is too early, or the limit forbids it. Called now and then: this
     /// is also how a journal whose disk was full starts to accept again.
     pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
         let mut spare = self.spare.lock();
         if spare.is_none() {
-            if !self.has_room() {
+            // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
+            let needed = self.is_half_used() || self.trouble.lock().is_some();
+            if !needed || !self.has_room() {
                 return Ok(());
             }
             match self.make() {
@@ -266,6 +268,12 @@ impl Journal {
             *synced = (number, to);
         }
         Ok(())
+    }
+
+    fn is_half_used(&self) -> bool {
+        let segments = self.segments.lock();
+        let used = segments.back().map_or(0, |segment| segment.map.committed() as u64);
+        2 * used >= self.limits.segment_bytes
     }
 
     /// Whether another segment may be made.

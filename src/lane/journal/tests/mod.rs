@@ -184,9 +184,12 @@ fn a_segment_made_ahead_is_used_and_not_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let Opened { journal, mut appender, .. } = open(folder.path());
     journal.prepare().unwrap();
+    assert_eq!(segments(folder.path()).len(), 1, "an idle journal has one segment");
+    fill(&mut appender, 24);
+    journal.prepare().unwrap();
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 2);
-    fill(&mut appender, 40);
+    fill(&mut appender, 16);
     assert_eq!(segments(folder.path()).len(), 2, "it rolled over without making a file");
     journal.prepare().unwrap();
     drop((journal, appender));
