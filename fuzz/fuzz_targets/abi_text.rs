@@ -19,28 +19,32 @@ fuzz_target!(|input: (Vec<u16>, Vec<u16>, Vec<u16>)| {
     let (symbol, comment) = (memory(symbol, SYMBOL_LIMIT), memory(comment, COMMENT_LIMIT));
     // SAFETY: each text has a NUL or is one unit longer than its limit.
     let answer = unsafe { mt5redis_signal(handle(), &signal, symbol.as_ptr(), comment.as_ptr()) };
-    let codes = [MT5REDIS_ERR_SYMBOL, MT5REDIS_ERR_COMMENT, MT5REDIS_ERR_QUEUE_FULL];
+    let codes = [MT5REDIS_ERR_SYMBOL, MT5REDIS_ERR_COMMENT, MT5REDIS_ERR_JOURNAL_FULL];
     assert!(answer > 0 || codes.iter().any(|&code| answer == i64::from(code)), "{answer}");
 
-    let config: Vec<u16> = "redis://127.0.0.1:1".encode_utf16().chain([0]).collect();
     let instance = memory(instance, INSTANCE_LIMIT);
-    // SAFETY: as above, and the configuration ends with a NUL.
-    let opened = unsafe { mt5redis_open(config.as_ptr(), instance.as_ptr(), std::ptr::null()) };
+    let opened = open(&instance);
     match opened {
         handle if handle > 0 => assert!(mt5redis_close(handle, 0) <= 0),
         code => assert_eq!(code, i64::from(MT5REDIS_ERR_INSTANCE)),
     }
 });
 
-/// A session to a server that is not there.
+/// A session to a server that is not there, for records that need not be kept.
 fn handle() -> i64 {
     static HANDLE: OnceLock<i64> = OnceLock::new();
-    *HANDLE.get_or_init(|| {
-        let text = |text: &str| text.encode_utf16().chain([0]).collect::<Vec<u16>>();
-        let (config, instance) = (text("redis://127.0.0.1:1"), text("fuzz"));
-        // SAFETY: both texts end with a NUL.
-        unsafe { mt5redis_open(config.as_ptr(), instance.as_ptr(), std::ptr::null()) }
-    })
+    *HANDLE.get_or_init(|| open(&wide("fuzz")))
+}
+
+fn open(instance: &[u16]) -> i64 {
+    let data_folder = std::env::temp_dir().join("mt5-redis-fuzz");
+    let (config, folder) = (wide("redis://127.0.0.1:1"), wide(data_folder.to_str().expect("a plain path")));
+    // SAFETY: configuration and folder end with a NUL, the instance does or is beyond its limit.
+    unsafe { mt5redis_open(config.as_ptr(), instance.as_ptr(), folder.as_ptr()) }
+}
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
 }
 
 /// The text in memory of just its own size: ended by a NUL, or without one where the limit is exceeded.

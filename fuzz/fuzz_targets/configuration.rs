@@ -8,7 +8,7 @@ fuzz_target!(|text: &str| {
     if let Err(error) = parse("fuzz.toml", text) {
         assert!(error.to_string().starts_with("fuzz.toml:"), "{error}");
     }
-    if let Ok(config) = Config::of_url(text) {
+    if let Ok(config) = Config::of_url(text, "") {
         assert!(!config.rts.endpoint.host.is_empty());
     }
 });
