@@ -378,6 +378,9 @@ int32_t mt5redis_version(uint16_t *buffer, int32_t capacity);
 // `redis://127.0.0.1:6379`. `instance` is 1 to 40 of `A-Z a-z 0-9 . _ -`. A relative path starts at
 // `data_folder`; null or empty is the process's working folder.
 //
+// It reads and writes files of the journal. It may wait, at most 3 s, in one case: a session with another
+// configuration was closed whose records for the same server still wait, and which this one takes over.
+//
 // # Safety
 // Each pointer is null or a UTF-16 text ended by a NUL.
 int64_t mt5redis_open(const uint16_t *config, const uint16_t *instance, const uint16_t *data_folder);

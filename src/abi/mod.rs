@@ -84,6 +84,9 @@ pub unsafe extern "C" fn mt5redis_version(buffer: *mut u16, capacity: i32) -> i3
 /// `redis://127.0.0.1:6379`. `instance` is 1 to 40 of `A-Z a-z 0-9 . _ -`. A relative path starts at
 /// `data_folder`; null or empty is the process's working folder.
 ///
+/// It reads and writes files of the journal. It may wait, at most 3 s, in one case: a session with another
+/// configuration was closed whose records for the same server still wait, and which this one takes over.
+///
 /// # Safety
 /// Each pointer is null or a UTF-16 text ended by a NUL.
 #[unsafe(no_mangle)]

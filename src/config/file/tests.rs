@@ -1,0 +1,110 @@
+//! What a configuration file may say, and how it is told what it may not.
+
+use super::*;
+
+fn error(text: &str) -> String {
+    let error = parse("mt5-redis.toml", text).unwrap_err();
+    assert_eq!(error.code(), MT5REDIS_ERR_CONFIG);
+    error.to_string()
+}
+
+#[test]
+fn a_table_a_lane() {
+    let config = parse(
+        "a.toml",
+        r#"
+        password = "shared"
+        [ris]
+        url = "redis://10.0.0.1:6390"
+        ttl = "2m"
+        [rts]
+        url = "redis://10.0.0.2:6391/1"
+        username = "ea"
+        password = "own"
+        encoding = "packed"
+        retention = "7d"
+        [rtss]
+        queue = 100
+        batch_records = 7
+        batch_bytes = 4096
+        connect_timeout = "250ms"
+        reply_timeout = "1s 500ms"
+        retention = "2h"
+        max_length = 5000
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.ris.endpoint.address(), "10.0.0.1:6390");
+    assert_eq!(config.ris.endpoint.password, Some(Secret::new("shared".into())));
+    assert_eq!(config.ris_ttl, 120 * SECOND);
+    assert_eq!(config.rts.endpoint.password, Some(Secret::new("own".into())));
+    assert_eq!((config.rts.endpoint.database, config.rts.encoding), (1, Encoding::Packed));
+    assert_eq!((config.rts_retention, config.rtss_retention), (7 * DAY, 7200 * SECOND));
+    assert_eq!((config.rtss.queue, config.rtss.batch_records, config.rtss.batch_bytes), (100, 7, 4096));
+    assert_eq!(config.rtss.endpoint.reply_timeout, Duration::from_millis(1500));
+    assert_eq!(config.rtss.endpoint.connect_timeout, Duration::from_millis(250));
+    assert_eq!(config.rtss_max_length, 5000);
+    assert_eq!(config.rtss.endpoint.address(), "127.0.0.1:6379");
+}
+
+#[test]
+fn a_refusal_names_file_line_key_and_reason() {
+    assert_eq!(error("[rts]\n\nqueue = 0"), "mt5-redis.toml:3: rts.queue = 0 is refused: pass 16 to 1048576");
+    assert_eq!(
+        error("[ris]\nttl = \"soon\""),
+        "mt5-redis.toml:2: ris.ttl = \"soon\" is refused: pass a text like \"90s\", from 1s to 1day"
+    );
+    assert_eq!(
+        error("[rts]\nttl = \"90s\""),
+        "mt5-redis.toml:2: rts.ttl means nothing there: it belongs into [ris]"
+    );
+    assert_eq!(error("url = 6379"), "mt5-redis.toml:1: url is no text: put it in quotes");
+    let unknown = error("[rtss]\nurl = \"redis://a\"\nqeue = 5");
+    assert!(unknown.starts_with("mt5-redis.toml:3: unknown field `qeue`"), "{unknown}");
+    let unknown = error("[rtsss]");
+    assert!(unknown.starts_with("mt5-redis.toml:1: unknown field `rtsss`"), "{unknown}");
+    let bad = error("[ris]\nencoding = \"json\"");
+    assert!(bad.starts_with("mt5-redis.toml:2: unknown variant `json`"), "{bad}");
+    let url = error("[ris]\nurl = \"localhost:6379\"");
+    assert_eq!(url, "mt5-redis.toml:2: ris.url is no redis:// URL: write redis://host:port");
+    for broken in ["[ris", "url = ", "url = \"redis://a\" x", "= 5"] {
+        assert!(error(broken).starts_with("mt5-redis.toml:1: "), "{broken}");
+    }
+}
+
+#[test]
+fn the_environment_keeps_secrets_out_of_the_file() {
+    let home = std::env::var("PATH").unwrap();
+    let config = parse("a.toml", "[rts]\npassword = \"<${PATH}>\"").unwrap();
+    assert_eq!(config.rts.endpoint.password.unwrap().expose(), format!("<{home}>"));
+    assert_eq!(
+        error("\npassword = \"${MT5REDIS_NOT_SET}\""),
+        "mt5-redis.toml:2: password needs the environment variable \"MT5REDIS_NOT_SET\", which is not set to a text"
+    );
+    assert_eq!(error("password = \"${X\""), "mt5-redis.toml:1: password has a ${ without its }");
+}
+
+#[test]
+fn no_refusal_quotes_a_secret() {
+    for spoiled in [
+        "password = 4711",
+        "password = hunter2",
+        "password = 'hunter2",
+        "password = \"hunter2\\q\"",
+        "password = [\"hunter2\"]",
+        "url = \"redis://:hunter2@\"",
+        "[ris]\npassword = { value = \"hunter2\" }",
+        "password = \"hunter2\" \"hunter2\"",
+        "password = \"a\"\npassword = \"hunter2\"",
+    ] {
+        let error = error(spoiled);
+        assert!(!error.contains("hunter2") && !error.contains("4711"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = read(Path::new("/nowhere/mt5-redis.toml"), "").unwrap_err();
+    assert_eq!(error.code(), MT5REDIS_ERR_CONFIG_FILE);
+    assert!(error.to_string().starts_with("cannot read the configuration /nowhere/mt5-redis.toml: "));
+}
