@@ -79,7 +79,7 @@ pub struct JournalConfig {
     pub max_bytes: u64,
     /// How long a record is kept after its commit, for a master that fails over.
     pub retain_acked: Duration,
-    /// Whether records survive a loss of power, too.
+    /// What accepted records survive.
     pub sync: JournalSync,
 }
 
@@ -87,6 +87,9 @@ pub struct JournalConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JournalSync {
+    /// Nothing: there is no journal. What was accepted lives in the queue and ends with the process, and a
+    /// full queue refuses calls.
+    Off,
     /// The end of the process, however it comes: the operating system writes the files in its own time.
     Os,
     /// A loss of power as well: the lane's thread has them written before it sends them.
@@ -107,7 +110,8 @@ impl Config {
     /// Whether both would write one and the same journal.
     pub(crate) fn shares_journal_with(&self, other: &Self) -> bool {
         let same = |one: &LaneConfig, other: &LaneConfig| one.journal_name("") == other.journal_name("");
-        self.journal.folder == other.journal.folder
+        self.journal.sync != JournalSync::Off
+            && self.journal.folder == other.journal.folder
             && (same(&self.rts, &other.rts) || same(&self.rtss, &other.rtss))
     }
 
