@@ -1,4 +1,5 @@
-//! What a call costs, what a lane carries, and what an idle library takes; `make bench` runs it.
+//! What a call costs, what a lane carries, and what an idle library takes; `make bench` runs it, and
+//! `cargo bench -- calls` (or `throughput`, `idle`) one part.
 //!
 //! Ratios are measured side by side in one run: these figures mean little on another machine, the ratios
 //! more. Nothing is judged here; `docs/performance.md` says what the project aims at.
@@ -22,6 +23,9 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[1..] {
         ["idle-empty", seconds, _] => idle(None, seconds),
         ["idle-bridge", seconds, url] => idle(Some(url), seconds),
+        ["calls", ..] => calls(),
+        ["throughput", ..] => throughput(),
+        ["idle", ..] => idle_processes(),
         _ => {
             calls();
             throughput();

@@ -22,10 +22,22 @@ pub(super) unsafe fn read<const LIMIT: usize>(
         return Ok(text);
     }
     // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
-    let units = (0..=LIMIT)
-        // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
-        .map(|at| unsafe { pointer.add(at).read_unaligned() })
-        .take_while(|&unit| unit != 0);
+    // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
+    let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
+    // Nearly every text is ASCII, which needs no decoding.
+    let mut ascii = [0; LIMIT];
+    let mut length = 0;
+    for (at, byte) in ascii.iter_mut().enumerate() {
+        let unit = unit(at);
+        if !(1..0x80).contains(&unit) {
+            break;
+        }
+        *byte = unit as u8;
+        length = at + 1;
+    }
+    // SAFETY: every byte is below 0x80, which is ASCII.
+    text.push_str(unsafe { str::from_utf8_unchecked(&ascii[..length]) });
+    let units = (length..=LIMIT).map(unit).take_while(|&unit| unit != 0);
     for character in char::decode_utf16(units) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
         if text.try_push(character).is_err() {

@@ -16,8 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-const PAGE: usize = 4096;
-
 /// A mapped file. When the last user is gone it is unmapped, and then deleted if it was condemned: Windows
 /// deletes no file that is mapped.
 pub(super) struct Map {
@@ -97,10 +95,9 @@ impl Map {
     /// Zeroes what is beyond `end` and makes it writable.
     pub(super) fn into_tail(self, end: usize) -> Tail {
         assert!(end <= self.length && end.is_multiple_of(8));
-        for at in (end..self.length).step_by(8).filter(|&at| self.word(at) != 0) {
-            // SAFETY: eight bytes inside the map, which this function alone holds.
-            unsafe { self.raw.as_mut_ptr().add(at).cast::<u64>().write(0) }
-        }
+        // Page by page this also brings them into memory, so that no caller waits for that.
+        // SAFETY: end..length is inside the map, which this function alone holds.
+        unsafe { self.raw.as_mut_ptr().add(end).write_bytes(0, self.length - end) }
         Tail { at: end, map: self.seal(end) }
     }
 
@@ -149,14 +146,6 @@ impl Tail {
         }
         self.at = end;
         self.map.committed.store(end, Ordering::Release);
-    }
-
-    /// Touches every page that is still to be written, so that no caller waits for that.
-    pub(super) fn fault_in(&mut self) {
-        for at in (self.at.next_multiple_of(PAGE)..self.map.length).step_by(PAGE) {
-            // SAFETY: inside the map and beyond the committed length; what is there is zero already.
-            unsafe { self.map.raw.as_mut_ptr().add(at).write_volatile(0) }
-        }
     }
 }
 

@@ -163,10 +163,7 @@ impl Journal {
         };
         let next = if leap { found.next + LEAP } else { found.next };
         let tail = match found.tail {
-            Some(mut tail) if !leap => {
-                tail.fault_in();
-                tail
-            }
+            Some(tail) if !leap => tail,
             _ => {
                 let spare = journal.make().map_err(|error| fault(path, "cannot take a segment", &error))?;
                 journal.begin(spare, next)

@@ -68,9 +68,7 @@ impl Spare {
         let map = mapped.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        let mut tail = map.into_tail(0);
-        tail.fault_in();
-        Ok(Self { tail, number })
+        Ok(Self { tail: map.into_tail(0), number })
     }
 
     /// Waits until the empty segment is on the disk.
