@@ -1,6 +1,9 @@
 //! Text across the C ABI: UTF-16 in, decoded without ever reading past its limit; UTF-16 out, cut to the
 //! caller's buffer.
 
+use std::mem::MaybeUninit;
+use std::slice;
+
 use arrayvec::ArrayString;
 
 use crate::error::Result;
@@ -25,18 +28,20 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
     let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
     // Nearly every text is ASCII, which needs no decoding.
-    let mut ascii = [0; LIMIT];
+    let mut ascii = [const { MaybeUninit::uninit() }; LIMIT];
     let mut length = 0;
-    for (at, byte) in ascii.iter_mut().enumerate() {
-        let unit = unit(at);
+    for byte in &mut ascii {
+        let unit = unit(length);
         if !(1..0x80).contains(&unit) {
             break;
         }
-        *byte = unit as u8;
-        length = at + 1;
+        byte.write(unit as u8);
+        length += 1;
     }
-    // SAFETY: every byte is below 0x80, which is ASCII.
-    text.push_str(unsafe { str::from_utf8_unchecked(&ascii[..length]) });
+    // SAFETY: the first `length` bytes were written just now, and each is below 0x80, which is ASCII.
+    text.push_str(unsafe {
+        str::from_utf8_unchecked(slice::from_raw_parts(ascii.as_ptr().cast::<u8>(), length))
+    });
     let units = (length..=LIMIT).map(unit).take_while(|&unit| unit != 0);
     for character in char::decode_utf16(units) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
