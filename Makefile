@@ -8,10 +8,10 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench fuzz lint clean
+.PHONY: help demo test windows dist bench bench-quick fuzz lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20)
 	@scripts/prepare.sh run
@@ -29,9 +29,15 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 	@scripts/prepare.sh dist
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
-bench: ## the figures of docs/performance.md
+bench: ## the figures and tables of docs/performance.md, all in one run (some minutes)
 	@scripts/prepare.sh bench
-	cargo bench
+	cargo build --release
+	cargo bench --bench bridge -- write
+
+bench-quick: ## the same with a tenth of the rounds, without the fleet, only printed
+	@scripts/prepare.sh bench
+	cargo build --release
+	cargo bench --bench bridge -- quick
 
 fuzz: ## each fuzz target for a short while (SECONDS_EACH=30)
 	@scripts/prepare.sh fuzz

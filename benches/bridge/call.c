@@ -296,12 +296,13 @@ int main(int count, char **arguments) {
     pthread_t ids[threads];
     for (int at = 0; at < threads; at++) {
         results[at] = (struct result){.number = at};
-        pthread_create(&ids[at], NULL, run, &results[at]);
+        if (threads > 1) pthread_create(&ids[at], NULL, run, &results[at]);
+        else run(&results[at]);
     }
     uint32_t *all = malloc(sizeof(uint32_t) * calls * threads);
     double mean = 0, allocated = 0;
     for (int at = 0; at < threads; at++) {
-        pthread_join(ids[at], NULL);
+        if (threads > 1) pthread_join(ids[at], NULL);
         memcpy(all + at * calls, results[at].times, sizeof(uint32_t) * calls);
         double timed = 0;
         for (long in = 0; in < calls; in++) timed += results[at].times[in];
