@@ -8,7 +8,7 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench bench-quick fuzz lint clean
+.PHONY: help demo test windows dist bench bench-quick model memory fuzz lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,14 @@ bench-quick: ## the same with a tenth of the rounds, without the fleet, only pri
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick
+
+model: ## the hand-overs between threads in every order, by loom
+	@scripts/prepare.sh
+	@scripts/model.sh
+
+memory: ## the library in a C program under valgrind
+	@scripts/prepare.sh run test
+	@scripts/memory.sh
 
 fuzz: ## each fuzz target for a short while (SECONDS_EACH=30)
 	@scripts/prepare.sh fuzz

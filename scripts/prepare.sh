@@ -108,6 +108,7 @@ for group; do
     lint) need_lint ;;
     test)
         need g++ c++
+        need valgrind valgrind
         need libhiredis-dev /usr/include/hiredis/hiredis.h
         python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
         ;;

@@ -8,9 +8,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::map::{Map, Tail};
+use super::sync::AtomicU64;
 
 /// Kind and version of the file; a later version changes the last byte.
 const MAGIC: [u8; 8] = *b"MT5RJNL1";
