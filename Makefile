@@ -3,12 +3,15 @@
 
 TERMINALS ?= 100
 SECONDS ?= 20
+# The fault harness: its first seed, drawn unless it is given, and how many seeds each scenario runs with.
+SEED ?=
+ROUNDS ?= 2
 # no: leave out the Windows DLL and its tests.
 WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench bench-quick model memory fuzz lint clean
+.PHONY: help demo test windows dist bench bench-quick model memory fuzz lint clean chaos
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -20,6 +23,10 @@ demo: ## 100 terminals, three Redis servers, and a check of every record (TERMIN
 
 test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
 	@scripts/test.sh
+
+chaos: ## faults of every kind at full rate, and a check of every record (SEED= ROUNDS=2)
+	@scripts/prepare.sh run
+	CHAOS_SEED=$(SEED) CHAOS_ROUNDS=$(ROUNDS) cargo test --release --test chaos -- --test-threads=2
 
 windows: ## mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows
