@@ -99,9 +99,11 @@ class Expressions(Calls):
                 self.allow(found[0], found[1], place)
                 return self.field_value(found[0], cpp_name(name), not self.const_method)
         if name in self.symbols.variables:
+            if self.is_global:
+                raise Mistake(place, "this tool initialises a global variable by constants only")
             variable = self.symbols.variables[name]
             kind = self.symbols.type(variable.type, self.symbols.constant_size(variable.type))
-            return Value(kind, cpp_name(name), True, not variable.input and not variable.type.const)
+            return Value(kind, f"globals->{cpp_name(name)}", True, not variable.input and not variable.type.const)
         if name in self.symbols.constants:
             kind, number = self.symbols.constants[name]
             code = f"({number})" if name not in self.symbols.reference.constants else f"api::{name}"

@@ -40,7 +40,6 @@ class Source:
             if not functions[0].library:
                 heads += [f"{self._head(function)};" for function in functions]
         heads += self._imports()
-        globals_ = [self._global(variable) for variable in self.tree.variables]
         functions = [f for same in self.symbols.functions.values() for f in same if not f.library]
         methods = [method for record in self.tree.records for method in record.methods]
         for function in functions + methods:
@@ -50,7 +49,7 @@ class Source:
         name = self.path.stem
         using = [f"using api::{struct};" for struct in self.reference.structs]
         return "\n".join(
-            ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *globals_, *bodies, *self._entry(name), "}", ""]
+            ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *self._globals(), *bodies, *self._entry(name), "}", ""]
         )
 
     def _head(self, function, owner=""):
@@ -159,15 +158,20 @@ class Source:
             lines.append(f"static {self._head(function)} {{ {call}; }}")
         return lines
 
-    def _global(self, variable):
-        kind, code = self._initial(variable)
-        # Thread-local, for each program runs in a thread of its own and may run twice.
-        return f"static thread_local {kind.cpp} {cpp_name(variable.name)}{f' = {code}' if code else ''};"
+    def _globals(self):
+        """The program's variables, one set for each thread that runs the program. They are made and deleted
+        by the terminal: MinGW runs the destructors of thread-local objects when their memory is gone."""
+        lines = ["struct Globals {"]
+        for variable in self.tree.variables:
+            kind, code = self._initial(variable)
+            lines.append(f"{kind.cpp} {cpp_name(variable.name)}{f' = {code}' if code else ''};")
+        return lines + ["};", "static thread_local Globals *globals = nullptr;"]
 
     def _initial(self, variable):
         """The type of a global variable and its first value, in C++."""
         function = Function(TypeName("void", variable.place), "", variable.place, [])
         body = Body(self.symbols, function)
+        body.is_global = True
         kind = self.symbols.type(variable.type, self.symbols.constant_size(variable.type))
         if variable.input and (not kind.plain or variable.value is None):
             raise Mistake(variable.place, f"input {variable.name} wants a simple type and a value")
@@ -187,13 +191,15 @@ class Source:
             raise Mistake(f"{self.path.name}:1", "the program has no event handler, and so never runs")
         imports = [f'  {{u"{function.library}", "{function.name}"}},' for function in self.tree.imports]
         inputs = [
-            f'  mql::set_input("{variable.name}", {cpp_name(variable.name)}, {self._initial(variable)[1]});'
+            f'  mql::set_input("{variable.name}", globals->{cpp_name(variable.name)}, {self._initial(variable)[1]});'
             for variable in self.tree.variables
             if variable.input
         ]
         return [
             "static const mql::Import imports[] = {", *imports, "  {nullptr, nullptr}};",
             "static void set_inputs() {", *inputs, "}",
-            f'static const mql::Registration registration({{"{name}", imports, library_functions, set_inputs,',
+            "static void create() { globals = new Globals; }",
+            "static void destroy() { delete globals; }",
+            f'static const mql::Registration registration({{"{name}", imports, library_functions, create, destroy, set_inputs,',
             "  " + ", ".join(handlers) + "});",
         ]  # fmt: skip

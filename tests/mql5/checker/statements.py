@@ -27,6 +27,7 @@ class Body(Expressions):
         self.result = symbols.type(function.result)
         self.scopes, self.assigned, self.lines = [], set(), []
         self.loops = self.switches = 0
+        self.is_global = False  # an initialiser outside of functions
 
     def translate(self):
         self.open()
@@ -170,6 +171,8 @@ class Body(Expressions):
                 code = self.as_type(variable.value, kind, f"initialiser of {variable.name}")
         elif written.const:
             raise Mistake(variable.place, f"constant '{variable.name}' has no value")
+        if variable.static and not (kind.number or kind == BOOL):
+            raise Mistake(variable.place, "this tool knows static numbers only")
         local = self.declare(variable, kind, written.const)
         if code is not None or variable.static or kind.name == "string":
             self.assigned.add(variable.name)

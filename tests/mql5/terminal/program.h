@@ -16,6 +16,8 @@ struct Program {
   const char *name;
   const Import *imports;
   void **library_functions;
+  void (*create)();  // its global variables, for this thread
+  void (*destroy)();
   void (*set_inputs)();
   int (*OnInit)();
   void (*OnDeinit)(int reason);

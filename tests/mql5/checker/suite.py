@@ -1,0 +1,107 @@
+"""What a run consists of: sources and examples checked, scenarios played and compared."""
+
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from . import library
+from .oracle import Oracle
+from .wine import Wine, windows_path
+
+HERE = Path(__file__).parent.parent
+
+
+def check_sources(build, folder, header, dll=None):
+    """All programs below the folder, and what is wrong with them."""
+    exports = library.exports_of(dll) if dll else None
+    sources, mistakes = [], []
+    paths = sorted(folder.glob("Experts/**/*.mq5")) + sorted(folder.glob("Scripts/**/*.mq5"))
+    if not paths:
+        mistakes.append(f"there is no program below {folder}")
+    for path in paths:
+        source = build.source(path, folder / "Include")
+        sources.append(source)
+        mistakes += source.mistakes or library.mistakes(source, header, exports)
+    return sources, list(dict.fromkeys(mistakes))
+
+
+def check_examples(build, folder):
+    """Each snippet in pass/ must be good; each in fail/ wrong, for the reason its first line gives."""
+    wrong = []
+    for path in sorted(folder.glob("pass/*.mq5")):
+        source = build.source(path, folder / "pass")
+        if source.mistakes:
+            wrong.append(f"pass/{path.name} is refused: {source.mistakes[0]}")
+        else:
+            build.compiled(source.cpp, path.stem + ".cpp")
+    for path in sorted(folder.glob("fail/*.mq5")):
+        found = re.match(r"// line (\d+): (.+)", path.read_text())
+        if not found:
+            wrong.append(f"fail/{path.name} does not begin with // line NUMBER: REASON")
+            continue
+        mistakes = build.source(path, folder / "fail").mistakes
+        expected = f"{path.name}:{found[1]}: "
+        if not mistakes:
+            wrong.append(f"fail/{path.name} is accepted")
+        elif not (mistakes[0].startswith(expected) and found[2].strip() in mistakes[0]):
+            wrong.append(f"fail/{path.name} is refused, but for another reason: {mistakes[0]}")
+    return wrong
+
+
+class Suite:
+    def __init__(self, build, sources, given):
+        self.program = build.terminal(sources)
+        self.wine = Wine(given.prefix)
+        self.library, self.redis = Path(given.library), given.redis
+
+    def scenarios(self, names):
+        paths = [Path(name) for name in names] or sorted(HERE.glob("scenarios/*.txt"))
+        output, good = self.play(paths)
+        print(output, end="")
+        return 0 if good else 1
+
+    def random(self, names):
+        from .chance import scenario
+
+        seed, count = int(names[0]), int(names[1])
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number in range(count):
+                path = Path(folder) / f"random-{seed + number}.txt"
+                path.write_text(scenario(seed + number))
+                paths.append(path)
+            output, good = self.play(paths)
+            if not good:
+                print(output)
+                for path in paths:
+                    if f"FAILED {path.name}" in output:
+                        print(f"--- {path.name}\n{path.read_text()}")
+                        break
+            return 0 if good else 1
+
+    def play(self, paths, limit=300):
+        """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
+        oracle = Oracle(self.redis)
+        output, good = "", True
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "MQL5" / "Files").mkdir(parents=True)
+            (folder / "MQL5" / "Libraries").mkdir(parents=True)
+            shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+            start = int(time.time() * 1000)
+            quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]
+            groups = [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]
+            for group in groups:
+                kills = sum(len(re.findall(r"^kill", path.read_text(), re.MULTILINE)) for path in group)
+                for resume in range(kills + 1):
+                    arguments = [str(self.program), windows_path(folder / "MQL5" / "Libraries"), windows_path(folder),
+                                 f"redis://127.0.0.1:{self.redis}", str(start), str(resume),
+                                 *(windows_path(path) for path in group)]  # fmt: skip
+                    printed, code = self.wine.play(arguments, oracle.differences, limit)
+                    output += printed
+                    if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
+                        good = False
+                        break
+        return output, good
