@@ -1,6 +1,7 @@
 """Checks the project's MQL5 sources, and plays scenarios with them. README.md has the whole story.
 
     run.py check                    the sources under mql5/, and the examples in pass/ and fail/
+    run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
     run.py random SEED COUNT        scenarios made from a seed
     run.py bench                    the time of a publishing call
@@ -11,7 +12,7 @@ import sys
 from pathlib import Path
 
 from checker.build import Build
-from checker.suite import Suite, check_examples, check_sources
+from checker.suite import Suite, check_examples, check_reference, check_sources
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
@@ -19,7 +20,7 @@ PROJECT = HERE.parent.parent
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["check", "scenarios", "random", "bench"])
+    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "bench"])
     options.add_argument("names", nargs="*")
     options.add_argument("--build", default=PROJECT / "target/mql5", help="folder for what is compiled")
     options.add_argument("--prefix", default=PROJECT / "target/wine", help="Wine's folder")
@@ -34,9 +35,11 @@ def main():
         sources, mistakes = check_sources(build, Path(given.sources), given.header, given.library)
         if given.what == "check":
             mistakes += check_examples(build, HERE)
+        if given.what == "reference":
+            mistakes += check_reference(build, sources)
         if mistakes:
             sys.exit("\n".join(mistakes))
-        if given.what == "check":
+        if given.what in ("check", "reference"):
             print(f"{len(sources)} programs are good")
             return
         if not given.library or not given.redis:

@@ -323,10 +323,8 @@ void CMt5RedisPositions::LookForExits(void)
       state.position=position;
       state.magic=m_deals.magic;
       state.open_time_ms=ServerToUtc(m_deals.open_time_ms);
-      state.price_open=m_deals.price_open;
       state.stop_loss=m_deals.stop_loss;
       state.take_profit=m_deals.take_profit;
-      state.side=m_deals.side;
       state.server_offset_s=ServerOffset();
       state.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
       long result=SendClose(state,m_deals.symbol,Cut(m_deals.comment,POSITIONS_COMMENT_BYTES));
@@ -340,6 +338,12 @@ void CMt5RedisPositions::LookForExits(void)
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::SendClose(mt5redis_trade_t &state,const string symbol,const string comment)
   {
+   if(m_deals.side!=0 && m_deals.AddUpTo(0.0))
+     {
+      //--- it may have grown or turned since it was seen last
+      state.side=m_deals.side;
+      state.price_open=m_deals.price_open;
+     }
    state.time_ms=0;
    state.event=MT5REDIS_EVENT_CLOSE;
    state.close_time_ms=ServerToUtc(m_deals.close_time_ms);

@@ -50,6 +50,32 @@ def check_examples(build, folder):
     return wrong
 
 
+def check_reference(build, sources):
+    """Whether the stand-in has what the table has, and no more.
+
+    Most of it the compiler proves: the table becomes the header `api.h`, which the stand-in implements. Here are the
+    templates, which no such header can hold, and each function of the stand-in by its symbol.
+    """
+    reference, wrong = build.reference, []
+    build.terminal(sources)  # links only when every function of the table is there
+    text = (HERE / "terminal" / "generic.h").read_text()
+    written = set(re.findall(r"^(?:\w+(?:::\w+)?) (\w+)\(", text, re.MULTILINE))
+    wanted = reference.generic() | set(reference.variadic)
+    wrong += [f"generic.h has {name}, which reference.tsv lacks" for name in sorted(written - wanted)]
+    wrong += [f"reference.tsv has {name}, which generic.h lacks" for name in sorted(wanted - written)]
+    known = set(reference.functions) | set(reference.variadic) | set(reference.variables)
+    for path in sorted((HERE / "terminal").glob("api_*.cpp")):
+        inside = path.read_text().split("namespace api {", 1)[1]
+        for name in re.findall(r"^(?!static)[\w:]+(?: [\w:]+)* (\w+)\(", inside, re.MULTILINE):
+            if name not in known:
+                wrong.append(f"{path.name} has {name}, which reference.tsv lacks")
+    fields = next(iter(reference.handlers)), len(reference.handlers)
+    handlers = re.findall(r"^  \w+ \(\*(On\w+)\)", (HERE / "terminal" / "program.h").read_text(), re.MULTILINE)
+    if handlers != list(reference.handlers):
+        wrong.append(f"program.h has the handlers {handlers}, reference.tsv {fields}")
+    return wrong
+
+
 class Suite:
     def __init__(self, build, sources, given):
         self.program = build.terminal(sources)

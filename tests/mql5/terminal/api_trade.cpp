@@ -142,7 +142,7 @@ unsigned long long PositionGetTicket(int index) {
   self->selected_position = shown[index].ticket;
   for(books::Position &position : it.broker.account->positions)
     if(position.id == shown[index].id)
-      position.seen = true;
+      position.seen_ticket = shown[index].ticket;
   return (unsigned long long)shown[index].ticket;
 }
 

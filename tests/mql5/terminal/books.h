@@ -34,7 +34,7 @@ struct Position {
   double volume_closed = 0, closed_of_direction = 0, price_close = 0, price_last = 0;
   double realised = 0, swap_paid = 0, commission = 0;
   std::string symbol, comment;
-  bool seen = false;   // whether a program was ever shown it
+  long long seen_ticket = 0;  // the one that programs were shown last; 0: they never saw the position
   bool told = true;    // false: its deals are gone, so nobody can tell how it closed
 };
 

@@ -55,7 +55,7 @@ static std::string json_of(const books::Position &position) {
   json.put("closed_ms", position.open ? 0 : position.close_ms - it.offset_ms);
   json.put("digits", it.broker.symbols.at(position.symbol).digits);
   json.put("symbol", position.symbol).put("comment", position.comment);
-  json.put("seen", position.seen).put("told", position.told);
+  json.put("seen_ticket", position.seen_ticket).put("told", position.told);
   return json.str();
 }
 

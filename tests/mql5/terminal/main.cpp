@@ -20,10 +20,13 @@ int main(int count, char **arguments) {
   int failed = 0, resume = std::stoi(arguments[5]);
   long long start = std::stoll(arguments[4]);
   for(int at = 6; at < count; at++) {
+    static_cast<terminal::State &>(it) = terminal::State();
     it.clock_ms = start;
-    it.broker = books::Books();
+    it.tick_ms = start - 3 * 86'400'000;
     terminal::Player player(arguments[3], resume);
     failed += !player.play(arguments[at]);
+    printf("played %s\n", arguments[at]);
+    fflush(stdout);
   }
   return failed > 0;
 }

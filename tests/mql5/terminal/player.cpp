@@ -142,6 +142,8 @@ void Player::account(const Step &step) {
   bool change = it.broker.account && it.broker.account != &account;
   it.broker.account = &account;
   // The terminal tells programs of another account; `silent=1` leaves that to the program's timer.
+  if(change)
+    forget_seen();
   if(change && !step.has("silent"))
     for(auto &attached : it.programs)
       attached->restart(api::REASON_ACCOUNT);
@@ -153,6 +155,14 @@ void Player::symbol(const Step &step) {
   symbol.bid = step.number("bid", symbol.bid);
   symbol.ask = step.number("ask", symbol.ask);
   symbol.contract = step.number("contract", symbol.contract);
+}
+
+// Who starts anew knows no ticket of a position that closes before it looks.
+void Player::forget_seen() {
+  for(auto &[name, account] : it.broker.accounts)
+    for(books::Position &position : account.positions)
+      if(position.open)
+        position.seen_ticket = 0;
 }
 
 // Everything else of the terminal that a scenario may change.
@@ -220,6 +230,7 @@ void Player::detach(const std::string &name, int reason) {
   if(!attached)
     return;
   attached->stop(reason);
+  forget_seen();
   std::erase_if(it.programs, [=](auto &one) { return one.get() == attached; });
 }
 

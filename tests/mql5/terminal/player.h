@@ -31,6 +31,7 @@ class Player {
   void account(const Step &step);
   void symbol(const Step &step);
   void set(const Step &step);
+  void forget_seen();
   void trade(const Step &step);
   void transactions(const std::vector<books::Deal> &deals);
   void deliver(api::MqlTradeTransaction transaction);

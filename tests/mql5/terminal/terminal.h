@@ -49,18 +49,15 @@ struct Average {
   double before = 0, now = 0;
 };
 
-// All that the threads share. Every function of MQL5 locks it while it looks.
-struct Terminal {
-  std::recursive_mutex mutex;
+// What a scenario sets and programs leave behind. Each scenario begins with a new one.
+struct State {
   books::Books broker;
   long long clock_ms = 0;    // UTC
   long long offset_ms = 0;   // the trade server's clock minus UTC
-  long long tick_ms = 0;     // server time of the last tick
+  long long tick_ms = 0;     // server time of the last tick: long ago, as on a Monday, until the first tick
   bool connected = true, dlls_allowed = true, trade_allowed = true, tester = false, vps = false, x64 = true;
   bool expert_trade = true;
   int build = 5200, ping_us = 41000;
-  std::string data_folder, library_folder;
-  std::map<std::string, double> variables;  // global variables of the terminal
   std::set<std::string> files;              // below MQL5
   bool plays_sounds = true;
 
@@ -79,11 +76,17 @@ struct Terminal {
   std::map<int, Average> averages;  // by period
   bool averages_ready = true;
 
-  std::vector<std::unique_ptr<Attached>> programs;
   std::vector<std::string> printed;            // "<program>: <line>"
   std::map<std::string, long long> calls;      // of the library, by function
-  std::set<long long> handles;
-  std::map<long long, std::string> instances;  // by handle: what was opened
+  std::set<long long> handles;                 // given out by the library
+};
+
+// All that the threads share. Every function of MQL5 locks it while it looks.
+struct Terminal : State {
+  std::recursive_mutex mutex;
+  std::string data_folder, library_folder;
+  std::map<std::string, double> variables;  // global variables of the terminal
+  std::vector<std::unique_ptr<Attached>> programs;
 
   std::vector<books::Position> shown();        // the open positions, as programs see them
   const books::Deal *deal(long long ticket);   // as the current program sees it
