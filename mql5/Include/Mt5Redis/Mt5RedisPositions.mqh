@@ -201,7 +201,7 @@ long CMt5RedisPositions::SendSelected(const bool refresh)
    now.state.volume_closed=last.volume_closed;
    now.state.price_close=last.price_close;
    now.state.commission=last.commission;
-   if(now.deals_looks>0)
+   if(now.deals_looks>0 || refresh)
       ReadDeals(now);
    changed=(changed || now.state.stop_loss!=last.stop_loss || now.state.take_profit!=last.take_profit ||
             now.state.volume_closed!=last.volume_closed || now.state.price_close!=last.price_close ||
@@ -323,8 +323,6 @@ void CMt5RedisPositions::LookForExits(void)
       state.position=position;
       state.magic=m_deals.magic;
       state.open_time_ms=ServerToUtc(m_deals.open_time_ms);
-      state.stop_loss=m_deals.stop_loss;
-      state.take_profit=m_deals.take_profit;
       state.server_offset_s=ServerOffset();
       state.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
       long result=SendClose(state,m_deals.symbol,Cut(m_deals.comment,POSITIONS_COMMENT_BYTES));
@@ -343,6 +341,11 @@ long CMt5RedisPositions::SendClose(mt5redis_trade_t &state,const string symbol,c
       //--- it may have grown or turned since it was seen last
       state.side=m_deals.side;
       state.price_open=m_deals.price_open;
+     }
+   if(m_deals.stop_loss!=0.0 || m_deals.take_profit!=0.0)
+     {
+      state.stop_loss=m_deals.stop_loss;
+      state.take_profit=m_deals.take_profit;
      }
    state.time_ms=0;
    state.event=MT5REDIS_EVENT_CLOSE;

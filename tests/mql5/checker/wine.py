@@ -8,6 +8,9 @@ import threading
 from pathlib import Path
 
 
+END = b"\nthe end of the terminal\n"
+
+
 class Wine:
     """`prefix`: Wine's folder, shared with the other tests of this checkout."""
 
@@ -38,30 +41,33 @@ class Wine:
         return output, code
 
     def _play(self, arguments, answer, limit):
+        # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
+        reading, writing = os.pipe()
         process = subprocess.Popen(
-            [self.program, *arguments], env=self.environment, text=True, errors="replace",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        timer = threading.Timer(limit, process.kill)
-        timer.start()
+            [self.program, *arguments], env=self.environment, stdin=subprocess.PIPE, stdout=writing, stderr=writing
+        )
+        killer = threading.Timer(limit, process.kill)
+        killer.start()
+        threading.Thread(target=lambda: (process.wait(), os.write(writing, END)), daemon=True).start()
         lines = []
-        try:
-            for line in process.stdout:
+        with os.fdopen(reading, "rb") as output:
+            for line in iter(output.readline, END[1:]):
+                line = line.decode(errors="replace").rstrip()
                 if not line.startswith("CHECK "):
                     lines.append(line)
                     continue
                 differences = answer(json.loads(line[6:]))
-                lines += [f"DIFFERS {difference}\n" for difference in differences]
-                process.stdin.write("differs\n" if differences else "good\n")
-                process.stdin.flush()
-        except BrokenPipeError:
-            pass
-        finally:
-            code = process.wait()
-            if not timer.is_alive():
-                lines.append(f"it did not end within {limit} s\n")
-            timer.cancel()
-        return "".join(lines), code
+                lines += [f"DIFFERS {difference}" for difference in differences]
+                try:
+                    process.stdin.write(b"differs\n" if differences else b"good\n")
+                    process.stdin.flush()
+                except BrokenPipeError:
+                    pass
+        os.close(writing)
+        if not killer.is_alive():
+            lines.append(f"it did not end within {limit} s")
+        killer.cancel()
+        return "\n".join(line for line in lines if line) + "\n", process.wait()
 
 
 def first(*programs):

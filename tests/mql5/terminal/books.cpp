@@ -171,6 +171,8 @@ Deal Books::swap_out(long long id, const Terms &terms) {
   old.swap_paid += made.swap;
   old.swap = 0;
   old.open = false;
+  old.commission += terms.commission + terms.fee;
+  account->balance += made.profit + made.swap + terms.commission + terms.fee;
   account->deals.push_back(made);
   return made;
 }
@@ -181,6 +183,8 @@ Deal Books::swap_in(long long id, const Terms &terms) {
   old.open = true;
   old.ticket = made.order;
   old.price_open = terms.price;
+  old.commission += terms.commission + terms.fee;
+  account->balance += terms.commission + terms.fee;
   account->deals.push_back(made);
   return made;
 }
