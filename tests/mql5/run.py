@@ -4,6 +4,7 @@
     run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
     run.py random SEED COUNT        scenarios made from a seed
+    run.py mutants SEED COUNT       changes single tokens of the sources: who notices?
     run.py bench                    the time of a publishing call
 """
 
@@ -20,7 +21,7 @@ PROJECT = HERE.parent.parent
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "bench"])
+    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "mutants", "bench"])
     options.add_argument("names", nargs="*")
     options.add_argument("--build", default=PROJECT / "target/mql5", help="folder for what is compiled")
     options.add_argument("--prefix", default=PROJECT / "target/wine", help="Wine's folder")

@@ -6,6 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import redis
+
 from . import library
 from .oracle import Oracle
 from .wine import Wine, windows_path
@@ -78,6 +80,7 @@ def check_reference(build, sources):
 
 class Suite:
     def __init__(self, build, sources, given):
+        self.build, self.sources, self.given = build, sources, given
         self.program = build.terminal(sources)
         self.wine = Wine(given.prefix)
         self.library, self.redis = Path(given.library), given.redis
@@ -107,7 +110,33 @@ class Suite:
                         break
             return 0 if good else 1
 
-    def play(self, paths, limit=300):
+    def mutants(self, names):
+        """`mutants SEED COUNT`: how many the check and the scenarios notice."""
+        from .mutants import Trial
+
+        seed, count = int(names[0]), int(names[1])
+        trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header)
+        mutants, of = trial.sample(seed, count)
+        found = {"check": 0, "scenario": 0, "same": 0, "survived": 0}
+        for at, mutant in enumerate(mutants):
+            verdict = trial.verdict(mutant)
+            found[verdict] += 1
+            print(f"{at + 1}/{len(mutants)} {verdict}: {mutant}", flush=True)
+        tried = len(mutants) - found["same"]
+        noticed = found["check"] + found["scenario"]
+        print(f"seed {seed}: {noticed} of {tried} mutants noticed ({found['check']} by the check, {found['scenario']} by"
+              f" a scenario), {found['survived']} survived; {of} are possible")  # fmt: skip
+        return 0 if noticed * 10 >= tried * 9 else 1
+
+    def plays(self, programs):
+        """Whether all scenarios go well with these programs, as far as the first that does not."""
+        self.program = self.build.terminal(programs)
+        redis.Redis("127.0.0.1", self.redis).flushall()
+        paths = sorted(HERE.glob("scenarios/*.txt")) + sorted(HERE.glob("scenarios/mutants/*.txt"))
+        _, good = self.play(paths, limit=40, patient=False)
+        return good
+
+    def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
         oracle = Oracle(self.redis)
         output, good = "", True
@@ -125,7 +154,7 @@ class Suite:
                     arguments = [str(self.program), windows_path(folder / "MQL5" / "Libraries"), windows_path(folder),
                                  f"redis://127.0.0.1:{self.redis}", str(start), str(resume),
                                  *(windows_path(path) for path in group)]  # fmt: skip
-                    printed, code = self.wine.play(arguments, oracle.differences, limit)
+                    printed, code = self.wine.play(arguments, oracle.differences, limit, patient)
                     output += printed
                     if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
                         good = False

@@ -30,17 +30,17 @@ class Wine:
         )
         self.program = first("/usr/lib/wine/wine64", "wine64", "wine")
 
-    def play(self, arguments, answer, limit=300):
+    def play(self, arguments, answer, limit=300, patient=True):
         """Runs terminal.exe to its end. `answer` says for the books of each check whether Redis agrees.
-        Returns all it printed and its exit code."""
+        Returns all it printed and its exit code. Not `patient`: the first difference ends it."""
         for _ in range(5):
-            output, code = self._play(arguments, answer, limit)
+            output, code = self._play(arguments, answer, limit, patient)
             # Debian's Wine comes without its preloader: once in some thousand starts an address is taken.
             if "failed to map the shared user data" not in output:
                 return output, code
         return output, code
 
-    def _play(self, arguments, answer, limit):
+    def _play(self, arguments, answer, limit, patient):
         # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
         reading, writing = os.pipe()
         process = subprocess.Popen(
@@ -55,6 +55,8 @@ class Wine:
                 line = line.decode(errors="replace").rstrip()
                 if not line.startswith("CHECK "):
                     lines.append(line)
+                    if not patient and line.startswith("FAILED"):
+                        process.kill()
                     continue
                 differences = answer(json.loads(line[6:]))
                 lines += [f"DIFFERS {difference}" for difference in differences]

@@ -1,0 +1,129 @@
+"""Changes single tokens of the MQL5 sources, and sees whether the check or a scenario notices.
+
+A mutant is one change of a copy: an operator, a number, a constant of an enumeration, or a statement left out. The
+same seed makes the same mutants.
+"""
+
+import random
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from .suite import check_sources
+from .tokens import SHAPES
+
+OPERATORS = {
+    "==": ["!="], "!=": ["=="], "<": ["<=", ">"], ">": [">=", "<"], "<=": ["<"], ">=": [">"], "&&": ["||"],
+    "||": ["&&"], "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "!": [""], "++": ["--"], "--": ["++"],
+    "+=": ["-="], "-=": ["+="], "%": ["*"],
+}  # fmt: skip
+STATEMENT = re.compile(r"^[ \t]+(?!return|const|static|virtual|input)[\w.\[\]]+(?:[=+-]=?|\(|\+\+)[^;{}]*;(?=[ \t]*(?://.*)?$)", re.M)
+LEAVE = re.compile(r"^[ \t]+(?:continue|break|return);", re.M)
+
+
+class Mutant:
+    def __init__(self, path, start, end, text, original):
+        self.path, self.start, self.end, self.text = path, start, end, text
+        self.line = original.count("\n", 0, start) + 1
+        lines = original.splitlines()
+        mutated = (original[:start] + text + original[end:]).splitlines()
+        self.was, self.now = lines[self.line - 1].strip(), mutated[self.line - 1].strip()
+
+    def __str__(self):
+        return f"{self.path.name}:{self.line}: {self.was}  ->  {self.now}"
+
+
+def mutants_of(path, members):
+    """All mutants of one file. `members`: for each constant of an enumeration, the others."""
+    text = path.read_text()
+    found = []
+
+    def add(start, end, new):
+        found.append(Mutant(path, start, end, new, text))
+
+    for pattern in (STATEMENT, LEAVE):
+        for statement in pattern.finditer(text):
+            add(statement.start(), statement.end(), "{}")
+    at = 0
+    while at < len(text):
+        shape = SHAPES.match(text, at)
+        kind, word, start = shape.lastgroup, shape.group(), shape.start()
+        at = shape.end()
+        if kind == "directive":
+            define = re.match(r"#define\s+\w+\s+\(?(-?[\d.]+)", word)
+            if define:
+                add(start + define.start(1), start + define.end(1), changed(define[1]))
+        elif kind == "sign":
+            for other in OPERATORS.get(word, []):
+                add(start, at, other)
+        elif kind == "number":
+            add(start, at, changed(word))
+        elif word in ("true", "false"):
+            add(start, at, "false" if word == "true" else "true")
+        elif word in members:
+            add(start, at, members[word])
+    return found
+
+
+def changed(number):
+    if "." in number:
+        return "1.0" if float(number) == 0 else f"{float(number) * 2:.9f}"
+    return str(int(number, 0) + 1)
+
+
+def neighbours(reference):
+    """For each constant of an enumeration another one of the same."""
+    found = {}
+    for names in reference.enumerations.values():
+        names = list(names)
+        for name, other in zip(names, names[1:] + names[:1]):
+            if name != other:
+                found[name] = other
+    return found
+
+
+class Trial:
+    """Tries mutants. `suite` plays scenarios; `sources` are the originals."""
+
+    def __init__(self, build, suite, sources, folder, header):
+        self.build, self.suite, self.folder, self.header = build, suite, Path(folder), header
+        self.originals = {source.path.relative_to(self.folder): source for source in sources}
+
+    def sample(self, seed, count):
+        members = neighbours(self.build.reference)
+        paths = sorted(self.folder.rglob("*.mqh")) + sorted(self.folder.rglob("*.mq5"))
+        all_of_them = [mutant for path in paths for mutant in mutants_of(path, members)]
+        random.Random(seed).shuffle(all_of_them)
+        return all_of_them[:count], len(all_of_them)
+
+    def verdict(self, mutant):
+        """`check`, `scenario`, `same` (the translation is the same), or `survived`."""
+        kept = set(self.build.folder.iterdir())
+        verdict = self._verdict(mutant)
+        for path in set(self.build.folder.iterdir()) - kept:
+            path.unlink(missing_ok=True)
+        return verdict
+
+    def _verdict(self, mutant):
+        with tempfile.TemporaryDirectory() as place:
+            copy = Path(place) / "mql5"
+            shutil.copytree(self.folder, copy)
+            path = copy / mutant.path.relative_to(self.folder)
+            text = path.read_text()
+            path.write_text(text[: mutant.start] + mutant.text + text[mutant.end :])
+            sources, mistakes = check_sources(self.build, copy, self.header)
+            if mistakes:
+                return "check"
+            mutated = [s for s in sources if s.cpp != self.originals[s.path.relative_to(copy)].cpp]
+            if not mutated:
+                return "same"
+            # First with one program changed, which compiles in a third of the time.
+            first = [next((s for s in mutated if s.path.stem == o.path.stem), o) if o.path.stem == mutated[0].path.stem
+                     else o for o in self.originals.values()]  # fmt: skip
+            for programs in (first, sources):
+                if not self.suite.plays(programs):
+                    return "scenario"
+                if len(mutated) == 1:
+                    break
+            return "survived"
