@@ -3,15 +3,17 @@
 
 TERMINALS ?= 100
 SECONDS ?= 20
+SEED ?= 1
+MUTANTS ?= 300
 # no: leave out the Windows DLL and its tests.
 WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench fuzz lint clean
+.PHONY: help demo test mql5 mql5-mutants mql5-bench windows dist bench fuzz lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20)
 	@scripts/prepare.sh run
@@ -20,6 +22,21 @@ demo: ## 100 terminals, three Redis servers, and a check of every record (TERMIN
 
 test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
 	@scripts/test.sh
+
+mql5: ## the MQL5 sources alone: checked, and run against the DLL in a stand-in terminal under Wine
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	cargo test --test mql5 --test mql5_imports
+
+mql5-mutants: ## changes single tokens of the MQL5 sources and counts who notices (SEED=1 MUTANTS=300)
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py mutants $(SEED) $(MUTANTS) --build target/mql5-mutants
+
+mql5-bench: ## the time of a publishing call, seen by an MQL5 program under Wine
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py bench
 
 windows: ## mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows

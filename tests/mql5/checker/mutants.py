@@ -88,7 +88,7 @@ class Trial:
 
     def __init__(self, build, suite, sources, folder, header):
         self.build, self.suite, self.folder, self.header = build, suite, Path(folder), header
-        self.originals = {source.path.relative_to(self.folder): source for source in sources}
+        self.originals = {source.path.name: source for source in sources}
 
     def sample(self, seed, count):
         members = neighbours(self.build.reference)
@@ -115,15 +115,14 @@ class Trial:
             sources, mistakes = check_sources(self.build, copy, self.header)
             if mistakes:
                 return "check"
-            mutated = [s for s in sources if s.cpp != self.originals[s.path.relative_to(copy)].cpp]
+            mutated = [source for source in sources if source.cpp != self.originals[source.path.name].cpp]
             if not mutated:
                 return "same"
-            # First with one program changed, which compiles in a third of the time.
-            first = [next((s for s in mutated if s.path.stem == o.path.stem), o) if o.path.stem == mutated[0].path.stem
-                     else o for o in self.originals.values()]  # fmt: skip
-            for programs in (first, sources):
-                if not self.suite.plays(programs):
-                    return "scenario"
-                if len(mutated) == 1:
-                    break
+            # First with one program changed, which compiles in a quarter of the time.
+            changed = {mutated[0].path.name: mutated[0]}
+            first = [changed.get(name, original) for name, original in self.originals.items()]
+            if not self.suite.plays(first):
+                return "scenario"
+            if len(mutated) > 1 and not self.suite.plays(sources):
+                return "scenario"
             return "survived"

@@ -29,7 +29,8 @@ class Oracle:
         self.step = books["step"]["rest"].split()
         for account in books["accounts"]:
             instance = instance_of(account)
-            found += self.positions(instance, account, books["terminal"])
+            if "silent_positions" not in self.step:
+                found += self.positions(instance, account, books["terminal"])
             if account["current"]:
                 found += self.instance(instance, account, books)
         return found + self.signals(books)
@@ -109,8 +110,8 @@ class Oracle:
                  "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 1}  # fmt: skip
         for word in self.step:
             name, _, value = word.partition("=")
-            if name in ("iv", "ag", "po"):
-                texts[name] = value
+            if name in ("iv", "ag", "po", "o"):
+                texts[name] = value.replace("_", " ")
         found = [f"{key}: {n} is {stored.get(n)}, in the books {v}" for n, v in texts.items() if stored.get(n) != str(v)]
         found += [f"{key}: {n} is {stored.get(n)}, in the books {v}" for n, v in numbers.items()
                   if not near(stored.get(n, "nan"), v)]  # fmt: skip

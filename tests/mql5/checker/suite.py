@@ -22,6 +22,7 @@ def check_sources(build, folder, header, dll=None):
     paths = sorted(folder.glob("Experts/**/*.mq5")) + sorted(folder.glob("Scripts/**/*.mq5"))
     if not paths:
         mistakes.append(f"there is no program below {folder}")
+    paths += sorted(HERE.glob("programs/*.mq5"))  # the suite's own, which use the same include
     for path in paths:
         source = build.source(path, folder / "Include")
         sources.append(source)
@@ -109,6 +110,15 @@ class Suite:
                         print(f"--- {path.name}\n{path.read_text()}")
                         break
             return 0 if good else 1
+
+    def bench(self, _):
+        """Prints the time of a publishing call, as an MQL5 program sees it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench.txt"
+            path.write_text("account login=1\nsymbol EURUSD bid=1.1 ask=1.1001\nattach Bench\n")
+            output, good = self.play([path])
+        print(*re.findall(r"Bench: (\w+: p50 .*)", output), sep="\n")
+        return 0 if good and output.count("p99") == 2 else 1
 
     def mutants(self, names):
         """`mutants SEED COUNT`: how many the check and the scenarios notice."""

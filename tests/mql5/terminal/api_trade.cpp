@@ -216,10 +216,12 @@ static bool select(Wanted wanted) {
 }
 
 bool HistorySelect(long long from, long long to) {
+  mql::called("HistorySelect", 0);
   return select([=](const books::Deal &deal) { return deal.time_ms / 1000 >= from && deal.time_ms / 1000 <= to; });
 }
 
 bool HistorySelectByPosition(unsigned long long position) {
+  mql::called("HistorySelectByPosition", 0);
   return select([=](const books::Deal &deal) { return deal.position == (long long)position; });
 }
 

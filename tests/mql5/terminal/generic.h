@@ -22,17 +22,14 @@ int ArraySize(A &array) {
     return (int)(sizeof(array.values) / sizeof(array.values[0]));
 }
 
-template <class T>
-int ArrayResize(mql::Array<T> &array, int new_size, int) {
-  if(new_size < 0)
-    return -1;
-  array.elements().resize((size_t)new_size, mql::unset<T>());
-  return new_size;
+template <class A>
+int ArrayResize(A &array, int new_size, int) {
+  return new_size >= 0 && mql::View(array).resize((size_t)new_size) ? new_size : -1;
 }
 
-template <class T>
-void ArrayFree(mql::Array<T> &array) {
-  array.elements().clear();
+template <class A>
+void ArrayFree(A &array) {
+  mql::View(array).resize(0);
 }
 
 template <class A>

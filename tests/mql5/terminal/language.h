@@ -96,6 +96,11 @@ class View {
   View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
   size_t size() const { return dynamic_ ? dynamic_->size() : size_; }
   T *data() const { return dynamic_ ? dynamic_->data() : fixed_; }
+  bool resize(size_t size) const {
+    if(dynamic_)
+      dynamic_->resize(size, unset<T>());
+    return dynamic_ != nullptr;
+  }
   T &at(long long index, MQL_HERE) const { return data()[checked(index, size(), file, line)]; }
 
  private:
