@@ -157,8 +157,9 @@ fn a_missed_close_is_found() {
         return;
     }
     let file = "Include/Mt5Redis/Mt5RedisPositions.mqh";
-    let never = spoiled(file, "   LookForAbsent();\n", "");
-    differs(&never, "hedging.txt", "in the books c");
+    let close = "   state.commission=m_deals.commission;\n   return(SendTrade(state,symbol,comment));";
+    let never = spoiled(file, close, "   return(1);");
+    differs(&never, "hedging.txt", "state g, in the books c");
 }
 
 #[test]

@@ -71,12 +71,14 @@ class Build:
 
     def terminal(self, sources):
         """terminal.exe with these programs, whose `mistakes` are empty."""
+        return self.linked(self.objects([(source.cpp, source.path.stem + ".cpp") for source in sources]))
+
+    def objects(self, programs):
+        """The object files of the terminal and of these programs, each a C++ text and a name."""
         parts = [(path.read_text(), path.name) for path in sorted(TERMINAL.glob("*.cpp"))]
         parts.append((self.reference.definitions(), "all_of_the_reference.cpp"))
-        parts += [(source.cpp, source.path.stem + ".cpp") for source in sources]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(lambda part: self.compiled(*part), parts))
-        return self.linked(objects)
+            return list(pool.map(lambda part: self.compiled(*part), parts + programs))
 
     def source(self, path, include_folder):
         return Source(path, include_folder, self.reference)

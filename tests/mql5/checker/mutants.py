@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .suite import check_sources
 from .tokens import SHAPES
+from .variants import changed_bodies, merged
 
 OPERATORS = {
     "==": ["!="], "!=": ["=="], "<": ["<=", ">"], ">": [">=", "<"], "<=": ["<"], ">=": [">"], "&&": ["||"],
@@ -97,15 +98,22 @@ class Trial:
         random.Random(seed).shuffle(all_of_them)
         return all_of_them[:count], len(all_of_them)
 
-    def verdict(self, mutant):
-        """`check`, `scenario`, `same` (the translation is the same), or `survived`."""
-        kept = set(self.build.folder.iterdir())
-        verdict = self._verdict(mutant)
-        for path in set(self.build.folder.iterdir()) - kept:
-            path.unlink(missing_ok=True)
-        return verdict
+    def verdicts(self, mutants):
+        """For each mutant `check`, `scenario`, `same` (the translation is the same), `survived`, or `apart` (it
+        changes more than functions, and is not tried)."""
+        verdicts, variants = {}, {name: {} for name in self.originals}
+        for number, mutant in enumerate(mutants, 1):
+            verdicts[number] = self.translated(number, mutant, variants)
+        self.suite.program = self.build.linked(self.objects(variants))
+        output, good = self.suite.endures(0)
+        if not good:
+            raise SystemExit(f"the sources as they are do not pass:\n{output}")
+        for number, mutant in enumerate(mutants, 1):
+            if verdicts[number] == "possible":
+                verdicts[number] = "survived" if self.suite.endures(number)[1] else "scenario"
+            yield mutant, verdicts[number]
 
-    def _verdict(self, mutant):
+    def translated(self, number, mutant, variants):
         with tempfile.TemporaryDirectory() as place:
             copy = Path(place) / "mql5"
             shutil.copytree(self.folder, copy)
@@ -113,16 +121,16 @@ class Trial:
             text = path.read_text()
             path.write_text(text[: mutant.start] + mutant.text + text[mutant.end :])
             sources, mistakes = check_sources(self.build, copy, self.header)
-            if mistakes:
-                return "check"
-            mutated = [source for source in sources if source.cpp != self.originals[source.path.name].cpp]
-            if not mutated:
-                return "same"
-            # First with one program changed, which compiles in a quarter of the time.
-            changed = {mutated[0].path.name: mutated[0]}
-            first = [changed.get(name, original) for name, original in self.originals.items()]
-            if not self.suite.plays(first):
-                return "scenario"
-            if len(mutated) > 1 and not self.suite.plays(sources):
-                return "scenario"
-            return "survived"
+        if mistakes:
+            return "check"
+        changes = {s.path.name: changed_bodies(self.originals[s.path.name], s) for s in sources}
+        if None in changes.values():
+            return "apart"
+        for name, bodies in changes.items():
+            if bodies:
+                variants[name][number] = bodies
+        return "possible" if any(changes.values()) else "same"
+
+    def objects(self, variants):
+        texts = [(merged(original, variants[name]), name[:-4] + ".cpp") for name, original in self.originals.items()]
+        return self.build.objects(texts)

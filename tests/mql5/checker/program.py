@@ -31,26 +31,28 @@ class Source:
             self.mistakes.append(str(mistake))
 
     def _translated(self):
-        heads, bodies = [], []
+        heads, self.bodies = [], {}  # of each function that is no constructor: its head, and its lines
+        rest = []
         for record in self.tree.records:
             heads += self._record(record)
         for function in self.tree.imports:
             self._check_import(function)
         for name, functions in self.symbols.functions.items():
             if not functions[0].library:
-                heads += [f"{self._head(function)};" for function in functions]
+                heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
         heads += self._imports()
         functions = [f for same in self.symbols.functions.values() for f in same if not f.library]
         methods = [method for record in self.tree.records for method in record.methods]
         for function in functions + methods:
-            bodies += self._function(function)
+            rest += self._function(function)
         if self.mistakes:
             return ""
         name = self.path.stem
         using = [f"using api::{struct};" for struct in self.reference.structs]
-        return "\n".join(
-            ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *self._globals(), *bodies, *self._entry(name), "}", ""]
-        )
+        self.before = ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *self._globals(), *rest]
+        self.after = [*self._entry(name), "}", ""]
+        bodies = [line for head, lines in self.bodies.values() for line in [f"{head} {{", *lines, "}"]]
+        return "\n".join([*self.before, *bodies, *self.after])
 
     def _head(self, function, owner=""):
         parameters = []
@@ -83,7 +85,7 @@ class Source:
         for method in record.methods:
             self._check_method(record, method)
             words = "static " if method.static else "virtual " if method.virtual or method.override else ""
-            lines.append(f"{words}{self._head(method)};")
+            lines.append(f"{words}{self._head(method)}; // {key_of(method)}")
         return lines + ["};", "#pragma pack(pop)"]
 
     def _check_method(self, record, method):
@@ -107,7 +109,11 @@ class Source:
             owner = f"{cpp_name(function.owner)}::" if function.owner else ""
             bases = Body(self.symbols, function).base_initialisers() if function.owner else ""
             lines = Body(self.symbols, function).translate()
-            return [f"{self._head(function, owner)}{bases} {{", *lines, "}"]
+            head = self._head(function, owner)
+            if function.name.lstrip("~") != function.owner:
+                self.bodies[key_of(function)] = head, lines
+                return []
+            return [f"{head}{bases} {{", *lines, "}"]
         except Mistake as mistake:
             self.mistakes.append(str(mistake))
             return []
@@ -203,3 +209,8 @@ class Source:
             f'static const mql::Registration registration({{"{name}", imports, library_functions, create, destroy, set_inputs,',
             "  " + ", ".join(handlers) + "});",
         ]  # fmt: skip
+
+
+def key_of(function):
+    """A name for the function that no other has."""
+    return f"{function.owner}.{function.name}.{'.'.join(part.type.name for part in function.parameters)}"

@@ -127,24 +127,23 @@ class Suite:
         seed, count = int(names[0]), int(names[1])
         trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header)
         mutants, of = trial.sample(seed, count)
-        found = {"check": 0, "scenario": 0, "same": 0, "survived": 0}
-        for at, mutant in enumerate(mutants):
-            verdict = trial.verdict(mutant)
+        found = dict.fromkeys(("check", "scenario", "same", "apart", "survived"), 0)
+        for mutant, verdict in trial.verdicts(mutants):
             found[verdict] += 1
-            print(f"{at + 1}/{len(mutants)} {verdict}: {mutant}", flush=True)
-        tried = len(mutants) - found["same"]
+            print(f"{sum(found.values())}/{len(mutants)} {verdict}: {mutant}", flush=True)
+        tried = len(mutants) - found["same"] - found["apart"]
         noticed = found["check"] + found["scenario"]
         print(f"seed {seed}: {noticed} of {tried} mutants noticed ({found['check']} by the check, {found['scenario']} by"
               f" a scenario), {found['survived']} survived; {of} are possible")  # fmt: skip
         return 0 if noticed * 10 >= tried * 9 else 1
 
-    def plays(self, programs):
-        """Whether all scenarios go well with these programs, as far as the first that does not."""
-        self.program = self.build.terminal(programs)
+    def endures(self, mutant):
+        """Whether all scenarios go well with this mutant, as far as the first that does not."""
         redis.Redis("127.0.0.1", self.redis).flushall()
-        paths = sorted(HERE.glob("scenarios/*.txt")) + sorted(HERE.glob("scenarios/mutants/*.txt"))
-        _, good = self.play(paths, limit=40, patient=False)
-        return good
+        self.wine.environment["MQL5_MUTANT"] = str(mutant)
+        most = ["hedging", "transactions", "netting", "probe", "signals", "scripts"]
+        paths = sorted(HERE.glob("scenarios/*.txt"), key=lambda path: (path.stem not in most, path.stem))
+        return self.play(paths, limit=40, patient=False)
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""

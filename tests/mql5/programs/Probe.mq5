@@ -47,6 +47,7 @@ int OnInit(void)
       SendDefaults();
    PrintFormat("%s: %I64d, code %d, %s%s",InpDo,result,redis.ErrorCode(),redis.IsOpen() ? "open" : "not open",
                redis.AccountChanged() ? ", another account" : "");
+   Print("error: ",redis.ErrorText());
    return(INIT_SUCCEEDED);
   }
 //+------------------------------------------------------------------+

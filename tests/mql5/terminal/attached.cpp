@@ -134,6 +134,8 @@ void Attached::restart(int reason) {
 
 namespace mql {
 
+int mutant = 0;
+
 Registration::Registration(const Program &program) { terminal::programs().push_back(program); }
 
 const std::string *given_input(const char *name) {

@@ -17,6 +17,8 @@ int main(int count, char **arguments) {
   std::string name;
   for(double value; variables >> name >> value;)
     it.variables[name] = value;
+  if(const char *number = getenv("MQL5_MUTANT"))
+    mql::mutant = std::stoi(number);
   int failed = 0, resume = std::stoi(arguments[5]);
   long long start = std::stoll(arguments[4]);
   for(int at = 6; at < count; at++) {

@@ -32,6 +32,9 @@ struct Registration {
   Registration(const Program &program);
 };
 
+// The mutant that runs, where a program has some in it; 0: none.
+extern int mutant;
+
 // Counts a call of the library, and notes the handles it gives out.
 void called(const char *function, long long result);
 template <class T>
