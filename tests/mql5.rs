@@ -124,9 +124,17 @@ fn a_mistake_in_an_import_is_found() {
     let header = project().join("include/mt5_redis.h");
     let shorter = spoiled(api, "mt5redis_committed(long handle,int lane)", "mt5redis_committed(long handle)");
     is_refused(shorter.path(), &header, "mt5redis_committed takes 1 arguments, not 2");
-    let wider = spoiled(api, "mt5redis_flush(long handle,int timeout_ms)", "mt5redis_flush(long handle,long timeout_ms)");
+    let wider = spoiled(
+        api,
+        "mt5redis_flush(long handle,int timeout_ms)",
+        "mt5redis_flush(long handle,long timeout_ms)",
+    );
     is_refused(wider.path(), &header, "mt5redis_flush is imported otherwise than the header declares it");
-    let unknown = spoiled(api, "int    mt5redis_version(", "int    mt5redis_versions(ushort &buffer[],int capacity);\nint    mt5redis_version(");
+    let unknown = spoiled(
+        api,
+        "int    mt5redis_version(",
+        "int    mt5redis_versions(ushort &buffer[],int capacity);\nint    mt5redis_version(",
+    );
     is_refused(unknown.path(), &header, "mt5redis_versions");
 }
 
