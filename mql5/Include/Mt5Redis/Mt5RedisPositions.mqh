@@ -321,6 +321,8 @@ void CMt5RedisPositions::LookForExits(void)
       state.position=position;
       state.magic=m_deals.magic;
       state.open_time_ms=ServerToUtc(m_deals.open_time_ms);
+      state.price_open=m_deals.price_open;
+      state.side=m_deals.side;
       state.server_offset_s=ServerOffset();
       state.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
       long result=SendClose(state,m_deals.symbol,Cut(m_deals.comment,POSITIONS_COMMENT_BYTES));

@@ -3,7 +3,7 @@
 import re
 
 from .tokens import Mistake
-from .types import BOOL, INT, STRING, VOID, Type, Value, common, convert, cpp_name, keeps_all, why_not
+from .types import STRING, Value, common, convert, cpp_name
 
 FORMAT = re.compile(r"%%|%[-+ 0#]*(?:\d+|\*)?(?:\.\d+)?(I64|I32|ll|l|h)?(.)")
 
@@ -204,6 +204,3 @@ def check_format(text, values, name, place):
             good = False
         if not good:
             raise Mistake(place, f"{name}: {shape.group()} does not print '{value.type}'")
-
-
-__all__ = ["Calls", "BOOL", "INT", "VOID", "Type", "keeps_all", "why_not"]

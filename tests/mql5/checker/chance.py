@@ -43,7 +43,8 @@ class Chance:
         self.say(f"tick EURUSD bid={self.price} ask={self.price + 0.0001:.5f}")
 
     def money(self):
-        return f"price={self.price} commission={-self.random.randint(0, 300) / 100} fee={-self.random.randint(0, 20) / 100}"
+        commission, fee = -self.random.randint(0, 300) / 100, -self.random.randint(0, 20) / 100
+        return f"price={self.price} commission={commission} fee={fee}"
 
     def trade(self):
         there = [name for name in self.open if name not in self.away]
@@ -59,7 +60,8 @@ class Chance:
             self.made += 1
             name = f"p{self.made}"
             side = self.random.choice(["buy", "sell"])
-            self.say(f"open {name} side={side} volume={volume / 100} magic={self.made} comment=c{self.made} {self.money()}")
+            who = f"magic={self.made} comment=c{self.made}"
+            self.say(f"open {name} side={side} volume={volume / 100} {who} {self.money()}")
             self.open[name] = volume
         elif deed == "close" or (deed == "part" and self.open[name] == 1):
             reason = self.random.choice(["client", "sl", "tp", "so", "expert", "corporate"])

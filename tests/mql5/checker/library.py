@@ -6,6 +6,7 @@ struct must have the header's size, fields and order.
 
 import re
 import subprocess
+from functools import cache
 
 from .build import COMPILER
 from .types import SIZES
@@ -52,23 +53,26 @@ def mistakes(source, header, exports=None):
     """What differs, one line each."""
     if not source.tree.imports:
         return []
-    done = subprocess.run(
-        [COMPILER, "-std=c++20", "-fsyntax-only", "-x", "c++", "-"],
-        input=assertions(source, header), capture_output=True, text=True,
-    )  # fmt: skip
-    found = re.findall(r"error: (.*)", done.stderr)
-    found = [re.sub(r"static assertion failed: ", "", line) for line in found]
-    if done.returncode and not found:
-        found = [done.stderr[:500]]
+    found = list(judged(assertions(source, header)))
     for function in source.tree.imports:
         if exports is not None and function.name not in exports:
             found.append(f"{function.place}: the library does not export {function.name}")
     return found
 
 
+@cache
+def judged(text):
+    """What a compiler says of these assertions; most programs have the same."""
+    command = [COMPILER, "-std=c++20", "-fsyntax-only", "-x", "c++", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    found = [line.replace("static assertion failed: ", "") for line in re.findall(r"error: (.*)", done.stderr)]
+    return found or ([done.stderr[:500]] if done.returncode else [])
+
+
 def exports_of(library):
     """The names in the DLL's export table."""
-    done = subprocess.run(["x86_64-w64-mingw32-objdump", "-p", str(library)], capture_output=True, text=True, check=True)
+    command = ["x86_64-w64-mingw32-objdump", "-p", str(library)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     table = done.stdout.split("[Ordinal/Name Pointer] Table", 1)[1]
     names = set()
     for line in table.splitlines()[1:]:

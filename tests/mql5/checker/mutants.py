@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .suite import check_sources
+from .library import mistakes
 from .tokens import SHAPES
 from .variants import changed_bodies, merged
 
@@ -19,7 +19,9 @@ OPERATORS = {
     "||": ["&&"], "+": ["-"], "-": ["+"], "*": ["/"], "/": ["*"], "!": [""], "++": ["--"], "--": ["++"],
     "+=": ["-="], "-=": ["+="], "%": ["*"],
 }  # fmt: skip
-STATEMENT = re.compile(r"^[ \t]+(?!return|const|static|virtual|input)[\w.\[\]]+(?:[=+-]=?|\(|\+\+)[^;{}]*;(?=[ \t]*(?://.*)?$)", re.M)
+STATEMENT = re.compile(
+    r"^[ \t]+(?!return|const|static|virtual|input)[\w.\[\]]+(?:[=+-]=?|\(|\+\+)[^;{}]*;(?=[ \t]*(?://.*)?$)", re.M
+)
 LEAVE = re.compile(r"^[ \t]+(?:continue|break|return);", re.M)
 
 
@@ -89,7 +91,8 @@ class Trial:
 
     def __init__(self, build, suite, sources, folder, header):
         self.build, self.suite, self.folder, self.header = build, suite, Path(folder), header
-        self.originals = {source.path.name: source for source in sources}
+        # A program that uses the include as others do would only cost time.
+        self.originals = {source.path.name: source for source in sources if source.path.stem != "Bench"}
 
     def sample(self, seed, count):
         members = neighbours(self.build.reference)
@@ -120,10 +123,14 @@ class Trial:
             path = copy / mutant.path.relative_to(self.folder)
             text = path.read_text()
             path.write_text(text[: mutant.start] + mutant.text + text[mutant.end :])
-            sources, mistakes = check_sources(self.build, copy, self.header)
-        if mistakes:
-            return "check"
-        changes = {s.path.name: changed_bodies(self.originals[s.path.name], s) for s in sources}
+            changes = {}
+            for name, original in self.originals.items():
+                ours = self.folder in original.path.parents
+                moved = copy / original.path.relative_to(self.folder) if ours else original.path
+                source = self.build.source(moved, copy / "Include")
+                if source.mistakes or mistakes(source, self.header):
+                    return "check"
+                changes[name] = changed_bodies(original, source)
         if None in changes.values():
             return "apart"
         for name, bodies in changes.items():

@@ -112,9 +112,10 @@ class Oracle:
             name, _, value = word.partition("=")
             if name in ("iv", "ag", "po", "o"):
                 texts[name] = value.replace("_", " ")
-        found = [f"{key}: {n} is {stored.get(n)}, in the books {v}" for n, v in texts.items() if stored.get(n) != str(v)]
-        found += [f"{key}: {n} is {stored.get(n)}, in the books {v}" for n, v in numbers.items()
-                  if not near(stored.get(n, "nan"), v)]  # fmt: skip
+        wrong = [name for name, value in texts.items() if stored.get(name) != str(value)]
+        wrong += [name for name, value in numbers.items() if not near(stored.get(name, "nan"), value)]
+        books = texts | numbers
+        found = [f"{key}: {name} is {stored.get(name)}, in the books {books[name]}" for name in wrong]
         if not 0 < self.redis.pttl(key) <= 90_000:
             found.append(f"{key}: lives {self.redis.pttl(key)} ms")
         return found
@@ -153,7 +154,8 @@ def compare_signal(instance, line, signal, terminal):
         else:
             good = near(signal[name], value)
         if not good:
-            found.append(f"{instance}: signal {signal['q']}: {name} is {signal[name] if name in signal else ''}, not {value}")
+            stored = signal.get(name, signal["ex"])
+            found.append(f"{instance}: signal {signal['q']}: {name} is {stored}, not {value}")
     if signal["o"] != terminal["offset_s"] and " o=" not in line:
         found.append(f"{instance}: signal {signal['q']}: offset {signal['o']}")
     return found

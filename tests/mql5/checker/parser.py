@@ -1,6 +1,6 @@
 """Builds the tree of an MQL5 program: its declarations. Statements and expressions are in `grammar.py`."""
 
-from .grammar import Grammar, SIMPLE
+from .grammar import Grammar
 from .tokens import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
@@ -226,6 +226,3 @@ class Parser(Grammar):
                 self.expect(",", "between parameters")
         self.skip()
         return parameters
-
-
-__all__ = ["Parser", "SIMPLE"]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from .expressions import cpp_text
 from .parser import Parser
 from .reference import Reference
 from .statements import Body
@@ -140,7 +139,8 @@ class Source:
             if part.value is not None:
                 raise Mistake(part.place, f"{what}: an imported function has no defaults")
         if function.result.name not in ("void", "int", "long", "double"):
-            raise Mistake(function.place, f"{function.name}: this tool imports no function that returns {function.result.name}")
+            result = function.result.name
+            raise Mistake(function.place, f"{function.name}: this tool imports no function that returns {result}")
 
     def _imports(self):
         lines = [f"static void *library_functions[{len(self.tree.imports) + 1}];"]
@@ -206,7 +206,8 @@ class Source:
             "static void set_inputs() {", *inputs, "}",
             "static void create() { globals = new Globals; }",
             "static void destroy() { delete globals; }",
-            f'static const mql::Registration registration({{"{name}", imports, library_functions, create, destroy, set_inputs,',
+            f'static const mql::Registration registration({{"{name}", imports, library_functions,',
+            "  create, destroy, set_inputs,",
             "  " + ", ".join(handlers) + "});",
         ]  # fmt: skip
 

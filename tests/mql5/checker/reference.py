@@ -8,10 +8,9 @@ one that the table has and it lacks does not link.
 import zlib
 from pathlib import Path
 
-from .grammar import SIMPLE
 from .parser import Parser
-from .tokens import Reader
-from .types import INT, Type, cpp_name
+from .tokens import SHAPES, Place, Token
+from .types import Type, cpp_name
 
 TABLE = Path(__file__).parent.parent / "reference.tsv"
 # Prose in the place of a type; `generic.h` has these functions as templates.
@@ -116,34 +115,18 @@ class Reference:
         pointers = []
         for name in names:
             for function in self.functions[name]:
-                kinds = ", ".join(self.parameter(part).rsplit(" ", 1)[0] + " " + "&" * part.type.reference
-                                  if not part.type.sizes else self.parameter(part).rsplit(" ", 1)[0]
-                                  for part in function.parameters)  # fmt: skip
+                parameters = ", ".join(self.parameter(part) for part in function.parameters)
                 result = self.type(function.result.name).cpp
-                pointers.append(f"  (void *)static_cast<{result} (*)({kinds})>(api::{name}),")
+                pointers.append(f"  (void *)static_cast<{result} (*)({parameters})>(api::{name}),")
         variables = [f"  (void *)api::{name}," for name in self.variables]
         return '#include "api.h"\nvoid *all_of_the_reference[] = {\n' + "\n".join(pointers + variables) + "\n};\n"
 
 
 def parse(prototype, types):
     """One prototype, as a tree."""
-    reader = Reader(None)
-    path = Path("/dev/null")
-    for token in tokens_of(prototype, path):
-        reader.tokens.append(token)
-    parser = Parser(reader.tokens, set(types) | GENERIC)
+    place = Place(TABLE, 1)
+    shapes = [shape for shape in SHAPES.finditer(prototype + ";") if shape.lastgroup != "space"]
+    tokens = [Token(shape.lastgroup, shape.group(), place) for shape in shapes]
+    parser = Parser([*tokens, Token("end", "end of file", place)], set(types) | GENERIC)
     parser.declaration()
     return parser.program.functions[0]
-
-
-def tokens_of(text, path):
-    from .tokens import SHAPES, Place, Token
-
-    place = Place(path, 1)
-    for shape in SHAPES.finditer(text + ";"):
-        if shape.lastgroup != "space":
-            yield Token(shape.lastgroup, shape.group(), place)
-    yield Token("end", "end of file", place)
-
-
-__all__ = ["Reference", "GENERIC", "SIMPLE", "INT"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .expressions import Expressions
 from .tokens import Mistake
-from .types import BOOL, VOID, Type, convert, cpp_name
+from .types import BOOL, VOID, Type, cpp_name
 
 
 @dataclass
@@ -321,6 +321,3 @@ class Body(Expressions):
             raise Mistake(part.place, "continue outside of a loop")
         self.emit(part.place, "continue;")
         return True
-
-
-__all__ = ["Body", "BOOL", "convert"]

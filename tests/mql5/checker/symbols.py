@@ -64,8 +64,7 @@ class Symbols:
         if not record:
             raise Mistake(function.place, f"{function.owner} is no class")
         for method in record.methods:
-            same = (method.name, signature(method), method.const) == (function.name, signature(function), function.const)
-            if same:
+            if method.name == function.name and method.const == function.const and signature(method) == signature(function):
                 if method.body is not None:
                     raise Mistake(function.place, f"{function.owner}::{function.name} has a body already")
                 method.body, method.bases, method.place = function.body, function.bases, function.place

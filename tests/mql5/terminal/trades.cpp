@@ -64,12 +64,13 @@ void Player::trade(const Step &step) {
     transaction.symbol = mql::from_utf8(changed.symbol);
     deliver(transaction);
   } else if(verb == "forget") {
-    // The deals of a position leave the history: nobody will learn how it closed.
-    long long id = position(step, step.word);
+    // The deals of a position leave the history, all of them, those that opened it, or the first.
+    long long id = position(step, step.word), first = step.has("first") ? id + 1 : 0;
     std::erase_if(broker.account->deals, [=](const books::Deal &deal) {
-      return deal.position == id && (!step.has("entries") || deal.entry == api::DEAL_ENTRY_IN);
+      return deal.position == id && (!step.has("entries") || deal.entry == api::DEAL_ENTRY_IN) &&
+             (first == 0 || deal.ticket == first);
     });
-    if(!step.has("entries"))
+    if(!step.has("entries") && first == 0)
       broker.position(id).told = false;
   } else if(verb == "place") {
     books::Order order{broker.next_ticket++, step.text("symbol", "EURUSD")};
