@@ -3,15 +3,16 @@
 
 TERMINALS ?= 100
 SECONDS ?= 20
-# The fault harness: its first seed, drawn unless it is given, and how many seeds each scenario runs with.
+# chaos and mql5-mutants: the first seed, drawn unless it is given; how many seeds a scenario has; how many mutants.
 SEED ?=
 ROUNDS ?= 2
+MUTANTS ?= 300
 # no: leave out the Windows DLL and its tests.
 WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench bench-quick model memory fuzz lint clean chaos
+.PHONY: help demo test chaos mql5 mql5-mutants mql5-bench windows dist bench bench-quick model memory fuzz lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,6 +28,21 @@ test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=n
 chaos: ## faults of every kind at full rate, and a check of every record (SEED= ROUNDS=2)
 	@scripts/prepare.sh run
 	CHAOS_SEED=$(SEED) CHAOS_ROUNDS=$(ROUNDS) cargo test --release --test chaos -- --test-threads=2
+
+mql5: ## the MQL5 sources alone: checked, and run against the DLL in a stand-in terminal under Wine
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	cargo test --test mql5 --test mql5_imports
+
+mql5-mutants: ## changes single tokens of the MQL5 sources and counts who notices (SEED=1 MUTANTS=300)
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py mutants $(or $(SEED),1) $(MUTANTS) --build target/mql5-mutants
+
+mql5-bench: ## the time of a publishing call, seen by an MQL5 program under Wine
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py bench
 
 windows: ## mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows
