@@ -125,14 +125,10 @@ impl Cluster {
                 .query(&mut client)
                 .expect("keys of a slot");
             let Some(key) = keys.first() else { break };
-            redis::cmd("MIGRATE")
-                .arg("127.0.0.1")
-                .arg(target.port)
-                .arg(key)
-                .arg(0)
-                .arg(5000)
-                .exec(&mut client)
-                .expect("a migrated key");
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg("127.0.0.1").arg(target.port).arg(key).arg(0).arg(5000);
+            // A node that has just joined may not think yet that the Cluster works.
+            eventually("a key is migrated", || migrate.exec(&mut client).is_ok());
             between();
         }
         for node in [target, source] {
