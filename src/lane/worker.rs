@@ -53,8 +53,8 @@ struct Trouble {
     attempts: u32,
     next_attempt: Instant,
     told: Instant,
-    /// Of which kinds it was told.
-    kinds: Vec<Class>,
+    /// The kinds of failure it had so far. Each is told once: a refused password is news after a lost connection.
+    classes: Vec<Class>,
 }
 
 impl<P: Policy> Worker<P> {
@@ -325,16 +325,16 @@ impl<P: Policy> Worker<P> {
             attempts: 0,
             next_attempt: now,
             told: now,
-            kinds: Vec::new(),
+            classes: Vec::new(),
         });
+        let news = !trouble.classes.contains(&failure.class);
         let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
         let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
         trouble.attempts += 1;
         trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        let news = !trouble.kinds.contains(&failure.class);
         if news || now - trouble.told >= REMIND {
             trouble.told = now;
-            trouble.kinds.extend(news.then_some(failure.class));
+            trouble.classes.extend(news.then_some(failure.class));
             let advice = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",
