@@ -8,7 +8,7 @@
 //! - `engine`: three lanes, shared by all sessions with one configuration
 //! - [`model`]: what a record is, what is allowed in it, how it is named and encoded
 //! - `lane`: queue, batch, worker, and a policy each for RIS, RTS and RTSS
-//! - `link`: the connection to Redis, its commands as bytes, its errors by what to do about them
+//! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
 //!
 //! Beside that way stand [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
 

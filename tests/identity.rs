@@ -23,8 +23,8 @@ fn told(bridge: &Bridge, words: &[&str]) {
 #[test]
 fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
     let server = Server::start();
-    // May not append, then may not even ask how far it had come.
-    for (number, rules) in [(1, "+@all -xadd"), (2, "+@all -get")] {
+    // May not append, then may not note how far it has come.
+    for (number, rules) in [(1, "+@all -xadd"), (2, "+@all -set")] {
         let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* {rules}"));
         let toml = format!("url = \"{}\"\nusername = \"ea\"\npassword = \"{SECRET}\"\n", server.url());
         let (folder, config) = configuration(&toml);
