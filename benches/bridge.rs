@@ -43,7 +43,13 @@ fn calls() {
     let bridge = Bridge::at(&server, "1.Bench");
     let state = trade(1, MT5REDIS_EVENT_PRICE);
     row("nothing", bursts(1000, &bridge, || 1));
-    row("signal, worker busy", bursts(2000, &bridge, || bridge.signal(&buy(1))));
+    for (name, sync) in [("no journal", "off"), ("journal", "os"), ("journal on disk", "disk")] {
+        let text =
+            format!("url = \"{}\"\n[journal]\nsync = \"{sync}\"\n[rtss]\nqueue = 4096\n", server.url());
+        let (folder, config) = support::configuration(&text);
+        let bridge = Bridge::open(&config, "1.Bench", folder.path());
+        row(&format!("signal, worker busy, {name}"), bursts(2000, &bridge, || bridge.signal(&buy(1))));
+    }
     row("trade state, worker busy", bursts(1000, &bridge, || bridge.trade(&state)));
     row("heartbeat, worker busy", bursts(50, &bridge, || bridge.heartbeat(&account())));
     let pause = Duration::from_millis(1);

@@ -29,6 +29,18 @@
 // The lane of trade signals.
 #define MT5REDIS_LANE_RTSS 2
 
+// The record is queued: accepted, and not in Redis yet.
+#define MT5REDIS_STATUS_QUEUED 0
+
+// The record was sent and not answered: it may be in Redis or not. The bridge finds out by itself.
+#define MT5REDIS_STATUS_IN_DOUBT 1
+
+// The record is in Redis, with all before it; or a later state of the same position is, in its place.
+#define MT5REDIS_STATUS_COMMITTED 2
+
+// The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
+#define MT5REDIS_STATUS_DEAD 3
+
 // All went well.
 #define MT5REDIS_OK 0
 
@@ -188,6 +200,9 @@
 
 // The terminal's build is negative.
 #define MT5REDIS_ERR_BUILD -137
+
+// No record of this lane has this sequence number.
+#define MT5REDIS_ERR_SEQUENCE -138
 
 // The terminal is connected to the trade server.
 #define MT5REDIS_FLAG_CONNECTED 1
@@ -433,6 +448,10 @@ int64_t mt5redis_signal(int64_t handle,
 // The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet.
 // `lane` is one of `MT5REDIS_LANE_*`.
 int64_t mt5redis_committed(int64_t handle, int32_t lane);
+
+// Where the record is that a call of this lane returned `sequence` for: one of `MT5REDIS_STATUS_*`, or
+// `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
+int32_t mt5redis_status(int64_t handle, int32_t lane, int64_t sequence);
 
 // Waits until everything accepted so far, on every lane, has reached Redis, at most `timeout_ms`.
 // Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.

@@ -111,3 +111,5 @@ pub const MT5REDIS_ERR_FLAGS: i32 = -135;
 pub const MT5REDIS_ERR_ACCOUNT: i32 = -136;
 /// The terminal's build is negative.
 pub const MT5REDIS_ERR_BUILD: i32 = -137;
+/// No record of this lane has this sequence number.
+pub const MT5REDIS_ERR_SEQUENCE: i32 = -138;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::config::{Config, JournalConfig, LaneConfig};
+use crate::config::{Config, JournalConfig, JournalSync, LaneConfig};
 use crate::error::Result;
 use crate::events::Events;
-use crate::lane::{Journal, Lane, LaneName, Limits, Ris, Rts, Rtss};
+use crate::lane::{Journal, Lane, LaneName, Limits, Opened, Ris, Rts, Rtss};
 use crate::model::InstanceId;
 use crate::model::encoding::Producer;
 use crate::model::instance::Health;
@@ -97,40 +97,32 @@ impl Engine {
     fn new(config: &Config, instance: &InstanceId) -> Result<Self> {
         let JournalConfig { folder, max_bytes, retain_acked, sync } = &config.journal;
         let journal = |name: LaneName, lane: &LaneConfig| {
-            Journal::open(
-                &folder.join(lane.journal_name(name)),
-                &Limits { max_bytes: *max_bytes, sync: *sync, ..Limits::default() },
-            )
+            let limits = Limits { max_bytes: *max_bytes, sync: *sync, ..Limits::default() };
+            let folder = folder.join(lane.journal_name(name));
+            (*sync != JournalSync::Off).then(|| Journal::open(&folder, &limits)).transpose()
         };
         let rts_journal = journal(LaneName::Rts, &config.rts)?;
         let rtss_journal = journal(LaneName::Rtss, &config.rtss)?;
+        // Numbers belong to a journal, and so does the name of who gives them; without one both start anew.
+        let producer = |journal: &Option<Opened>| match journal {
+            Some(opened) => Producer::named(opened.journal.producer()),
+            None => Producer::random(),
+        };
         let events = Arc::new(Events::default());
         let client = instance.as_str();
-        // Numbers belong to a journal, and so does the name of who gave them; heartbeats have none.
         let ris = Ris { producer: Producer::random(), encoding: config.ris.encoding, ttl: config.ris_ttl };
-        let rts = Rts::new(
-            Producer::named(rts_journal.journal.producer()),
-            config.rts.encoding,
-            config.rts_retention,
-        );
+        let rts = Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention);
         let rtss = Rtss::new(
-            Producer::named(rtss_journal.journal.producer()),
+            producer(&rtss_journal),
             config.rtss.encoding,
             config.rtss_retention,
             config.rtss_max_length,
         );
         Ok(Self {
             config: config.clone(),
-            ris: Lane::new(ris, config.ris.clone(), client, events.clone(), None, *retain_acked),
-            rts: Lane::new(rts, config.rts.clone(), client, events.clone(), Some(rts_journal), *retain_acked),
-            rtss: Lane::new(
-                rtss,
-                config.rtss.clone(),
-                client,
-                events.clone(),
-                Some(rtss_journal),
-                *retain_acked,
-            ),
+            ris: Lane::new(ris, config.ris.clone(), client, events.clone(), None, *retain_acked)?,
+            rts: Lane::new(rts, config.rts.clone(), client, events.clone(), rts_journal, *retain_acked)?,
+            rtss: Lane::new(rtss, config.rtss.clone(), client, events.clone(), rtss_journal, *retain_acked)?,
             events,
         })
     }

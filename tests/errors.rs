@@ -72,6 +72,7 @@ fn wrong_and_closed_handles_are_told_apart() {
             MT5REDIS_ERR_HANDLE,
             &format!("handle {wrong} was never handed out"),
         );
+        assert_eq!(mt5redis_status(wrong, 0, 1), MT5REDIS_ERR_HANDLE);
         assert_eq!(mt5redis_flush(wrong, 0), MT5REDIS_ERR_HANDLE);
         assert_eq!(mt5redis_close(wrong, 0), MT5REDIS_ERR_HANDLE);
     }
@@ -214,6 +215,8 @@ fn bad_values_are_refused_by_their_field() {
     let code = unsafe { mt5redis_open_positions(bridge.handle, 0, null(), -1) };
     refused(code, MT5REDIS_ERR_COUNT, "count = -1");
     refused(mt5redis_committed(bridge.handle, 3), MT5REDIS_ERR_LANE, "lane 3 does not exist");
+    refused(bridge.status(-1, 1).into(), MT5REDIS_ERR_LANE, "lane -1 does not exist");
+    refused(bridge.status(2, 1).into(), MT5REDIS_ERR_SEQUENCE, "no record of lane 2 has the number 1");
     for lane in ["ris", "rts", "rtss"] {
         assert_eq!(bridge.stats()[lane]["accepted"], 0, "nothing refused was accepted");
     }

@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::fs;
+use std::path::PathBuf;
+
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
@@ -142,6 +145,22 @@ fn a_server_killed_and_restarted_mid_run_loses_and_doubles_nothing() {
 fn connections_killed_all_the_time_lose_and_double_nothing() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
+    assert_no_signal_suffers(&server, &bridge);
+}
+
+#[test]
+fn without_a_journal_a_broken_connection_loses_and_doubles_nothing() {
+    let server = Server::start();
+    let (folder, config) =
+        support::configuration(&format!("url = \"{}\"\n[journal]\nsync = \"off\"", server.url()));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    assert_no_signal_suffers(&server, &bridge);
+    assert!(!folder.path().join("mt5-redis").exists(), "no journal was written");
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
+}
+
+/// Sends while all connections are killed again and again.
+fn assert_no_signal_suffers(server: &Server, bridge: &Bridge) {
     let mut sent = 0;
     for _ in 0..60 {
         for _ in 0..100 {
@@ -150,7 +169,8 @@ fn connections_killed_all_the_time_lose_and_double_nothing() {
         let _: i64 = server.ask("CLIENT KILL TYPE normal SKIPME yes");
     }
     bridge.settle();
-    assert_eq!(sequences(&server), (1..=sent).collect::<Vec<_>>());
+    assert!(sent > 600, "{sent}");
+    assert_eq!(sequences(server), (1..=sent).collect::<Vec<_>>());
 }
 
 #[test]
@@ -228,10 +248,66 @@ fn a_record_the_server_rejects_takes_no_other_with_it() {
         bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
     }
     bridge.settle();
-    let line = event(&bridge, &["rts: record 2 was rejected", "WRONGTYPE"]);
+    let line = event(&bridge, &["rts: record 2 was rejected", "WRONGTYPE", "dead.jsonl"]);
     assert!(!line.contains("record 1"), "{line}");
     assert!(server.ask::<bool>("EXISTS ts:{1.Demo}:1") && server.ask::<bool>("EXISTS ts:{1.Demo}:3"));
     assert_eq!(bridge.stats()["rts"]["rejected"], 1);
+
+    let status = [1, 2, 3].map(|sequence| bridge.status(MT5REDIS_LANE_RTS, sequence));
+    assert_eq!(status, [MT5REDIS_STATUS_COMMITTED, MT5REDIS_STATUS_DEAD, MT5REDIS_STATUS_COMMITTED]);
+    let text = fs::read_to_string(dead_letters(&server)).unwrap();
+    let letter: serde_json::Value = serde_json::from_str(text.trim_end()).expect("one line");
+    assert_eq!(letter["sequence"], 2);
+    assert_eq!(letter["producer"], bridge.stats()["rts"]["producer"]);
+    assert!(letter["error"].as_str().unwrap().starts_with("WRONGTYPE"), "{letter}");
+    assert_eq!((&letter["record"]["id"], &letter["record"]["sy"]), (&2.into(), &"EURUSD".into()));
+}
+
+#[test]
+fn a_dead_letter_that_cannot_be_written_holds_the_lane() {
+    let server = Server::start();
+    let _: String = server.ask("SET ts:{1.Demo}:2 occupied");
+    let bridge = Bridge::at(&server, "1.Demo");
+    let file = dead_letters(&server);
+    fs::create_dir(&file).unwrap();
+    for position in [1, 2, 3] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    event(&bridge, &["rts: ", "cannot be put aside", "dead.jsonl", "holding"]);
+    assert!(bridge.committed(MT5REDIS_LANE_RTS) < 2);
+    fs::remove_dir(&file).unwrap();
+    bridge.settle();
+    assert_eq!(bridge.status(MT5REDIS_LANE_RTS, 2), MT5REDIS_STATUS_DEAD);
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_record_is_queued_then_in_doubt_then_committed() {
+    let server = Server::start();
+    let (_folder, config) =
+        support::configuration(&format!("url = \"{}\"\n[rtss]\nreply_timeout = \"60s\"", server.url()));
+    let bridge = Bridge::open(&config, "1.Demo", server.folder());
+    let status = |sequence| bridge.status(MT5REDIS_LANE_RTSS, sequence);
+    let first = bridge.signal(&buy(1));
+    bridge.settle();
+    assert_eq!(status(first), MT5REDIS_STATUS_COMMITTED);
+
+    server.freeze();
+    let second = bridge.signal(&buy(2));
+    eventually("the second is sent", || status(second) == MT5REDIS_STATUS_IN_DOUBT);
+    let third = bridge.signal(&buy(3));
+    assert_eq!((status(second), status(third)), (MT5REDIS_STATUS_IN_DOUBT, MT5REDIS_STATUS_QUEUED));
+    server.thaw();
+    bridge.settle();
+    assert_eq!((status(second), status(third)), (MT5REDIS_STATUS_COMMITTED, MT5REDIS_STATUS_COMMITTED));
+    for sequence in [i64::MIN, -1, 0, third + 1] {
+        assert_eq!(status(sequence), MT5REDIS_ERR_SEQUENCE, "{sequence}");
+    }
+}
+
+/// Where the dead letters of rts are.
+fn dead_letters(server: &Server) -> PathBuf {
+    server.folder().join(format!("mt5-redis/rts@127.0.0.1-{}-0/dead.jsonl", server.port))
 }
 
 #[test]

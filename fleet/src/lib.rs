@@ -7,11 +7,13 @@
 //! - [`terminal`]: one terminal, a process of its own, which writes a [`ledger`] of all that was accepted
 //! - [`simulate`], [`table`]: many terminals, and the view of them
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
+//! - [`deadletters`]: the records that a server refused for good
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
 
 pub mod agent;
+pub mod deadletters;
 pub mod demo;
 pub mod ledger;
 #[allow(unsafe_code)]

@@ -1,5 +1,6 @@
 //! `mt5fleet`: the command line.
 
+use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{demo, stop, terminal, up};
+use mt5fleet::{deadletters, demo, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -56,6 +57,15 @@ enum Command {
         #[command(flatten)]
         size: Size,
     },
+    /// Show the records that a server refused for good; the exit code says whether there are any
+    Deadletters {
+        /// Terminals' data folders, or folders of such
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
     #[command(hide = true)]
     Terminal(terminal::Options),
 }
@@ -96,6 +106,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { size } => Ok(demo::demo(&size)),
+        Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
         Command::Terminal(_) => unreachable!("it was run above"),
     }
 }

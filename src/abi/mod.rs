@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::codes::*;
 use crate::error::{Error, Result};
+use crate::lane::Status;
 use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, SERVER_LIMIT};
 use crate::model::trade::{COMMENT_LIMIT, OPEN_SET_LIMIT, SYMBOL_LIMIT};
 use crate::model::{InstanceState, Signal, TradeState};
@@ -37,6 +38,15 @@ pub const MT5REDIS_LANE_RIS: i32 = 0;
 pub const MT5REDIS_LANE_RTS: i32 = 1;
 /// The lane of trade signals.
 pub const MT5REDIS_LANE_RTSS: i32 = 2;
+
+/// The record is queued: accepted, and not in Redis yet.
+pub const MT5REDIS_STATUS_QUEUED: i32 = 0;
+/// The record was sent and not answered: it may be in Redis or not. The bridge finds out by itself.
+pub const MT5REDIS_STATUS_IN_DOUBT: i32 = 1;
+/// The record is in Redis, with all before it; or a later state of the same position is, in its place.
+pub const MT5REDIS_STATUS_COMMITTED: i32 = 2;
+/// The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
+pub const MT5REDIS_STATUS_DEAD: i32 = 3;
 
 /// Longest configuration text (URL or path) and data folder, bytes of UTF-8.
 const PATH_LIMIT: usize = 4096;
@@ -228,11 +238,34 @@ pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
             MT5REDIS_LANE_RIS => Ok(session.engine().ris.committed()),
             MT5REDIS_LANE_RTS => Ok(session.engine().rts.committed()),
             MT5REDIS_LANE_RTSS => Ok(session.engine().rtss.committed()),
-            _ => Err(Error::new(
-                MT5REDIS_ERR_LANE,
-                format!("lane {lane} does not exist: pass one of MT5REDIS_LANE_* (0, 1, 2)"),
-            )),
+            _ => Err(no_lane(lane)),
         })
+    })
+}
+
+/// Where the record is that a call of this lane returned `sequence` for: one of `MT5REDIS_STATUS_*`, or
+/// `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 {
+    guard(|| {
+        let session = handle::get(handle)?;
+        let (engine, number) = (session.engine(), u64::try_from(sequence).unwrap_or(0));
+        let status = match lane {
+            MT5REDIS_LANE_RIS => engine.ris.status(number),
+            MT5REDIS_LANE_RTS => engine.rts.status(number),
+            MT5REDIS_LANE_RTSS => engine.rtss.status(number),
+            _ => return Err(no_lane(lane)),
+        };
+        match status {
+            Some(Status::Queued) => Ok(MT5REDIS_STATUS_QUEUED),
+            Some(Status::InDoubt) => Ok(MT5REDIS_STATUS_IN_DOUBT),
+            Some(Status::Committed) => Ok(MT5REDIS_STATUS_COMMITTED),
+            Some(Status::Dead) => Ok(MT5REDIS_STATUS_DEAD),
+            None => Err(Error::new(
+                MT5REDIS_ERR_SEQUENCE,
+                format!("no record of lane {lane} has the number {sequence}: pass what its call returned"),
+            )),
+        }
     })
 }
 
@@ -294,6 +327,13 @@ pub unsafe extern "C" fn mt5redis_next_event(handle: i64, buffer: *mut u16, capa
 pub unsafe extern "C" fn mt5redis_last_error(buffer: *mut u16, capacity: i32) -> i32 {
     // SAFETY: the caller's promise is this function's own.
     border::last_error(|text| unsafe { text::write(text, buffer, capacity) })
+}
+
+fn no_lane(lane: i32) -> Error {
+    Error::new(
+        MT5REDIS_ERR_LANE,
+        format!("lane {lane} does not exist: pass one of MT5REDIS_LANE_* (0, 1, 2)"),
+    )
 }
 
 fn milliseconds(timeout_ms: i32) -> Duration {

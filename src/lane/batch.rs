@@ -1,7 +1,7 @@
 //! A batch: records in the order of their numbers, what of them is superfluous, the transactions they are
 //! written in, and what the server answered.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use redis::Value;
 
@@ -38,12 +38,11 @@ pub(super) struct Batch<P: Policy> {
 }
 
 /// What became of a batch that was sent.
-#[derive(Default)]
-pub(super) struct Outcome {
+pub(super) struct Outcome<R> {
     /// Up to which sequence number each tag's records are in Redis now.
     pub(super) committed: Vec<(Tag, u64)>,
     /// Records that the server will never take, with its reason.
-    pub(super) rejected: Vec<(u64, String)>,
+    pub(super) rejected: Vec<(R, String)>,
     /// What was sent.
     pub(super) bytes: usize,
     /// Records that a later one made superfluous.
@@ -94,8 +93,9 @@ impl<P: Policy> Batch<P> {
 
     /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch.
-    pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome<P::Record> {
+        let mut outcome =
+            Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
         let exchanged =
             self.send(policy, link, &mut outcome).and_then(|()| self.receive(policy, link, &mut outcome));
         if let Err(failure) = exchanged {
@@ -106,7 +106,12 @@ impl<P: Policy> Batch<P> {
 
     /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
     /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
-    fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn send(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        outcome: &mut Outcome<P::Record>,
+    ) -> Result<(), Failure> {
         self.live = live::<P>(&self.records);
         self.transactions = transactions::<P>(&self.records);
         let commands = &mut self.commands;
@@ -144,8 +149,14 @@ impl<P: Policy> Batch<P> {
         Ok(())
     }
 
-    fn receive(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn receive(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        outcome: &mut Outcome<P::Record>,
+    ) -> Result<(), Failure> {
         let mut done = vec![false; self.records.len()];
+        let mut rejected = BTreeMap::new();
         let mut broken = Ok(());
         for transaction in &self.transactions {
             let answer = match read_transaction(transaction, link) {
@@ -158,7 +169,7 @@ impl<P: Policy> Batch<P> {
             let mut reject = |at: Option<usize>, failure: Failure| match at {
                 Some(at) => {
                     done[at] = true;
-                    outcome.rejected.push((P::sequence(&self.records[at]), failure.text));
+                    rejected.entry(at).or_insert(failure.text);
                 }
                 None => outcome.failure = Some(Failure { class: Class::Hold, ..failure }),
             };
@@ -177,6 +188,7 @@ impl<P: Policy> Batch<P> {
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
                     // The others of this transaction stay in the batch and are sent again without it.
                     reject(owner, failure);
+                    policy.forget();
                 }
                 Answer::Refused(_, failure) => outcome.failure = Some(failure),
             }
@@ -192,6 +204,11 @@ impl<P: Policy> Batch<P> {
         }
         outcome.superseded =
             done.iter().zip(&self.live).filter(|(done, live)| **done && !**live).count() as u64;
+        // From the back, so that the indices before stay what they are.
+        for (at, text) in rejected.into_iter().rev() {
+            done.remove(at);
+            outcome.rejected.insert(0, (self.records.remove(at), text));
+        }
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
         broken

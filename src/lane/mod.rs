@@ -5,6 +5,7 @@
 //! never waits for another. What is in a record, and how it is written, is the policy's business.
 
 mod batch;
+mod dead;
 mod journal;
 mod policy;
 mod resume;
@@ -29,8 +30,9 @@ use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::stats::{Counters, LaneStats};
-use journal::{Appender, Opened, Refused};
-pub(crate) use journal::{Journal, Limits};
+use dead::DeadLetters;
+use journal::{Appender, Refused};
+pub(crate) use journal::{Journal, Limits, Opened};
 pub(crate) use policy::{LaneName, Policy};
 pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
@@ -70,9 +72,26 @@ pub(crate) struct Shared<P: Policy> {
     pub(crate) events: Arc<Events>,
     /// The last sequence number up to which everything is in Redis.
     committed: AtomicU64,
+    /// The last sequence number that was sent without an answer so far; 0: all were answered.
+    unanswered: AtomicU64,
+    /// What the server will never take; a lane without a journal only tells of it.
+    dead: Option<DeadLetters>,
     life: Mutex<Life>,
     /// A commit, a start or an end.
     changed: Condvar,
+}
+
+/// Where a record is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Accepted, and not sent, or certainly not applied.
+    Queued,
+    /// Sent, and not answered: it may be in Redis or not, which the next connection finds out.
+    InDoubt,
+    /// In Redis, with all before it; or superseded by a later one that is.
+    Committed,
+    /// Put aside: the server will never take it.
+    Dead,
 }
 
 /// The life of a lane's thread.
@@ -98,17 +117,23 @@ impl<P: Policy> Lane<P> {
         events: Arc<Events>,
         journal: Option<Opened>,
         retain_acked: Duration,
-    ) -> Self {
+    ) -> Result<Self> {
         let (sender, receiver) = bounded(config.queue);
         let counters = Counters::new();
         let mut door = Door { next: 1, journal: None, bytes: Vec::new(), refusing: false };
         let mut committed = 0;
         let mut notes = Vec::new();
+        let dead = journal.as_ref().map(|opened| DeadLetters::open(&opened.journal)).transpose()?;
         let journal = journal.map(|opened| {
-            committed = opened.journal.acknowledged();
             door.next = opened.appender.next();
             door.journal = Some(opened.appender);
-            counters.accepted.store(opened.journal.last(), Ordering::Relaxed);
+            let mut accepted = opened.journal.last();
+            committed = opened.journal.acknowledged();
+            if accepted == committed {
+                // Nothing waits, and numbers that were given up do not either.
+                (accepted, committed) = (door.next - 1, door.next - 1);
+            }
+            counters.accepted.store(accepted, Ordering::Relaxed);
             counters.lost.store(opened.lost, Ordering::Relaxed);
             notes = opened.notes;
             opened.journal
@@ -127,6 +152,8 @@ impl<P: Policy> Lane<P> {
                 counters,
                 events,
                 committed: AtomicU64::new(committed),
+                unanswered: AtomicU64::new(0),
+                dead,
                 life: Mutex::new(Life::default()),
                 changed: Condvar::new(),
             }),
@@ -137,7 +164,7 @@ impl<P: Policy> Lane<P> {
             lane.shared
                 .tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
         }
-        lane
+        Ok(lane)
     }
 
     /// Accepts the record that `make` builds for its sequence number, or refuses it because the journal, or
@@ -178,7 +205,7 @@ impl<P: Policy> Lane<P> {
     }
 
     fn queue_full(&self) -> Error {
-        let (lane, queue, address) = (P::LANE, self.config.queue, self.config.endpoint.address());
+        let (lane, queue, address) = (P::LANE, self.config.queue, self.config.endpoint.name());
         Error::new(
             MT5REDIS_ERR_QUEUE_FULL,
             format!(
@@ -194,7 +221,7 @@ impl<P: Policy> Lane<P> {
         let text = format!(
             "the {} journal takes no more: {refused}. {waiting} records wait for {}. This one was not accepted",
             P::LANE,
-            self.config.endpoint.address()
+            self.config.endpoint.name()
         );
         if !std::mem::replace(refusing, true) {
             self.shared.events.tell(text.clone());
@@ -270,6 +297,25 @@ impl<P: Policy> Lane<P> {
         self.shared.committed()
     }
 
+    /// Where a record is; none if no record has this number.
+    pub(crate) fn status(&self, sequence: u64) -> Option<Status> {
+        let shared = &self.shared;
+        if sequence == 0 || sequence > self.accepted() {
+            return None;
+        }
+        // In this order: what is answered meanwhile is committed then, or known to be in doubt no more.
+        let unanswered = shared.unanswered.load(Ordering::Acquire);
+        Some(if shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
+            Status::Dead
+        } else if sequence <= self.committed() {
+            Status::Committed
+        } else if sequence <= unanswered {
+            Status::InDoubt
+        } else {
+            Status::Queued
+        })
+    }
+
     /// Waits until all up to `sequence` is in Redis. Returns whether it is.
     pub(crate) fn wait_for_commit(&self, sequence: u64, deadline: Instant) -> bool {
         if self.committed() >= sequence {
@@ -293,7 +339,7 @@ impl<P: Policy> Lane<P> {
 
     pub(crate) fn stats(&self) -> LaneStats {
         self.shared.counters.snapshot(
-            self.config.endpoint.address(),
+            self.config.endpoint.name(),
             self.policy.producer().as_str(),
             self.committed(),
         )

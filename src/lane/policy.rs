@@ -61,6 +61,11 @@ pub(crate) trait Policy: Clone + Send + 'static {
         None
     }
 
+    /// The record for a human, with the names of `docs/wire-format.md`.
+    fn describe(&self, _record: &Self::Record) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;
 

@@ -64,7 +64,7 @@ impl Ledger {
         &mut self,
         policy: &P,
         link: &mut Link,
-        journal: &Arc<Journal>,
+        journal: Option<&Arc<Journal>>,
         source: &mut Source<P>,
         batch: &mut Batch<P>,
     ) -> Result<Resumed, Failure> {
@@ -82,15 +82,18 @@ impl Ledger {
             .map(|(tag, _)| present[tag] + 1)
             .min();
         let mut resumed = Resumed::default();
-        match first_lacking {
-            Some(lacking) => {
+        match (first_lacking, journal) {
+            (Some(lacking), Some(journal)) => {
                 let from = lacking.max(journal.first());
                 resumed.lost = from - lacking;
                 resumed.replayed = (journal.acknowledged() + 1).saturating_sub(from);
                 batch.clear();
                 source.resume(from, present.clone());
             }
-            None => {
+            (lacking, _) => {
+                // Without a journal nothing is kept that was committed.
+                let kept = batch.first().unwrap_or(source.next());
+                resumed.lost = lacking.map_or(0, |lacking| kept.saturating_sub(lacking));
                 batch.retain(|record| P::sequence(record) > present[P::tag(record)]);
                 source.resume(source.next(), present.clone());
             }

@@ -5,15 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use redis::FromRedisValue;
+use serde_json::json;
 
 use super::policy::{LaneName, Policy, Subject, append};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
-use crate::model::InstanceId;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
+use crate::model::{InstanceId, Stamp};
 
 /// How trade states are written.
 pub(crate) struct Rts {
@@ -146,6 +147,21 @@ impl Policy for Rts {
 
     fn load(sequence: u64, bytes: &[u8]) -> Option<TradeRecord> {
         TradeRecord::load(sequence, bytes)
+    }
+
+    fn describe(&self, record: &TradeRecord) -> serde_json::Value {
+        let Stamp { sequence, time_ms } = record.stamp;
+        match &record.body {
+            TradeBody::Position { state, symbol, comment } => {
+                let mut value = json!(record.stamp.trade(&self.producer, state, symbol, comment));
+                value["i"] = json!(record.instance.as_str());
+                value["id"] = json!(state.position);
+                value
+            }
+            TradeBody::OpenSet(positions) => {
+                json!({ "q": sequence, "t": time_ms, "i": record.instance.as_str(), "open": positions })
+            }
+        }
     }
 
     fn size(record: &TradeRecord) -> usize {

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use serde_json::json;
 
 use super::policy::{LaneName, Policy, Subject, append};
 use crate::link::resp::Commands;
@@ -64,6 +65,10 @@ impl Policy for Rtss {
 
     fn load(sequence: u64, bytes: &[u8]) -> Option<SignalRecord> {
         SignalRecord::load(sequence, bytes)
+    }
+
+    fn describe(&self, record: &SignalRecord) -> serde_json::Value {
+        json!(record.fields(&self.producer))
     }
 
     fn size(_: &SignalRecord) -> usize {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 use arrayvec::ArrayString;
 use crossbeam_channel::select;
@@ -51,6 +52,9 @@ impl<P: Policy> Source<P> {
 
     /// Whether the journal has records that were not taken yet.
     pub(super) fn is_behind(&self) -> bool {
+        // The queue was found empty; whoever found it full before that has appended first, and this is what
+        // makes it seen here.
+        fence(Ordering::SeqCst);
         self.journal.as_ref().is_some_and(|journal| journal.last() >= self.next)
     }
 
@@ -116,6 +120,10 @@ impl<P: Policy> Source<P> {
             return 0;
         };
         self.next = sequence + 1;
+        // Replayed to another server it would surprise whoever deals with the letter.
+        if self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
+            return 0;
+        }
         match P::load(sequence, &self.bytes) {
             Some(record) => self.push(record, batch),
             None => {

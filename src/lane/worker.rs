@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::dead::Letter;
 use super::journal::Journal;
 use super::resume::{Ledger, Resumed};
 use super::retention::Retention;
@@ -35,6 +36,8 @@ pub(super) struct Worker<P: Policy> {
     batch: Batch<P>,
     batch_records: usize,
     batch_bytes: usize,
+    /// What the server will never take, and why, until it is put aside.
+    rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
     retention: Retention,
     trouble: Option<Trouble>,
@@ -66,6 +69,7 @@ impl<P: Policy> Worker<P> {
             batch: Batch::new(),
             batch_records: config.batch_records,
             batch_bytes: config.batch_bytes,
+            rejected: Vec::new(),
             ledger: Ledger::default(),
             retention: Retention::new(retain_acked),
             trouble: None,
@@ -106,7 +110,7 @@ impl<P: Policy> Worker<P> {
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
         }
-        if self.shared.leave(self.batch.is_empty() && !self.source.is_behind()) {
+        if self.shared.leave(self.is_idle()) {
             return false;
         }
         if let Some(trouble) = &self.trouble
@@ -115,7 +119,7 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(trouble.next_attempt);
             return true;
         }
-        if let Err(failure) = self.connect() {
+        if let Err(failure) = self.put_aside().and_then(|()| self.connect()) {
             self.failed(failure);
             return true;
         }
@@ -147,6 +151,7 @@ impl<P: Policy> Worker<P> {
             Some(trouble) => format!(" after {:.1} s", trouble.since.elapsed().as_secs_f64()),
             None => String::new(),
         };
+        self.shared.unanswered.store(0, Ordering::Release);
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
@@ -154,9 +159,12 @@ impl<P: Policy> Worker<P> {
     }
 
     fn resume(&mut self) -> Result<(), Failure> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+        if !P::COMMITTED {
+            return Ok(());
+        }
         self.retention.connected(self.link.run_id()?);
         let in_doubt = self.batch.len();
+        let journal = self.journal.as_ref();
         let Resumed { replayed, lost } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
@@ -192,20 +200,68 @@ impl<P: Policy> Worker<P> {
         if let Err(failure) = prepared {
             return self.failed(failure);
         }
+        let last = self.batch.records().last().map_or(0, P::sequence);
+        self.shared.unanswered.store(last, Ordering::Release);
         let outcome = self.batch.exchange(&mut self.policy, &mut self.link);
         let rejected = outcome.rejected.len();
         self.shared.counters.batch(outcome.bytes, started.elapsed(), outcome.superseded, rejected);
-        for (sequence, reason) in &outcome.rejected {
-            self.tell(format_args!("record {sequence} was rejected by {}: {reason}", self.link.address()));
-        }
+        self.rejected.extend(outcome.rejected);
         for (tag, sequence) in outcome.committed {
             self.ledger.commit(tag, sequence);
         }
+        let aside = self.put_aside();
         self.committed();
-        match outcome.failure {
-            None => self.succeeded(),
-            Some(failure) => self.failed(failure),
+        if self.link.is_connected() {
+            self.shared.unanswered.store(0, Ordering::Release);
         }
+        match outcome.failure.map_or(aside, Err) {
+            Ok(()) => self.succeeded(),
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    /// Writes down what the server will never take, so that the lane can go on without it.
+    fn put_aside(&mut self) -> Result<(), Failure> {
+        let Some((first, reason)) = self.rejected.first() else { return Ok(()) };
+        let address = self.link.address();
+        let mut place = String::new();
+        if let Some(dead) = &self.shared.dead {
+            let letters: Vec<Letter> = self
+                .rejected
+                .iter()
+                .map(|(record, error)| Letter {
+                    lane: P::LANE.to_string(),
+                    server: &address,
+                    sequence: P::sequence(record),
+                    error,
+                    record: self.policy.describe(record),
+                })
+                .collect();
+            dead.add(&letters).map_err(|error| {
+                Failure::held(format!(
+                    "{} records were rejected and cannot be put aside in {}: {error}",
+                    letters.len(),
+                    dead.path().display()
+                ))
+            })?;
+            place = format!("; put aside in {}", dead.path().display());
+        }
+        let more = match self.rejected.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.tell(format_args!(
+            "record {}{more} was rejected by {address}: {reason}{place}",
+            P::sequence(first)
+        ));
+        self.rejected.clear();
+        self.committed();
+        Ok(())
+    }
+
+    /// Whether nothing waits.
+    fn is_idle(&self) -> bool {
+        self.batch.is_empty() && self.rejected.is_empty() && !self.source.is_behind()
     }
 
     /// Puts what was accepted on the disk before it is sent, if the user asked for that.
@@ -216,9 +272,12 @@ impl<P: Policy> Worker<P> {
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 
-    /// Everything before what is left of the batch, and before what comes next, is in Redis.
+    /// Everything before what is left of the batch, before what is still to be put aside, and before what
+    /// comes next, is in Redis.
     fn committed(&self) {
-        let sequence = self.batch.first().unwrap_or(self.source.next()) - 1;
+        let next = self.batch.first().unwrap_or(self.source.next());
+        let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
+        let sequence = next.min(rejected.unwrap_or(next)) - 1;
         if let (true, Some(journal)) = (self.shared.commit(sequence), &self.journal) {
             journal.acknowledge(sequence);
         }

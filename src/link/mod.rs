@@ -27,7 +27,7 @@ impl Link {
     }
 
     pub(crate) fn address(&self) -> String {
-        self.endpoint.address()
+        self.endpoint.name()
     }
 
     pub(crate) fn is_connected(&self) -> bool {

@@ -21,16 +21,19 @@ fn open(endpoint: &Endpoint, name: &str) -> redis::RedisResult<redis::Connection
         .set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3));
     // redis-rs' own handshake would cost a time-out a reply on a silent server, and hide the server's
     // error codes: so it gets nothing to do.
-    let info = ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port)
-        .into_connection_info()?
-        .set_redis_settings(RedisConnectionInfo::default().set_skip_set_lib_name())
-        .set_tcp_settings(tcp);
+    let info = {
+        let crate::config::Site::Server(a) = &endpoint.site else { unreachable!() };
+        ConnectionAddr::Tcp(a.host.clone(), a.port)
+    }
+    .into_connection_info()?
+    .set_redis_settings(RedisConnectionInfo::default().set_skip_set_lib_name())
+    .set_tcp_settings(tcp);
     let mut connection = redis::Client::open(info)?.get_connection_with_timeout(endpoint.connect_timeout)?;
     connection.set_read_timeout(Some(endpoint.connect_timeout))?;
     connection.set_write_timeout(Some(endpoint.reply_timeout))?;
 
-    if let Some(password) = &endpoint.password {
-        redis::cmd("AUTH").arg(&endpoint.username).arg(password.expose()).exec(&mut connection)?;
+    if let Some(password) = &endpoint.identity.password {
+        redis::cmd("AUTH").arg(&endpoint.identity.username).arg(password.expose()).exec(&mut connection)?;
     }
     if endpoint.database != 0 {
         redis::cmd("SELECT").arg(endpoint.database).exec(&mut connection)?;

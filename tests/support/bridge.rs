@@ -115,6 +115,10 @@ impl Bridge {
         mt5redis_committed(self.handle, lane)
     }
 
+    pub fn status(&self, lane: i32, sequence: i64) -> i32 {
+        mt5redis_status(self.handle, lane, sequence)
+    }
+
     /// The last number that a lane handed out.
     pub fn accepted(&self, lane: &str) -> i64 {
         self.stats()[lane]["accepted"].as_i64().expect("a number")

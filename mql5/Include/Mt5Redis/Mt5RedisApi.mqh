@@ -17,6 +17,11 @@
 #define MT5REDIS_LANE_RIS             0         // instance states
 #define MT5REDIS_LANE_RTS             1         // trade states
 #define MT5REDIS_LANE_RTSS            2         // trade signals
+//--- where a record is
+#define MT5REDIS_STATUS_QUEUED        0         // accepted, not in Redis yet
+#define MT5REDIS_STATUS_IN_DOUBT      1         // sent, not answered yet
+#define MT5REDIS_STATUS_COMMITTED     2         // in Redis, or replaced there by a later state
+#define MT5REDIS_STATUS_DEAD          3         // the server will never take it
 
 //--- what happened to a position
 #define MT5REDIS_EVENT_OPEN           1         // opened, or seen for the first time
@@ -102,6 +107,7 @@
 #define MT5REDIS_ERR_FLAGS            (-135)
 #define MT5REDIS_ERR_ACCOUNT          (-136)
 #define MT5REDIS_ERR_BUILD            (-137)
+#define MT5REDIS_ERR_SEQUENCE         (-138)    // no record of this lane has this number
 
 //+------------------------------------------------------------------+
 //| State of the terminal and its account, for a heartbeat.          |
@@ -185,6 +191,7 @@ long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string sym
 long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
 long   mt5redis_committed(long handle,int lane);
+int    mt5redis_status(long handle,int lane,long sequence);
 int    mt5redis_flush(long handle,int timeout_ms);
 int    mt5redis_close(long handle,int timeout_ms);
 int    mt5redis_stats(long handle,ushort &buffer[],int capacity);

@@ -60,6 +60,7 @@ public:
 
    bool              Flush(const int timeout_ms);
    long              Committed(const int lane);
+   int               Status(const int lane,const long sequence);
    string            Stats(void);
    string            Version(void);
    int               PrintEvents(void);
@@ -190,6 +191,16 @@ long CMt5RedisSession::Committed(const int lane)
    if(m_handle<=0)
       return(NotOpen());
    return(Checked(mt5redis_committed(m_handle,lane)));
+  }
+//+------------------------------------------------------------------+
+//| Where the record is that a call on a lane returned this sequence |
+//| number for: one of MT5REDIS_STATUS_*, or an error code.          |
+//+------------------------------------------------------------------+
+int CMt5RedisSession::Status(const int lane,const long sequence)
+  {
+   if(m_handle<=0)
+      return((int)NotOpen());
+   return((int)Checked(mt5redis_status(m_handle,lane,sequence)));
   }
 //+------------------------------------------------------------------+
 //| Counters and latencies of all lanes, as JSON.                    |

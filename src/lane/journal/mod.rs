@@ -184,6 +184,11 @@ impl Journal {
         &self.producer
     }
 
+    /// The folder that is this journal's alone.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The last sequence number appended, or acknowledged if that is higher; 0: none.
     pub(crate) fn last(&self) -> u64 {
         self.last.load(Ordering::Acquire)
@@ -224,8 +229,8 @@ impl Journal {
         released.iter().for_each(|segment| segment.map.condemn());
     }
 
-    /// Makes the next segment ahead, unless there is one, it is too early, or the limit forbids it. Called now and then: this
-    /// is also how a journal whose disk was full starts to accept again.
+    /// Makes the next segment ahead, unless there is one, it is too early, or the limit forbids it. Called now
+    /// and then: this is also how a journal whose disk was full starts to accept again.
     pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
         let mut spare = self.spare.lock();
         if spare.is_none() {

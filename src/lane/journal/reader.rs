@@ -1,7 +1,7 @@
 //! Reads a journal from a sequence number on, while it grows.
 //!
-//! A damaged record is passed over and counted, never returned. A reader keeps the segment it is in, also
-//! when that is released.
+//! A damaged record is passed over, never returned; [`Journal::open`] has counted it. A reader keeps the
+//! segment it is in, also when that is released.
 
 use std::sync::Arc;
 
@@ -16,13 +16,12 @@ pub(crate) struct Reader {
     at: usize,
     /// The next record to return has this sequence number or a higher one.
     wanted: u64,
-    skipped: u64,
     journal: Arc<Journal>,
 }
 
 impl Reader {
     pub(super) fn new(journal: Arc<Journal>, sequence: u64) -> Self {
-        Self { segment: None, at: HEADER, wanted: sequence, skipped: 0, journal }
+        Self { segment: None, at: HEADER, wanted: sequence, journal }
     }
 
     /// The next record: its payload replaces what `payload` holds. None at the end, for now.
@@ -40,7 +39,6 @@ impl Reader {
                     };
                     self.at = record.end;
                     if record.sequence >= self.wanted {
-                        self.skipped += record.sequence - self.wanted;
                         self.wanted = record.sequence + 1;
                         return Some(record.sequence);
                     }
@@ -57,12 +55,6 @@ impl Reader {
         }
     }
 
-    /// How many records were passed over because they are damaged or gone. [`Journal::open`] has counted them.
-    #[cfg(test)]
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
     /// The first segment behind this one; the first with a wanted record if there is no this one.
     fn follower(&self) -> Option<Segment> {
         let segments = self.journal.segments.lock();
@@ -76,10 +68,6 @@ impl Reader {
     }
 
     fn enter(&mut self, next: Segment) {
-        // From the previous end to the segment's first number there may be numbers that were given up.
-        if self.segment.is_some() {
-            self.skipped += (next.previous + 1).saturating_sub(self.wanted);
-        }
         self.wanted = self.wanted.max(next.first);
         self.segment = Some(next);
         self.at = HEADER;

@@ -1,0 +1,174 @@
+//! Dead letters: records that the server will never take, put aside so that the lane can go on.
+//!
+//! They stand in the journal's folder, in `dead.jsonl`, one JSON object a line: when, where, why, and the
+//! record with the names of `docs/wire-format.md`. `mt5fleet deadletters` shows them. A record counts as done
+//! only when its letter is written, so after a kill at the wrong moment a letter may be there twice; producer
+//! and sequence tell. Nothing is ever removed here: that is the operator's decision.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Journal;
+use crate::codes::MT5REDIS_ERR_JOURNAL;
+use crate::error::{Error, Result};
+
+/// Beyond this size letters are refused, and the lane holds: whoever fills it has to look at it.
+const LIMIT: u64 = 16 << 20;
+
+/// The letters of one lane.
+pub(super) struct DeadLetters {
+    path: PathBuf,
+    producer: String,
+    /// The sequence numbers in the file.
+    sequences: Mutex<BTreeSet<u64>>,
+}
+
+/// A record, and why it is put aside.
+#[derive(Serialize)]
+pub(super) struct Letter<'a> {
+    pub(super) lane: String,
+    pub(super) server: &'a str,
+    pub(super) sequence: u64,
+    pub(super) error: &'a str,
+    pub(super) record: Value,
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// When it was put aside, ms since 1970 UTC.
+    time_ms: u64,
+    producer: &'a str,
+    #[serde(flatten)]
+    letter: &'a Letter<'a>,
+}
+
+/// What of a line is needed here.
+#[derive(Deserialize)]
+struct Name {
+    producer: String,
+    sequence: u64,
+}
+
+impl DeadLetters {
+    /// The letters beside a journal, with those of its producer that are there already.
+    pub(super) fn open(journal: &Journal) -> Result<Self> {
+        let path = journal.folder().join("dead.jsonl");
+        let sequences = known(&path, journal.producer()).map_err(|error| {
+            let text = format!("{} cannot be read: {error}; repair it, or move it away", path.display());
+            Error::new(MT5REDIS_ERR_JOURNAL, text)
+        })?;
+        Ok(Self { path, producer: journal.producer().to_owned(), sequences: Mutex::new(sequences) })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this record was put aside.
+    pub(super) fn contains(&self, sequence: u64) -> bool {
+        self.sequences.lock().contains(&sequence)
+    }
+
+    /// Writes letters, all or none; they are on the disk when this returns.
+    pub(super) fn add(&self, letters: &[Letter]) -> io::Result<()> {
+        let time_ms =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let length = file.metadata()?.len();
+        let mut lines = Vec::new();
+        if length > 0 {
+            // After half a line a new one starts.
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                lines.push(b'\n');
+            }
+        }
+        for letter in letters {
+            serde_json::to_writer(&mut lines, &Line { time_ms, producer: &self.producer, letter })?;
+            lines.push(b'\n');
+        }
+        if length + lines.len() as u64 > LIMIT {
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                format!("it is at its limit of {LIMIT} bytes: see what it holds, then move it away"),
+            ));
+        }
+        file.write_all(&lines)?;
+        file.sync_data()?;
+        self.sequences.lock().extend(letters.iter().map(|letter| letter.sequence));
+        Ok(())
+    }
+}
+
+/// Which records of this producer were put aside before.
+fn known(path: &Path, producer: &str) -> io::Result<BTreeSet<u64>> {
+    let mut sequences = BTreeSet::new();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sequences),
+        Err(error) => return Err(error),
+    };
+    for line in BufReader::new(file).split(b'\n') {
+        // Half a line is of a record that is sent, and put aside, again.
+        if let Ok(name) = serde_json::from_slice::<Name>(&line?)
+            && name.producer == producer
+        {
+            sequences.insert(name.sequence);
+        }
+    }
+    Ok(sequences)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lane::{Journal, Limits};
+    use std::fs;
+
+    fn open(folder: &Path) -> DeadLetters {
+        DeadLetters::open(&Journal::open(folder, &Limits::default()).unwrap().journal).unwrap()
+    }
+
+    fn letter(sequence: u64) -> Letter<'static> {
+        let record = serde_json::json!({ "q": sequence });
+        Letter { lane: "rtss".into(), server: "h:1", sequence, error: "WRONGTYPE why", record }
+    }
+
+    #[test]
+    fn letters_are_remembered_by_their_producer_and_half_a_line_harms_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = open(folder.path());
+        assert!(!letters.contains(7));
+        letters.add(&[letter(6), letter(7)]).unwrap();
+        assert!(letters.contains(7));
+        let mut text = fs::read_to_string(letters.path()).unwrap();
+        text.push_str("{\"sequence\":8,\"producer\":");
+        fs::write(letters.path(), text).unwrap();
+
+        let letters = open(folder.path());
+        letters.add(&[letter(9)]).unwrap();
+        let again = open(folder.path());
+        assert_eq!([6, 7, 8, 9].map(|sequence| again.contains(sequence)), [true, true, false, true]);
+        assert!(known(letters.path(), "another").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_full_file_takes_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = open(folder.path());
+        fs::write(letters.path(), vec![b'\n'; LIMIT as usize]).unwrap();
+        let error = letters.add(&[letter(1)]).unwrap_err();
+        assert!(error.to_string().contains("limit"), "{error}");
+        assert!(!letters.contains(1));
+    }
+}
