@@ -8,10 +8,12 @@
 //! - [`simulate`], [`table`]: many terminals, and the view of them
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
+//! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
 
+pub mod acl;
 pub mod agent;
 pub mod deadletters;
 pub mod demo;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{deadletters, demo, stop, terminal, up};
+use mt5fleet::{acl, deadletters, demo, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -44,6 +44,8 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Print users for Redis that can do their own work and nothing else
+    Acl(acl::Options),
     /// Run simulated terminals against servers that are there
     Simulate {
         /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
@@ -102,6 +104,13 @@ fn run(command: Command) -> Result<bool> {
         Command::Up { topology, terminals, data, ports, detach } => {
             let plan = Plan { topology, ports: enough(topology, ports)?, terminals };
             up::up(data.as_deref(), &plan, detach).map(|()| true)
+        }
+        Command::Acl(options) => {
+            let printed = acl::acl(&options)?;
+            printed.lines.iter().for_each(|line| println!("{line}"));
+            // Apart, so that the lines can be piped into redis-cli or a file.
+            printed.secrets.iter().for_each(|secret| eprintln!("{secret}"));
+            Ok(true)
         }
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),

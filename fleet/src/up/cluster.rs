@@ -29,7 +29,9 @@ pub(super) fn form(ports: &[u16]) -> Result<()> {
             };
             let state = self::info(node, "cluster_state")?;
             if !online || state != "ok" {
-                return Ok(Some(format!("the node on port {port} says cluster_state:{state}, in step: {online}")));
+                return Ok(Some(format!(
+                    "the node on port {port} says cluster_state:{state}, in step: {online}"
+                )));
             }
         }
         Ok(None)
@@ -51,7 +53,8 @@ fn introduce(nodes: &mut [Connection], ports: &[u16]) -> Result<()> {
     wait(|| {
         for node in nodes.iter_mut() {
             let known = info(node, "cluster_known_nodes")?;
-            if known != ports.len().to_string() || info(node, "cluster_slots_assigned")? != SLOTS.to_string() {
+            if known != ports.len().to_string() || info(node, "cluster_slots_assigned")? != SLOTS.to_string()
+            {
                 return Ok(Some(format!("a node knows {known} of {} nodes", ports.len())));
             }
         }

@@ -44,7 +44,8 @@ pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
     let clients = clients + clients / 4 + OTHER_CLIENTS;
     let instances = terminals * INSTANCE_BYTES;
     let trades = terminals * POSITIONS * POSITION_BYTES;
-    let signals = |streams| (terminals * SIGNALS_PER_SECOND * 3600).min(streams * STREAM_SIGNALS) * SIGNAL_BYTES;
+    let signals =
+        |streams| (terminals * SIGNALS_PER_SECOND * 3600).min(streams * STREAM_SIGNALS) * SIGNAL_BYTES;
     let data = match lane {
         "ris" => instances,
         "rts" => trades,

@@ -8,7 +8,9 @@ use super::{files, sizing};
 pub const LANES: [&str; 3] = ["ris", "rts", "rtss"];
 
 /// How the servers are arranged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Topology {
     /// A server for each lane
