@@ -9,6 +9,7 @@
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
 //! - [`acl`]: users for Redis that can do their own work and nothing else
+//! - [`doctor`]: looks at servers as an experienced operator does
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod acl;
 pub mod agent;
 pub mod deadletters;
 pub mod demo;
+pub mod doctor;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, stop, terminal, up};
+use mt5fleet::{acl, deadletters, demo, doctor, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -44,6 +44,8 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Look at the servers of a configuration as an experienced operator does; fails if anything is red
+    Doctor(doctor::Options),
     /// Print users for Redis that can do their own work and nothing else
     Acl(acl::Options),
     /// Run simulated terminals against servers that are there
@@ -112,6 +114,7 @@ fn run(command: Command) -> Result<bool> {
             printed.secrets.iter().for_each(|secret| eprintln!("{secret}"));
             Ok(true)
         }
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { size } => Ok(demo::demo(&size)),
