@@ -119,10 +119,10 @@ fn each_fault_of_a_server_is_found() {
         ),
         (
             RIS,
-            &["CONFIG SET maxmemory 20mb", "SETRANGE ctl 18000000 x"],
+            &["CONFIG SET maxmemory 22mb", "SETRANGE ctl 18900000 x"],
             Light::Red,
             "memory",
-            "of 20 MiB (9",
+            "of 22 MiB (9",
             &["CONFIG SET maxmemory 67108864"],
         ),
         (

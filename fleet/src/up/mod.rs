@@ -2,7 +2,7 @@
 //!
 //! Each server has its own port and its own folder. They end when we end, whatever the reason, unless they
 //! were started to stay; then a note in the data folder says how to find them. A server that crashes is
-//! started again after a while where another can take its place meanwhile, as systemd would do it.
+//! started again after a while where another can take its place meanwhile.
 
 mod cluster;
 pub mod files;
@@ -30,8 +30,7 @@ pub use topology::{LANES, Topology};
 /// How long replicas, Sentinels and a Cluster may take to find each other.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
-/// A crashed master stays away for longer than a failover takes, so that it comes back as a replica and
-/// never as a master that has forgotten. `deploy/systemd` waits as long.
+/// A crashed server stays away for longer than a failover takes, so that there is one to be watched.
 const REVIVE_AFTER: Duration = Duration::from_secs(10);
 
 /// What is to be started.
