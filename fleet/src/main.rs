@@ -58,6 +58,9 @@ enum Command {
     },
     /// Start servers, run simulated terminals, and check that Redis has every record once, in order
     Demo {
+        /// How the servers are arranged; half-way, Sentinels lose their masters and a Cluster is resharded
+        #[arg(long, value_enum, default_value_t)]
+        topology: Topology,
         #[command(flatten)]
         size: Size,
     },
@@ -117,7 +120,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
-        Command::Demo { size } => Ok(demo::demo(&size)),
+        Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),
         Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
         Command::Terminal(_) => unreachable!("it was run above"),
     }

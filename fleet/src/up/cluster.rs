@@ -28,9 +28,12 @@ pub(super) fn form(ports: &[u16]) -> Result<()> {
                 _ => info.get::<String>("master_link_status").is_some_and(|status| status == "up"),
             };
             let state = self::info(node, "cluster_state")?;
-            if !online || state != "ok" {
+            // It takes some seconds until every node has heard who is a replica.
+            let nodes: String = redis::cmd("CLUSTER").arg("NODES").query(node)?;
+            let replicas = nodes.matches("slave ").count();
+            if !online || state != "ok" || replicas != ports.len() - MASTERS {
                 return Ok(Some(format!(
-                    "the node on port {port} says cluster_state:{state}, in step: {online}"
+                    "the node on port {port} says cluster_state:{state}, in step: {online}, {replicas} replicas"
                 )));
             }
         }
@@ -46,6 +49,8 @@ fn introduce(nodes: &mut [Connection], ports: &[u16]) -> Result<()> {
             let slots: Vec<usize> = (SLOTS * at / MASTERS..SLOTS * (at + 1) / MASTERS).collect();
             redis::cmd("CLUSTER").arg("ADDSLOTS").arg(slots).exec(node)?;
         }
+    }
+    for node in nodes.iter_mut() {
         for port in ports {
             redis::cmd("CLUSTER").arg("MEET").arg("127.0.0.1").arg(port).exec(node)?;
         }

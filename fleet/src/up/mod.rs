@@ -7,6 +7,7 @@
 mod cluster;
 pub mod files;
 mod note;
+mod reshard;
 mod sentinel;
 pub mod server;
 pub mod sizing;
@@ -115,16 +116,17 @@ impl Servers {
 
     fn start_each(&mut self, ports: &[u16]) -> Result<()> {
         for node in self.topology.nodes(ports) {
-            let server = self.start_one(&node);
+            let server = self.start_one(&node, Vec::new());
             let server = server.with_context(|| format!("the server for {} does not start", node.name))?;
             self.servers.push((node, server));
         }
         Ok(())
     }
 
-    fn start_one(&self, node: &Node) -> Result<Server> {
-        let sized = self.terminals.filter(|_| node.kind == server::Kind::Server);
-        let arguments = sized.map_or_else(Vec::new, |number| self.topology.size(node.lane, number));
+    fn start_one(&self, node: &Node, mut arguments: Vec<String>) -> Result<Server> {
+        if let (Some(terminals), server::Kind::Server) = (self.terminals, node.kind) {
+            arguments.extend(self.topology.size(node.lane, terminals));
+        }
         let folder = self.data.join(&node.name);
         Server::start(&self.data.join("deploy"), &folder, node, &arguments, self.dies_with_us)
     }
@@ -178,7 +180,33 @@ impl Servers {
         found.with_context(|| format!("no server of ours has the port {port}"))?.1.kill()
     }
 
-    /// Looks after them: starts crashed ones again where others can take their place, after a while.
+    /// Makes trouble such as an operator meets: with Sentinels every master crashes, in a Cluster every
+    /// slot with data moves, in the background.
+    pub fn trouble(&mut self) -> Result<Option<Trouble>> {
+        match self.topology {
+            Topology::Single => Ok(None),
+            Topology::Sentinel => {
+                let sentinels = &self.ports()[6..];
+                let masters: Vec<u16> =
+                    LANES.iter().filter_map(|lane| sentinel::master(sentinels, lane)).collect();
+                for &port in &masters {
+                    self.kill(port)?;
+                }
+                let text = format!("the masters of {} crashed, on the ports {masters:?}", LANES.join(", "));
+                Ok(Some(Trouble(thread::spawn(|| Ok(text)))))
+            }
+            Topology::Cluster => {
+                let port = self.ports()[0];
+                let reshard = move || {
+                    let moved = reshard::reshard(port)?;
+                    Ok(format!("{moved} slots, all that held data, moved to another master"))
+                };
+                Ok(Some(Trouble(thread::spawn(reshard))))
+            }
+        }
+    }
+
+    /// Looks after them: starts crashed ones again, when others have taken their place or after a while.
     /// Returns the name of one that ended for good.
     pub fn attend(&mut self) -> Result<Option<String>> {
         for at in 0..self.servers.len() {
@@ -191,11 +219,37 @@ impl Servers {
                 self.crashed.push((at, Instant::now()));
             }
         }
-        if let Some(due) = self.crashed.iter().position(|(_, when)| when.elapsed() >= REVIVE_AFTER) {
-            let (at, _) = self.crashed.remove(due);
-            self.servers[at].1 = self.start_one(&self.servers[at].0)?;
+        for (place, (at, when)) in self.crashed.clone().into_iter().enumerate() {
+            let successor = self.successor(at);
+            if successor.is_none() && when.elapsed() < REVIVE_AFTER {
+                continue;
+            }
+            // Told at once, it need not wait for the Sentinels to find out that it is back.
+            let follow =
+                |master: u16| ["--replicaof", "127.0.0.1", &master.to_string()].map(String::from).to_vec();
+            let arguments = successor.map(follow).unwrap_or_default();
+            self.crashed.remove(place);
+            self.servers[at].1 = self.start_one(&self.servers[at].0, arguments)?;
+            break;
         }
         Ok(None)
+    }
+
+    /// The master that the Sentinels have chosen in place of a server.
+    fn successor(&self, at: usize) -> Option<u16> {
+        let node = &self.servers[at].0;
+        let lane = LANES.iter().find(|lane| self.topology == Topology::Sentinel && **lane == node.lane)?;
+        sentinel::master(&self.ports()[6..], lane).filter(|&master| master != node.port)
+    }
+}
+
+/// Trouble under way.
+pub struct Trouble(thread::JoinHandle<Result<String>>);
+
+impl Trouble {
+    /// Waits until it is over, and says what it was.
+    pub fn end(self) -> Result<String> {
+        self.0.join().expect("trouble does not panic").context("what was to happen half-way broke off")
     }
 }
 
