@@ -1,7 +1,7 @@
 //! A batch: records in the order of their numbers, what of them is superfluous, the transactions they are
 //! written in, and what the server answered.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use redis::Value;
 
@@ -21,6 +21,9 @@ const PIECE: usize = 16 * 1024;
 /// The records of one tag, written as one transaction.
 struct Transaction {
     tag: Tag,
+    /// Where it goes, and whether the server has to be told that we were sent there.
+    server: usize,
+    asking: bool,
     /// Indices of its records, superseded ones included.
     records: Vec<usize>,
     /// For each command between MULTI and EXEC, the index of its record.
@@ -34,7 +37,10 @@ pub(super) struct Batch<P: Policy> {
     live: Vec<bool>,
     transactions: Vec<Transaction>,
     commands: Commands,
-    trailer: usize,
+    /// The server of each command after the transactions.
+    trailers: Vec<usize>,
+    /// Which tags another server has for this one time, and what said so.
+    asks: HashMap<Tag, Failure>,
 }
 
 /// What became of a batch that was sent.
@@ -58,7 +64,8 @@ impl<P: Policy> Batch<P> {
             live: Vec::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
-            trailer: 0,
+            trailers: Vec::new(),
+            asks: HashMap::new(),
         }
     }
 
@@ -85,45 +92,48 @@ impl<P: Policy> Batch<P> {
 
     pub(super) fn clear(&mut self) {
         self.records.clear();
+        self.asks.clear();
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
         self.records.retain(keep);
     }
 
-    /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
+    /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch.
     pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
-        let exchanged =
-            self.send(policy, link, &mut outcome).and_then(|()| self.receive(policy, link, &mut outcome));
-        if let Err(failure) = exchanged {
-            outcome.failure = Some(failure);
-        }
+        self.send(policy, link, &mut outcome);
+        self.receive(policy, link, &mut outcome);
         outcome
     }
 
     /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
     /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
-    fn send(
-        &mut self,
-        policy: &mut P,
-        link: &mut Link,
-        outcome: &mut Outcome<P::Record>,
-    ) -> Result<(), Failure> {
+    fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.live = live::<P>(&self.records);
-        self.transactions = transactions::<P>(&self.records);
+        self.transactions = transactions(policy, &self.records);
+        self.route(link, outcome);
         let commands = &mut self.commands;
         commands.clear();
+        // What is encoded and not sent yet is for this server.
+        let mut server = 0;
         for transaction in &mut self.transactions {
+            if transaction.server != server {
+                outcome.sent(commands.send(link, server));
+                server = transaction.server;
+            }
+            if transaction.asking {
+                commands.command([b"ASKING".as_slice()]);
+            }
             commands.command([b"MULTI".as_slice()]);
             let start = commands.count();
             for &at in transaction.records.iter().filter(|&&at| self.live[at]) {
                 policy.write(&self.records[at], commands);
                 transaction.owners.resize(commands.count() - start, Some(at));
                 if commands.bytes().len() >= PIECE {
-                    outcome.bytes += commands.send(link)?;
+                    outcome.sent(commands.send(link, server));
                 }
             }
             policy.finish(&transaction.tag, commands);
@@ -141,29 +151,56 @@ impl<P: Policy> Batch<P> {
             transaction.owners.resize(commands.count() - start, None);
             commands.command([b"EXEC".as_slice()]);
         }
-        let before = commands.count();
-        let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
-        policy.trailer(&written.map(|(record, _)| record).collect::<Vec<_>>(), commands);
-        self.trailer = commands.count() - before;
-        outcome.bytes += commands.send(link)?;
-        Ok(())
+        let written = self.transactions.iter().flat_map(|transaction| &transaction.records);
+        let written: Vec<_> = written.filter(|&&at| self.live[at]).map(|&at| &self.records[at]).collect();
+        self.trailers.clear();
+        policy.trailer(&written, &mut |key, write| match link.route(key) {
+            Ok(routed) => {
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                write(commands);
+                self.trailers.push(server);
+            }
+            Err(failure) => outcome.fail(failure),
+        });
+        outcome.sent(commands.send(link, server));
     }
 
-    fn receive(
-        &mut self,
-        policy: &mut P,
-        link: &mut Link,
-        outcome: &mut Outcome<P::Record>,
-    ) -> Result<(), Failure> {
+    /// Finds each transaction's server; what has none stays in the batch. Those of one server follow each
+    /// other, and of each tag there is only one, so that the order within a tag stays.
+    fn route(&mut self, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let mut asks = std::mem::take(&mut self.asks);
+        self.transactions.retain_mut(|transaction| {
+            let ask = asks.remove(&transaction.tag);
+            transaction.asking = ask.is_some();
+            let server = match ask {
+                Some(ask) => link.redirect(&ask),
+                None => link.route(&transaction.tag),
+            };
+            match server {
+                Ok(server) => transaction.server = server,
+                Err(failure) => {
+                    outcome.fail(failure);
+                    return false;
+                }
+            }
+            true
+        });
+        self.transactions.sort_by_key(|transaction| transaction.server);
+    }
+
+    fn receive(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut done = vec![false; self.records.len()];
         let mut rejected = BTreeMap::new();
-        let mut broken = Ok(());
         for transaction in &self.transactions {
             let answer = match read_transaction(transaction, link) {
                 Ok(answer) => answer,
+                // The other servers' replies are still to be read.
                 Err(failure) => {
-                    broken = Err(failure);
-                    break;
+                    outcome.fail(failure);
+                    continue;
                 }
             };
             let mut reject = |at: Option<usize>, failure: Failure| match at {
@@ -171,7 +208,7 @@ impl<P: Policy> Batch<P> {
                     done[at] = true;
                     rejected.entry(at).or_insert(failure.text);
                 }
-                None => outcome.failure = Some(Failure { class: Class::Hold, ..failure }),
+                None => outcome.fail(Failure { class: Class::Hold, ..failure }),
             };
             match answer {
                 Answer::Executed(replies) => {
@@ -183,23 +220,25 @@ impl<P: Policy> Batch<P> {
                     transaction.records.iter().for_each(|&at| done[at] = true);
                     let last = transaction.records.last().map(|&at| P::sequence(&self.records[at]));
                     outcome.committed.extend(last.map(|last| (transaction.tag, last)));
-                    policy.learn(&replies);
+                    policy.learn(&transaction.tag, &replies);
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
                     // The others of this transaction stay in the batch and are sent again without it.
                     reject(owner, failure);
                     policy.forget();
                 }
-                Answer::Refused(_, failure) => outcome.failure = Some(failure),
+                Answer::Refused(_, failure) if failure.class == Class::Ask => {
+                    self.asks.insert(transaction.tag, failure);
+                    policy.forget();
+                }
+                Answer::Refused(_, failure) => outcome.fail(failure),
             }
         }
-        if broken.is_ok() {
-            for _ in 0..self.trailer {
-                match link.receive() {
-                    Ok(Value::ServerError(error)) => outcome.failure = Some(Failure::of_reply(&error)),
-                    Ok(_) => {}
-                    Err(failure) => broken = Err(failure),
-                }
+        for &server in &self.trailers {
+            match link.receive(server) {
+                Ok(Value::ServerError(error)) => outcome.fail(Failure::of_reply(&error)),
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
             }
         }
         outcome.superseded =
@@ -211,7 +250,22 @@ impl<P: Policy> Batch<P> {
         }
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
-        broken
+    }
+}
+
+impl<R> Outcome<R> {
+    /// Notes a failure. The one that asks for most counts.
+    fn fail(&mut self, failure: Failure) {
+        if self.failure.as_ref().is_none_or(|other| failure.class < other.class) {
+            self.failure = Some(failure);
+        }
+    }
+
+    fn sent(&mut self, sent: Result<usize, Failure>) {
+        match sent {
+            Ok(bytes) => self.bytes += bytes,
+            Err(failure) => self.fail(failure),
+        }
     }
 }
 
@@ -224,19 +278,23 @@ enum Answer {
 
 /// Reads the replies to MULTI, each command, and EXEC.
 fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer, Failure> {
+    let server = transaction.server;
     let mut refused = None;
+    if transaction.asking {
+        link.receive(server)?;
+    }
     let owners = [None].into_iter().chain(transaction.owners.iter().copied());
     for owner in owners {
-        if let Value::ServerError(error) = link.receive()? {
+        if let Value::ServerError(error) = link.receive(server)? {
             refused.get_or_insert((owner, Failure::of_reply(&error)));
         }
     }
-    let answer = match (link.receive()?, refused) {
+    let answer = match (link.receive(server)?, refused) {
         (Value::Array(replies), None) => Answer::Executed(replies),
         (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
         (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
         (reply, _) => {
-            link.disconnect();
+            link.drop_connection(server);
             return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));
         }
     };
@@ -257,16 +315,17 @@ fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
 }
 
 /// The records by tag, the tags in the order of their first record.
-fn transactions<P: Policy>(records: &[P::Record]) -> Vec<Transaction> {
+fn transactions<P: Policy>(policy: &P, records: &[P::Record]) -> Vec<Transaction> {
     let mut transactions: Vec<Transaction> = Vec::new();
     let mut last = 0;
     for (at, record) in records.iter().enumerate() {
-        let tag = P::tag(record);
+        let tag = policy.tag(record);
         // A terminal has one instance, so the last tag is nearly always the one.
         if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
             last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
                 let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
-                transactions.push(Transaction { tag, records: Vec::new(), owners: Vec::new() });
+                let (records, owners) = (Vec::new(), Vec::new());
+                transactions.push(Transaction { tag, server: 0, asking: false, records, owners });
                 transactions.len() - 1
             });
         }

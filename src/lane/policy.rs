@@ -38,6 +38,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) position: i64,
 }
 
+/// Takes a key, and what writes one command for it.
+pub(crate) type Write<'a> = dyn FnMut(&str, &dyn Fn(&mut Commands)) + 'a;
+
 /// How one lane treats its records. A policy lives in the lane's thread; a clone starts afresh.
 pub(crate) trait Policy: Clone + Send + 'static {
     type Record: Send;
@@ -70,7 +73,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
     fn size(record: &Self::Record) -> usize;
 
     /// The routing tag: records of one tag are written in one transaction.
-    fn tag(record: &Self::Record) -> &str;
+    fn tag<'a>(&'a self, record: &'a Self::Record) -> &'a str;
 
     /// What the record is the state of; none if it is an event, which nothing can supersede.
     fn subject(record: &Self::Record) -> Option<Subject<'_>>;
@@ -89,11 +92,12 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Writes what a transaction has beyond its records.
     fn finish(&mut self, _tag: &str, _commands: &mut Commands) {}
 
-    /// Writes what belongs to no tag, after all transactions.
-    fn trailer(&mut self, _written: &[&Self::Record], _commands: &mut Commands) {}
+    /// Writes what belongs to no tag, after all transactions. In a Cluster each key has a server of its
+    /// own, so each command is handed to `write` with its key.
+    fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 
     /// Looks at what a transaction answered.
-    fn learn(&mut self, _replies: &[Value]) {}
+    fn learn(&mut self, _tag: &str, _replies: &[Value]) {}
 
     /// Forgets what it knows of the server: an exchange failed, or the server is another one.
     fn forget(&mut self) {}
