@@ -98,7 +98,7 @@ pub fn acl(options: &Options) -> Result<Printed> {
 /// What the bridge does for one instance (`docs/wire-format.md`).
 fn terminal(instance: &str, shards: u16) -> Result<String> {
     InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is no instance: {error}"))?;
-    let shard = shard(instance, shards);
+    let shard = key::shard(instance, shards);
     Ok(format!(
         "{SESSION} {WAY} +multi +exec +discard \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
@@ -182,16 +182,4 @@ fn sum(password: &str) -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The shard of an instance's signals.
-fn shard(instance: &str, shards: u16) -> u16 {
-    let mut sum = 0u16;
-    for byte in instance.bytes() {
-        sum ^= u16::from(byte) << 8;
-        for _ in 0..8 {
-            sum = if sum & 0x8000 == 0 { sum << 1 } else { (sum << 1) ^ 0x1021 };
-        }
-    }
-    sum % shards
 }
