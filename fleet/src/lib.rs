@@ -1,7 +1,9 @@
 //! The companion of mt5-redis: Redis servers with one command, a fleet of simulated terminals that use the
 //! library through its C ABI, and an independent check that Redis holds what the library accepted.
 //!
-//! - [`up`]: the three servers, from the configurations in `deploy/`
+//! - [`size`]: what an instance, a position and a signal weigh in Redis
+//! - [`up`]: the servers in one of three arrangements, from the configurations in `deploy/`
+//! - [`size`]: what an instance, a position and a signal weigh in Redis
 //! - [`library`]: the built library, loaded and called as a terminal does it
 //! - [`market`], [`agent`]: what happens to a simulated account, and what an Expert Advisor publishes of it
 //! - [`terminal`]: one terminal, a process of its own, which writes a [`ledger`] of all that was accepted
@@ -25,6 +27,7 @@ pub mod library;
 pub mod market;
 pub mod oracle;
 pub mod simulate;
+pub mod size;
 pub mod stop;
 pub mod table;
 pub mod terminal;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, stop, terminal, up};
+use mt5fleet::{acl, deadletters, demo, doctor, size, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -44,6 +44,8 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Measure what an instance, a position and a signal weigh in Redis, and say what fleets need
+    Size(size::Options),
     /// Look at the servers of a configuration as an experienced operator does; fails if anything is red
     Doctor(doctor::Options),
     /// Print users for Redis that can do their own work and nothing else
@@ -117,6 +119,7 @@ fn run(command: Command) -> Result<bool> {
             printed.secrets.iter().for_each(|secret| eprintln!("{secret}"));
             Ok(true)
         }
+        Command::Size(options) => size::size(&options).map(|()| true),
         Command::Doctor(options) => doctor::doctor(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),

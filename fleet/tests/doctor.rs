@@ -187,7 +187,7 @@ fn each_fault_of_a_server_is_found() {
             &[&format!("HSET ts:{{1.Demo}}:7 co {long}")],
             Light::Yellow,
             "keys",
-            "are larger than the sizing counts with: ts:{1.Demo}:7",
+            "are far larger than the sizing counts with: ts:{1.Demo}:7",
             &[],
         ),
         (

@@ -101,11 +101,11 @@ fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
     };
     let before = keys(&mut connections);
     let told = servers.trouble().unwrap().unwrap().end().unwrap();
-    assert!(told.starts_with("8193 slots") || told.starts_with("8192 slots"), "{told}");
+    assert!(told.contains(" slots, all that held data"), "{told}");
     let after = keys(&mut connections);
     assert!(
-        before.iter().zip(&after).all(|(before, after)| before != after),
-        "no master lost or gained a key"
+        before.iter().zip(&after).all(|(before, after)| before.is_disjoint(after)),
+        "a key has not moved"
     );
     let all: BTreeSet<String> = after.into_iter().flatten().collect();
     assert_eq!(all, written);

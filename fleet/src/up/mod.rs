@@ -230,6 +230,11 @@ impl Servers {
             let arguments = successor.map(follow).unwrap_or_default();
             self.crashed.remove(place);
             self.servers[at].1 = self.start_one(&self.servers[at].0, arguments)?;
+            if successor.is_some() {
+                // The next start should know it, too.
+                let port = self.servers[at].0.port;
+                redis::cmd("CONFIG").arg("REWRITE").exec(&mut server::connect(port)?)?;
+            }
             break;
         }
         Ok(None)

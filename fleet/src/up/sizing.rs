@@ -4,13 +4,13 @@
 use super::topology::Topology;
 
 /// An instance: its hash, its place in the list, its watermarks.
-pub const INSTANCE_BYTES: u64 = 2048;
+pub const INSTANCE_BYTES: u64 = 1024;
 /// A position's hash with its place in the sets.
-pub const POSITION_BYTES: u64 = 1024;
+pub const POSITION_BYTES: u64 = 512;
 /// A packed signal in its stream.
-pub const SIGNAL_BYTES: u64 = 160;
+pub const SIGNAL_BYTES: u64 = 192;
 /// A connection with its buffers; they count against `maxmemory`.
-pub const CONNECTION_BYTES: u64 = 24 << 10;
+pub const CONNECTION_BYTES: u64 = 40 << 10;
 
 /// Positions that an account has open and closes within the 30 days for which they are kept.
 pub const POSITIONS: u64 = 20 + 30 * 20;
