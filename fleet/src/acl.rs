@@ -16,7 +16,8 @@ use sha2::{Digest, Sha256};
 /// How a session of anybody begins.
 const SESSION: &str = "+auth +hello +ping +quit +reset +select +client|setname +client|id";
 /// How a program finds its way in a Cluster, and knows a master from a replica.
-const WAY: &str = "+cluster|slots +cluster|shards +cluster|keyslot +asking +readonly +role +info";
+const WAY: &str =
+    "+cluster|info +cluster|slots +cluster|shards +cluster|keyslot +asking +readonly +role +info";
 
 #[derive(Args)]
 #[group(id = "who", required = true, multiple = true)]
@@ -111,31 +112,33 @@ fn terminal(instance: &str, shards: u16) -> Result<String> {
     ))
 }
 
-const READ_STATES: &str = "(+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange \
-                           +zrangebyscore +zscore +zcard ~is:* ~il ~ts:* ~to:* ~tc:*)";
+/// What reads states, and where they are.
+const READ: &str = "+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange +zrangebyscore \
+                    +zscore +zcard";
+const STATES: &str = "~is:* ~il ~ts:* ~to:* ~tc:*";
 
 fn worker() -> String {
     format!(
         "{SESSION} {WAY} +multi +exec +discard \
          +xreadgroup +xread +xrange +xrevrange +xlen +xack +xdel +xclaim +xautoclaim +xpending \
          +xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xinfo|stream +xinfo|groups +xinfo|consumers \
-         ~ss:* ~sd:* (+xadd +xtrim ~sd:*) {READ_STATES}"
+         ~ss:* ~sd:* (+xadd +xtrim ~sd:*) ({READ} {STATES})"
     )
 }
 
 fn governor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|info +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
+        "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
          +dbsize +memory|stats (+set +get +del ~ctl ~ctl:*) \
-         (+xtrim +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) {READ_STATES}"
+         (+xtrim +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) ({READ} {STATES})"
     )
 }
 
 fn doctor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|info +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
+        "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
          +dbsize +memory|stats +memory|usage +object|encoding +scan +type +randomkey \
-         +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~* {READ_STATES}"
+         +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers {READ} ~*"
     )
 }
 

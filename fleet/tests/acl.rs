@@ -6,9 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5fleet::doctor;
 use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::server::{self, Server};
-use mt5fleet::up::{Servers, Topology, files, version};
+use mt5fleet::up::{Plan, Servers, Topology, files, version};
 use redis::{Connection, RedisResult, Value};
 
 const INSTANCE: &str = "1.Demo";
@@ -101,7 +102,7 @@ fn expect_refused(connection: &mut Connection, commands: &[&str]) {
 
 /// What every session may do, whoever it is.
 const EVERYBODY: &str = "auth hello ping quit reset select client|setname client|id info role \
-                         cluster|slots cluster|shards cluster|keyslot asking readonly multi exec discard ";
+                         cluster|info cluster|slots cluster|shards cluster|keyslot asking readonly multi exec discard ";
 
 /// Calls everything that writes, as an Expert Advisor would, until all is in Redis.
 fn publish_everything(config: &str) {
@@ -195,6 +196,40 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
     );
     ask(&mut terminal, "GET ctl").unwrap();
     ask(&mut terminal, "GET ctl:{1.Demo}").unwrap();
+}
+
+#[test]
+fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
+    for (topology, shards) in [(Topology::Sentinel, "1"), (Topology::Cluster, "16")] {
+        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let arguments =
+            ["--instance", INSTANCE, "--doctor", "--shards", shards, "--password-env", "TEST_PASSWORD"];
+        let (lines, _) = acl(&arguments);
+        let mut admins: Vec<Connection> =
+            servers.ports()[..6].iter().map(|&port| server::connect(port).unwrap()).collect();
+        for admin in &mut admins {
+            lines.lines().for_each(|line| drop(ask(admin, line).unwrap()));
+        }
+        let config = servers.config_file();
+        let sites = servers.toml();
+        let write = |user: &str| {
+            let head = format!("username = \"{user}\"\npassword = \"{PASSWORD}\"\n");
+            std::fs::write(&config, head + &sites).unwrap();
+            config.to_str().unwrap().to_owned()
+        };
+        publish_everything(&write(INSTANCE));
+        let options = doctor::Options { config: write("doctor"), root: "/".into(), ..Default::default() };
+        let findings = doctor::examine(&options).unwrap();
+        let broken: Vec<_> = findings
+            .iter()
+            .filter(|found| found.text.contains("broke off") || found.light == doctor::Light::Red)
+            .collect();
+        assert!(broken.is_empty(), "{topology:?}: {broken:#?}");
+        for admin in &mut admins {
+            let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(admin).unwrap();
+            assert_eq!(refusals, [], "{topology:?}: something was refused");
+        }
+    }
 }
 
 #[test]

@@ -367,3 +367,41 @@ fn a_listpack_takes_a_third_of_a_hash_table() {
     let (compact, table) = (memory("compact", 64), memory("table", 0));
     assert!(compact * 3 <= table, "{compact} bytes as a listpack, {table} as a table");
 }
+
+/// The commands of a page that are proofs, with what they answer: what stands in blocks of this kind.
+fn proofs(kind: &str) -> Vec<(String, String)> {
+    let page = fs::read_to_string(deploy().join("../docs/deployment.md")).unwrap();
+    let mut proofs: Vec<(String, String)> = Vec::new();
+    for block in page.split("```").skip(1).step_by(2) {
+        let Some(lines) = block.strip_prefix(kind).and_then(|rest| rest.strip_prefix('\n')) else { continue };
+        for line in lines.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => proofs.push((command.to_owned(), String::new())),
+                None => proofs.last_mut().unwrap().1 += &format!("{line}\n"),
+            }
+        }
+    }
+    proofs
+}
+
+#[test]
+fn the_proofs_in_the_documents_prove() {
+    for (topology, kind, usual) in [
+        (Topology::Single, "proof", [6390, 6391, 6392]),
+        (Topology::Cluster, "proof cluster", [7000, 7001, 7002]),
+    ] {
+        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let proofs = proofs(kind);
+        assert!(proofs.len() >= 4, "{kind}: {}", proofs.len());
+        for (mut command, expected) in proofs {
+            for (usual, port) in usual.iter().zip(servers.ports()) {
+                command = command.replace(&usual.to_string(), &port.to_string());
+            }
+            // As for somebody who types it.
+            let command = command.replace("redis-cli -p", "redis-cli --no-raw -p");
+            let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(told.trim_end(), expected.trim_end(), "{command}");
+        }
+    }
+}
