@@ -65,11 +65,15 @@ fn judge(server: impl ToString, certificate: &CertificateDer) -> Result<Finding>
     let text = format!("certificate {} until {}", parsed.subject(), validity.not_after);
     let cure =
         "renew it: the bridge reads its files anew at each connection, Redis after CONFIG SET tls-cert-file";
-    Ok(match left {
-        ..=0 => Finding::red(server, format!("{text}: it has expired")).cure(cure),
-        ..NOW => Finding::red(server, format!("{text}: {} days left", left / DAY)).cure(cure),
-        ..SOON => Finding::yellow(server, format!("{text}: {} days left", left / DAY)).cure(cure),
-        _ => Finding::green(server, text),
+    let days = format!("{text}: {} days left", left / DAY);
+    Ok(if left <= 0 {
+        Finding::red(server, format!("{text}: it has expired")).cure(cure)
+    } else if left < NOW {
+        Finding::red(server, days).cure(cure)
+    } else if left < SOON {
+        Finding::yellow(server, days).cure(cure)
+    } else {
+        Finding::green(server, text)
     })
 }
 
