@@ -5,15 +5,18 @@ TERMINALS ?= 100
 SECONDS ?= 20
 # single, sentinel or cluster.
 TOPOLOGY ?= single
+# The fault harness: its first seed, drawn unless it is given, and how many seeds each scenario runs with.
+SEED ?=
+ROUNDS ?= 2
 # no: leave out the Windows DLL and its tests.
 WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test windows dist bench fuzz lint clean
+.PHONY: help demo test windows dist bench bench-quick model memory fuzz lint clean chaos
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
 	@scripts/prepare.sh run
@@ -23,6 +26,10 @@ demo: ## 100 terminals, three Redis servers, and a check of every record (TERMIN
 test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
 	@scripts/test.sh
 
+chaos: ## faults of every kind at full rate, and a check of every record (SEED= ROUNDS=2)
+	@scripts/prepare.sh run
+	CHAOS_SEED=$(SEED) CHAOS_ROUNDS=$(ROUNDS) cargo test --release --test chaos -- --test-threads=2
+
 windows: ## mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows
 	@scripts/windows.sh
@@ -31,9 +38,23 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 	@scripts/prepare.sh dist
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
-bench: ## the figures of docs/performance.md
+bench: ## the figures and tables of docs/performance.md, all in one run (some minutes)
 	@scripts/prepare.sh bench
-	cargo bench
+	cargo build --release
+	cargo bench --bench bridge -- write
+
+bench-quick: ## the same with a tenth of the rounds, without the fleet, only printed
+	@scripts/prepare.sh bench
+	cargo build --release
+	cargo bench --bench bridge -- quick
+
+model: ## the hand-overs between threads in every order, by loom
+	@scripts/prepare.sh
+	@scripts/model.sh
+
+memory: ## the library in a C program under valgrind
+	@scripts/prepare.sh run test
+	@scripts/memory.sh
 
 fuzz: ## each fuzz target for a short while (SECONDS_EACH=30)
 	@scripts/prepare.sh fuzz

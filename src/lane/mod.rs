@@ -7,6 +7,8 @@
 mod batch;
 mod dead;
 mod journal;
+#[cfg(all(test, loom))]
+mod model;
 mod policy;
 mod resume;
 mod retention;

@@ -53,6 +53,8 @@ struct Trouble {
     attempts: u32,
     next_attempt: Instant,
     told: Instant,
+    /// The kinds of failure it had so far. Each is told once: a refused password is news after a lost connection.
+    classes: Vec<Class>,
 }
 
 impl<P: Policy> Worker<P> {
@@ -318,15 +320,21 @@ impl<P: Policy> Worker<P> {
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
         let now = Instant::now();
-        let first = self.trouble.is_none();
-        let trouble =
-            self.trouble.get_or_insert(Trouble { since: now, attempts: 0, next_attempt: now, told: now });
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            since: now,
+            attempts: 0,
+            next_attempt: now,
+            told: now,
+            classes: Vec::new(),
+        });
+        let news = !trouble.classes.contains(&failure.class);
         let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
         let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
         trouble.attempts += 1;
         trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        if first || now - trouble.told >= REMIND {
+        if news || now - trouble.told >= REMIND {
             trouble.told = now;
+            trouble.classes.extend(news.then_some(failure.class));
             let advice = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",

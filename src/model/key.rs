@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(slot(key), expected, "{key}");
         }
         assert_eq!(slot("1.Demo"), slot(&watermark("1.Demo", "p")));
-        assert_eq!(shard("1.Demo", 1), 0);
+        assert_eq!([1, 16].map(|shards| shard("1.Demo", shards)), [0, 9]);
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl Bridge {
         unsafe { mt5redis_trade_state(self.handle, state, symbol.as_ptr(), comment.as_ptr()) }
     }
 
+    pub fn trade_of(&self, state: &TradeState, symbol: &str, comment: &str) -> i64 {
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_trade_state(self.handle, state, wide(symbol).as_ptr(), wide(comment).as_ptr()) }
+    }
+
     pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {
         // SAFETY: the count is the slice's.
         unsafe { mt5redis_open_positions(self.handle, time_ms, positions.as_ptr(), positions.len() as i32) }

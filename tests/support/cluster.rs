@@ -1,10 +1,15 @@
 //! A Redis Cluster of a test's own: masters, a replica each, and the moves an operator makes, one slot at a
 //! time.
 
+use std::time::{Duration, Instant};
+
 use super::eventually;
 use super::server::{Server, free_port};
 
 const SLOTS: u16 = 16_384;
+
+/// A node that is still unknown after this time is introduced again.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// The nodes; the first half are masters at first, the others their replicas.
 pub struct Cluster {
@@ -34,16 +39,21 @@ impl Cluster {
     fn node() -> Server {
         let bus = free_port().to_string();
         let mut arguments = vec!["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus];
-        arguments.extend(["--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"]);
+        arguments.extend(["--cluster-node-timeout", "2500", "--repl-diskless-sync-delay", "0"]);
         Server::with(&arguments)
     }
 
     /// Introduces a node to the first one, and waits until all know it.
     fn meet(&mut self, at: usize) {
         let (port, bus) = (self.nodes[at].port, self.nodes[at].setting("cluster-port"));
-        let _: String = self.nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {port} {bus}"));
         let id = self.id(at);
+        let mut asked: Option<Instant> = None;
         eventually("all nodes know the new one", || {
+            // A handshake that takes too long is given up.
+            if asked.is_none_or(|asked| asked.elapsed() > HANDSHAKE) {
+                let _: String = self.nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {port} {bus}"));
+                asked = Some(Instant::now());
+            }
             let know = |node: &Server| node.ask::<String>("CLUSTER NODES").contains(&id);
             let known = self.nodes[at].ask::<String>("CLUSTER NODES");
             self.nodes[..=at].iter().all(know)
@@ -125,19 +135,15 @@ impl Cluster {
                 .query(&mut client)
                 .expect("keys of a slot");
             let Some(key) = keys.first() else { break };
-            redis::cmd("MIGRATE")
-                .arg("127.0.0.1")
-                .arg(target.port)
-                .arg(key)
-                .arg(0)
-                .arg(5000)
-                .exec(&mut client)
-                .expect("a migrated key");
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg("127.0.0.1").arg(target.port).arg(key).arg(0).arg(5000);
+            // A node that has just joined may not think yet that the Cluster works.
+            eventually("a key is migrated", || migrate.exec(&mut client).is_ok());
             between();
         }
-        for node in [target, source] {
-            let _: String = node.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
-        }
+        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
+        // It may have heard already, and be a replica by now if this was its last slot.
+        let _ = redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(target_id).exec(&mut client);
     }
 
     /// The keys of a configuration that lead here: two of the nodes will do.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod bridge;
+pub mod certificates;
 pub mod cluster;
 pub mod process;
 pub mod producers;

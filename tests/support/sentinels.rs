@@ -30,7 +30,9 @@ impl Sentinels {
         let sentinels: Vec<Server> = (0..3)
             .map(|_| {
                 let sentinel = Server::configured(&text, &["--sentinel"]);
-                let quick = "info-period 200 ping-period 100 ask-period 100 publish-period 100";
+                // On a machine that is too busy a sentinel pauses: not for half a minute.
+                let quick =
+                    "tilt-period 1000 info-period 200 ping-period 100 ask-period 100 publish-period 100";
                 let _: String = sentinel.ask(&format!("SENTINEL DEBUG {quick}"));
                 sentinel
             })

@@ -121,12 +121,7 @@ impl Server {
 
     /// Asks what one would type into redis-cli, over a connection of its own.
     pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
-        let mut words = command.split_whitespace();
-        let mut ask = redis::cmd(words.next().expect("a command"));
-        words.for_each(|word| {
-            ask.arg(word);
-        });
-        ask.query(&mut self.client()).unwrap_or_else(|error| panic!("{command}: {error}"))
+        self::command(command).query(&mut self.client()).unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// A section of INFO.
@@ -173,6 +168,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What one would type into redis-cli.
+pub fn command(text: &str) -> redis::Cmd {
+    let mut words = text.split_whitespace();
+    let mut command = redis::cmd(words.next().expect("a command"));
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    command
 }
 
 /// A port nobody listens on.
