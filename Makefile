@@ -3,6 +3,8 @@
 
 TERMINALS ?= 100
 SECONDS ?= 20
+# single, sentinel or cluster.
+TOPOLOGY ?= single
 # chaos and mql5-mutants: the first seed, drawn unless it is given; how many seeds a scenario has; how many mutants.
 SEED ?=
 ROUNDS ?= 2
@@ -17,10 +19,10 @@ export WINDOWS
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20)
+demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
 	@scripts/prepare.sh run
 	cargo build --release --workspace
-	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --terminals $(TERMINALS) --seconds $(SECONDS)
+	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --topology $(TOPOLOGY) --terminals $(TERMINALS) --seconds $(SECONDS)
 
 test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
 	@scripts/test.sh
