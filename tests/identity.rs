@@ -42,7 +42,7 @@ fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
 fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
     let server = Server::start();
     let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0} ~wm:{1.Demo}:* ~wm:{0}:*";
-    let commands = "-@all +multi +exec +get +set +hset +pexpire +persist +zadd +zrem +zremrangebyscore +sadd \
+    let commands = "-@all +multi +exec +watch +get +set +hset +pexpire +persist +zadd +zrem +zremrangebyscore +sadd \
                     +srem +smembers +del +xadd +xtrim +ping";
     let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} {rules} {commands}"));
     let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);

@@ -124,7 +124,7 @@ pub fn batches(folder: &Path, settings: &str, count: usize, send: Send) -> (Form
     let commands = recorder.commands();
     let last = commands.iter().rposition(|command| command[0] == b"MULTI").expect("a transaction");
     let is_wrapping = |command: &&Vec<Vec<u8>>| {
-        ["MULTI", "EXEC", "SET", "XTRIM"].iter().any(|word| word.as_bytes() == command[0].as_slice())
+        ["MULTI", "EXEC", "SET", "WATCH", "XTRIM"].iter().any(|word| word.as_bytes() == command[0].as_slice())
     };
     let whole: Vec<_> = commands[last..].iter().collect();
     let bare: Vec<_> = commands[last..].iter().filter(|command| !is_wrapping(command)).collect();

@@ -101,10 +101,10 @@ fn terminal(instance: &str, shards: u16) -> Result<String> {
     InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is no instance: {error}"))?;
     let shard = key::shard(instance, shards);
     Ok(format!(
-        "{SESSION} {WAY} +multi +exec +discard \
+        "{SESSION} {WAY} +multi +exec +discard +watch \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:* \
-         (+set +get ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}})",
+         (+set +get +watch ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}})",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),

@@ -163,7 +163,7 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
     guarded.expect_allowed(
         INSTANCE,
         &format!(
-            "{EVERYBODY} hset del persist pexpire sadd srem smembers zadd zrem zremrangebyscore set get xadd xtrim"
+            "{EVERYBODY} hset del persist pexpire sadd srem watch smembers zadd zrem zremrangebyscore set get xadd xtrim"
         ),
     );
     let mut terminal = guarded.sign_in(INSTANCE);

@@ -37,8 +37,12 @@ pub(super) struct Batch<P: Policy> {
     live: Vec<bool>,
     transactions: Vec<Transaction>,
     commands: Commands,
-    /// The server of each command after the transactions.
+    /// The server of each command that watches a watermark, after the transactions.
+    guards: Vec<usize>,
+    /// The server of each command after these.
     trailers: Vec<usize>,
+    /// The tags whose watermark is watched from before their next transaction on.
+    guarded: HashSet<Tag>,
     /// Which tags another server has for this one time, and what said so.
     asks: HashMap<Tag, Failure>,
 }
@@ -64,7 +68,9 @@ impl<P: Policy> Batch<P> {
             live: Vec::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
+            guards: Vec::new(),
             trailers: Vec::new(),
+            guarded: HashSet::new(),
             asks: HashMap::new(),
         }
     }
@@ -99,6 +105,12 @@ impl<P: Policy> Batch<P> {
         self.records.retain(keep);
     }
 
+    /// Notes for which tags the watermark is watched, on connections made just now.
+    pub(super) fn guard(&mut self, tags: impl Iterator<Item = Tag>) {
+        self.guarded.clear();
+        self.guarded.extend(tags);
+    }
+
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch.
     pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome<P::Record> {
@@ -114,6 +126,12 @@ impl<P: Policy> Batch<P> {
     fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.live = live::<P>(&self.records);
         self.transactions = transactions(policy, &self.records);
+        if P::COMMITTED
+            && let Err(failure) = self.guard_new(policy, link)
+        {
+            self.transactions.clear();
+            outcome.fail(failure);
+        }
         self.route(link, outcome);
         let commands = &mut self.commands;
         commands.clear();
@@ -151,6 +169,21 @@ impl<P: Policy> Batch<P> {
             transaction.owners.resize(commands.count() - start, None);
             commands.command([b"EXEC".as_slice()]);
         }
+        self.guards.clear();
+        if P::COMMITTED {
+            // Each EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
+            // connection given up whose bytes the server reads late, makes the next transaction void.
+            for tag in &self.guarded {
+                let Ok(routed) = link.route(tag) else { continue };
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                let key = key::watermark(tag, policy.producer().as_str());
+                commands.command([b"WATCH".as_slice(), key.as_bytes()]);
+                self.guards.push(server);
+            }
+        }
         let written = self.transactions.iter().flat_map(|transaction| &transaction.records);
         let written: Vec<_> = written.filter(|&&at| self.live[at]).map(|&at| &self.records[at]).collect();
         self.trailers.clear();
@@ -166,6 +199,16 @@ impl<P: Policy> Batch<P> {
             Err(failure) => outcome.fail(failure),
         });
         outcome.sent(commands.send(link, server));
+    }
+
+    /// Watches the watermarks of tags that are new on these connections.
+    fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
+        for transaction in &self.transactions {
+            if self.guarded.insert(transaction.tag) {
+                watch(link, &key::watermark(&transaction.tag, policy.producer().as_str()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds each transaction's server; what has none stays in the batch. Those of one server follow each
@@ -234,6 +277,12 @@ impl<P: Policy> Batch<P> {
                 Answer::Refused(_, failure) => outcome.fail(failure),
             }
         }
+        for &server in &self.guards {
+            // A refusal to watch is none to write.
+            if let Err(failure) = link.receive(server) {
+                outcome.fail(failure);
+            }
+        }
         for &server in &self.trailers {
             match link.receive(server) {
                 Ok(Value::ServerError(error)) => outcome.fail(Failure::of_reply(&error)),
@@ -269,6 +318,15 @@ impl<R> Outcome<R> {
     }
 }
 
+/// Watches a watermark: a transaction after that is void if anybody else has set it.
+pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
+    match link.ask(&["WATCH", key]) {
+        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
+        // A user may be without that permission.
+        _ => Ok(()),
+    }
+}
+
 enum Answer {
     /// EXEC's replies, one a command.
     Executed(Vec<Value>),
@@ -293,6 +351,10 @@ fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer
         (Value::Array(replies), None) => Answer::Executed(replies),
         (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
         (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
+        (Value::Nil, None) => {
+            let text = "an earlier connection of ours was still being read; what it wrote is asked for";
+            Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
+        }
         (reply, _) => {
             link.drop_connection(server);
             return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::Policy;
-use super::batch::Batch;
+use super::batch::{Batch, watch};
 use super::journal::Journal;
 use super::source::{Source, Tag};
 use crate::link::Link;
@@ -74,7 +74,9 @@ impl Ledger {
         let tags = self.committed.keys().chain(&self.unknown).copied();
         for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
             if let Entry::Vacant(vacant) = present.entry(tag) {
-                vacant.insert(watermark(link, &key::watermark(&tag, policy.producer().as_str()))?);
+                let key = key::watermark(&tag, policy.producer().as_str());
+                watch(link, &key)?;
+                vacant.insert(watermark(link, &key)?);
             }
         }
         let first_lacking = self
@@ -100,6 +102,7 @@ impl Ledger {
                 source.resume(source.next(), present.clone());
             }
         }
+        batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)

@@ -5,6 +5,7 @@
 pub mod bridge;
 pub mod certificates;
 pub mod cluster;
+pub mod late;
 pub mod process;
 pub mod producers;
 pub mod proxy;

@@ -29,7 +29,8 @@ class Build:
         self.headers = {"api.h": self.reference.header()}
         for path in sorted(TERMINAL.glob("*.h")):
             self.headers[path.name] = path.read_text()
-        self.common = self._kept("".join(self.headers.values()), "", self._make_headers)
+        with self.lock():
+            self.common = self._kept("".join(self.headers.values()), "", self._make_headers)
 
     @contextmanager
     def lock(self):
