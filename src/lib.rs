@@ -21,6 +21,8 @@ pub mod config;
 mod engine;
 pub mod error;
 mod events;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lane;
 mod link;
 pub mod model;
