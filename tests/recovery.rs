@@ -192,10 +192,8 @@ fn a_frozen_server_is_left_and_found_again() {
     event(&bridge, &["rtss: of ", " records in doubt "]);
 }
 
-/// The network holds a batch back until the bridge has given its connection up, made another, asked for the
-/// watermark and sent the records again. Then the old bytes arrive after all.
-#[test]
-fn bytes_of_a_connection_given_up_that_arrive_late_double_nothing() {
+/// A bridge that soon gives a connection up, and has sent its first signal.
+fn behind_a_late_network() -> (Server, Late, Bridge) {
     let server = Server::start();
     let network = Late::before(server.port);
     let (_folder, config) = support::configuration(&format!(
@@ -205,6 +203,14 @@ fn bytes_of_a_connection_given_up_that_arrive_late_double_nothing() {
     let bridge = Bridge::open(&config, "1.Demo", server.folder());
     bridge.signal(&buy(1));
     bridge.settle();
+    (server, network, bridge)
+}
+
+/// The network holds a batch back until the bridge has given its connection up, made another, asked for the
+/// watermark and sent the records again. Then the old bytes arrive after all.
+#[test]
+fn bytes_of_a_connection_given_up_that_arrive_late_double_nothing() {
+    let (server, network, bridge) = behind_a_late_network();
     for round in 0..3 {
         network.hold();
         let first = 2 + round * 20;
@@ -220,15 +226,7 @@ fn bytes_of_a_connection_given_up_that_arrive_late_double_nothing() {
 /// The same, but the old bytes arrive when the new connection has asked and not yet sent.
 #[test]
 fn bytes_that_arrive_between_question_and_answer_double_nothing() {
-    let server = Server::start();
-    let network = Late::before(server.port);
-    let (_folder, config) = support::configuration(&format!(
-        "url = \"redis://127.0.0.1:{}\"\n[rtss]\nreply_timeout = \"200ms\"",
-        network.port
-    ));
-    let bridge = Bridge::open(&config, "1.Demo", server.folder());
-    bridge.signal(&buy(1));
-    bridge.settle();
+    let (server, network, bridge) = behind_a_late_network();
     for round in 0..3 {
         network.hold();
         network.release_before("MULTI");
