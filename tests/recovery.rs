@@ -11,7 +11,6 @@ use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, last_error, sequences, trade};
 use support::eventually;
-use support::late::Late;
 use support::server::{Server, free_port};
 
 /// Waits for an event that has all these words in it.
@@ -190,52 +189,6 @@ fn a_frozen_server_is_left_and_found_again() {
     // What was in flight was applied when the server went on: the watermark says so, and nothing doubles.
     assert_eq!(sequences(&server), (1..=50).collect::<Vec<_>>());
     event(&bridge, &["rtss: of ", " records in doubt "]);
-}
-
-/// A bridge that soon gives a connection up, and has sent its first signal.
-fn behind_a_late_network() -> (Server, Late, Bridge) {
-    let server = Server::start();
-    let network = Late::before(server.port);
-    let (_folder, config) = support::configuration(&format!(
-        "url = \"redis://127.0.0.1:{}\"\n[rtss]\nreply_timeout = \"200ms\"",
-        network.port
-    ));
-    let bridge = Bridge::open(&config, "1.Demo", server.folder());
-    bridge.signal(&buy(1));
-    bridge.settle();
-    (server, network, bridge)
-}
-
-/// The network holds a batch back until the bridge has given its connection up, made another, asked for the
-/// watermark and sent the records again. Then the old bytes arrive after all.
-#[test]
-fn bytes_of_a_connection_given_up_that_arrive_late_double_nothing() {
-    let (server, network, bridge) = behind_a_late_network();
-    for round in 0..3 {
-        network.hold();
-        let first = 2 + round * 20;
-        (first..first + 10).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
-        bridge.settle();
-        assert!(network.release() > 0, "something was held back");
-        (first + 10..first + 20).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
-        bridge.settle();
-    }
-    assert_eq!(sequences(&server), (1..=61).collect::<Vec<_>>());
-}
-
-/// The same, but the old bytes arrive when the new connection has asked and not yet sent.
-#[test]
-fn bytes_that_arrive_between_question_and_answer_double_nothing() {
-    let (server, network, bridge) = behind_a_late_network();
-    for round in 0..3 {
-        network.hold();
-        network.release_before("MULTI");
-        let first = 2 + round * 10;
-        (first..first + 10).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
-        bridge.settle();
-        assert!(network.release() > 0, "something was held back");
-    }
-    assert_eq!(sequences(&server), (1..=31).collect::<Vec<_>>());
 }
 
 #[test]

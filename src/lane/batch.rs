@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::policy::{Policy, Subject};
 use super::source::Tag;
+use super::transaction::{Answer, Transaction};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -17,18 +18,6 @@ const WATERMARK_SECONDS: &[u8] = b"3024000";
 
 /// How much is encoded before it is sent.
 const PIECE: usize = 16 * 1024;
-
-/// The records of one tag, written as one transaction.
-struct Transaction {
-    tag: Tag,
-    /// Where it goes, and whether the server has to be told that we were sent there.
-    server: usize,
-    asking: bool,
-    /// Indices of its records, superseded ones included.
-    records: Vec<usize>,
-    /// For each command between MULTI and EXEC, the index of its record.
-    owners: Vec<Option<usize>>,
-}
 
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
@@ -125,7 +114,7 @@ impl<P: Policy> Batch<P> {
     /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
     fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.live = live::<P>(&self.records);
-        self.transactions = transactions(policy, &self.records);
+        self.transactions = Transaction::by_tag(policy, &self.records);
         if P::COMMITTED
             && let Err(failure) = self.guard_new(policy, link)
         {
@@ -147,34 +136,43 @@ impl<P: Policy> Batch<P> {
             }
             commands.command([b"MULTI".as_slice()]);
             let start = commands.count();
-            for &at in transaction.records.iter().filter(|&&at| self.live[at]) {
-                policy.write(&self.records[at], commands);
-                transaction.owners.resize(commands.count() - start, Some(at));
+            let Transaction { records, parts, owners, .. } = transaction;
+            for &at in records.iter().filter(|&&at| self.live[at]) {
+                let record = &self.records[at];
+                policy.write(record, commands);
+                let count = commands.count() - start;
+                owners.resize(count, Some(at));
+                if let Some(part) = parts.iter_mut().find(|part| part.tag.as_str() == policy.tag(record)) {
+                    part.command = count.checked_sub(1);
+                }
                 if commands.bytes().len() >= PIECE {
                     outcome.sent(commands.send(link, server));
                 }
             }
-            policy.finish(&transaction.tag, commands);
-            if P::COMMITTED {
-                let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
-                let key = key::watermark(&transaction.tag, policy.producer().as_str());
-                commands.begin();
-                commands.argument(b"SET");
-                commands.argument(key.as_bytes());
-                commands.integer(last as i64);
-                commands.argument(b"EX");
-                commands.argument(WATERMARK_SECONDS);
-                commands.end();
+            for part in parts {
+                policy.finish(&part.tag, commands);
+                if P::COMMITTED {
+                    commands.begin();
+                    commands.argument(b"SET");
+                    commands.argument(key::watermark(&part.tag, policy.producer().as_str()).as_bytes());
+                    commands.integer(part.last as i64);
+                    commands.argument(b"EX");
+                    commands.argument(WATERMARK_SECONDS);
+                    commands.end();
+                }
             }
-            transaction.owners.resize(commands.count() - start, None);
+            owners.resize(commands.count() - start, None);
             commands.command([b"EXEC".as_slice()]);
         }
         self.guards.clear();
         if P::COMMITTED {
-            // Each EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
+            // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
             // connection given up whose bytes the server reads late, makes the next transaction void.
             for tag in &self.guarded {
                 let Ok(routed) = link.route(tag) else { continue };
+                if !self.transactions.iter().any(|transaction| transaction.server == routed) {
+                    continue;
+                }
                 if routed != server {
                     outcome.sent(commands.send(link, server));
                     server = routed;
@@ -203,24 +201,25 @@ impl<P: Policy> Batch<P> {
 
     /// Watches the watermarks of tags that are new on these connections.
     fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
-        for transaction in &self.transactions {
-            if self.guarded.insert(transaction.tag) {
-                watch(link, &key::watermark(&transaction.tag, policy.producer().as_str()))?;
+        for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
+            if self.guarded.insert(part.tag) {
+                watch(link, &key::watermark(&part.tag, policy.producer().as_str()))?;
             }
         }
         Ok(())
     }
 
-    /// Finds each transaction's server; what has none stays in the batch. Those of one server follow each
-    /// other, and of each tag there is only one, so that the order within a tag stays.
+    /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
+    /// turn on that server's connection.
     fn route(&mut self, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut asks = std::mem::take(&mut self.asks);
+        let mut taken = HashSet::new();
         self.transactions.retain_mut(|transaction| {
-            let ask = asks.remove(&transaction.tag);
+            let ask = asks.remove(transaction.tag());
             transaction.asking = ask.is_some();
-            let server = match ask {
-                Some(ask) => link.redirect(&ask),
-                None => link.route(&transaction.tag),
+            let server = match &ask {
+                Some(ask) => link.redirect(ask),
+                None => link.route(transaction.tag()),
             };
             match server {
                 Ok(server) => transaction.server = server,
@@ -229,8 +228,15 @@ impl<P: Policy> Batch<P> {
                     return false;
                 }
             }
-            true
+            let waits = P::COMMITTED && link.has_slots() && !taken.insert(transaction.server);
+            if waits && let Some(ask) = ask {
+                self.asks.insert(*transaction.tag(), ask);
+            }
+            !waits
         });
+        if !link.has_slots() {
+            Transaction::join(&mut self.transactions);
+        }
         self.transactions.sort_by_key(|transaction| transaction.server);
     }
 
@@ -238,7 +244,7 @@ impl<P: Policy> Batch<P> {
         let mut done = vec![false; self.records.len()];
         let mut rejected = BTreeMap::new();
         for transaction in &self.transactions {
-            let answer = match read_transaction(transaction, link) {
+            let answer = match transaction.receive(link) {
                 Ok(answer) => answer,
                 // The other servers' replies are still to be read.
                 Err(failure) => {
@@ -261,9 +267,12 @@ impl<P: Policy> Batch<P> {
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    let last = transaction.records.last().map(|&at| P::sequence(&self.records[at]));
-                    outcome.committed.extend(last.map(|last| (transaction.tag, last)));
-                    policy.learn(&transaction.tag, &replies);
+                    for part in &transaction.parts {
+                        outcome.committed.push((part.tag, part.last));
+                        if let Some(reply) = part.command.and_then(|command| replies.get(command)) {
+                            policy.learn(&part.tag, reply);
+                        }
+                    }
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
                     // The others of this transaction stay in the batch and are sent again without it.
@@ -271,7 +280,7 @@ impl<P: Policy> Batch<P> {
                     policy.forget();
                 }
                 Answer::Refused(_, failure) if failure.class == Class::Ask => {
-                    self.asks.insert(transaction.tag, failure);
+                    self.asks.insert(*transaction.tag(), failure);
                     policy.forget();
                 }
                 Answer::Refused(_, failure) => outcome.fail(failure),
@@ -327,42 +336,6 @@ pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
     }
 }
 
-enum Answer {
-    /// EXEC's replies, one a command.
-    Executed(Vec<Value>),
-    /// Nothing was applied: the first reason, and whose command it was.
-    Refused(Option<usize>, Failure),
-}
-
-/// Reads the replies to MULTI, each command, and EXEC.
-fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer, Failure> {
-    let server = transaction.server;
-    let mut refused = None;
-    if transaction.asking {
-        link.receive(server)?;
-    }
-    let owners = [None].into_iter().chain(transaction.owners.iter().copied());
-    for owner in owners {
-        if let Value::ServerError(error) = link.receive(server)? {
-            refused.get_or_insert((owner, Failure::of_reply(&error)));
-        }
-    }
-    let answer = match (link.receive(server)?, refused) {
-        (Value::Array(replies), None) => Answer::Executed(replies),
-        (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
-        (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
-        (Value::Nil, None) => {
-            let text = "an earlier connection of ours was still being read; what it wrote is asked for";
-            Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
-        }
-        (reply, _) => {
-            link.drop_connection(server);
-            return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));
-        }
-    };
-    Ok(answer)
-}
-
 /// Which records are not made superfluous by a later one.
 fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
     let mut seen: HashSet<Subject> = HashSet::new();
@@ -374,24 +347,4 @@ fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
         }
     }
     live
-}
-
-/// The records by tag, the tags in the order of their first record.
-fn transactions<P: Policy>(policy: &P, records: &[P::Record]) -> Vec<Transaction> {
-    let mut transactions: Vec<Transaction> = Vec::new();
-    let mut last = 0;
-    for (at, record) in records.iter().enumerate() {
-        let tag = policy.tag(record);
-        // A terminal has one instance, so the last tag is nearly always the one.
-        if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
-            last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
-                let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
-                let (records, owners) = (Vec::new(), Vec::new());
-                transactions.push(Transaction { tag, server: 0, asking: false, records, owners });
-                transactions.len() - 1
-            });
-        }
-        transactions[last].records.push(at);
-    }
-    transactions
 }

@@ -16,6 +16,7 @@ mod ris;
 mod rts;
 mod rtss;
 mod source;
+mod transaction;
 mod worker;
 
 use std::fmt::Display;

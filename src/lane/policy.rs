@@ -72,7 +72,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;
 
-    /// The routing tag: records of one tag are written in one transaction.
+    /// The routing tag: records of one tag are on one server, and are written in one transaction.
     fn tag<'a>(&'a self, record: &'a Self::Record) -> &'a str;
 
     /// What the record is the state of; none if it is an event, which nothing can supersede.
@@ -96,8 +96,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// own, so each command is handed to `write` with its key.
     fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 
-    /// Looks at what a transaction answered.
-    fn learn(&mut self, _tag: &str, _replies: &[Value]) {}
+    /// Looks at the answer to the last command that was written for a record of this tag.
+    fn learn(&mut self, _tag: &str, _reply: &Value) {}
 
     /// Forgets what it knows of the server: an exchange failed, or the server is another one.
     fn forget(&mut self) {}

@@ -135,13 +135,11 @@ impl Policy for Rtss {
         }
     }
 
-    fn learn(&mut self, tag: &str, replies: &[Value]) {
-        let newest = replies.iter().rev().find_map(|reply| match reply {
-            Value::BulkString(id) => std::str::from_utf8(id).ok()?.split_once('-')?.0.parse().ok(),
-            _ => None,
-        });
+    fn learn(&mut self, tag: &str, reply: &Value) {
+        let Value::BulkString(id) = reply else { return };
+        let ms = std::str::from_utf8(id).ok().and_then(|id| id.split_once('-')?.0.parse().ok());
         if let Some(shard) = self.named(tag) {
-            shard.server_ms = newest.or(shard.server_ms);
+            shard.server_ms = ms.or(shard.server_ms);
         }
     }
 

@@ -76,6 +76,11 @@ impl Link {
         !matches!(self.finder, Finder::Always(_))
     }
 
+    /// Whether a transaction can have the keys of one slot only.
+    pub(crate) fn has_slots(&self) -> bool {
+        matches!(self.finder, Finder::Cluster { .. })
+    }
+
     pub(crate) fn is_connected(&self) -> bool {
         self.fresh
     }

@@ -225,7 +225,12 @@ pub fn account() -> InstanceState {
 
 /// The sequence numbers of all signals, in the stream's order.
 pub fn sequences(server: &Server) -> Vec<i64> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
+    sequences_of(server, "ss:{0}")
+}
+
+/// The same of one of several streams.
+pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XRANGE {stream} - +"));
     let sequence = |entry: &(String, Vec<Vec<u8>>)| {
         let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
         fields[2].as_i64().expect("a number")
