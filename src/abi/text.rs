@@ -1,9 +1,6 @@
 //! Text across the C ABI: UTF-16 in, decoded without ever reading past its limit; UTF-16 out, cut to the
 //! caller's buffer.
 
-use std::mem::MaybeUninit;
-use std::slice;
-
 use arrayvec::ArrayString;
 
 use crate::error::Result;
@@ -15,6 +12,8 @@ use crate::model::check::too_long;
 ///
 /// # Safety
 /// `pointer` is null, or is followed by readable memory up to a NUL or for `LIMIT` + 1 units.
+// Inlined, the text is decoded where it is needed; returned, it would be copied whole, limit and all.
+#[inline(always)]
 pub(super) unsafe fn read<const LIMIT: usize>(
     pointer: *const u16,
     code: i32,
@@ -27,23 +26,23 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
     // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
     let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
-    // Nearly every text is ASCII, which needs no decoding.
-    let mut ascii = [const { MaybeUninit::uninit() }; LIMIT];
     let mut length = 0;
-    for byte in &mut ascii {
-        let unit = unit(length);
-        if !(1..0x80).contains(&unit) {
-            break;
-        }
-        byte.write(unit as u8);
+    while length <= LIMIT && unit(length) != 0 {
         length += 1;
     }
-    // SAFETY: the first `length` bytes were written just now, and each is below 0x80, which is ASCII.
-    text.push_str(unsafe {
-        str::from_utf8_unchecked(slice::from_raw_parts(ascii.as_ptr().cast::<u8>(), length))
-    });
-    let units = (length..=LIMIT).map(unit).take_while(|&unit| unit != 0);
-    for character in char::decode_utf16(units) {
+    // Nearly every text is ASCII, which needs no decoding.
+    let mut ascii = [0; LIMIT];
+    let mut bits = 0;
+    for (at, byte) in ascii.iter_mut().enumerate().take(length) {
+        bits |= unit(at);
+        *byte = unit(at) as u8;
+    }
+    if length <= LIMIT && bits < 0x80 {
+        // SAFETY: bytes below 0x80 are ASCII.
+        text.push_str(unsafe { str::from_utf8_unchecked(&ascii[..length]) });
+        return Ok(text);
+    }
+    for character in char::decode_utf16((0..length).map(unit)) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
         if text.try_push(character).is_err() {
             return Err(too_long(code, field, LIMIT));

@@ -37,11 +37,7 @@ pub fn volume_above_zero(field: &str, lots: f64) -> Result<()> {
 /// Refuses a number outside `low..=high`.
 #[inline]
 pub fn within(code: i32, field: &str, value: i64, low: i64, high: i64) -> Result<()> {
-    if (low..=high).contains(&value) {
-        Ok(())
-    } else {
-        Err(refused(code, field, value, &format!("pass {low} to {high}")))
-    }
+    if (low..=high).contains(&value) { Ok(()) } else { Err(outside(code, field, value, low, high)) }
 }
 
 /// Refuses a time that is no time: ms since 1970 UTC, 0 for "none" or "now".
@@ -61,6 +57,12 @@ pub fn too_long(code: i32, field: &str, limit: usize) -> Error {
     Error::new(code, format!("{field} is too long: pass at most {limit} bytes of UTF-8, ended by a NUL"))
 }
 
+#[cold]
+fn outside(code: i32, field: &str, value: i64, low: i64, high: i64) -> Error {
+    refused(code, field, value, &format!("pass {low} to {high}"))
+}
+
+#[cold]
 fn refused(code: i32, field: &str, value: impl std::fmt::Display, allowed: &str) -> Error {
     Error::new(code, format!("{field} = {value} is refused: {allowed}"))
 }

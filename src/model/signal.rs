@@ -46,6 +46,7 @@ pub struct Signal {
 
 impl Signal {
     /// Refuses values that no signal can have.
+    #[inline]
     pub fn check(&self) -> Result<()> {
         check::time("time_ms", self.time_ms)?;
         check::time("expiry_ms", self.expiry_ms)?;

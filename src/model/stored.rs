@@ -70,6 +70,7 @@ impl TradeRecord {
     }
 }
 
+#[inline]
 fn begin(bytes: &mut Vec<u8>, layout: u8, stamp: &Stamp, instance: &InstanceId) {
     bytes.push(layout);
     bytes.extend_from_slice(stamp.time_ms.as_bytes());
@@ -84,6 +85,7 @@ fn opening(rest: &mut &[u8], sequence: u64) -> Option<(u8, Stamp, InstanceId)> {
 }
 
 /// A text's limit is far below 256 bytes, so its length is one.
+#[inline]
 fn put(bytes: &mut Vec<u8>, text: &str) {
     bytes.push(text.len() as u8);
     bytes.extend_from_slice(text.as_bytes());

@@ -78,6 +78,7 @@ pub struct TradeState {
 
 impl TradeState {
     /// Refuses values that no position can have.
+    #[inline]
     pub fn check(&self) -> Result<()> {
         check::time("time_ms", self.time_ms)?;
         check::time("open_time_ms", self.open_time_ms)?;
