@@ -10,47 +10,9 @@ use std::time::Instant;
 use redis::{ClientTlsConfig, TlsCertificates};
 use support::bridge::{Bridge, buy};
 use support::certificates::{Authority, Files};
+use support::encrypted::Encrypted;
 use support::server::{Server, free_port};
 use support::{configuration, eventually};
-
-/// A server that speaks TLS on a second port, and there only with client certificates where asked for.
-struct Encrypted {
-    server: Server,
-    port: u16,
-}
-
-impl Encrypted {
-    fn start(files: &Files, authority: &Authority, clients: &str) -> Self {
-        let port = free_port();
-        let (number, ca) = (port.to_string(), authority.file());
-        let server = Server::with(&[
-            "--save",
-            "",
-            "--tls-port",
-            &number,
-            "--tls-cert-file",
-            files.certificate.to_str().expect("a plain path"),
-            "--tls-key-file",
-            files.key.to_str().expect("a plain path"),
-            "--tls-ca-cert-file",
-            ca.to_str().expect("a plain path"),
-            "--tls-auth-clients",
-            clients,
-        ]);
-        Self { server, port }
-    }
-
-    /// A lane's configuration that trusts this authority, with more keys.
-    fn toml(&self, host: &str, authority: &Path, more: &str) -> String {
-        let port = self.port;
-        format!("url = \"rediss://{host}:{port}\"\ntls_ca = \"{}\"\n{more}\n", authority.display())
-    }
-
-    /// How many signals have arrived, asked without TLS.
-    fn signals(&self) -> i64 {
-        self.server.ask("XLEN ss:{0}")
-    }
-}
 
 /// Opens, sends a signal, and waits for the event that says why it does not arrive.
 fn refusal(toml: &str) -> String {

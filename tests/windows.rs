@@ -83,6 +83,13 @@ fn it_sends_one_of_each() {
 }
 
 #[test]
+fn it_speaks_tls() {
+    if !wine::left_out() {
+        Terminal::windows().speaks_tls();
+    }
+}
+
+#[test]
 fn it_serves_many_threads() {
     if !wine::left_out() {
         Terminal::windows().serves_many_threads();

@@ -5,6 +5,7 @@
 pub mod bridge;
 pub mod certificates;
 pub mod cluster;
+pub mod encrypted;
 pub mod late;
 pub mod process;
 pub mod producers;

@@ -8,9 +8,11 @@ use std::process::Command;
 use rmpv::Value;
 use tempfile::TempDir;
 
+use super::certificates::Authority;
+use super::encrypted::Encrypted;
 use super::process::{Finished, run, succeed};
 use super::server::{Server, free_port};
-use super::{PATIENCE, wine};
+use super::{PATIENCE, configuration, wine};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hosts/terminal.c");
 const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
@@ -122,6 +124,16 @@ impl Terminal {
             );
             assert_eq!(signal.to_string(), expected);
         }
+    }
+
+    /// All goes through TLS, to a server whose certificate the user's own authority signed.
+    pub fn speaks_tls(&self) {
+        let authority = Authority::new();
+        let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+        let (_folder, config) = configuration(&encrypted.toml("localhost", &authority.file(), ""));
+        let played = self.play("send", &config);
+        assert_eq!((played.code, played.number("flush")), (0, 0), "{}", played.output);
+        assert_eq!(encrypted.signals(), 100);
     }
 
     /// Each thread's signals are there once and in its order.
