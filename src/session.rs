@@ -77,6 +77,8 @@ impl Session {
         self.trade(time_ms, TradeBody::open_set(positions)?)
     }
 
+    // Inlined for the reason of `Lane::accept`.
+    #[inline(always)]
     fn trade(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
         let (instance, time_ms) = (self.instance, time(time_ms));
         self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, instance, body })

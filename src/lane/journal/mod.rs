@@ -54,7 +54,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment_bytes: 512 << 10, max_bytes: 256 << 20, sync: JournalSync::Os }
+        Self { segment_bytes: 256 << 10, max_bytes: 256 << 20, sync: JournalSync::Os }
     }
 }
 
