@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::peers;
+use crate::plot::Bars;
 use crate::report::{Report, thousands};
 use crate::support::server::{Server, free_port};
 
@@ -25,15 +26,21 @@ const CALLS: [(&str, &str, &str); 9] = [
 pub fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start();
-    let patterns: [(&str, &str, &str, usize); 4] = [
-        ("burst", "burst", "1", 200_000),
-        ("burst, four threads", "burst", "4", 50_000),
-        ("20,000 a second", "20000", "1", 100_000),
-        ("100 a second", "100", "1", 1_000),
+    let patterns = [
+        ("burst", "burst", "1", 200_000, Some(("A call in a burst, ns (logarithmic)", "call-burst"))),
+        ("burst, four threads", "burst", "4", 50_000, None),
+        (
+            "20,000 a second",
+            "20000",
+            "1",
+            100_000,
+            Some(("A call, 20,000 a second, ns (logarithmic)", "call-paced")),
+        ),
+        ("100 a second", "100", "1", 1_000, None),
     ];
     let programs: Vec<PathBuf> = CALLS.iter().map(|(_, peer, _)| compile(peer, folder.path())).collect();
     let mut rows = Vec::new();
-    for (name, pattern, threads, calls) in patterns {
+    for (name, pattern, threads, calls, drawing) in patterns {
         let mut measured = Vec::new();
         for ((what, peer, sync), program) in CALLS.iter().zip(&programs) {
             // A synchronous call is a hundred times slower; a tenth of them tells as much.
@@ -47,6 +54,18 @@ pub fn measure(report: &mut Report) {
         }
         let mean_of = |peer: &str| measured.iter().find(|(what, _)| *what == peer).expect("measured").1[0];
         let (zmq, hiredis) = (mean_of("zmq_send"), mean_of("hiredis XADD, synchronous"));
+        if let Some((title, file)) = drawing {
+            report.plot(&Bars {
+                name: file,
+                title,
+                series: &["median", "99 of 100", "999 of 1,000"],
+                groups: measured
+                    .iter()
+                    .map(|(what, numbers)| ((*what).into(), numbers[1..4].into()))
+                    .collect(),
+                logarithmic: true,
+            });
+        }
         for (what, numbers) in &measured {
             let mut row = vec![format!("{what}, {name}")];
             row.extend(numbers[..5].iter().map(|&number| thousands(number)));

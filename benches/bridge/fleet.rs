@@ -9,6 +9,7 @@ use std::{env, thread};
 use hdrhistogram::Histogram;
 use mt5_redis::model::trade::*;
 
+use crate::plot::Bars;
 use crate::process::{processor_seconds, status_kib, threads, wakes};
 use crate::report::{Report, median, thousands};
 use crate::support::bridge::{Bridge, account, buy, trade};
@@ -76,7 +77,7 @@ fn phase(bridge: &Bridge, seconds: u64, factor: u64) {
 
 pub fn measure(report: &mut Report) {
     let (sizes, seconds): (&[u64], u64) = if report.quick { (&[50], 3) } else { (&[100, 300, 1000], 15) };
-    let mut rows = Vec::new();
+    let (mut rows, mut groups) = (Vec::new(), Vec::new());
     for &terminals in sizes {
         let servers = [Server::start(), Server::start(), Server::start()];
         let lanes = ["ris", "rts", "rtss"];
@@ -112,6 +113,7 @@ pub fn measure(report: &mut Report) {
         for (at, name, server_share) in [(0, "quiet", quiet), (1, "burst", busy)] {
             let all = |figure: usize| outputs.iter().map(|lines| lines[at][figure]).collect::<Vec<f64>>();
             let sum = |figure: usize| all(figure).iter().sum::<f64>();
+            groups.push((format!("{terminals} terminals, {name}"), vec![sum(0), server_share]));
             rows.push(vec![
                 format!("{terminals}, {name}"),
                 format!("{:.0} %", sum(0)),
@@ -141,6 +143,13 @@ pub fn measure(report: &mut Report) {
         "refused",
     ];
     report.table("fleet", &header, &rows);
+    report.plot(&Bars {
+        name: "fleet",
+        title: "Processor time, % of a core",
+        series: &["all terminals together", "three Redis servers"],
+        groups,
+        logarithmic: false,
+    });
 }
 
 /// The two lines a terminal printed.

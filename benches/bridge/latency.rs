@@ -12,7 +12,8 @@ use hdrhistogram::Histogram;
 use redis::streams::StreamReadReply;
 
 use crate::peers;
-use crate::report::Report;
+use crate::plot::Bars;
+use crate::report::{Report, thousands};
 use crate::support::bridge::{Bridge, buy};
 use crate::support::server::Server;
 use crate::throughput;
@@ -70,7 +71,7 @@ fn under_load(report: &mut Report) {
     let capacity = throughput::rate(&Server::start(), "", report.rounds(300_000), |bridge, number| {
         bridge.signal(&buy(number))
     });
-    let mut rows = Vec::new();
+    let (mut rows, mut groups) = (Vec::new(), Vec::new());
     for (name, share) in [("1 %", 0.01), ("50 %", 0.5), ("90 %", 0.9)] {
         let server = Server::start();
         let data = tempfile::tempdir().expect("a temporary folder");
@@ -92,14 +93,19 @@ fn under_load(report: &mut Report) {
             }
             reader.join().expect("no panic")
         });
-        rows.push(vec![
-            format!("{name}, {:.0} signals/s", capacity * share),
-            format!("{}", times.value_at_quantile(0.5)),
-            format!("{}", times.value_at_quantile(0.99)),
-            format!("{}", times.max()),
-        ]);
+        let load = format!("{name}, {} signals/s", thousands(capacity * share));
+        let figures = [times.value_at_quantile(0.5), times.value_at_quantile(0.99), times.max()];
+        groups.push((load.clone(), figures.map(|figure| figure as f64).to_vec()));
+        rows.push([vec![load], figures.map(|figure| thousands(figure as f64)).to_vec()].concat());
     }
     report.table("latency", &["load", "p50 µs", "p99 µs", "max µs"], &rows);
+    report.plot(&Bars {
+        name: "latency",
+        title: "From the call to a waiting reader, µs (logarithmic)",
+        series: &["median", "99 of 100", "largest"],
+        groups,
+        logarithmic: true,
+    });
 }
 
 /// Reads `total` signals whose magic number is the time of their call. Returns how long each took, µs.

@@ -1,5 +1,5 @@
 //! What the bridge costs and carries, beside what one would use instead; `make bench` runs all of it and
-//! writes the tables of `docs/performance.md`, `cargo bench -- call idle` runs some parts and only prints.
+//! writes the tables and drawings of `docs/performance.md`, `cargo bench -- call idle` runs some parts and only prints.
 //!
 //! Ratios are measured side by side in one run: the figures mean little on another machine, the ratios
 //! more. Nothing is judged here; the document says what the project aims at.
@@ -11,6 +11,7 @@ mod idle;
 mod latency;
 mod memory;
 mod peers;
+mod plot;
 mod process;
 mod report;
 #[path = "../../tests/support/mod.rs"]

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use crate::plot::Bars;
+
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 
 pub struct Report {
@@ -19,6 +21,13 @@ impl Report {
     /// A number, or a tenth of it for a quick look.
     pub fn rounds(&self, full: usize) -> usize {
         if self.quick { full / 10 } else { full }
+    }
+
+    /// Draws what a table says, where the table is written too.
+    pub fn plot(&self, bars: &Bars) {
+        if self.write {
+            bars.draw().expect("the drawing");
+        }
     }
 
     /// Prints a table, and puts it in its place in the document.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use mt5_redis::model::trade::*;
 
 use crate::peers;
+use crate::plot::Bars;
 use crate::report::{Report, median, thousands};
 use crate::support::bridge::{Bridge, buy, trade};
 use crate::support::recorder::Recorder;
@@ -31,7 +32,7 @@ const KINDS: [(&str, &str, Send); 2] = [
 pub fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pipeline = peers::compile("pipeline.c", "pipeline", folder.path(), &["-lhiredis"]);
-    let mut rows = Vec::new();
+    let (mut rows, mut groups) = (Vec::new(), Vec::new());
     for (kind, lane, send) in &KINDS {
         for encoding in ["fields", "packed"] {
             let (transaction, bare) = batches(folder.path(), &settings("os", lane, encoding), BATCH, *send);
@@ -46,12 +47,15 @@ pub fn measure(report: &mut Report) {
                     rounds.push([bridge, same, bare]);
                 }
                 let of = |figure: fn(&[f64; 3]) -> f64| median(rounds.iter().map(figure).collect());
+                let what = format!("{kind}, {encoding}, journal {sync}");
+                let figures = [of(|round| round[0]), of(|round| round[1]), of(|round| round[2])];
+                groups.push((what.clone(), figures.to_vec()));
                 rows.push(vec![
-                    format!("{kind}, {encoding}, journal {sync}"),
-                    thousands(of(|round| round[0])),
-                    thousands(of(|round| round[1])),
+                    what,
+                    thousands(figures[0]),
+                    thousands(figures[1]),
                     format!("{:.2}", of(|round| round[0] / round[1])),
-                    thousands(of(|round| round[2])),
+                    thousands(figures[2]),
                     format!("{:.2}", of(|round| round[0] / round[2])),
                 ]);
             }
@@ -60,6 +64,13 @@ pub fn measure(report: &mut Report) {
     let header =
         ["records", "bridge", "hiredis, same transaction", "ratio", "hiredis, bare pipeline", "ratio"];
     report.table("throughput", &header, &rows);
+    report.plot(&Bars {
+        name: "throughput",
+        title: "Records a second, from the first call to the last commit",
+        series: &["bridge", "hiredis, same transaction", "hiredis, bare pipeline"],
+        groups,
+        logarithmic: false,
+    });
     redis_benchmark(report);
 }
 
