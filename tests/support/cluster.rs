@@ -146,6 +146,45 @@ impl Cluster {
         let _ = redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(target_id).exec(&mut client);
     }
 
+    /// Moves every slot to the next of the three masters, a hundred at a time.
+    pub fn move_every_slot(&self) {
+        for node in &self.nodes {
+            // Else a master becomes a replica between giving its last slot away and getting others.
+            let _: String = node.ask("CONFIG SET cluster-allow-replica-migration no");
+        }
+        for from in 0..3 {
+            let (source, target) = (&self.nodes[from], &self.nodes[(from + 1) % 3]);
+            let (source_id, target_id) = (self.id(from), self.id((from + 1) % 3));
+            let (mut at_source, mut at_target) = (source.client(), target.client());
+            let first = SLOTS as usize * from / 3;
+            let slots: Vec<usize> = (first..SLOTS as usize * (from + 1) / 3).collect();
+            for slots in slots.chunks(100) {
+                let set = |client: &mut redis::Connection, what: &str, id: &str| {
+                    let mut pipeline = redis::pipe();
+                    for slot in slots {
+                        pipeline.cmd("CLUSTER").arg("SETSLOT").arg(slot).arg(what).arg(id);
+                    }
+                    pipeline.exec(client)
+                };
+                set(&mut at_target, "IMPORTING", &source_id).expect("the target agrees");
+                set(&mut at_source, "MIGRATING", &target_id).expect("the source agrees");
+                let mut pipeline = redis::pipe();
+                for slot in slots {
+                    pipeline.cmd("CLUSTER").arg("GETKEYSINSLOT").arg(slot).arg(1000);
+                }
+                // No key is made where a slot is leaving, so these are all.
+                let keys: Vec<Vec<String>> = pipeline.query(&mut at_source).expect("keys of slots");
+                for key in keys.iter().flatten() {
+                    let mut migrate = redis::cmd("MIGRATE");
+                    migrate.arg("127.0.0.1").arg(target.port).arg(key).arg(0).arg(5000);
+                    eventually("a key is migrated", || migrate.exec(&mut at_source).is_ok());
+                }
+                set(&mut at_target, "NODE", &target_id).expect("the target takes them");
+                set(&mut at_source, "NODE", &target_id).expect("the source lets them go");
+            }
+        }
+    }
+
     /// The keys of a configuration that lead here: two of the nodes will do.
     pub fn toml(&self) -> String {
         format!("nodes = [\"127.0.0.1:{}\", \"127.0.0.1:{}\"]\n", self.nodes[0].port, self.nodes[4].port)
