@@ -10,7 +10,7 @@
 //! - `lane`: queue, batch, worker, and a policy each for RIS, RTS and RTSS
 //! - `link`: the connection to Redis, its commands as bytes, its errors by what to do about them
 //!
-//! Beside that way stand [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
+//! Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
 
 #![deny(missing_docs, unsafe_code)]
 
@@ -24,6 +24,7 @@ mod events;
 mod lane;
 mod link;
 pub mod model;
+mod pressure;
 mod session;
 mod stats;
 

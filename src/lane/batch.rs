@@ -1,7 +1,7 @@
 //! A batch: records in the order of their numbers, what of them is superfluous, the transactions they are
 //! written in, and what the server answered.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use redis::Value;
 
@@ -23,6 +23,8 @@ struct Transaction {
     tag: Tag,
     /// Indices of its records, superseded ones included.
     records: Vec<usize>,
+    /// Its watermark.
+    last: u64,
     /// For each command between MULTI and EXEC, the index of its record.
     owners: Vec<Option<usize>>,
 }
@@ -30,11 +32,14 @@ struct Transaction {
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
     records: Vec<P::Record>,
-    /// Which records are not made superfluous by a later one.
+    /// Which records are to be written: not made superfluous by a later one, and not held back.
     live: Vec<bool>,
+    /// Records that pressure holds back: they are passed over, and written at another time.
+    held: HashSet<u64>,
     transactions: Vec<Transaction>,
     commands: Commands,
     trailer: usize,
+    questions: usize,
 }
 
 /// What became of a batch that was sent.
@@ -56,9 +61,11 @@ impl<P: Policy> Batch<P> {
         Self {
             records: Vec::new(),
             live: Vec::new(),
+            held: HashSet::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
             trailer: 0,
+            questions: 0,
         }
     }
 
@@ -85,19 +92,47 @@ impl<P: Policy> Batch<P> {
 
     pub(super) fn clear(&mut self) {
         self.records.clear();
+        self.held.clear();
+    }
+
+    /// Passes a record over for now.
+    pub(super) fn hold(&mut self, sequence: u64) {
+        self.held.insert(sequence);
+    }
+
+    /// Whether nothing in it is to be written, though something may be passed over.
+    pub(super) fn has_nothing_to_write(&self) -> bool {
+        self.records.len() == self.held.len()
+    }
+
+    /// Adds records that were passed over before, so that they are written now, with those that still are in
+    /// the batch. They are older than all that is in it, or are in it.
+    pub(super) fn release(&mut self, copies: Vec<P::Record>) {
+        self.held.clear();
+        let first = self.first().unwrap_or(u64::MAX);
+        self.records.splice(0..0, copies.into_iter().filter(|copy| P::sequence(copy) < first));
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
         self.records.retain(keep);
+        let records = &self.records;
+        self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
     }
 
     /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
-    /// never take, leave the batch.
-    pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome<P::Record> {
+    /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
+    /// were passed over before.
+    pub(super) fn exchange(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+    ) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
-        let exchanged =
-            self.send(policy, link, &mut outcome).and_then(|()| self.receive(policy, link, &mut outcome));
+        let exchanged = self
+            .send(policy, link, floor, &mut outcome)
+            .and_then(|()| self.receive(policy, link, &mut outcome));
         if let Err(failure) = exchanged {
             outcome.failure = Some(failure);
         }
@@ -110,10 +145,15 @@ impl<P: Policy> Batch<P> {
         &mut self,
         policy: &mut P,
         link: &mut Link,
+        floor: &HashMap<Tag, u64>,
         outcome: &mut Outcome<P::Record>,
     ) -> Result<(), Failure> {
-        self.live = live::<P>(&self.records);
+        self.live = live::<P>(&self.records, &self.held);
         self.transactions = transactions::<P>(&self.records);
+        for transaction in &mut self.transactions {
+            let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
+            transaction.last = last.max(floor.get(&transaction.tag).copied().unwrap_or(0));
+        }
         let commands = &mut self.commands;
         commands.clear();
         for transaction in &mut self.transactions {
@@ -128,12 +168,11 @@ impl<P: Policy> Batch<P> {
             }
             policy.finish(&transaction.tag, commands);
             if P::COMMITTED {
-                let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
                 let key = key::watermark(&transaction.tag, policy.producer().as_str());
                 commands.begin();
                 commands.argument(b"SET");
                 commands.argument(key.as_bytes());
-                commands.integer(last as i64);
+                commands.integer(transaction.last as i64);
                 commands.argument(b"EX");
                 commands.argument(WATERMARK_SECONDS);
                 commands.end();
@@ -143,8 +182,11 @@ impl<P: Policy> Batch<P> {
         }
         let before = commands.count();
         let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
-        policy.trailer(&written.map(|(record, _)| record).collect::<Vec<_>>(), commands);
+        let written: Vec<_> = written.map(|(record, _)| record).collect();
+        policy.trailer(&written, commands);
         self.trailer = commands.count() - before;
+        policy.questions(&written, &mut |_, write| write(commands));
+        self.questions = commands.count() - before - self.trailer;
         outcome.bytes += commands.send(link)?;
         Ok(())
     }
@@ -181,8 +223,7 @@ impl<P: Policy> Batch<P> {
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    let last = transaction.records.last().map(|&at| P::sequence(&self.records[at]));
-                    outcome.committed.extend(last.map(|last| (transaction.tag, last)));
+                    outcome.committed.push((transaction.tag, transaction.last));
                     policy.learn(&replies);
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
@@ -202,8 +243,13 @@ impl<P: Policy> Batch<P> {
                 }
             }
         }
-        outcome.superseded =
-            done.iter().zip(&self.live).filter(|(done, live)| **done && !**live).count() as u64;
+        if broken.is_ok() {
+            broken = self.hear(policy, link);
+        }
+        for (at, record) in self.records.iter().enumerate() {
+            let superfluous = done[at] && !self.live[at];
+            outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
+        }
         // From the back, so that the indices before stay what they are.
         for (at, text) in rejected.into_iter().rev() {
             done.remove(at);
@@ -212,6 +258,19 @@ impl<P: Policy> Batch<P> {
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
         broken
+    }
+}
+
+impl<P: Policy> Batch<P> {
+    /// Reads the answers to the policy's questions.
+    fn hear(&self, policy: &mut P, link: &mut Link) -> Result<(), Failure> {
+        let mut answers = Vec::new();
+        for _ in 0..self.questions {
+            answers.push(link.receive()?);
+        }
+        let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
+        policy.answered(&written.map(|(record, _)| record).collect::<Vec<_>>(), &answers);
+        Ok(())
     }
 }
 
@@ -243,12 +302,14 @@ fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer
     Ok(answer)
 }
 
-/// Which records are not made superfluous by a later one.
-fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
+/// Which records are to be written: neither held back nor made superfluous by a later one that is not.
+fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
     let mut seen: HashSet<Subject> = HashSet::new();
     let mut live = vec![true; records.len()];
     for (at, record) in records.iter().enumerate().rev() {
-        if let Some(subject) = P::subject(record) {
+        if !held.is_empty() && held.contains(&P::sequence(record)) {
+            live[at] = false;
+        } else if let Some(subject) = P::subject(record) {
             let first = seen.insert(subject);
             live[at] = first || !P::may_be_superseded(record);
         }
@@ -266,7 +327,7 @@ fn transactions<P: Policy>(records: &[P::Record]) -> Vec<Transaction> {
         if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
             last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
                 let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
-                transactions.push(Transaction { tag, records: Vec::new(), owners: Vec::new() });
+                transactions.push(Transaction { tag, records: Vec::new(), last: 0, owners: Vec::new() });
                 transactions.len() - 1
             });
         }

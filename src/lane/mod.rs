@@ -6,8 +6,10 @@
 
 mod batch;
 mod dead;
+mod deferred;
 mod journal;
 mod policy;
+mod rate;
 mod resume;
 mod retention;
 mod ris;
@@ -17,8 +19,8 @@ mod source;
 mod worker;
 
 use std::fmt::Display;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,8 @@ use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_
 use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::pressure::Pressure;
+use crate::pressure::gauge::{Gauge, Seen};
 use crate::stats::{Counters, LaneStats};
 use dead::DeadLetters;
 use journal::{Appender, Refused};
@@ -70,8 +74,18 @@ pub(crate) struct Shared<P: Policy> {
     wake: (Sender<()>, Receiver<()>),
     pub(crate) counters: Counters,
     pub(crate) events: Arc<Events>,
-    /// The last sequence number up to which everything is in Redis.
+    pub(crate) pressure: Arc<Pressure>,
+    pub(crate) gauge: Mutex<Gauge>,
+    /// The last sequence number up to which everything is in Redis, or passed over for now.
     committed: AtomicU64,
+    /// The first sequence number that pressure holds back; `u64::MAX`: none.
+    held_from: AtomicU64,
+    /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
+    hurry: AtomicUsize,
+    /// What the queue holds, if a full one refuses calls.
+    queue_limit: Option<usize>,
+    /// Not its owner: a thread that has ended must not keep the journal from its next user.
+    journal: Weak<Journal>,
     /// The last sequence number that was sent without an answer so far; 0: all were answered.
     unanswered: AtomicU64,
     /// What the server will never take; a lane without a journal only tells of it.
@@ -115,6 +129,7 @@ impl<P: Policy> Lane<P> {
         config: LaneConfig,
         client: &str,
         events: Arc<Events>,
+        pressure: Arc<Pressure>,
         journal: Option<Opened>,
         retain_acked: Duration,
     ) -> Result<Self> {
@@ -141,22 +156,28 @@ impl<P: Policy> Lane<P> {
         let lane = Self {
             policy,
             client_name: format!("mt5redis:{client}:{}", P::LANE),
-            config,
             retain_acked,
             door: Mutex::new(door),
             records: sender,
-            journal,
+            journal: journal.clone(),
             shared: Arc::new(Shared {
                 records: receiver,
                 wake: bounded(1),
                 counters,
                 events,
+                pressure,
+                gauge: Mutex::default(),
                 committed: AtomicU64::new(committed),
+                held_from: AtomicU64::new(u64::MAX),
+                hurry: AtomicUsize::new(0),
+                queue_limit: journal.is_none().then_some(config.queue),
+                journal: journal.as_ref().map(Arc::downgrade).unwrap_or_default(),
                 unanswered: AtomicU64::new(0),
                 dead,
                 life: Mutex::new(Life::default()),
                 changed: Condvar::new(),
             }),
+            config,
         };
         notes.iter().for_each(|note| lane.shared.tell(note));
         let waiting = lane.accepted().saturating_sub(committed);
@@ -321,6 +342,9 @@ impl<P: Policy> Lane<P> {
         if self.committed() >= sequence {
             return true;
         }
+        self.shared.hurry.fetch_add(1, Ordering::SeqCst);
+        // What is held back waits for somebody who wants it; full means that the thread is about to wake.
+        let _ = self.shared.wake.0.try_send(());
         let mut life = self.shared.life.lock();
         life.waiters += 1;
         while self.committed() < sequence {
@@ -329,7 +353,14 @@ impl<P: Policy> Lane<P> {
             }
         }
         life.waiters -= 1;
+        drop(life);
+        self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
         self.committed() >= sequence
+    }
+
+    /// Tells the pressure what this lane sees.
+    pub(crate) fn look(&self, now: Instant) {
+        self.shared.look(now);
     }
 
     /// Calls refused because the queue was full.
@@ -347,21 +378,44 @@ impl<P: Policy> Lane<P> {
 }
 
 impl<P: Policy> Shared<P> {
+    /// The last sequence number up to which everything is in Redis.
     fn committed(&self) -> u64 {
+        let passed = self.passed();
+        passed.min(self.held_from.load(Ordering::Acquire).saturating_sub(1))
+    }
+
+    /// The last sequence number up to which nothing needs the journal any more.
+    fn passed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
+    }
+
+    /// Whether what pressure holds back shall be written now.
+    fn is_in_a_hurry(&self) -> bool {
+        self.hurry.load(Ordering::SeqCst) > 0 || self.life.lock().retiring
+    }
+
+    /// Tells the pressure what this lane sees.
+    pub(crate) fn look(&self, now: Instant) {
+        let accepted = self.counters.accepted.load(Ordering::Relaxed);
+        let committed = self.passed();
+        let waiting = accepted.saturating_sub(committed);
+        let journal = self.journal.upgrade().map_or(0.0, |journal| journal.share(waiting));
+        let queue = self.queue_limit.map_or(0.0, |limit| self.records.len() as f64 / limit as f64);
+        let readings = self.gauge.lock().look(now, &Seen { accepted, committed, queue, journal });
+        self.pressure.seen(P::LANE, readings, now);
     }
 
     /// Everything up to `sequence` is in Redis. Returns whether that is news: what was once committed stays
     /// so, even while it is sent again to a server that lacks it.
     fn commit(&self, sequence: u64) -> bool {
-        if sequence <= self.committed() {
-            return false;
+        let is_news = sequence > self.passed();
+        if is_news {
+            self.committed.store(sequence, Ordering::Release);
         }
-        self.committed.store(sequence, Ordering::Release);
         if self.life.lock().waiters > 0 {
             self.changed.notify_all();
         }
-        true
+        is_news
     }
 
     fn tell(&self, what: impl Display) {

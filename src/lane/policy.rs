@@ -1,6 +1,7 @@
 //! What distinguishes the lanes: how a record is addressed, coalesced and written.
 
 use std::fmt;
+use std::time::Duration;
 
 use redis::Value;
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub(crate) struct Subject<'a> {
 
 /// How one lane treats its records. A policy lives in the lane's thread; a clone starts afresh.
 pub(crate) trait Policy: Clone + Send + 'static {
-    type Record: Send;
+    type Record: Clone + Send;
 
     const LANE: LaneName;
 
@@ -78,6 +79,18 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Whether a later record of the same subject makes this one superfluous.
     fn may_be_superseded(record: &Self::Record) -> bool;
 
+    /// How far apart records like this one are written under pressure of this level, `Duration::MAX` for not
+    /// at all; none: at once.
+    fn hold(&self, _record: &Self::Record, _level: u8) -> Option<Duration> {
+        None
+    }
+
+    /// Whether writing `record` makes `held`, which came before, superfluous.
+    fn overrides(record: &Self::Record, held: &Self::Record) -> bool {
+        let subject = Self::subject(record);
+        subject.is_some() && subject == Self::subject(held)
+    }
+
     /// Learns from the server what writing these records needs to know.
     fn prepare(&mut self, _records: &[Self::Record], _link: &mut Link) -> Result<(), Failure> {
         Ok(())
@@ -91,6 +104,13 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Writes what belongs to no tag, after all transactions.
     fn trailer(&mut self, _written: &[&Self::Record], _commands: &mut Commands) {}
+
+    /// Asks what nobody's record depends on: a refusal is as good as an answer. `write` takes a key, which in
+    /// a Cluster says where to ask, and what writes one command.
+    fn questions(&self, _written: &[&Self::Record], _write: &mut dyn FnMut(&str, &dyn Fn(&mut Commands))) {}
+
+    /// Hears the answers, one a question.
+    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}
 
     /// Looks at what a transaction answered.
     fn learn(&mut self, _replies: &[Value]) {}

@@ -15,6 +15,7 @@ use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
 use crate::model::{InstanceId, Stamp};
+use crate::pressure::Pressure;
 
 /// How trade states are written.
 pub(crate) struct Rts {
@@ -190,6 +191,25 @@ impl Policy for Rts {
             }
             TradeBody::OpenSet(_) => true,
         }
+    }
+
+    fn hold(&self, record: &TradeRecord, level: u8) -> Option<Duration> {
+        match &record.body {
+            TradeBody::Position { state, .. } if state.event == MT5REDIS_EVENT_PRICE => {
+                Pressure::prices_every(level)
+            }
+            _ => None,
+        }
+    }
+
+    fn overrides(record: &TradeRecord, held: &TradeRecord) -> bool {
+        let TradeBody::Position { state: held_state, .. } = &held.body else { return false };
+        record.instance == held.instance
+            && match &record.body {
+                TradeBody::Position { state, .. } => state.position == held_state.position,
+                // A position that is gone must not come back by a price of its past.
+                TradeBody::OpenSet(open) => !open.contains(&held_state.position),
+            }
     }
 
     fn prepare(&mut self, records: &[TradeRecord], link: &mut Link) -> Result<(), Failure> {

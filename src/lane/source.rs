@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
 
 use arrayvec::ArrayString;
 use crossbeam_channel::select;
 
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
-use super::worker::IDLE_CHECK;
 use super::{Policy, Shared};
 
 /// A routing tag: an instance id or a shard.
@@ -65,8 +65,14 @@ impl<P: Policy> Source<P> {
         self.reader = None;
     }
 
-    /// Takes all that is there, up to a batch; waits for the first record, for a while.
-    pub(super) fn fill(&mut self, batch: &mut Batch<P>, records: usize, bytes: usize) -> Taken {
+    /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`.
+    pub(super) fn fill(
+        &mut self,
+        batch: &mut Batch<P>,
+        records: usize,
+        bytes: usize,
+        patience: Duration,
+    ) -> Taken {
         let start = self.next;
         let shared = self.shared.clone();
         let mut size = 0;
@@ -86,7 +92,7 @@ impl<P: Policy> Source<P> {
                         Err(_) => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
-                    default(IDLE_CHECK) => return Taken::Idle,
+                    default(patience) => return Taken::Idle,
                 }
             }
         }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::dead::Letter;
+use super::deferred::Deferred;
 use super::journal::Journal;
+use super::rate::Rate;
 use super::resume::{Ledger, Resumed};
 use super::retention::Retention;
 use super::source::{Source, Taken};
@@ -18,9 +20,14 @@ use crate::config::LaneConfig;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::panic_text;
+use crate::pressure::level;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
-pub(super) const IDLE_CHECK: Duration = Duration::from_secs(10);
+const IDLE_CHECK: Duration = Duration::from_secs(10);
+/// Under pressure somebody must look whether it is over.
+const PRESSURE_CHECK: Duration = Duration::from_secs(1);
+/// How often the pressure is worth a look while all goes well.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Delays between attempts, doubled from the first to the second, each with jitter.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
@@ -36,6 +43,14 @@ pub(super) struct Worker<P: Policy> {
     batch: Batch<P>,
     batch_records: usize,
     batch_bytes: usize,
+    rate: Rate,
+    /// What pressure holds back.
+    deferred: Deferred<P>,
+    /// The batch has copies of what was held back.
+    releasing: bool,
+    next_look: Instant,
+    /// When the server was last heard of.
+    heard: Instant,
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
@@ -63,12 +78,17 @@ impl<P: Policy> Worker<P> {
         Self {
             policy,
             link: Link::new(config.endpoint.clone(), client_name.to_owned()),
-            source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
+            source: Source::new(shared.clone(), journal.clone(), shared.passed() + 1),
             journal,
             shared,
             batch: Batch::new(),
             batch_records: config.batch_records,
             batch_bytes: config.batch_bytes,
+            rate: Rate::new(config.rate, Instant::now()),
+            deferred: Deferred::new(),
+            releasing: false,
+            next_look: Instant::now(),
+            heard: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
             retention: Retention::new(retain_acked),
@@ -105,7 +125,7 @@ impl<P: Policy> Worker<P> {
         if let Some(journal) = &self.journal {
             if !journal.has_room() {
                 // Better to keep committed records for a shorter time than to refuse new ones.
-                journal.release(self.shared.committed());
+                journal.release(self.shared.passed());
             }
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
@@ -123,17 +143,86 @@ impl<P: Policy> Worker<P> {
             self.failed(failure);
             return true;
         }
-        if self.batch.is_empty() {
-            match self.source.fill(&mut self.batch, self.batch_records, self.batch_bytes) {
-                Taken::Records => self.write(),
-                // What came may be in Redis already, after a restart.
-                Taken::Nothing => self.committed(),
-                Taken::Idle => self.check_idle(),
-            }
-        } else {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.next_look = now + LOOK_EVERY;
+            self.shared.look(now);
+        }
+        if let Some(until) = self.rate.closed_until(now) {
+            self.shared.pause(until);
+            return true;
+        }
+        if self.batch.has_nothing_to_write() && !self.release(now) {
+            self.take(now);
+        }
+        if !self.batch.has_nothing_to_write() {
             self.write();
         }
         true
+    }
+
+    /// Takes what waits, and passes over what pressure holds back.
+    fn take(&mut self, now: Instant) {
+        let level = self.shared.pressure.level();
+        let due = self.deferred.due(|record| self.policy.hold(record, level), now);
+        let patience = if level > level::NORMAL { PRESSURE_CHECK } else { IDLE_CHECK };
+        let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
+        let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
+        let first_new = self.batch.len();
+        match self.source.fill(&mut self.batch, records, bytes, patience) {
+            Taken::Records => self.hold_back(first_new),
+            // What came may be in Redis already, after a restart.
+            Taken::Nothing => self.committed(),
+            Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => self.check_idle(),
+            Taken::Idle => {}
+        }
+        // What was passed over needs its watermark, or a later life would take it for lost; not each time.
+        let full = self.batch.len() >= records;
+        if self.batch.has_nothing_to_write()
+            && !self.batch.is_empty()
+            && (full || self.heard.elapsed() >= IDLE_CHECK)
+        {
+            self.write();
+        }
+    }
+
+    /// Sorts the batch's new records: those that can wait are passed over, and what the others say more of is
+    /// held no longer.
+    fn hold_back(&mut self, first_new: usize) {
+        let level = self.shared.pressure.level();
+        if level == level::NORMAL && self.deferred.is_empty() {
+            return;
+        }
+        let mut superseded = 0;
+        for at in first_new..self.batch.len() {
+            let record = &self.batch.records()[at];
+            if self.policy.hold(record, level).is_some() {
+                let (sequence, record) = (P::sequence(record), record.clone());
+                superseded += u64::from(self.deferred.hold(record));
+                self.batch.hold(sequence);
+            } else {
+                superseded += self.deferred.pass(record);
+            }
+        }
+        self.shared.counters.superseded(superseded);
+        if !P::COMMITTED && self.batch.has_nothing_to_write() {
+            // There is no watermark that must pass them.
+            self.batch.clear();
+        }
+        self.committed();
+    }
+
+    /// Puts what was held back into the batch, if its time has come or somebody waits for it. Returns whether.
+    fn release(&mut self, now: Instant) -> bool {
+        let level = self.shared.pressure.level();
+        let due = self.deferred.due(|record| self.policy.hold(record, level), now);
+        let is_due = due.is_some_and(|due| due <= now);
+        let waits = !self.deferred.is_empty() || !self.batch.is_empty();
+        self.releasing = is_due || (waits && self.shared.is_in_a_hurry());
+        if self.releasing {
+            self.batch.release(self.deferred.copies());
+        }
+        self.releasing
     }
 
     /// Connects, unless connected, and finds out what this server has.
@@ -143,6 +232,8 @@ impl<P: Policy> Worker<P> {
         }
         self.link.connect()?;
         self.policy.forget();
+        // What of it this connection's server lacks is held still.
+        self.releasing = false;
         if let Err(failure) = self.resume() {
             self.link.disconnect();
             return Err(failure);
@@ -190,7 +281,10 @@ impl<P: Policy> Worker<P> {
         // Any answer will do, a refusal too: the connection lives.
         match self.link.ask(&["PING"]) {
             Err(failure) if failure.class == Class::Reconnect => self.failed(failure),
-            _ => self.succeeded(),
+            _ => {
+                self.heard = Instant::now();
+                self.succeeded();
+            }
         }
     }
 
@@ -202,9 +296,19 @@ impl<P: Policy> Worker<P> {
         }
         let last = self.batch.records().last().map_or(0, P::sequence);
         self.shared.unanswered.store(last, Ordering::Release);
-        let outcome = self.batch.exchange(&mut self.policy, &mut self.link);
+        self.shared.gauge.lock().began(started);
+        let records = self.batch.len();
+        let outcome = self.batch.exchange(&mut self.policy, &mut self.link, self.ledger.known());
+        self.heard = Instant::now();
+        self.shared.gauge.lock().ended(self.heard);
         let rejected = outcome.rejected.len();
-        self.shared.counters.batch(outcome.bytes, started.elapsed(), outcome.superseded, rejected);
+        self.shared.counters.batch(outcome.bytes, self.heard - started, outcome.superseded, rejected);
+        self.rate
+            .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
+        if self.releasing {
+            self.deferred.written(self.batch.records(), self.heard);
+            self.releasing = !self.batch.is_empty();
+        }
         self.rejected.extend(outcome.rejected);
         for (tag, sequence) in outcome.committed {
             self.ledger.commit(tag, sequence);
@@ -261,7 +365,10 @@ impl<P: Policy> Worker<P> {
 
     /// Whether nothing waits.
     fn is_idle(&self) -> bool {
-        self.batch.is_empty() && self.rejected.is_empty() && !self.source.is_behind()
+        self.batch.is_empty()
+            && self.deferred.is_empty()
+            && self.rejected.is_empty()
+            && !self.source.is_behind()
     }
 
     /// Puts what was accepted on the disk before it is sent, if the user asked for that.
@@ -278,6 +385,13 @@ impl<P: Policy> Worker<P> {
         let next = self.batch.first().unwrap_or(self.source.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         let sequence = next.min(rejected.unwrap_or(next)) - 1;
+        // First, so that nobody takes for committed what is only passed over. What a record of the batch says
+        // more of is in Redis when the batch is.
+        let held = self.deferred.first().unwrap_or(u64::MAX);
+        let held_before = self.shared.held_from.load(Ordering::Relaxed);
+        let held = if self.batch.has_nothing_to_write() { held } else { held.min(held_before) };
+        self.shared.held_from.store(held, Ordering::Release);
+        self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
         if let (true, Some(journal)) = (self.shared.commit(sequence), &self.journal) {
             journal.acknowledge(sequence);
         }
@@ -285,7 +399,8 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
-        let released = self.retention.succeeded(Instant::now(), self.shared.committed());
+        self.shared.gauge.lock().replied(level::NORMAL);
+        let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
             journal.release(sequence);
         }
@@ -299,6 +414,10 @@ impl<P: Policy> Worker<P> {
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
         let now = Instant::now();
+        let refusal =
+            if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
+        self.shared.gauge.lock().replied(refusal);
+        self.shared.look(now);
         let first = self.trouble.is_none();
         let trouble =
             self.trouble.get_or_insert(Trouble { since: now, attempts: 0, next_attempt: now, told: now });

@@ -1,0 +1,91 @@
+//! States that pressure holds back: the latest of each subject, until it may be written, or until a record
+//! comes that says more. Nothing is in here at level 0. A held record stays in here until it is in Redis.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Policy;
+use super::source::Tag;
+
+/// Whose state it is: instance and position.
+type Key = (Tag, i64);
+
+pub(super) struct Deferred<P: Policy> {
+    held: HashMap<Key, P::Record>,
+    /// When what was held was written last.
+    released: Option<Instant>,
+}
+
+impl<P: Policy> Deferred<P> {
+    pub(super) fn new() -> Self {
+        Self { held: HashMap::new(), released: None }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The lowest sequence number held.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.held.values().map(P::sequence).min()
+    }
+
+    /// Holds a record back. Returns whether another one became superfluous by that; after a failover old
+    /// records come again, and then it may be this one.
+    pub(super) fn hold(&mut self, record: P::Record) -> bool {
+        let Some(key) = key::<P>(&record) else { return false };
+        match self.held.get(&key) {
+            Some(held) if P::sequence(held) == P::sequence(&record) => false,
+            Some(held) if P::sequence(held) > P::sequence(&record) => true,
+            _ => self.held.insert(key, record).is_some(),
+        }
+    }
+
+    /// A record goes its way at once: what it says more of need not be written. Returns how many that are.
+    pub(super) fn pass(&mut self, record: &P::Record) -> u64 {
+        if self.held.is_empty() {
+            return 0;
+        }
+        let before = self.held.len();
+        let sequence = P::sequence(record);
+        self.held.retain(|_, held| P::sequence(held) > sequence || !P::overrides(record, held));
+        (before - self.held.len()) as u64
+    }
+
+    /// When what is held may be written, if there is anything and that time can be told.
+    pub(super) fn due(
+        &self,
+        every: impl Fn(&P::Record) -> Option<Duration>,
+        now: Instant,
+    ) -> Option<Instant> {
+        // The records of a lane wait equally long.
+        let any = self.held.values().next()?;
+        match (every(any), self.released) {
+            (Some(every), Some(released)) => released.checked_add(every),
+            (Some(Duration::MAX), None) => None,
+            _ => Some(now),
+        }
+    }
+
+    /// Copies of what is held, in the order of their numbers.
+    pub(super) fn copies(&self) -> Vec<P::Record> {
+        let mut copies: Vec<_> = self.held.values().cloned().collect();
+        copies.sort_by_key(P::sequence);
+        copies
+    }
+
+    /// What was held has been written, but for what is still on its way.
+    pub(super) fn written(&mut self, on_its_way: &[P::Record], now: Instant) {
+        self.released = Some(now);
+        self.held.retain(|_, held| on_its_way.iter().any(|record| P::sequence(record) == P::sequence(held)));
+    }
+}
+
+fn key<P: Policy>(record: &P::Record) -> Option<Key> {
+    let subject = P::subject(record)?;
+    Some((Tag::from(subject.instance).ok()?, subject.position))
+}
