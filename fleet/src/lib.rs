@@ -8,6 +8,7 @@
 //! - [`simulate`], [`table`]: many terminals, and the view of them
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
+//! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
@@ -15,6 +16,7 @@
 pub mod agent;
 pub mod deadletters;
 pub mod demo;
+pub mod govern;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;

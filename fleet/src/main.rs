@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
-use mt5fleet::{deadletters, demo, stop, terminal, up};
+use mt5fleet::{deadletters, demo, govern, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -59,6 +59,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Watch the servers, slow the fleet down before one falls over, and keep streams short
+    Govern(govern::Options),
     #[command(hide = true)]
     Terminal(terminal::Options),
 }
@@ -94,6 +96,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { size } => Ok(demo::demo(&size)),
         Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
+        Command::Govern(options) => govern::govern(&options),
         Command::Terminal(_) => unreachable!("it was run above"),
     }
 }

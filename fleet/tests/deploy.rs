@@ -97,7 +97,8 @@ fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
     let texts = [("sv", 64), ("co", 96), ("cu", 16), ("ag", 48)];
     let mut instance = redis::cmd("HSET");
     instance.arg("is:{1.Demo}");
-    let numbers = "v p q t o lg ac ba eq mg mf ml pr cr le cn at et aa ae hd vp pi po or bu iv tw sw rf th ta sa";
+    let numbers =
+        "v p q t o lg ac ba eq mg mf ml pr cr le cn at et aa ae hd vp pi po or bu iv tw sw rf th ta sa";
     numbers.split(' ').for_each(|name| {
         instance.arg(name).arg("-2.2250738585072014e-308");
     });
