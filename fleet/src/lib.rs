@@ -5,7 +5,7 @@
 //! - [`library`]: the built library, loaded and called as a terminal does it
 //! - [`market`], [`agent`]: what happens to a simulated account, and what an Expert Advisor publishes of it
 //! - [`terminal`]: one terminal, a process of its own, which writes a [`ledger`] of all that was accepted
-//! - [`simulate`], [`table`]: many terminals, and the view of them
+//! - [`simulate`], [`table`]: many terminals, and the view of them; [`slow`]: a Redis that cannot keep up
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
 //! - [`govern`]: asks the fleet to send less before a server falls over
@@ -23,6 +23,7 @@ pub mod library;
 pub mod market;
 pub mod oracle;
 pub mod simulate;
+pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;

@@ -114,7 +114,9 @@ struct Governor {
     at_level_1: u32,
     /// What was asked of whom last, to log only what changes.
     asked: (u8, Vec<String>),
-    warned: HashSet<String>,
+    /// What was wrong in the last round, and what is in this one.
+    warned: HashMap<String, String>,
+    warns: HashMap<String, String>,
 }
 
 impl Governor {
@@ -139,7 +141,8 @@ impl Governor {
             rounds: 0,
             at_level_1: 0,
             asked: (0, Vec::new()),
-            warned: HashSet::new(),
+            warned: HashMap::new(),
+            warns: HashMap::new(),
             options,
         }
     }
@@ -147,6 +150,7 @@ impl Governor {
     /// Looks, and acts if this is the governor that does. What fails is logged, and tried again next time.
     fn round(&mut self, only_look_at_first: bool) {
         self.rounds += 1;
+        self.warned = std::mem::take(&mut self.warns);
         let (wanted, why) = self.look_at_nodes();
         let level = self.calm.step(Instant::now(), wanted);
         if let Err(error) = self.lead() {
@@ -208,7 +212,6 @@ impl Governor {
                         if level > highest.0 {
                             highest = (level, format!("{lane} {}: {why}", shown(&address)));
                         }
-                        self.warned.remove(&format!("{lane} {}", shown(&address)));
                     }
                     Err(error) => {
                         export::node_is_down(lane, &address);
@@ -312,14 +315,15 @@ impl Governor {
         Ok(())
     }
 
-    /// Tells of something once, until it is well again or says something else.
+    /// Tells of something once, until it is well again or something else is wrong.
     fn warn(&mut self, what: &str, words: String) {
         // Figures change each time; the rest of the sentence is what is told once.
         let text: String = words.chars().filter(|character| !character.is_ascii_digit()).collect();
-        if self.warned.insert(format!("{what}: {text}")) && self.warned.insert(what.to_owned()) {
+        if self.warned.get(what) != Some(&text) && self.warns.get(what) != Some(&text) {
             export::warnings(1);
             log("warning", json!({ "what": what, "text": words }));
         }
+        self.warns.insert(what.to_owned(), text);
     }
 
     /// Lets the next governor act at once. Directives end by themselves.
