@@ -32,6 +32,7 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 bench: ## the figures of docs/performance.md
 	@scripts/prepare.sh bench
 	cargo bench
+	cargo bench -p mt5fleet --bench overload
 
 fuzz: ## each fuzz target for a short while (SECONDS_EACH=30)
 	@scripts/prepare.sh fuzz
