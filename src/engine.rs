@@ -205,8 +205,8 @@ impl Engine {
     /// How the library fares, for the heartbeat.
     pub(crate) fn health(&self) -> Health {
         Health {
-            trades_waiting: self.rts.accepted().saturating_sub(self.rts.committed()),
-            signals_waiting: self.rtss.accepted().saturating_sub(self.rtss.committed()),
+            trades_waiting: self.rts.waiting(),
+            signals_waiting: self.rtss.waiting(),
             refused: self.ris.refused() + self.rts.refused() + self.rtss.refused(),
             throttle: self.pressure.level(),
             trades: self.rts.accepted(),

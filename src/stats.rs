@@ -57,9 +57,8 @@ impl Counters {
         self.superseded.fetch_add(count, Relaxed);
     }
 
-    pub(crate) fn snapshot(&self, server: String, producer: &str, committed: u64) -> LaneStats {
+    pub(crate) fn snapshot(&self, server: String, producer: &str, committed: u64, waiting: u64) -> LaneStats {
         let exchange_us = self.exchange_us.lock();
-        // Committed was read before accepted, so that the difference is never negative.
         let accepted = self.accepted.load(Relaxed);
         LaneStats {
             server,
@@ -67,7 +66,7 @@ impl Counters {
             connected: self.connected.load(Relaxed),
             accepted,
             committed,
-            waiting: accepted.saturating_sub(committed),
+            waiting,
             refused: self.refused.load(Relaxed),
             deferred: self.deferred.load(Relaxed),
             superseded: self.superseded.load(Relaxed),

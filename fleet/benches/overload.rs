@@ -85,9 +85,7 @@ fn run(bridge: &Bridge, name: String, offered: f64, change: u64, calm: Duration,
             signals_ms.add(own).expect("the same bounds");
             let number = |stats: &serde_json::Value, name: &str| stats["rts"][name].as_u64().unwrap_or(0);
             let sent = |stats: &serde_json::Value| {
-                number(stats, "committed").max(number(stats, "accepted") - number(stats, "waiting"))
-                    - number(stats, "superseded")
-                    - number(stats, "deferred")
+                number(stats, "accepted") - number(stats, "waiting") - number(stats, "superseded")
             };
             accepted += number(&stats, "accepted") - number(&before, "accepted");
             written += sent(&stats).saturating_sub(sent(&before));

@@ -45,15 +45,17 @@ impl<P: Policy> Deferred<P> {
         }
     }
 
-    /// A record goes its way at once: what it says more of need not be written. Returns how many that are.
-    pub(super) fn pass(&mut self, record: &P::Record) -> u64 {
-        if self.held.is_empty() {
-            return 0;
-        }
-        let before = self.held.len();
-        let sequence = P::sequence(record);
-        self.held.retain(|_, held| P::sequence(held) > sequence || !P::overrides(record, held));
-        (before - self.held.len()) as u64
+    /// A record goes its way at once: what is held of the same subject need not be written. Returns whether
+    /// there was something.
+    pub(super) fn pass(&mut self, record: &P::Record) -> bool {
+        let Some(key) = key::<P>(record) else { return false };
+        let older = self.held.get(&key).is_some_and(|held| P::sequence(held) < P::sequence(record));
+        older && self.held.remove(&key).is_some()
+    }
+
+    /// Whether something that is held must be written before this record is.
+    pub(super) fn must_precede(&self, record: &P::Record) -> bool {
+        self.held.values().any(|held| P::must_precede(held, record))
     }
 
     /// When what is held may be written, if there is anything and that time can be told.

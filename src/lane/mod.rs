@@ -337,6 +337,14 @@ impl<P: Policy> Lane<P> {
         })
     }
 
+    /// Records that were accepted and are not in Redis: what is held back is among them, and what passed it
+    /// is not.
+    pub(crate) fn waiting(&self) -> u64 {
+        let passed = self.shared.passed();
+        let deferred = self.shared.counters.deferred.load(Ordering::Relaxed);
+        self.accepted().saturating_sub(passed) + deferred
+    }
+
     /// Waits until all up to `sequence` is in Redis. Returns whether it is.
     pub(crate) fn wait_for_commit(&self, sequence: u64, deadline: Instant) -> bool {
         if self.committed() >= sequence {
@@ -373,6 +381,7 @@ impl<P: Policy> Lane<P> {
             self.config.endpoint.address(),
             self.policy.producer().as_str(),
             self.committed(),
+            self.waiting(),
         )
     }
 }

@@ -85,10 +85,9 @@ pub(crate) trait Policy: Clone + Send + 'static {
         None
     }
 
-    /// Whether writing `record` makes `held`, which came before, superfluous.
-    fn overrides(record: &Self::Record, held: &Self::Record) -> bool {
-        let subject = Self::subject(record);
-        subject.is_some() && subject == Self::subject(held)
+    /// Whether `held`, which came before, must be written before `record` is.
+    fn must_precede(_held: &Self::Record, _record: &Self::Record) -> bool {
+        false
     }
 
     /// Learns from the server what writing these records needs to know.

@@ -202,14 +202,14 @@ impl Policy for Rts {
         }
     }
 
-    fn overrides(record: &TradeRecord, held: &TradeRecord) -> bool {
-        let TradeBody::Position { state: held_state, .. } = &held.body else { return false };
-        record.instance == held.instance
-            && match &record.body {
-                TradeBody::Position { state, .. } => state.position == held_state.position,
-                // A position that is gone must not come back by a price of its past.
-                TradeBody::OpenSet(open) => !open.contains(&held_state.position),
+    /// A position that is gone must not come back by a price of its past.
+    fn must_precede(held: &TradeRecord, record: &TradeRecord) -> bool {
+        match (&held.body, &record.body) {
+            (TradeBody::Position { state, .. }, TradeBody::OpenSet(open)) => {
+                record.instance == held.instance && !open.contains(&state.position)
             }
+            _ => false,
+        }
     }
 
     fn prepare(&mut self, records: &[TradeRecord], link: &mut Link) -> Result<(), Failure> {

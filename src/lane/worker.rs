@@ -193,7 +193,7 @@ impl<P: Policy> Worker<P> {
         if level == level::NORMAL && self.deferred.is_empty() {
             return;
         }
-        let mut superseded = 0;
+        let (mut superseded, mut must_go) = (0, false);
         for at in first_new..self.batch.len() {
             let record = &self.batch.records()[at];
             if self.policy.hold(record, level).is_some() {
@@ -201,10 +201,15 @@ impl<P: Policy> Worker<P> {
                 superseded += u64::from(self.deferred.hold(record));
                 self.batch.hold(sequence);
             } else {
-                superseded += self.deferred.pass(record);
+                superseded += u64::from(self.deferred.pass(record));
+                must_go |= self.deferred.must_precede(record);
             }
         }
         self.shared.counters.superseded(superseded);
+        if must_go {
+            self.releasing = true;
+            self.batch.release(self.deferred.copies());
+        }
         if !P::COMMITTED && self.batch.has_nothing_to_write() {
             // There is no watermark that must pass them.
             self.batch.clear();
