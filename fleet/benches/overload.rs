@@ -41,7 +41,6 @@ struct Row {
 fn main() {
     // Cargo passes --bench.
     let scale = std::env::args().skip(1).find_map(|argument| argument.parse::<f64>().ok()).unwrap_or(1.0);
-    let time = |seconds: f64| Duration::from_secs_f64(seconds * scale);
     let bridge = Bridge::load(&library::default_path().expect("the library is built")).expect("it loads");
     println!(
         "{TERMINALS} terminals with {POSITIONS} positions each, one server for all lanes that takes {} KB/s",
@@ -53,31 +52,35 @@ fn main() {
     println!("|---|---|---|---|---|---|---|");
     let mut rows = Vec::new();
     for offered in [0.0, 0.5, 1.0, 2.0, 4.0] {
-        rows.push(run(&bridge, format!("{offered}×"), offered, CHANGE, time(4.0), time(20.0)));
+        rows.push(run(&bridge, &format!("{offered}×"), offered, CHANGE, scale));
     }
-    rows.push(run(&bridge, "4×, nothing of it can wait".into(), 4.0, 1, time(4.0), time(20.0)));
+    rows.push(run(&bridge, "4×, nothing of it can wait", 4.0, 1, scale));
     draw(&rows).expect("docs/overload.svg can be written");
 }
 
-fn run(bridge: &Bridge, name: String, offered: f64, change: u64, calm: Duration, time: Duration) -> Row {
+fn run(bridge: &Bridge, name: &str, offered: f64, change: u64, scale: f64) -> Row {
+    let [calm, onset, time] = [4.0, 5.0, 20.0].map(|seconds| Duration::from_secs_f64(seconds * scale));
     let servers = Servers::start_temporary(None).expect("redis-server runs");
     let slow =
         SlowRedis::before(servers.urls()[1].trim_start_matches("redis://"), CAPACITY).expect("a proxy");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let per_s = offered * CAPACITY as f64 / STATE_BYTES / TERMINALS as f64;
-    let (loaded, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let [loaded, counted, done] = [const { AtomicBool::new(false) }; 3];
     let (mut signals_ms, mut accepted, mut written, mut level) = (histogram(), 0, 0, 0);
     thread::scope(|scope| {
         let terminals: Vec<_> = (0..TERMINALS)
             .map(|at| {
                 let session = open(bridge, &slow, folder.path(), at);
-                let (loaded, done) = (&loaded, &done);
-                scope.spawn(move || terminal(session, at, per_s, change, loaded, done))
+                let switches = [&loaded, &counted, &done];
+                scope.spawn(move || terminal(session, at, per_s, change, switches))
             })
             .collect();
         // What is usual must be known before it is exceeded, as in a fleet that runs for longer than a moment.
         thread::sleep(calm);
         loaded.store(true, Relaxed);
+        // The first moments of an overload cost what it costs without any relief.
+        thread::sleep(onset);
+        counted.store(true, Relaxed);
         thread::sleep(time);
         done.store(true, Relaxed);
         for terminal in terminals {
@@ -93,7 +96,7 @@ fn run(bridge: &Bridge, name: String, offered: f64, change: u64, calm: Duration,
         }
     });
     let row = Row {
-        name,
+        name: name.to_owned(),
         offered,
         offered_per_s: accepted as f64 / time.as_secs_f64(),
         written_per_s: written as f64 / time.as_secs_f64(),
@@ -124,8 +127,7 @@ fn terminal(
     at: usize,
     per_s: f64,
     change: u64,
-    loaded: &AtomicBool,
-    done: &AtomicBool,
+    [loaded, counted, done]: [&AtomicBool; 3],
 ) -> (Histogram<u64>, serde_json::Value, serde_json::Value) {
     let text = |text| Text::new(text);
     let account =
@@ -134,7 +136,7 @@ fn terminal(
     let mut times = histogram();
     let mut before = session.stats().expect("JSON");
     let mut began: Option<Instant> = None;
-    let (mut sent, mut beat) = (0u64, Instant::now());
+    let (mut sent, mut beat, mut counts) = (0u64, Instant::now(), false);
     // Not all in the same moment.
     let mut signal = Instant::now() + SIGNALS_EVERY.mul_f64(at as f64 / TERMINALS as f64);
     let mut under_way: Option<(Instant, u64)> = None;
@@ -156,6 +158,9 @@ fn terminal(
         let now = Instant::now();
         if began.is_none() && loaded.load(Relaxed) {
             began = Some(now);
+        }
+        if !counts && counted.load(Relaxed) {
+            counts = true;
             before = session.stats().expect("JSON");
             times.reset();
         }

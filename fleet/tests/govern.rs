@@ -199,6 +199,7 @@ fn of_two_one_acts_and_the_other_takes_over() {
         let directive: String = world.ask(0, "GET ctl");
         directive.split_once(':').unwrap().1.parse::<u64>().unwrap()
     };
+    eventually("it is written", || world.ask::<bool>(0, "EXISTS ctl"));
     let before = until();
     eventually("it goes on asking", || until() > before);
     world.ask::<()>(1, "CONFIG SET maxmemory 0");

@@ -14,11 +14,15 @@ pub(super) struct Deferred<P: Policy> {
     held: HashMap<Key, P::Record>,
     /// When what was held was written last.
     released: Option<Instant>,
+    /// When something was held though nothing was before, and how much of its time it waits if it is the
+    /// first for long: terminals that hear of a pressure at once must not all write in the same moment.
+    began: Option<Instant>,
+    phase: f64,
 }
 
 impl<P: Policy> Deferred<P> {
     pub(super) fn new() -> Self {
-        Self { held: HashMap::new(), released: None }
+        Self { held: HashMap::new(), released: None, began: None, phase: 0.0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -36,7 +40,10 @@ impl<P: Policy> Deferred<P> {
 
     /// Holds a record back. Returns whether another one became superfluous by that; after a failover old
     /// records come again, and then it may be this one.
-    pub(super) fn hold(&mut self, record: P::Record) -> bool {
+    pub(super) fn hold(&mut self, record: P::Record, now: Instant) -> bool {
+        if self.held.is_empty() {
+            (self.began, self.phase) = (Some(now), fastrand::f64());
+        }
         let Some(key) = key::<P>(&record) else { return false };
         match self.held.get(&key) {
             Some(held) if P::sequence(held) == P::sequence(&record) => false,
@@ -66,10 +73,13 @@ impl<P: Policy> Deferred<P> {
     ) -> Option<Instant> {
         // The records of a lane wait equally long.
         let any = self.held.values().next()?;
-        match (every(any), self.released) {
-            (Some(every), Some(released)) => released.checked_add(every),
-            (Some(Duration::MAX), None) => None,
-            _ => Some(now),
+        let Some(every) = every(any) else { return Some(now) };
+        let next = self.released.and_then(|released| released.checked_add(every));
+        match (next, self.began) {
+            // In a row of writes.
+            (Some(next), Some(began)) if next >= began => Some(next),
+            (_, Some(began)) if every < Duration::MAX => began.checked_add(every.mul_f64(self.phase)),
+            _ => None,
         }
     }
 

@@ -189,6 +189,7 @@ impl<P: Policy> Worker<P> {
     /// Sorts the batch's new records: those that can wait are passed over, and what the others say more of is
     /// held no longer.
     fn hold_back(&mut self, first_new: usize) {
+        let now = Instant::now();
         let level = self.shared.pressure.level();
         if level == level::NORMAL && self.deferred.is_empty() {
             return;
@@ -198,7 +199,7 @@ impl<P: Policy> Worker<P> {
             let record = &self.batch.records()[at];
             if self.policy.hold(record, level).is_some() {
                 let (sequence, record) = (P::sequence(record), record.clone());
-                superseded += u64::from(self.deferred.hold(record));
+                superseded += u64::from(self.deferred.hold(record, now));
                 self.batch.hold(sequence);
             } else {
                 superseded += u64::from(self.deferred.pass(record));
