@@ -28,6 +28,9 @@ const CAPACITY: u64 = 4_000_000;
 const STATE_BYTES: f64 = 420.0;
 const SIGNALS_EVERY: Duration = Duration::from_millis(100);
 
+/// A line of the drawing: its name, its colour, what of a row it shows.
+type Line = (&'static str, RGBColor, fn(&Row) -> f64);
+
 /// One row.
 struct Row {
     name: String,
@@ -227,7 +230,7 @@ fn draw(rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..4.2, 0.0..states * 1.1)?;
     chart.configure_mesh().x_desc("offered, times the capacity").draw()?;
-    let lines: [(&str, RGBColor, fn(&Row) -> f64); 2] =
+    let lines: [Line; 2] =
         [("offered", BLACK, |row| row.offered_per_s), ("written", BLUE, |row| row.written_per_s)];
     for (name, color, value) in lines {
         chart
@@ -249,8 +252,7 @@ fn draw(rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
         .y_label_area_size(64)
         .build_cartesian_2d(0.0..4.2, (0.1..highest).log_scale())?;
     chart.configure_mesh().x_desc("offered, times the capacity").draw()?;
-    let lines: [(&str, RGBColor, fn(&Row) -> f64); 2] =
-        [("p50", BLUE, |row| quantile(row, 0.5)), ("p99", RED, |row| quantile(row, 0.99))];
+    let lines: [Line; 2] = [("p50", BLUE, |row| quantile(row, 0.5)), ("p99", RED, |row| quantile(row, 0.99))];
     for (name, color, value) in lines {
         chart
             .draw_series(LineSeries::new(

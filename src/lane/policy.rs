@@ -39,6 +39,9 @@ pub(crate) struct Subject<'a> {
     pub(crate) position: i64,
 }
 
+/// Takes a key, and what writes one command for it.
+pub(crate) type Write<'a> = dyn FnMut(&str, &dyn Fn(&mut Commands)) + 'a;
+
 /// How one lane treats its records. A policy lives in the lane's thread; a clone starts afresh.
 pub(crate) trait Policy: Clone + Send + 'static {
     type Record: Clone + Send;
@@ -106,7 +109,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Asks what nobody's record depends on: a refusal is as good as an answer. `write` takes a key, which in
     /// a Cluster says where to ask, and what writes one command.
-    fn questions(&self, _written: &[&Self::Record], _write: &mut dyn FnMut(&str, &dyn Fn(&mut Commands))) {}
+    fn questions(&self, _written: &[&Self::Record], _write: &mut Write) {}
 
     /// Hears the answers, one a question.
     fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::policy::{LaneName, Policy, Subject, append};
+use super::policy::{LaneName, Policy, Subject, Write, append};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
@@ -88,7 +88,7 @@ impl Policy for Ris {
         commands.end();
     }
 
-    fn questions(&self, written: &[&InstanceRecord], write: &mut dyn FnMut(&str, &dyn Fn(&mut Commands))) {
+    fn questions(&self, written: &[&InstanceRecord], write: &mut Write) {
         if written.is_empty() {
             return;
         }

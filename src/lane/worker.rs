@@ -1,6 +1,8 @@
 //! The thread of a lane: take all that waits, write it, read the replies, commit; connect again when the
 //! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
 
+mod holding;
+
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use super::journal::Journal;
 use super::rate::Rate;
 use super::resume::{Ledger, Resumed};
 use super::retention::Retention;
-use super::source::{Source, Taken};
+use super::source::Source;
 use super::{Policy, Shared};
 use crate::config::LaneConfig;
 use crate::link::Link;
@@ -24,8 +26,6 @@ use crate::pressure::level;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
-/// Under pressure somebody must look whether it is over.
-const PRESSURE_CHECK: Duration = Duration::from_secs(1);
 /// How often the pressure is worth a look while all goes well.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Delays between attempts, doubled from the first to the second, each with jitter.
@@ -159,76 +159,6 @@ impl<P: Policy> Worker<P> {
             self.write();
         }
         true
-    }
-
-    /// Takes what waits, and passes over what pressure holds back.
-    fn take(&mut self, now: Instant) {
-        let level = self.shared.pressure.level();
-        let due = self.deferred.due(|record| self.policy.hold(record, level), now);
-        let patience = if level > level::NORMAL { PRESSURE_CHECK } else { IDLE_CHECK };
-        let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
-        let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
-        let first_new = self.batch.len();
-        match self.source.fill(&mut self.batch, records, bytes, patience) {
-            Taken::Records => self.hold_back(first_new),
-            // What came may be in Redis already, after a restart.
-            Taken::Nothing => self.committed(),
-            Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => self.check_idle(),
-            Taken::Idle => {}
-        }
-        // What was passed over needs its watermark, or a later life would take it for lost; not each time.
-        let full = self.batch.len() >= records;
-        if self.batch.has_nothing_to_write()
-            && !self.batch.is_empty()
-            && (full || self.heard.elapsed() >= IDLE_CHECK)
-        {
-            self.write();
-        }
-    }
-
-    /// Sorts the batch's new records: those that can wait are passed over, and what the others say more of is
-    /// held no longer.
-    fn hold_back(&mut self, first_new: usize) {
-        let now = Instant::now();
-        let level = self.shared.pressure.level();
-        if level == level::NORMAL && self.deferred.is_empty() {
-            return;
-        }
-        let (mut superseded, mut must_go) = (0, false);
-        for at in first_new..self.batch.len() {
-            let record = &self.batch.records()[at];
-            if self.policy.hold(record, level).is_some() {
-                let (sequence, record) = (P::sequence(record), record.clone());
-                superseded += u64::from(self.deferred.hold(record, now));
-                self.batch.hold(sequence);
-            } else {
-                superseded += u64::from(self.deferred.pass(record));
-                must_go |= self.deferred.must_precede(record);
-            }
-        }
-        self.shared.counters.superseded(superseded);
-        if must_go {
-            self.releasing = true;
-            self.batch.release(self.deferred.copies());
-        }
-        if !P::COMMITTED && self.batch.has_nothing_to_write() {
-            // There is no watermark that must pass them.
-            self.batch.clear();
-        }
-        self.committed();
-    }
-
-    /// Puts what was held back into the batch, if its time has come or somebody waits for it. Returns whether.
-    fn release(&mut self, now: Instant) -> bool {
-        let level = self.shared.pressure.level();
-        let due = self.deferred.due(|record| self.policy.hold(record, level), now);
-        let is_due = due.is_some_and(|due| due <= now);
-        let waits = !self.deferred.is_empty() || !self.batch.is_empty();
-        self.releasing = is_due || (waits && self.shared.is_in_a_hurry());
-        if self.releasing {
-            self.batch.release(self.deferred.copies());
-        }
-        self.releasing
     }
 
     /// Connects, unless connected, and finds out what this server has.
