@@ -98,11 +98,17 @@ for group; do
         ;;
     bench)
         need redis-server redis-server
+        need redis-tools redis-benchmark
+        need gcc cc
+        need valgrind valgrind
         need libhiredis-dev /usr/include/hiredis/hiredis.h
+        need libzmq3-dev /usr/include/zmq.h
+        need librdkafka-dev /usr/include/librdkafka/rdkafka.h
         ;;
     lint) need_lint ;;
     test)
         need g++ c++
+        need valgrind valgrind
         need libhiredis-dev /usr/include/hiredis/hiredis.h
         python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
         ;;

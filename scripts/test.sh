@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything this project promises, checked: format and lints, the Rust tests against real redis-server
-# processes, C and C++, and the Windows DLL under Wine. WINDOWS=no leaves Windows out.
+# processes, C and C++, the Windows DLL under Wine, and the hand-overs between threads by loom.
+# WINDOWS=no leaves Windows out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,3 +15,4 @@ else
 fi
 scripts/lint.sh
 cargo test --workspace --no-fail-fast
+scripts/model.sh

@@ -132,6 +132,7 @@ impl Engine {
             config.rtss.encoding,
             config.rtss_retention,
             config.rtss_max_length,
+            config.rtss_shards,
         );
         Ok(Self {
             config: config.clone(),

@@ -3,12 +3,12 @@
 //! The crate is a C library that an Expert Advisor loads; `include/mt5_redis.h` is its face. The modules,
 //! in the order in which a record passes them:
 //!
-//! - [`abi`]: the exported functions, every `unsafe`, no logic
+//! - [`abi`]: the exported functions, every `unsafe` but the journal's, no logic
 //! - `session`: one Expert Advisor's handle, its instance and its place in the log
 //! - `engine`: three lanes, shared by all sessions with one configuration
 //! - [`model`]: what a record is, what is allowed in it, how it is named and encoded
-//! - `lane`: queue, batch, worker, and a policy each for RIS, RTS and RTSS
-//! - `link`: the connection to Redis, its commands as bytes, its errors by what to do about them
+//! - `lane`: queue, journal, batch, worker, and a policy each for RIS, RTS and RTSS
+//! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
 //!
 //! Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
 
@@ -21,6 +21,8 @@ pub mod config;
 mod engine;
 pub mod error;
 mod events;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lane;
 mod link;
 pub mod model;

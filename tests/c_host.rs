@@ -28,3 +28,18 @@ fn it_ends_with_threads_running() {
 fn it_refuses_wrong_calls() {
     Terminal::native().refuses_wrong_calls();
 }
+
+#[test]
+fn valgrind_finds_nothing_in_one_of_each() {
+    Terminal::under_valgrind().sends_one_of_each();
+}
+
+#[test]
+fn valgrind_finds_nothing_in_many_threads() {
+    Terminal::under_valgrind().serves_many_threads();
+}
+
+#[test]
+fn valgrind_finds_nothing_in_wrong_calls() {
+    Terminal::under_valgrind().refuses_wrong_calls();
+}

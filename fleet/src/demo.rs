@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use crate::oracle::{self, Verdict};
 use crate::simulate::{self, Outcome, Size};
 use crate::table::View;
-use crate::up::Servers;
+use crate::up::{Plan, Servers, Topology};
 
 /// How many findings are told in words.
 const TOLD: usize = 10;
@@ -19,7 +20,7 @@ const KEPT: u64 = 1_000_000_000;
 
 /// `mt5fleet simulate`: returns whether every terminal came to its end with all committed.
 pub fn simulate(size: &Size, config: &str) -> Result<bool> {
-    let outcome = fleet(size, config)?;
+    let outcome = fleet(size, config, &mut |_| Ok(()))?;
     outcome.failures.iter().take(TOLD).for_each(|failure| println!("{failure}"));
     let accepted: u64 = outcome.ledgers.iter().flat_map(|ledger| ledger.accepted()).sum();
     let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
@@ -37,8 +38,8 @@ pub fn simulate(size: &Size, config: &str) -> Result<bool> {
 }
 
 /// `mt5fleet demo`: returns whether all is well.
-pub fn demo(size: &Size) -> bool {
-    let (findings, good, numbers) = match run(size) {
+pub fn demo(size: &Size, topology: Topology) -> bool {
+    let (findings, good, numbers) = match run(size, topology) {
         Ok((outcome, verdict)) => {
             let good = verdict.is_good();
             (findings(&verdict), good, format!("{} {}", verdict.numbers(), speed(&outcome)))
@@ -54,15 +55,31 @@ pub fn demo(size: &Size) -> bool {
     good
 }
 
-fn run(size: &Size) -> Result<(Outcome, Verdict)> {
-    let servers = Servers::start_temporary(None)?;
+fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
+    let plan = Plan { topology, terminals: Some(size.terminals.into()), ports: None };
+    let mut servers = Servers::start_here(&plan)?;
     let [ris, rts, rtss] = servers.urls();
     println!("{} terminals for {} s against {ris}, {rts} and {rtss}.", size.terminals, size.seconds);
     // The usual limits would trim a large demo's first signals before they are checked.
     let limits = format!("retention = \"{}s\"\nmax_length = {KEPT}\n", size.seconds + 3600);
     let config = servers.config_file();
     fs::write(&config, servers.toml() + &limits).context("cannot write the configuration")?;
-    let outcome = fleet(size, config.to_str().context("the temporary folder's name is no text")?)?;
+    let config = config.to_str().context("the temporary folder's name is no text")?;
+
+    let (mut trouble, mut made) = (None, false);
+    let outcome = fleet(size, config, &mut |elapsed| {
+        if !made && elapsed >= Duration::from_secs(size.seconds) / 2 {
+            made = true;
+            trouble = servers.trouble()?;
+        }
+        match servers.attend()? {
+            Some(name) => bail!("the server for {name} has ended"),
+            None => Ok(()),
+        }
+    })?;
+    if let Some(trouble) = trouble {
+        println!("Half-way: {}", trouble.end()?);
+    }
     println!("Checking Redis against what was accepted; {} calls were refused.", refused(&outcome));
     let verdict = judge(&servers, &outcome)?;
     Ok((outcome, verdict))
@@ -70,16 +87,20 @@ fn run(size: &Size) -> Result<(Outcome, Verdict)> {
 
 /// The oracle's verdict, and what the terminals themselves have to complain of.
 fn judge(servers: &Servers, outcome: &Outcome) -> Result<Verdict> {
-    let mut verdict = oracle::check(&servers.urls(), &outcome.ledgers)?;
+    let urls = servers.urls();
+    let mut verdict = match servers.topology() {
+        Topology::Cluster => oracle::check_cluster(&urls[0], &outcome.ledgers)?,
+        _ => oracle::check(&urls, &outcome.ledgers)?,
+    };
     // First of all, for the rest may follow from it.
     verdict.findings.splice(0..0, outcome.failures.iter().cloned());
     Ok(verdict)
 }
 
-fn fleet(size: &Size, config: &str) -> Result<Outcome> {
+fn fleet(size: &Size, config: &str, meanwhile: &mut dyn FnMut(Duration) -> Result<()>) -> Result<Outcome> {
     let temporary = TempDir::with_prefix("mt5fleet-ledgers-").context("cannot make a temporary folder")?;
     let folder: &Path = size.ledgers.as_deref().unwrap_or(temporary.path());
-    let outcome = simulate::run(size, config, folder, &mut View::open()?)?;
+    let outcome = simulate::run(size, config, folder, &mut View::open()?, meanwhile)?;
     if outcome.ledgers.is_empty() {
         bail!("no terminal opened a session: {}", outcome.failures.first().map_or("", String::as_str));
     }

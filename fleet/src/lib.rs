@@ -1,7 +1,9 @@
 //! The companion of mt5-redis: Redis servers with one command, a fleet of simulated terminals that use the
 //! library through its C ABI, and an independent check that Redis holds what the library accepted.
 //!
-//! - [`up`]: the three servers, from the configurations in `deploy/`
+//! - [`size`]: what an instance, a position and a signal weigh in Redis
+//! - [`up`]: the servers in one of three arrangements, from the configurations in `deploy/`
+//! - [`size`]: what an instance, a position and a signal weigh in Redis
 //! - [`library`]: the built library, loaded and called as a terminal does it
 //! - [`market`], [`agent`]: what happens to a simulated account, and what an Expert Advisor publishes of it
 //! - [`terminal`]: one terminal, a process of its own, which writes a [`ledger`] of all that was accepted
@@ -9,13 +11,17 @@
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
 //! - [`govern`]: asks the fleet to send less before a server falls over
+//! - [`acl`]: users for Redis that can do their own work and nothing else
+//! - [`doctor`]: looks at servers as an experienced operator does
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
 
+pub mod acl;
 pub mod agent;
 pub mod deadletters;
 pub mod demo;
+pub mod doctor;
 pub mod govern;
 pub mod ledger;
 #[allow(unsafe_code)]
@@ -23,6 +29,7 @@ pub mod library;
 pub mod market;
 pub mod oracle;
 pub mod simulate;
+pub mod size;
 pub mod slow;
 pub mod stop;
 pub mod table;

@@ -4,10 +4,11 @@ use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
-use mt5fleet::{deadletters, demo, govern, stop, terminal, up};
+use mt5fleet::up::{Plan, Topology};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -19,14 +20,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the three Redis servers; Ctrl-C stops them
+    /// Start Redis servers; Ctrl-C stops them
     Up {
+        /// How they are arranged
+        #[arg(long, value_enum, default_value_t)]
+        topology: Topology,
+        /// Size memory and connections for so many terminals; by default as the files in deploy/ say
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        terminals: Option<u64>,
         /// Keep their data in this folder; by default it is a temporary one
         #[arg(long)]
         data: Option<PathBuf>,
-        /// The ports for ris, rts and rtss, like 6390,6391,6392; by default free ones
-        #[arg(long, value_parser = three_ports)]
-        ports: Option<[u16; 3]>,
+        /// The ports, one a server, like 6390,6391,6392; by default free ones
+        #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+        ports: Option<Vec<u16>>,
         /// Return at once and leave them running until `mt5fleet down`
         #[arg(long, requires = "data")]
         detach: bool,
@@ -37,6 +44,12 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+    /// Measure what an instance, a position and a signal weigh in Redis, and say what fleets need
+    Size(size::Options),
+    /// Look at the servers of a configuration as an experienced operator does; fails if anything is red
+    Doctor(doctor::Options),
+    /// Print users for Redis that can do their own work and nothing else
+    Acl(acl::Options),
     /// Run simulated terminals against servers that are there
     Simulate {
         /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
@@ -47,6 +60,9 @@ enum Command {
     },
     /// Start servers, run simulated terminals, and check that Redis has every record once, in order
     Demo {
+        /// How the servers are arranged; half-way, Sentinels lose their masters and a Cluster is resharded
+        #[arg(long, value_enum, default_value_t)]
+        topology: Topology,
         #[command(flatten)]
         size: Size,
     },
@@ -76,12 +92,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn three_ports(text: &str) -> Result<[u16; 3], String> {
-    let ports: Option<Vec<u16>> =
-        text.split(',').map(|port| port.trim().parse().ok().filter(|&port| port > 0)).collect();
-    ports
-        .and_then(|ports| ports.try_into().ok())
-        .ok_or_else(|| "pass three ports, 1 to 65535, like 6390,6391,6392".to_owned())
+/// As many ports as the topology has servers.
+fn enough(topology: Topology, ports: Option<Vec<u16>>) -> Result<Option<Vec<u16>>> {
+    let names = topology.names();
+    match &ports {
+        Some(ports) if ports.len() != names.len() => {
+            bail!("--ports has {}: pass {}, for {}", ports.len(), names.len(), names.join(", "))
+        }
+        _ => Ok(ports),
+    }
 }
 
 /// Returns whether all is well.
@@ -91,10 +110,22 @@ fn run(command: Command) -> Result<bool> {
     }
     stop::listen()?;
     match command {
-        Command::Up { data, ports, detach } => up::up(data.as_deref(), ports, detach).map(|()| true),
+        Command::Up { topology, terminals, data, ports, detach } => {
+            let plan = Plan { topology, ports: enough(topology, ports)?, terminals };
+            up::up(data.as_deref(), &plan, detach).map(|()| true)
+        }
+        Command::Acl(options) => {
+            let printed = acl::acl(&options)?;
+            printed.lines.iter().for_each(|line| println!("{line}"));
+            // Apart, so that the lines can be piped into redis-cli or a file.
+            printed.secrets.iter().for_each(|secret| eprintln!("{secret}"));
+            Ok(true)
+        }
+        Command::Size(options) => size::size(&options).map(|()| true),
+        Command::Doctor(options) => doctor::doctor(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
-        Command::Demo { size } => Ok(demo::demo(&size)),
+        Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),
         Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
         Command::Govern(options) => govern::govern(&options),
         Command::Terminal(_) => unreachable!("it was run above"),

@@ -72,8 +72,15 @@ impl Outcome {
     }
 }
 
-/// Runs a fleet against the servers of `config`, with its ledgers in `folder`.
-pub fn run(size: &Size, config: &str, folder: &Path, view: &mut View) -> Result<Outcome> {
+/// Runs a fleet against the servers of `config`, with its ledgers in `folder`. `meanwhile` is called again and
+/// again with the time since all terminals have been started.
+pub fn run(
+    size: &Size,
+    config: &str,
+    folder: &Path,
+    view: &mut View,
+    meanwhile: &mut dyn FnMut(Duration) -> Result<()>,
+) -> Result<Outcome> {
     let library = size.library.clone().map_or_else(library::default_path, Ok)?;
     // What is wrong with library or configuration is told once, here, and not by every terminal.
     let bridge = library::Bridge::load(&library)?;
@@ -107,11 +114,13 @@ pub fn run(size: &Size, config: &str, folder: &Path, view: &mut View) -> Result<
     }
     drop(sender);
 
-    let deadline = Instant::now() + Duration::from_secs(size.seconds) + terminal::FLUSH + GRACE;
+    let all_there = Instant::now();
+    let deadline = all_there + Duration::from_secs(size.seconds) + terminal::FLUSH + GRACE;
     while fleet.any_runs() && Instant::now() < deadline {
         let redraw = Instant::now() + REDRAW;
         while fleet.listen(redraw) {}
         stop::check()?;
+        meanwhile(all_there.elapsed())?;
         view.show(start.elapsed(), &fleet.progress())?;
     }
     Ok(fleet.gather())

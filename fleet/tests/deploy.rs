@@ -1,57 +1,109 @@
-//! The configurations in `deploy/`: Redis takes them as they are, each setting says why it is there, and the
-//! data we write stays in the compact encodings that they are sized for.
+//! The files in `deploy/`: Redis takes them as they are, each setting says why it is there, all ways to start
+//! servers start the same ones, and the proofs in `docs/deployment.md` prove.
 
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use mt5fleet::up::server::Server;
-use mt5fleet::up::{LANES, Servers, version};
+use mt5fleet::up::server::{self, Kind, Server};
+use mt5fleet::up::topology::Node;
+use mt5fleet::up::{Plan, Servers, Topology, files, version};
 use redis::Connection;
+use serde_yaml_ng::Value;
 
 const RIS: usize = 0;
 const RTS: usize = 1;
+const TOPOLOGIES: [Topology; 3] = [Topology::Single, Topology::Sentinel, Topology::Cluster];
 
-fn deploy(lane: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../deploy/redis-{lane}.conf"))
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
 fn connect(url: &str) -> Connection {
     redis::Client::open(url).unwrap().get_connection().unwrap()
 }
 
+fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once(' ').unwrap())
+}
+
 #[test]
 fn each_setting_has_a_line_that_says_why() {
-    for (lane, text) in LANES {
-        assert_eq!(fs::read_to_string(deploy(lane)).unwrap(), text, "{lane} is embedded as it is");
+    let mut found = 0;
+    for entry in fs::read_dir(deploy()).unwrap().chain(fs::read_dir(deploy().join("systemd")).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "conf") {
+            continue;
+        }
+        let (text, name) = (fs::read_to_string(&path).unwrap(), path.display());
         let mut before = "";
         for line in text.lines() {
             let setting = !line.is_empty() && !line.starts_with('#');
-            assert!(!setting || before.starts_with("# "), "{lane}: {line:?} has no comment above it");
+            assert!(!setting || before.starts_with("# "), "{name}: {line:?} has no comment above it");
             before = line;
+        }
+        found += 1;
+    }
+    assert!(found > files::FILES.len());
+}
+
+#[test]
+fn what_up_starts_are_the_files_as_they_are() {
+    for (name, text) in files::FILES {
+        assert_eq!(fs::read_to_string(deploy().join(name)).unwrap(), text, "{name}");
+        for (_, included) in settings(text).filter(|(setting, _)| *setting == "include") {
+            assert!(deploy().join(included).exists(), "{name} includes {included}");
         }
     }
 }
 
+/// A server with these files of `deploy/`, in a temporary folder.
+fn start(folder: &Path, includes: &[&str]) -> Server {
+    let files = folder.join("deploy");
+    files::write(&files, version::installed().unwrap()).unwrap();
+    let node = Node {
+        name: "test".into(),
+        kind: Kind::Server,
+        port: server::free_ports(1).unwrap()[0],
+        file: includes.iter().map(|name| format!("include {name}\n")).collect(),
+        lane: "ris",
+    };
+    Server::start(&files, folder, &node, &[], true).unwrap()
+}
+
 #[test]
 fn redis_takes_each_file_and_does_what_it_says() {
-    for (lane, text) in LANES {
+    for includes in [
+        &["redis-ris.conf"][..],
+        &["redis-rts.conf"],
+        &["redis-rtss.conf"],
+        &["redis-cluster.conf"],
+        &["redis-rts.conf", "replicated.conf", "two-copies.conf"],
+    ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(text, folder.path(), None, true).unwrap();
-        let mut connection = connect(&server.url());
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (name, value) = line.split_once(' ').unwrap();
-            let is: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(&mut connection).unwrap();
+        let server = start(folder.path(), includes);
+        let mut connection = connect(&server::url(server.port()));
+        for (name, value) in includes.iter().flat_map(|name| files::settings(name)) {
+            let is: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(&name).query(&mut connection).unwrap();
             let is = &is[1];
-            match name {
-                // `up` and the tests choose another one.
+            match name.as_str() {
+                // The test chooses another one.
                 "port" => {}
-                // Three classes and several lines in one answer.
-                "client-output-buffer-limit" => assert!(is.contains("normal 67108864 16777216 30"), "{is}"),
                 "save" if value == "\"\"" => assert_eq!(is, ""),
-                "save" => assert!(is.contains(value), "{lane}: save is {is:?}"),
-                _ => assert_eq!(bytes(is), bytes(value), "{lane}: {name}"),
+                "save" => assert!(is.contains(&value), "{includes:?}: save is {is:?}"),
+                _ => assert_eq!(bytes(is), bytes(&value), "{includes:?}: {name}"),
             }
         }
+        let limits: Vec<String> =
+            redis::cmd("CONFIG").arg("GET").arg("client-output-buffer-limit").query(&mut connection).unwrap();
+        assert!(limits[1].contains("normal 67108864 16777216 30"), "{limits:?}");
     }
 }
 
@@ -69,90 +121,211 @@ fn bytes(value: &str) -> String {
 fn an_older_server_is_given_its_own_names_and_nothing_else_is_new() {
     // Names that came with 7.0 or later; 6.2 refuses to start on a name that it does not know.
     let new = ["latency-tracking", "set-max-listpack", "appenddirname", "enable-debug-command", "-listpack-"];
-    for (lane, text) in LANES {
+    for (file, text) in files::FILES {
         let adapted = version::adapt(text, (6, 2));
-        let settings = adapted.lines().filter(|line| !line.starts_with('#'));
-        for setting in settings {
-            assert!(!new.iter().any(|name| setting.contains(name)), "{lane}: {setting}");
+        for (setting, _) in settings(&adapted) {
+            assert!(!new.iter().any(|name| setting.contains(name)), "{file}: {setting}");
         }
     }
 }
 
-/// The longest texts that the library takes.
-fn longest(bytes: usize) -> String {
-    "x".repeat(bytes)
-}
-
 #[test]
-fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
-    let servers = Servers::start_temporary(None).unwrap();
-    let [ris, rts, _] = servers.urls();
-    let mut connections = [connect(&ris), connect(&rts)];
-    let mut encoding_of = |lane: usize, key: &str, write: &mut redis::Cmd| -> String {
-        write.exec(&mut connections[lane]).unwrap();
-        redis::cmd("OBJECT").arg("ENCODING").arg(key).query(&mut connections[lane]).unwrap()
+fn the_size_of_a_fleet_is_given_to_each_server() {
+    let plan = Plan { terminals: Some(1000), ..Plan::default() };
+    let servers = Servers::start_here(&plan).unwrap();
+    let value = |lane: usize, name: &str| -> u64 {
+        let mut connection = connect(&servers.urls()[lane]);
+        let found: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(&mut connection).unwrap();
+        found[1].parse().unwrap()
     };
-
-    // 37 fields, with numbers as long as they get.
-    let texts = [("sv", 64), ("co", 96), ("cu", 16), ("ag", 48)];
-    let mut instance = redis::cmd("HSET");
-    instance.arg("is:{1.Demo}");
-    let numbers =
-        "v p q t o lg ac ba eq mg mf ml pr cr le cn at et aa ae hd vp pi po or bu iv tw sw rf th ta sa";
-    numbers.split(' ').for_each(|name| {
-        instance.arg(name).arg("-2.2250738585072014e-308");
-    });
-    texts.iter().for_each(|&(name, length)| {
-        instance.arg(name).arg(longest(length));
-    });
-    assert_eq!(encoding_of(RIS, "is:{1.Demo}", &mut instance), "listpack");
-
-    // 25 fields.
-    let mut trade = redis::cmd("HSET");
-    trade.arg("ts:{1.Demo}:1");
-    "v p q t o e st sd vo vc po pc px sl tp pr sw cm mg ti to tc dg".split(' ').for_each(|name| {
-        trade.arg(name).arg("-2.2250738585072014e-308");
-    });
-    trade.arg("sy").arg(longest(48)).arg("co").arg(longest(96));
-    assert_eq!(encoding_of(RTS, "ts:{1.Demo}:1", &mut trade), "listpack");
-
-    // One packed value: every number of nine bytes, every text with its two or three of length.
-    for (lane, key, bytes) in [
-        (RIS, "is:{2.Demo}", 30 * 9 + 16 + 64 + 96 + 16 + 48 + 20),
-        (RTS, "ts:{2.Demo}:1", 23 * 9 + 16 + 48 + 96 + 12),
-    ] {
-        let mut packed = redis::cmd("HSET");
-        packed.arg(key).arg("d").arg(longest(bytes));
-        assert_eq!(encoding_of(lane, key, &mut packed), "listpack", "{bytes} bytes in one value");
+    for lane in 0..3 {
+        assert!(value(lane, "maxclients") >= 1250, "{}", value(lane, "maxclients"));
     }
+    assert!(value(RTS, "maxmemory") > value(RIS, "maxmemory"));
+}
 
-    let mut open = redis::cmd("SADD");
-    open.arg("to:{1.Demo}");
-    (0..500).for_each(|position| {
-        open.arg(i64::MAX - position);
-    });
-    assert_eq!(encoding_of(RTS, "to:{1.Demo}", &mut open), "intset");
+/// What `node.sh` wrote for a name, without starting anything.
+fn made_by_script(name: &str, folder: &Path) -> String {
+    let redis = folder.join("redis-server");
+    fs::write(&redis, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&redis, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let data = folder.join(name);
+    let mut script = Command::new("sh");
+    let ended = script.env("PATH", path).arg(deploy().join("node.sh")).arg(name).arg(&data).status().unwrap();
+    assert!(ended.success());
+    fs::read_to_string(data.join("redis.conf")).unwrap()
 }
 
 #[test]
-fn a_listpack_takes_a_third_of_a_hash_table() {
-    let servers = Servers::start_temporary(None).unwrap();
-    let mut connection = connect(&servers.urls()[RTS]);
-    let mut memory = |key: &str, limit: u32| -> u64 {
-        redis::cmd("CONFIG")
-            .arg("SET")
-            .arg("hash-max-listpack-entries")
-            .arg(limit)
-            .exec(&mut connection)
-            .unwrap();
-        let mut hash = redis::cmd("HSET");
-        hash.arg(key);
-        (0..25).for_each(|field| {
-            hash.arg(format!("f{field}")).arg("1.10345");
-        });
-        hash.exec(&mut connection).unwrap();
-        redis::cmd("MEMORY").arg("USAGE").arg(key).query(&mut connection).unwrap()
+fn the_script_makes_the_same_servers_as_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = |topology| match topology {
+        Topology::Single => vec![6390, 6391, 6392],
+        Topology::Sentinel => vec![6390, 6400, 6391, 6401, 6392, 6402, 26379, 26380, 26381],
+        Topology::Cluster => (7000..7006).collect(),
     };
-    let (compact, table) = (memory("compact", 64), memory("table", 0));
-    assert!(compact * 3 <= table, "{compact} bytes as a listpack, {table} as a table");
+    for topology in TOPOLOGIES {
+        for node in topology.nodes(&ports(topology)) {
+            let made = made_by_script(&node.name, folder.path());
+            let own = |(name, _): &(&str, &str)| !["dir", "port"].contains(name);
+            // The masters are at names there, at this machine's address here.
+            let at_names = |value: &str| {
+                let names = ["ris-a", "rts-a", "rtss-a", "127.0.0.1"];
+                names.iter().fold(value.to_owned(), |value, name| value.replace(name, "HOST"))
+            };
+            let lines = |text: &str| -> BTreeSet<String> {
+                settings(text)
+                    .filter(own)
+                    .map(|(name, value)| format!("{name} {}", at_names(value)))
+                    .collect()
+            };
+            assert_eq!(lines(&made), lines(&node.file), "{}", node.name);
+            assert_eq!(port(&made), u64::from(node.port), "{}", node.name);
+        }
+    }
+}
+
+/// The port in a server's own file; the last one counts.
+fn port(text: &str) -> u64 {
+    settings(text).filter(|(name, _)| *name == "port").last().unwrap().1.parse().unwrap()
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_script_starts_a_master_and_a_replica_that_know_each_other_by_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("secret"), "correct\" horse\n").unwrap();
+    let users = Command::new(env!("CARGO_BIN_EXE_mt5fleet"))
+        .args(["acl", "--servers", "--doctor", "--file", "--password-file", &path("secret")])
+        .output()
+        .unwrap();
+    fs::write(path("users.acl"), users.stdout).unwrap();
+    let ports = server::free_ports(2).unwrap();
+    let start = |name: &str, lines: &[String]| {
+        let mut script = Command::new("sh");
+        script.arg(deploy().join("node.sh")).args([name, &path(name)]).args(lines);
+        script.arg("include users.conf").arg(format!("aclfile {}", path("users.acl")));
+        script.env("REPLICA_PASSWORD_FILE", path("secret")).stdout(Stdio::null());
+        Running(script.spawn().unwrap())
+    };
+    let _master = start("rts-a", &[format!("port {}", ports[0])]);
+    let _replica =
+        start("rts-b", &[format!("port {}", ports[1]), format!("replicaof 127.0.0.1 {}", ports[0])]);
+    let info = |port: u16| -> redis::RedisResult<redis::InfoDict> {
+        let url = format!("redis://doctor:correct%22%20horse@127.0.0.1:{port}");
+        redis::cmd("INFO").query(&mut redis::Client::open(url)?.get_connection()?)
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !info(ports[1]).is_ok_and(|info| info.get::<String>("master_link_status").unwrap() == "up") {
+        assert!(Instant::now() < deadline, "the replica does not come in step");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(info(ports[0]).unwrap().get::<u32>("min_slaves_good_slaves"), Some(1));
+    let stranger: redis::RedisResult<String> = redis::cmd("PING").query(&mut connect(&server::url(ports[0])));
+    assert_eq!(stranger.unwrap_err().code(), Some("NOAUTH"));
+}
+
+#[test]
+fn each_compose_file_starts_the_servers_of_its_topology() {
+    for (topology, name) in TOPOLOGIES.into_iter().zip(["single", "sentinel", "cluster"]) {
+        let text = fs::read_to_string(deploy().join(format!("compose-{name}.yaml"))).unwrap();
+        let mut file: Value = serde_yaml_ng::from_str(&text).unwrap();
+        file.apply_merge().unwrap();
+        let volumes: BTreeSet<&str> =
+            file["volumes"].as_mapping().unwrap().keys().flat_map(Value::as_str).collect();
+        let mut names = BTreeSet::new();
+        for (name, service) in file["services"].as_mapping().unwrap() {
+            let name = name.as_str().unwrap();
+            if name == "create" {
+                let all = service["depends_on"].as_mapping().unwrap();
+                assert!(all.keys().flat_map(Value::as_str).eq(Topology::Cluster.names()));
+                continue;
+            }
+            names.insert(name.to_owned());
+            let words = |key: &str| -> Vec<&str> {
+                service[key].as_sequence().unwrap().iter().flat_map(Value::as_str).collect()
+            };
+            assert_eq!(words("entrypoint"), ["sh", "/etc/mt5-redis/node.sh"], "{name}");
+            let command = words("command");
+            assert_eq!(command[..2], [name, &format!("/data/{name}")]);
+            for line in &command[2..] {
+                let included = line.strip_prefix("include ").unwrap();
+                assert!(deploy().join(included).exists(), "{name} includes {included}");
+            }
+            for mount in words("volumes") {
+                let (from, to) = mount.split_once(':').unwrap();
+                assert!(volumes.contains(from) || deploy().join(from).exists(), "{name} mounts {mount}");
+                assert!(to == "/data" || to == "/etc/mt5-redis:ro", "{name} mounts {mount}");
+            }
+            // The port that is asked for its health is the server's.
+            let folder = tempfile::tempdir().unwrap();
+            let made = made_by_script(name, folder.path());
+            assert_eq!(service["environment"]["PORT"].as_u64(), Some(port(&made)), "{name}");
+        }
+        assert_eq!(names, topology.names().into_iter().collect());
+    }
+}
+
+#[test]
+fn systemd_understands_the_unit() {
+    let unit = deploy().join("systemd/mt5-redis@.service");
+    let text = fs::read_to_string(&unit).unwrap();
+    assert!(text.contains("ExecStart=/bin/sh /etc/mt5-redis/node.sh %i /var/lib/mt5-redis/%i"));
+    // Not every machine that builds has systemd.
+    if let Ok(output) = Command::new("systemd-analyze").arg("verify").arg(unit).output() {
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The commands of a page that are proofs, with what they answer: what stands in blocks of this kind.
+fn proofs(kind: &str) -> Vec<(String, String)> {
+    let page = fs::read_to_string(deploy().join("../docs/deployment.md")).unwrap();
+    let mut proofs: Vec<(String, String)> = Vec::new();
+    for block in page.split("```").skip(1).step_by(2) {
+        let Some(lines) = block.strip_prefix(kind).and_then(|rest| rest.strip_prefix('\n')) else { continue };
+        for line in lines.lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => proofs.push((command.to_owned(), String::new())),
+                None => proofs.last_mut().unwrap().1 += &format!("{line}\n"),
+            }
+        }
+    }
+    proofs
+}
+
+#[test]
+fn the_proofs_in_the_documents_prove() {
+    for (topology, kind, usual) in [
+        (Topology::Single, "proof", [6390, 6391, 6392]),
+        (Topology::Cluster, "proof cluster", [7000, 7001, 7002]),
+    ] {
+        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let proofs = proofs(kind);
+        assert!(proofs.len() >= 4, "{kind}: {}", proofs.len());
+        for (mut command, expected) in proofs {
+            for (usual, port) in usual.iter().zip(servers.ports()) {
+                command = command.replace(&usual.to_string(), &port.to_string());
+            }
+            // As for somebody who types it.
+            let command = command.replace("redis-cli -p", "redis-cli --no-raw -p");
+            let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(told.trim_end(), expected.trim_end(), "{command}");
+        }
+    }
 }

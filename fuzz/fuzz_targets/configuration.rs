@@ -9,6 +9,6 @@ fuzz_target!(|text: &str| {
         assert!(error.to_string().starts_with("fuzz.toml:"), "{error}");
     }
     if let Ok(config) = Config::of_url(text, "") {
-        assert!(!config.rts.endpoint.host.is_empty());
+        assert!(!config.rts.endpoint.name().is_empty());
     }
 });

@@ -1,6 +1,9 @@
 //! Text across the C ABI: UTF-16 in, decoded without ever reading past its limit; UTF-16 out, cut to the
 //! caller's buffer.
 
+use std::mem::MaybeUninit;
+use std::slice;
+
 use arrayvec::ArrayString;
 
 use crate::error::Result;
@@ -22,10 +25,24 @@ pub(super) unsafe fn read<const LIMIT: usize>(
         return Ok(text);
     }
     // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
-    let units = (0..=LIMIT)
-        // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
-        .map(|at| unsafe { pointer.add(at).read_unaligned() })
-        .take_while(|&unit| unit != 0);
+    // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
+    let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
+    // Nearly every text is ASCII, which needs no decoding.
+    let mut ascii = [const { MaybeUninit::uninit() }; LIMIT];
+    let mut length = 0;
+    for byte in &mut ascii {
+        let unit = unit(length);
+        if !(1..0x80).contains(&unit) {
+            break;
+        }
+        byte.write(unit as u8);
+        length += 1;
+    }
+    // SAFETY: the first `length` bytes were written just now, and each is below 0x80, which is ASCII.
+    text.push_str(unsafe {
+        str::from_utf8_unchecked(slice::from_raw_parts(ascii.as_ptr().cast::<u8>(), length))
+    });
+    let units = (length..=LIMIT).map(unit).take_while(|&unit| unit != 0);
     for character in char::decode_utf16(units) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
         if text.try_push(character).is_err() {

@@ -1,75 +1,128 @@
-//! Where a server is and who we are there.
+//! Where a lane's Redis is and who we are there.
 
 use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, IntoConnectionInfo};
+use super::tls::Tls;
 
-/// A server's address, our identity there, and how long we wait for it.
+/// A site of Redis, our identity there, and how long we wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Database number.
+    /// Which servers, and how they work together.
+    pub site: Site,
+    /// Database number; a Cluster has only 0.
     pub database: i64,
-    /// ACL user; none: the server's default user.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// How long connecting may take, handshake included a time-out a reply.
+    /// Who we are at the Redis servers.
+    pub identity: Identity,
+    /// How connections are encrypted; none: they are not.
+    pub tls: Option<Tls>,
+    /// How long connecting may take, handshake included a time-out a reply; and how long a sentinel may
+    /// take to answer.
     pub connect_timeout: Duration,
     /// How long the server may be silent while we wait for a reply.
     pub reply_timeout: Duration,
 }
 
+/// Which servers, and how they work together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Site {
+    /// One server at one address.
+    Server(Address),
+    /// A master with replicas, and sentinels that know which of them is the master.
+    Sentinel {
+        /// The sentinels, in the order in which they are asked at first.
+        sentinels: Vec<Address>,
+        /// The name the sentinels have for the master.
+        master: String,
+        /// Who we are at the sentinels.
+        identity: Identity,
+    },
+    /// A Redis Cluster, found by any of these nodes.
+    Cluster(Vec<Address>),
+}
+
+/// A user and its password.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// ACL user; none: the server's default user.
+    pub username: Option<String>,
+    /// Its password; none: nobody logs in.
+    pub password: Option<Secret>,
+}
+
+/// Host and port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Host name or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
 impl Endpoint {
-    /// Reads a `redis://[user][:password@]host[:port][/database]` URL. The reason of a refusal holds
-    /// nothing of the URL, which may have a password anywhere.
-    pub fn parse(url: &str) -> Result<Self, &'static str> {
-        match url.split_once("://") {
-            Some(("redis", _)) => {}
-            Some(("rediss", _)) => {
-                return Err("asks for TLS, which this version does not speak: use redis://");
-            }
-            _ => return Err("is no redis:// URL: write redis://host:port"),
-        }
-        if url.contains(['?', '#']) {
-            return Err("has a query or a fragment: percent-encode ? and # in a password, \
-                        or use the file's keys username and password");
-        }
-        let info = redis::parse_redis_url(url)
-            .ok_or("is malformed: write redis://user:password@host:port/database and percent-encode the password")?
-            .into_connection_info()
-            .map_err(|_| "has a bad database number, user or password: write redis://user:password@host:port/0")?;
-        let ConnectionAddr::Tcp(host, port) = info.addr() else {
-            return Err("is no redis:// URL: write redis://host:port");
-        };
-        let settings = info.redis_settings();
-        if ["", "0.0.0.0", "::"].contains(&host.as_str()) {
-            return Err("names no host one can connect to: write redis://host:port");
-        }
-        if settings.db() < 0 {
-            return Err("has a negative database number: write redis://host:port/0");
-        }
-        Ok(Self {
-            host: host.clone(),
-            port: *port,
-            database: settings.db(),
-            username: settings.username().map(str::to_owned),
-            password: settings.password().map(|password| Secret(password.to_owned())),
+    /// An endpoint that nothing was said about but its site.
+    pub(super) fn at(site: Site) -> Self {
+        Self {
+            site,
+            database: 0,
+            identity: Identity::default(),
+            tls: None,
             connect_timeout: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(2),
-        })
+        }
     }
 
-    /// Host and port, for people.
-    pub fn address(&self) -> String {
+    /// Over how many streams signals are spread when nobody says: a Cluster shall share the load.
+    pub(super) fn default_shards(&self) -> u16 {
+        match self.site {
+            Site::Cluster(_) => 16,
+            _ => 1,
+        }
+    }
+
+    /// The site in a few words, the same for as long as its first server is listed first: `host:port`,
+    /// `master@sentinel:port` or `cluster@node:port`.
+    pub fn name(&self) -> String {
+        match &self.site {
+            Site::Server(address) => address.to_string(),
+            Site::Sentinel { sentinels, master, .. } => format!("{master}@{}", sentinels[0]),
+            Site::Cluster(nodes) => format!("cluster@{}", nodes[0]),
+        }
+    }
+}
+
+impl Address {
+    /// Reads `host`, `host:port`, `[address]` or `[address]:port`.
+    pub(super) fn parse(text: &str, default_port: u16) -> Option<Self> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']')?;
+                host.parse::<std::net::Ipv6Addr>().ok()?;
+                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !text.starts_with('[') && !host.chars().all(plain) || ["", "0.0.0.0", "::"].contains(&host) {
+            return None;
+        }
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|&port| port > 0)?,
+            None => default_port,
+        };
+        Some(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
+            write!(f, "[{}]:{}", self.host, self.port)
         } else {
-            format!("{}:{}", self.host, self.port)
+            write!(f, "{}:{}", self.host, self.port)
         }
     }
 }
@@ -92,5 +145,26 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_with_and_without_a_port() {
+        for (text, host, port) in [
+            ("a.example", "a.example", 26379),
+            ("10.0.0.1:7000", "10.0.0.1", 7000),
+            ("[::1]", "::1", 26379),
+            ("[fe80::1]:7000", "fe80::1", 7000),
+        ] {
+            assert_eq!(Address::parse(text, 26379), Some(Address { host: host.into(), port }), "{text}");
+        }
+        for bad in ["", ":1", "a:", "a:0", "a:65536", "a:b", "::1", "[::1", "[::1]7", "[a]", "a b", "0.0.0.0"]
+        {
+            assert_eq!(Address::parse(bad, 26379), None, "{bad}");
+        }
     }
 }

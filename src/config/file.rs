@@ -1,5 +1,7 @@
 //! The TOML file: a table a lane, keys outside a table for all lanes. See `README.md` for every key.
 
+mod site;
+
 use std::fmt::Display;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{Config, DEFAULT_URL, Endpoint, JournalSync, LaneConfig, Secret};
+use super::{Config, DEFAULT_URL, JournalSync, LaneConfig};
 use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;
@@ -20,12 +22,38 @@ const MAX_BYTES: u64 = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    url: Option<Spanned<Value>>,
-    username: Option<Spanned<Value>>,
-    password: Option<Spanned<Value>>,
+/// A table with the keys that say where a lane's Redis is, and keys of its own. Values are read as any value
+/// at first: the reader's own complaint about a wrong type would quote the value, which may be a password.
+macro_rules! table {
+    ($name:ident, $($key:ident)*, { $($own:tt)* }) => {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $name {
+            $($key: Option<Spanned<Value>>,)*
+            $($own)*
+        }
+
+        impl $name {
+            /// The value of a key that says where a lane's Redis is.
+            fn get(&self, key: &str) -> Option<&Spanned<Value>> {
+                match key {
+                    $(stringify!($key) => self.$key.as_ref(),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+    ($name:ident { $($own:tt)* }) => {
+        table!($name,
+            url sentinels master nodes
+            username password password_env password_file
+            sentinel_username sentinel_password sentinel_password_env sentinel_password_file
+            tls tls_ca tls_certificate tls_key,
+            { $($own)* });
+    };
+}
+
+table!(File {
     #[serde(default)]
     journal: JournalTable,
     #[serde(default)]
@@ -36,16 +64,9 @@ struct File {
     rts: Table,
     #[serde(default)]
     rtss: Table,
-}
+});
 
-/// Texts are read as any value at first: the reader's own complaint about a wrong type would quote the
-/// value, which may be a password.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    url: Option<Spanned<Value>>,
-    username: Option<Spanned<Value>>,
-    password: Option<Spanned<Value>>,
+table!(Table {
     encoding: Option<Encoding>,
     queue: Option<Spanned<i64>>,
     batch_records: Option<Spanned<i64>>,
@@ -57,7 +78,8 @@ struct Table {
     ttl: Option<Spanned<Value>>,
     retention: Option<Spanned<Value>>,
     max_length: Option<Spanned<i64>>,
-}
+    shards: Option<Spanned<i64>>,
+});
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,7 +136,7 @@ impl Source<'_> {
             ("rtss", &file.rtss, &mut config.rtss),
         ];
         for (lane, table, into) in lanes {
-            self.lane(lane, &file, table, into)?;
+            self.lane(lane, &file, table, Path::new(folder), into)?;
         }
         self.journal(&file.journal, folder, &mut config)?;
         let quiet = Duration::from_millis(100)..=600 * SECOND;
@@ -137,6 +159,9 @@ impl Source<'_> {
             SECOND..=3660 * DAY,
             &mut config.rtss_retention,
         )?;
+        self.foreign("shards", "rtss", [("ris", &file.ris.shards), ("rts", &file.rts.shards)])?;
+        config.rtss_shards = config.rtss.endpoint.default_shards();
+        self.number("rtss", "shards", &file.rtss.shards, 1..=4096, &mut config.rtss_shards)?;
         self.number("rtss", "max_length", &file.rtss.max_length, 1..=1 << 40, &mut config.rtss_max_length)?;
         Ok(config)
     }
@@ -152,18 +177,15 @@ impl Source<'_> {
         self.duration("journal", "retain_acked", &table.retain_acked, SECOND..=DAY, &mut into.retain_acked)
     }
 
-    fn lane(&self, lane: &str, file: &File, table: &Table, into: &mut LaneConfig) -> Result<()> {
-        // A key of the table counts before the same key of the whole file.
-        if let Some((key, url)) = self.text(lane, "url", &table.url, &file.url)? {
-            into.endpoint =
-                Endpoint::parse(&url).map_err(|reason| self.refused(key.at, format!("{key} {reason}")))?;
-        }
-        if let Some((_, username)) = self.text(lane, "username", &table.username, &file.username)? {
-            into.endpoint.username = Some(username);
-        }
-        if let Some((_, password)) = self.text(lane, "password", &table.password, &file.password)? {
-            into.endpoint.password = Some(Secret::new(password));
-        }
+    fn lane(
+        &self,
+        lane: &str,
+        file: &File,
+        table: &Table,
+        folder: &Path,
+        into: &mut LaneConfig,
+    ) -> Result<()> {
+        into.endpoint = site::Lane { source: self, name: lane, table, file, folder }.endpoint()?;
         into.encoding = table.encoding.unwrap_or(into.encoding);
         let times = Duration::from_millis(10)..=60 * SECOND;
         let endpoint = &mut into.endpoint;
@@ -199,28 +221,6 @@ impl Source<'_> {
         self.number(lane, key, value, least..=1 << 32, &mut limit)?;
         *into = value.as_ref().map(|_| limit);
         Ok(())
-    }
-
-    /// A text, from the lane's table or else from the top of the file, with `${NAME}` replaced.
-    fn text<'k>(
-        &self,
-        lane: &'k str,
-        key: &'k str,
-        own: &Option<Spanned<Value>>,
-        shared: &Option<Spanned<Value>>,
-    ) -> Result<Option<(Key<'k>, String)>> {
-        let (lane, value) = match (own, shared) {
-            (Some(own), _) => (lane, own),
-            (None, Some(shared)) => ("", shared),
-            (None, None) => return Ok(None),
-        };
-        let key = Key { lane, key, at: value.span().start };
-        let Value::String(text) = value.get_ref() else {
-            return Err(self.refused(key.at, format!("{key} is no text: put it in quotes")));
-        };
-        let text =
-            with_environment(text).map_err(|reason| self.refused(key.at, format!("{key} {reason}")))?;
-        Ok(Some((key, text)))
     }
 
     fn duration(
@@ -307,21 +307,6 @@ impl Display for Key<'_> {
         }
         f.write_str(self.key)
     }
-}
-
-/// Replaces each `${NAME}` by the environment's value.
-fn with_environment(text: &str) -> std::result::Result<String, String> {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after.split_once('}').ok_or("has a ${ without its }")?;
-        let value = std::env::var(name)
-            .map_err(|_| format!("needs the environment variable {name:?}, which is not set to a text"))?;
-        whole.push_str(before);
-        whole.push_str(&value);
-        rest = after;
-    }
-    Ok(whole + rest)
 }
 
 #[cfg(test)]

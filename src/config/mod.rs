@@ -1,21 +1,25 @@
-//! What the user sets: one `redis://` URL for all three lanes, or a TOML file with a table a lane.
+//! What the user sets: one URL for all three lanes, or a TOML file with a table a lane.
 //!
 //! Everything is checked at open. What is unknown or out of range is refused with file, line, key and
 //! reason; what is a secret appears in no error, no event and no `Debug` output.
 
 mod endpoint;
 mod file;
+mod tls;
+mod url;
 
 use std::env;
 use std::fmt::Display;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use endpoint::{Endpoint, Secret};
+pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
 pub use file::parse;
+pub use tls::Tls;
 
 use crate::codes::MT5REDIS_ERR_CONFIG;
 use crate::error::{Error, Result};
@@ -45,6 +49,8 @@ pub struct Config {
     pub rtss_retention: Duration,
     /// How many signals a stream keeps at most, a net below the retention by time.
     pub rtss_max_length: u64,
+    /// Over how many streams signals are spread, by instance.
+    pub rtss_shards: u16,
 }
 
 /// What every lane has.
@@ -74,12 +80,12 @@ pub struct RateLimit {
 }
 
 impl LaneConfig {
-    /// The name of the folder for this lane's journal: one for each server, since what was accepted for one
+    /// The name of the folder for this lane's journal: one for each site, since what was accepted for one
     /// must not go to another.
     pub(crate) fn journal_name(&self, lane: impl Display) -> String {
         let Endpoint { database, .. } = self.endpoint;
         let foreign = |c: char| !(c.is_ascii_alphanumeric() || "@.-".contains(c));
-        format!("{lane}@{}-{database}", self.endpoint.address()).replace(foreign, "-")
+        format!("{lane}@{}-{database}", self.endpoint.name()).replace(foreign, "-")
     }
 }
 
@@ -156,8 +162,20 @@ impl Config {
             rts_retention: Duration::from_secs(30 * 86_400),
             rtss_retention: Duration::from_secs(3600),
             rtss_max_length: 1_000_000,
+            rtss_shards: endpoint.default_shards(),
         })
     }
+}
+
+/// Reads a file of a few KiB at most; anything else is no certificate, key or password.
+fn small_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    const MAX_BYTES: u64 = 1 << 20;
+    let unreadable = |reason: &dyn Display| format!("{} cannot be read: {reason}", path.display());
+    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+        return Err(unreadable(&format!("it is no file of at most {MAX_BYTES} bytes")));
+    }
+    fs::read(path).map_err(|error| unreadable(&error))
 }
 
 /// The data folder's `mt5-redis`; without a data folder the one for a program's state on this platform.
@@ -187,9 +205,9 @@ mod tests {
     fn one_url_serves_all_lanes() {
         let config = Config::read("redis://ea:p%40ss@cache.example:7001/3", "").unwrap();
         for lane in [&config.ris, &config.rts, &config.rtss] {
-            assert_eq!((lane.endpoint.host.as_str(), lane.endpoint.port), ("cache.example", 7001));
+            assert_eq!(lane.endpoint.name(), "cache.example:7001");
             assert_eq!(lane.endpoint.database, 3);
-            assert_eq!(lane.endpoint.password.as_ref().unwrap().expose(), "p@ss");
+            assert_eq!(lane.endpoint.identity.password.as_ref().unwrap().expose(), "p@ss");
         }
     }
 
@@ -202,7 +220,11 @@ mod tests {
             "redis://:hunter2@localhost:port",
             "redis://ea:hunter2@localhost/db",
             "redis://ea:hunter2@localhost?x=1",
-            "rediss://ea:hunter2@localhost",
+            "rediss://ea:hunter2@local host",
+            "redis-sentinel://ea:hunter2@localhost",
+            "redis-sentinel://ea:hunter2@localhost:x/m",
+            "redis-sentinel://ea:hunter2%@localhost/m/x",
+            "redis-cluster://ea:hunter2@localhost/1",
             "http://ea:hunter2@localhost",
             "redis://ea:hunter2@0.0.0.0",
         ] {

@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::policy::{Policy, Subject};
 use super::source::Tag;
+use super::transaction::{Answer, Transaction};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -18,17 +19,6 @@ const WATERMARK_SECONDS: &[u8] = b"3024000";
 /// How much is encoded before it is sent.
 const PIECE: usize = 16 * 1024;
 
-/// The records of one tag, written as one transaction.
-struct Transaction {
-    tag: Tag,
-    /// Indices of its records, superseded ones included.
-    records: Vec<usize>,
-    /// Its watermark.
-    last: u64,
-    /// For each command between MULTI and EXEC, the index of its record.
-    owners: Vec<Option<usize>>,
-}
-
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
     records: Vec<P::Record>,
@@ -38,8 +28,16 @@ pub(super) struct Batch<P: Policy> {
     held: HashSet<u64>,
     transactions: Vec<Transaction>,
     commands: Commands,
-    trailer: usize,
-    questions: usize,
+    /// The server of each command that watches a watermark, after the transactions.
+    guards: Vec<usize>,
+    /// The server of each command after these, if it has one.
+    trailers: Vec<Option<usize>>,
+    /// The server of each question after those.
+    questions: Vec<Option<usize>>,
+    /// The tags whose watermark is watched from before their next transaction on.
+    guarded: HashSet<Tag>,
+    /// Which tags another server has for this one time, and what said so.
+    asks: HashMap<Tag, Failure>,
 }
 
 /// What became of a batch that was sent.
@@ -64,8 +62,11 @@ impl<P: Policy> Batch<P> {
             held: HashSet::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
-            trailer: 0,
-            questions: 0,
+            guards: Vec::new(),
+            trailers: Vec::new(),
+            questions: Vec::new(),
+            guarded: HashSet::new(),
+            asks: HashMap::new(),
         }
     }
 
@@ -93,6 +94,7 @@ impl<P: Policy> Batch<P> {
     pub(super) fn clear(&mut self) {
         self.records.clear();
         self.held.clear();
+        self.asks.clear();
     }
 
     /// Passes a record over for now.
@@ -119,7 +121,13 @@ impl<P: Policy> Batch<P> {
         self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
     }
 
-    /// Writes the batch to the server and reads every reply. Records that are in Redis now, or that it will
+    /// Notes for which tags the watermark is watched, on connections made just now.
+    pub(super) fn guard(&mut self, tags: impl Iterator<Item = Tag>) {
+        self.guarded.clear();
+        self.guarded.extend(tags);
+    }
+
+    /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
     /// were passed over before.
     pub(super) fn exchange(
@@ -130,12 +138,8 @@ impl<P: Policy> Batch<P> {
     ) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
-        let exchanged = self
-            .send(policy, link, floor, &mut outcome)
-            .and_then(|()| self.receive(policy, link, &mut outcome));
-        if let Err(failure) = exchanged {
-            outcome.failure = Some(failure);
-        }
+        self.send(policy, link, floor, &mut outcome);
+        self.receive(policy, link, &mut outcome);
         outcome
     }
 
@@ -147,65 +151,149 @@ impl<P: Policy> Batch<P> {
         link: &mut Link,
         floor: &HashMap<Tag, u64>,
         outcome: &mut Outcome<P::Record>,
-    ) -> Result<(), Failure> {
+    ) {
         self.live = live::<P>(&self.records, &self.held);
-        self.transactions = transactions::<P>(&self.records);
-        for transaction in &mut self.transactions {
-            let last = transaction.records.last().map_or(0, |&at| P::sequence(&self.records[at]));
-            transaction.last = last.max(floor.get(&transaction.tag).copied().unwrap_or(0));
+        self.transactions = Transaction::by_tag(policy, &self.records);
+        for part in self.transactions.iter_mut().flat_map(|transaction| &mut transaction.parts) {
+            part.last = part.last.max(floor.get(&part.tag).copied().unwrap_or(0));
         }
+        if P::COMMITTED
+            && let Err(failure) = self.guard_new(policy, link)
+        {
+            self.transactions.clear();
+            outcome.fail(failure);
+        }
+        self.route(link, outcome);
         let commands = &mut self.commands;
         commands.clear();
+        // What is encoded and not sent yet is for this server.
+        let mut server = 0;
         for transaction in &mut self.transactions {
+            if transaction.server != server {
+                outcome.sent(commands.send(link, server));
+                server = transaction.server;
+            }
+            if transaction.asking {
+                commands.command([b"ASKING".as_slice()]);
+            }
             commands.command([b"MULTI".as_slice()]);
             let start = commands.count();
-            for &at in transaction.records.iter().filter(|&&at| self.live[at]) {
-                policy.write(&self.records[at], commands);
-                transaction.owners.resize(commands.count() - start, Some(at));
+            let Transaction { records, parts, owners, .. } = transaction;
+            for &at in records.iter().filter(|&&at| self.live[at]) {
+                let record = &self.records[at];
+                policy.write(record, commands);
+                let count = commands.count() - start;
+                owners.resize(count, Some(at));
+                if let Some(part) = parts.iter_mut().find(|part| part.tag.as_str() == policy.tag(record)) {
+                    part.command = count.checked_sub(1);
+                }
                 if commands.bytes().len() >= PIECE {
-                    outcome.bytes += commands.send(link)?;
+                    outcome.sent(commands.send(link, server));
                 }
             }
-            policy.finish(&transaction.tag, commands);
-            if P::COMMITTED {
-                let key = key::watermark(&transaction.tag, policy.producer().as_str());
-                commands.begin();
-                commands.argument(b"SET");
-                commands.argument(key.as_bytes());
-                commands.integer(transaction.last as i64);
-                commands.argument(b"EX");
-                commands.argument(WATERMARK_SECONDS);
-                commands.end();
+            for part in parts {
+                policy.finish(&part.tag, commands);
+                if P::COMMITTED {
+                    commands.begin();
+                    commands.argument(b"SET");
+                    commands.argument(key::watermark(&part.tag, policy.producer().as_str()).as_bytes());
+                    commands.integer(part.last as i64);
+                    commands.argument(b"EX");
+                    commands.argument(WATERMARK_SECONDS);
+                    commands.end();
+                }
             }
-            transaction.owners.resize(commands.count() - start, None);
+            owners.resize(commands.count() - start, None);
             commands.command([b"EXEC".as_slice()]);
         }
-        let before = commands.count();
-        let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
-        let written: Vec<_> = written.map(|(record, _)| record).collect();
-        policy.trailer(&written, commands);
-        self.trailer = commands.count() - before;
-        policy.questions(&written, &mut |_, write| write(commands));
-        self.questions = commands.count() - before - self.trailer;
-        outcome.bytes += commands.send(link)?;
+        self.guards.clear();
+        if P::COMMITTED {
+            // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
+            // connection given up whose bytes the server reads late, makes the next transaction void.
+            for tag in &self.guarded {
+                let Ok(routed) = link.route(tag) else { continue };
+                if !self.transactions.iter().any(|transaction| transaction.server == routed) {
+                    continue;
+                }
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                let key = key::watermark(tag, policy.producer().as_str());
+                commands.command([b"WATCH".as_slice(), key.as_bytes()]);
+                self.guards.push(server);
+            }
+        }
+        let written = written(&self.transactions, &self.live, &self.records);
+        self.trailers.clear();
+        self.questions.clear();
+        let mut aside = |servers: &mut Vec<Option<usize>>, key: &str, write: &dyn Fn(&mut Commands)| {
+            let routed = link.route(key).map_err(|failure| outcome.fail(failure)).ok();
+            if let Some(routed) = routed {
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                write(commands);
+            }
+            servers.push(routed);
+        };
+        policy.trailer(&written, &mut |key, write| aside(&mut self.trailers, key, write));
+        policy.questions(&written, &mut |key, write| aside(&mut self.questions, key, write));
+        outcome.sent(commands.send(link, server));
+    }
+
+    /// Watches the watermarks of tags that are new on these connections.
+    fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
+        for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
+            if self.guarded.insert(part.tag) {
+                watch(link, &key::watermark(&part.tag, policy.producer().as_str()))?;
+            }
+        }
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        policy: &mut P,
-        link: &mut Link,
-        outcome: &mut Outcome<P::Record>,
-    ) -> Result<(), Failure> {
+    /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
+    /// turn on that server's connection.
+    fn route(&mut self, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let mut asks = std::mem::take(&mut self.asks);
+        let mut taken = HashSet::new();
+        self.transactions.retain_mut(|transaction| {
+            let ask = asks.remove(transaction.tag());
+            transaction.asking = ask.is_some();
+            let server = match &ask {
+                Some(ask) => link.redirect(ask),
+                None => link.route(transaction.tag()),
+            };
+            match server {
+                Ok(server) => transaction.server = server,
+                Err(failure) => {
+                    outcome.fail(failure);
+                    return false;
+                }
+            }
+            let waits = P::COMMITTED && link.has_slots() && !taken.insert(transaction.server);
+            if waits && let Some(ask) = ask {
+                self.asks.insert(*transaction.tag(), ask);
+            }
+            !waits
+        });
+        if !link.has_slots() {
+            Transaction::join(&mut self.transactions);
+        }
+        self.transactions.sort_by_key(|transaction| transaction.server);
+    }
+
+    fn receive(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut done = vec![false; self.records.len()];
         let mut rejected = BTreeMap::new();
-        let mut broken = Ok(());
         for transaction in &self.transactions {
-            let answer = match read_transaction(transaction, link) {
+            let answer = match transaction.receive(link) {
                 Ok(answer) => answer,
+                // The other servers' replies are still to be read.
                 Err(failure) => {
-                    broken = Err(failure);
-                    break;
+                    outcome.fail(failure);
+                    continue;
                 }
             };
             let mut reject = |at: Option<usize>, failure: Failure| match at {
@@ -213,7 +301,7 @@ impl<P: Policy> Batch<P> {
                     done[at] = true;
                     rejected.entry(at).or_insert(failure.text);
                 }
-                None => outcome.failure = Some(Failure { class: Class::Hold, ..failure }),
+                None => outcome.fail(Failure { class: Class::Hold, ..failure }),
             };
             match answer {
                 Answer::Executed(replies) => {
@@ -223,29 +311,39 @@ impl<P: Policy> Batch<P> {
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    outcome.committed.push((transaction.tag, transaction.last));
-                    policy.learn(&replies);
+                    for part in &transaction.parts {
+                        outcome.committed.push((part.tag, part.last));
+                        if let Some(reply) = part.command.and_then(|command| replies.get(command)) {
+                            policy.learn(&part.tag, reply);
+                        }
+                    }
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
                     // The others of this transaction stay in the batch and are sent again without it.
                     reject(owner, failure);
                     policy.forget();
                 }
-                Answer::Refused(_, failure) => outcome.failure = Some(failure),
-            }
-        }
-        if broken.is_ok() {
-            for _ in 0..self.trailer {
-                match link.receive() {
-                    Ok(Value::ServerError(error)) => outcome.failure = Some(Failure::of_reply(&error)),
-                    Ok(_) => {}
-                    Err(failure) => broken = Err(failure),
+                Answer::Refused(_, failure) if failure.class == Class::Ask => {
+                    self.asks.insert(*transaction.tag(), failure);
+                    policy.forget();
                 }
+                Answer::Refused(_, failure) => outcome.fail(failure),
             }
         }
-        if broken.is_ok() {
-            broken = self.hear(policy, link);
+        for &server in &self.guards {
+            // A refusal to watch is none to write.
+            if let Err(failure) = link.receive(server) {
+                outcome.fail(failure);
+            }
         }
+        for server in self.trailers.iter().copied().flatten() {
+            match link.receive(server) {
+                Ok(Value::ServerError(error)) => outcome.fail(Failure::of_reply(&error)),
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
+            }
+        }
+        self.hear(policy, link, outcome);
         for (at, record) in self.records.iter().enumerate() {
             let superfluous = done[at] && !self.live[at];
             outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
@@ -257,49 +355,52 @@ impl<P: Policy> Batch<P> {
         }
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
-        broken
+    }
+
+    /// Reads the answers to the policy's questions. A refusal is an answer too.
+    fn hear(&self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let answers = self.questions.iter().map(|&server| match server.map(|server| link.receive(server)) {
+            Some(Ok(answer)) => answer,
+            Some(Err(failure)) => {
+                outcome.fail(failure);
+                Value::Nil
+            }
+            None => Value::Nil,
+        });
+        let answers: Vec<_> = answers.collect();
+        policy.answered(&written(&self.transactions, &self.live, &self.records), &answers);
     }
 }
 
-impl<P: Policy> Batch<P> {
-    /// Reads the answers to the policy's questions.
-    fn hear(&self, policy: &mut P, link: &mut Link) -> Result<(), Failure> {
-        let mut answers = Vec::new();
-        for _ in 0..self.questions {
-            answers.push(link.receive()?);
+/// The records that are written, in the order of their transactions.
+fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
+    let all = transactions.iter().flat_map(|transaction| &transaction.records);
+    all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
+}
+
+impl<R> Outcome<R> {
+    /// Notes a failure. The one that asks for most counts.
+    fn fail(&mut self, failure: Failure) {
+        if self.failure.as_ref().is_none_or(|other| failure.class < other.class) {
+            self.failure = Some(failure);
         }
-        let written = self.records.iter().zip(&self.live).filter(|(_, live)| **live);
-        policy.answered(&written.map(|(record, _)| record).collect::<Vec<_>>(), &answers);
-        Ok(())
+    }
+
+    fn sent(&mut self, sent: Result<usize, Failure>) {
+        match sent {
+            Ok(bytes) => self.bytes += bytes,
+            Err(failure) => self.fail(failure),
+        }
     }
 }
 
-enum Answer {
-    /// EXEC's replies, one a command.
-    Executed(Vec<Value>),
-    /// Nothing was applied: the first reason, and whose command it was.
-    Refused(Option<usize>, Failure),
-}
-
-/// Reads the replies to MULTI, each command, and EXEC.
-fn read_transaction(transaction: &Transaction, link: &mut Link) -> Result<Answer, Failure> {
-    let mut refused = None;
-    let owners = [None].into_iter().chain(transaction.owners.iter().copied());
-    for owner in owners {
-        if let Value::ServerError(error) = link.receive()? {
-            refused.get_or_insert((owner, Failure::of_reply(&error)));
-        }
+/// Watches a watermark: a transaction after that is void if anybody else has set it.
+pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
+    match link.ask(&["WATCH", key]) {
+        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
+        // A user may be without that permission.
+        _ => Ok(()),
     }
-    let answer = match (link.receive()?, refused) {
-        (Value::Array(replies), None) => Answer::Executed(replies),
-        (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
-        (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
-        (reply, _) => {
-            link.disconnect();
-            return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));
-        }
-    };
-    Ok(answer)
 }
 
 /// Which records are to be written: neither held back nor made superfluous by a later one that is not.
@@ -315,23 +416,4 @@ fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
         }
     }
     live
-}
-
-/// The records by tag, the tags in the order of their first record.
-fn transactions<P: Policy>(records: &[P::Record]) -> Vec<Transaction> {
-    let mut transactions: Vec<Transaction> = Vec::new();
-    let mut last = 0;
-    for (at, record) in records.iter().enumerate() {
-        let tag = P::tag(record);
-        // A terminal has one instance, so the last tag is nearly always the one.
-        if transactions.get(last).is_none_or(|transaction| transaction.tag.as_str() != tag) {
-            last = transactions.iter().position(|other| other.tag.as_str() == tag).unwrap_or_else(|| {
-                let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
-                transactions.push(Transaction { tag, records: Vec::new(), last: 0, owners: Vec::new() });
-                transactions.len() - 1
-            });
-        }
-        transactions[last].records.push(at);
-    }
-    transactions
 }

@@ -8,6 +8,8 @@ mod batch;
 mod dead;
 mod deferred;
 mod journal;
+#[cfg(all(test, loom))]
+mod model;
 mod policy;
 mod rate;
 mod resume;
@@ -16,6 +18,7 @@ mod ris;
 mod rts;
 mod rtss;
 mod source;
+mod transaction;
 mod worker;
 
 use std::fmt::Display;
@@ -226,7 +229,7 @@ impl<P: Policy> Lane<P> {
     }
 
     fn queue_full(&self) -> Error {
-        let (lane, queue, address) = (P::LANE, self.config.queue, self.config.endpoint.address());
+        let (lane, queue, address) = (P::LANE, self.config.queue, self.config.endpoint.name());
         Error::new(
             MT5REDIS_ERR_QUEUE_FULL,
             format!(
@@ -242,7 +245,7 @@ impl<P: Policy> Lane<P> {
         let text = format!(
             "the {} journal takes no more: {refused}. {waiting} records wait for {}. This one was not accepted",
             P::LANE,
-            self.config.endpoint.address()
+            self.config.endpoint.name()
         );
         if !std::mem::replace(refusing, true) {
             self.shared.events.tell(text.clone());
@@ -378,7 +381,7 @@ impl<P: Policy> Lane<P> {
 
     pub(crate) fn stats(&self) -> LaneStats {
         self.shared.counters.snapshot(
-            self.config.endpoint.address(),
+            self.config.endpoint.name(),
             self.policy.producer().as_str(),
             self.committed(),
             self.waiting(),

@@ -73,8 +73,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;
 
-    /// The routing tag: records of one tag are written in one transaction.
-    fn tag(record: &Self::Record) -> &str;
+    /// The routing tag: records of one tag are on one server, and are written in one transaction.
+    fn tag<'a>(&'a self, record: &'a Self::Record) -> &'a str;
 
     /// What the record is the state of; none if it is an event, which nothing can supersede.
     fn subject(record: &Self::Record) -> Option<Subject<'_>>;
@@ -104,8 +104,9 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Writes what a transaction has beyond its records.
     fn finish(&mut self, _tag: &str, _commands: &mut Commands) {}
 
-    /// Writes what belongs to no tag, after all transactions.
-    fn trailer(&mut self, _written: &[&Self::Record], _commands: &mut Commands) {}
+    /// Writes what belongs to no tag, after all transactions. In a Cluster each key has a server of its
+    /// own, so each command is handed to `write` with its key.
+    fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 
     /// Asks what nobody's record depends on: a refusal is as good as an answer. `write` takes a key, which in
     /// a Cluster says where to ask, and what writes one command.
@@ -114,8 +115,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Hears the answers, one a question.
     fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}
 
-    /// Looks at what a transaction answered.
-    fn learn(&mut self, _replies: &[Value]) {}
+    /// Looks at the answer to the last command that was written for a record of this tag.
+    fn learn(&mut self, _tag: &str, _reply: &Value) {}
 
     /// Forgets what it knows of the server: an exchange failed, or the server is another one.
     fn forget(&mut self) {}

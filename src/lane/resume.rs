@@ -11,7 +11,7 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::Policy;
-use super::batch::Batch;
+use super::batch::{Batch, watch};
 use super::journal::Journal;
 use super::source::{Source, Tag};
 use crate::link::Link;
@@ -29,6 +29,8 @@ pub(super) struct Ledger {
 /// How the lane goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Resumed {
+    /// The histories of the servers that have the records.
+    pub(super) history: String,
     /// Records that had been acknowledged and that this server lacks; they are sent again.
     pub(super) replayed: u64,
     /// Records that it lacks and that are kept no longer.
@@ -37,13 +39,13 @@ pub(super) struct Resumed {
 
 impl Ledger {
     /// Learns from the journal which tags there are, and what of each was acknowledged.
-    pub(super) fn survey<P: Policy>(journal: &Arc<Journal>) -> Self {
+    pub(super) fn survey<P: Policy>(policy: &P, journal: &Arc<Journal>) -> Self {
         let mut ledger = Self::default();
         let mut reader = journal.reader(journal.first());
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
             let Some(record) = P::load(sequence, &bytes) else { continue };
-            let tag = tag::<P>(&record);
+            let tag = tag(policy, &record);
             if sequence <= journal.acknowledged() {
                 ledger.committed.insert(tag, sequence);
             } else if !ledger.committed.contains_key(&tag) && !ledger.unknown.contains(&tag) {
@@ -75,9 +77,11 @@ impl Ledger {
     ) -> Result<Resumed, Failure> {
         let mut present = HashMap::new();
         let tags = self.committed.keys().chain(&self.unknown).copied();
-        for tag in tags.chain(batch.records().iter().map(tag::<P>)) {
+        for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
             if let Entry::Vacant(vacant) = present.entry(tag) {
-                vacant.insert(watermark(link, &key::watermark(&tag, policy.producer().as_str()))?);
+                let key = key::watermark(&tag, policy.producer().as_str());
+                watch(link, &key)?;
+                vacant.insert(watermark(link, &key)?);
             }
         }
         let first_lacking = self
@@ -86,7 +90,7 @@ impl Ledger {
             .filter(|(tag, committed)| present[*tag] < **committed)
             .map(|(tag, _)| present[tag] + 1)
             .min();
-        let mut resumed = Resumed::default();
+        let mut resumed = Resumed { history: link.history()?, ..Resumed::default() };
         match (first_lacking, journal) {
             (Some(lacking), Some(journal)) => {
                 let from = lacking.max(journal.first());
@@ -99,18 +103,19 @@ impl Ledger {
                 // Without a journal nothing is kept that was committed.
                 let kept = batch.first().unwrap_or(source.next());
                 resumed.lost = lacking.map_or(0, |lacking| kept.saturating_sub(lacking));
-                batch.retain(|record| P::sequence(record) > present[P::tag(record)]);
+                batch.retain(|record| P::sequence(record) > present[policy.tag(record)]);
                 source.resume(source.next(), present.clone());
             }
         }
+        batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)
     }
 }
 
-fn tag<P: Policy>(record: &P::Record) -> Tag {
-    Tag::from(P::tag(record)).expect("a tag is an instance id or a shard")
+fn tag<P: Policy>(policy: &P, record: &P::Record) -> Tag {
+    Tag::from(policy.tag(record)).expect("a tag is an instance id or a shard")
 }
 
 fn watermark(link: &mut Link, key: &str) -> Result<u64, Failure> {

@@ -43,7 +43,7 @@ impl Policy for Ris {
         700
     }
 
-    fn tag(record: &InstanceRecord) -> &str {
+    fn tag<'a>(&'a self, record: &'a InstanceRecord) -> &'a str {
         record.instance.as_str()
     }
 
@@ -74,18 +74,20 @@ impl Policy for Ris {
     }
 
     /// The list of all instances has its own slot in a Cluster, so it cannot be part of a transaction.
-    fn trailer(&mut self, written: &[&InstanceRecord], commands: &mut Commands) {
+    fn trailer(&mut self, written: &[&InstanceRecord], write: &mut Write) {
         if written.is_empty() {
             return;
         }
-        commands.begin();
-        commands.argument(b"ZADD");
-        commands.argument(key::INSTANCE_LIST.as_bytes());
-        for record in written {
-            commands.integer(record.stamp.time_ms);
-            commands.argument(record.instance.as_str().as_bytes());
-        }
-        commands.end();
+        write(key::INSTANCE_LIST, &|commands| {
+            commands.begin();
+            commands.argument(b"ZADD");
+            commands.argument(key::INSTANCE_LIST.as_bytes());
+            for record in written {
+                commands.integer(record.stamp.time_ms);
+                commands.argument(record.instance.as_str().as_bytes());
+            }
+            commands.end();
+        });
     }
 
     fn questions(&self, written: &[&InstanceRecord], write: &mut Write) {

@@ -172,7 +172,7 @@ impl Policy for Rts {
         }
     }
 
-    fn tag(record: &TradeRecord) -> &str {
+    fn tag<'a>(&'a self, record: &'a TradeRecord) -> &'a str {
         record.instance.as_str()
     }
 

@@ -7,13 +7,11 @@ use redis::Value;
 use serde_json::json;
 
 use super::policy::{LaneName, Policy, Subject, append};
+use super::source::Tag;
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::signal::SignalRecord;
-
-/// One server has one stream; readers and writers agree on it by this name.
-const SHARD: &str = "0";
 
 const TRIM_EVERY: Duration = Duration::from_secs(1);
 
@@ -24,24 +22,46 @@ pub(crate) struct Rtss {
     pub(crate) encoding: Encoding,
     pub(crate) retention: Duration,
     pub(crate) max_length: u64,
+    /// The streams that signals are spread over, by instance: readers and writers agree on their number.
+    shards: Vec<Shard>,
+    scratch: Vec<u8>,
+}
+
+/// A stream, and what its trimming needs.
+#[derive(Clone)]
+struct Shard {
+    name: Tag,
     /// The server's clock, ms, from the id of the last entry: a terminal's own may be hours off, and would
     /// trim what others still need.
     server_ms: Option<u64>,
     trimmed: Option<Instant>,
-    scratch: Vec<u8>,
 }
 
 impl Rtss {
-    pub(crate) fn new(producer: Producer, encoding: Encoding, retention: Duration, max_length: u64) -> Self {
-        Self {
-            producer,
-            encoding,
-            retention,
-            max_length,
-            server_ms: None,
-            trimmed: None,
-            scratch: Vec::new(),
+    pub(crate) fn new(
+        producer: Producer,
+        encoding: Encoding,
+        retention: Duration,
+        max_length: u64,
+        shards: u16,
+    ) -> Self {
+        let shard = |number: u16| {
+            let name = Tag::from(itoa::Buffer::new().format(number)).expect("five digits fit");
+            Shard { name, server_ms: None, trimmed: None }
+        };
+        let shards = (0..shards).map(shard).collect();
+        Self { producer, encoding, retention, max_length, shards, scratch: Vec::new() }
+    }
+
+    fn shard(&self, record: &SignalRecord) -> &Shard {
+        match self.shards.as_slice() {
+            [only] => only,
+            shards => &shards[usize::from(key::shard(record.instance.as_str(), shards.len() as u16))],
         }
+    }
+
+    fn named(&mut self, tag: &str) -> Option<&mut Shard> {
+        self.shards.get_mut(tag.parse::<usize>().ok()?)
     }
 }
 
@@ -75,8 +95,8 @@ impl Policy for Rtss {
         300
     }
 
-    fn tag(_: &SignalRecord) -> &str {
-        SHARD
+    fn tag<'a>(&'a self, record: &'a SignalRecord) -> &'a str {
+        &self.shard(record).name
     }
 
     fn subject(_: &SignalRecord) -> Option<Subject<'_>> {
@@ -90,18 +110,19 @@ impl Policy for Rtss {
     fn write(&mut self, record: &SignalRecord, commands: &mut Commands) {
         commands.begin();
         commands.argument(b"XADD");
-        commands.argument(key::signals(SHARD).as_bytes());
+        commands.argument(key::signals(&self.shard(record).name).as_bytes());
         commands.argument(b"*");
         append(commands, self.encoding, &record.fields(&self.producer), &mut self.scratch);
         commands.end();
     }
 
     fn finish(&mut self, tag: &str, commands: &mut Commands) {
-        let Some(server_ms) = self.server_ms else { return };
-        if self.trimmed.is_some_and(|trimmed| trimmed.elapsed() < TRIM_EVERY) {
+        let Some(shard) = self.named(tag) else { return };
+        let Some(server_ms) = shard.server_ms else { return };
+        if shard.trimmed.is_some_and(|trimmed| trimmed.elapsed() < TRIM_EVERY) {
             return;
         }
-        self.trimmed = Some(Instant::now());
+        shard.trimmed = Some(Instant::now());
         let oldest = server_ms.saturating_sub(self.retention.as_millis() as u64);
         for (strategy, threshold) in [("MINID", oldest), ("MAXLEN", self.max_length)] {
             commands.begin();
@@ -114,15 +135,15 @@ impl Policy for Rtss {
         }
     }
 
-    fn learn(&mut self, replies: &[Value]) {
-        let newest = replies.iter().rev().find_map(|reply| match reply {
-            Value::BulkString(id) => std::str::from_utf8(id).ok()?.split_once('-')?.0.parse().ok(),
-            _ => None,
-        });
-        self.server_ms = newest.or(self.server_ms);
+    fn learn(&mut self, tag: &str, reply: &Value) {
+        let Value::BulkString(id) = reply else { return };
+        let ms = std::str::from_utf8(id).ok().and_then(|id| id.split_once('-')?.0.parse().ok());
+        if let Some(shard) = self.named(tag) {
+            shard.server_ms = ms.or(shard.server_ms);
+        }
     }
 
     fn forget(&mut self) {
-        self.server_ms = None;
+        self.shards.iter_mut().for_each(|shard| shard.server_ms = None);
     }
 }

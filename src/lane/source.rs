@@ -68,6 +68,7 @@ impl<P: Policy> Source<P> {
     /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`.
     pub(super) fn fill(
         &mut self,
+        policy: &P,
         batch: &mut Batch<P>,
         records: usize,
         bytes: usize,
@@ -78,9 +79,9 @@ impl<P: Policy> Source<P> {
         let mut size = 0;
         while batch.len() < records && size < bytes {
             if self.reader.is_some() {
-                size += self.read(batch);
+                size += self.read(policy, batch);
             } else if let Ok(record) = shared.records.try_recv() {
-                size += self.receive(record, batch);
+                size += self.receive(policy, record, batch);
             } else if self.is_behind() {
                 self.catch_up();
             } else if self.next > start {
@@ -88,7 +89,7 @@ impl<P: Policy> Source<P> {
             } else {
                 select! {
                     recv(shared.records) -> record => match record {
-                        Ok(record) => size += self.receive(record, batch),
+                        Ok(record) => size += self.receive(policy, record, batch),
                         Err(_) => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
@@ -100,7 +101,7 @@ impl<P: Policy> Source<P> {
     }
 
     /// Takes a record from the queue. Returns its size in the batch.
-    fn receive(&mut self, record: P::Record, batch: &mut Batch<P>) -> usize {
+    fn receive(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
         let sequence = P::sequence(&record);
         if sequence < self.next {
             // The journal was faster.
@@ -111,7 +112,7 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         self.next = sequence + 1;
-        self.push(record, batch)
+        self.push(policy, record, batch)
     }
 
     fn catch_up(&mut self) {
@@ -119,7 +120,7 @@ impl<P: Policy> Source<P> {
     }
 
     /// Takes a record from the journal, or leaves it when there is none. Returns its size in the batch.
-    fn read(&mut self, batch: &mut Batch<P>) -> usize {
+    fn read(&mut self, policy: &P, batch: &mut Batch<P>) -> usize {
         let Some(reader) = &mut self.reader else { return 0 };
         let Some(sequence) = reader.next(&mut self.bytes) else {
             self.reader = None;
@@ -131,7 +132,7 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         match P::load(sequence, &self.bytes) {
-            Some(record) => self.push(record, batch),
+            Some(record) => self.push(policy, record, batch),
             None => {
                 self.shared.tell(format_args!(
                     "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
@@ -141,8 +142,8 @@ impl<P: Policy> Source<P> {
         }
     }
 
-    fn push(&mut self, record: P::Record, batch: &mut Batch<P>) -> usize {
-        if self.present.get(P::tag(&record)).is_some_and(|&present| P::sequence(&record) <= present) {
+    fn push(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
+        if self.present.get(policy.tag(&record)).is_some_and(|&present| P::sequence(&record) <= present) {
             return 0;
         }
         let size = P::size(&record);

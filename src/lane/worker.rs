@@ -31,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Delays between attempts, doubled from the first to the second, each with jitter.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
+/// Where another server may take over at any moment.
+const LAST_DELAY_OF_MANY: Duration = Duration::from_secs(1);
 /// How often a trouble that lasts is told again.
 const REMIND: Duration = Duration::from_secs(60);
 
@@ -56,6 +58,8 @@ pub(super) struct Worker<P: Policy> {
     ledger: Ledger,
     retention: Retention,
     trouble: Option<Trouble>,
+    /// When the servers were last asked whether they are still the right ones.
+    checked: Instant,
 }
 
 /// What keeps the lane from committing.
@@ -64,6 +68,8 @@ struct Trouble {
     attempts: u32,
     next_attempt: Instant,
     told: Instant,
+    /// The kinds of failure it had so far. Each is told once: a refused password is news after a lost connection.
+    classes: Vec<Class>,
 }
 
 impl<P: Policy> Worker<P> {
@@ -93,12 +99,13 @@ impl<P: Policy> Worker<P> {
             ledger: Ledger::default(),
             retention: Retention::new(retain_acked),
             trouble: None,
+            checked: Instant::now(),
         }
     }
 
     pub(super) fn run(mut self) {
         if let Some(journal) = &self.journal {
-            self.ledger = Ledger::survey::<P>(journal);
+            self.ledger = Ledger::survey(&self.policy, journal);
         }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
@@ -139,7 +146,7 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(trouble.next_attempt);
             return true;
         }
-        if let Err(failure) = self.put_aside().and_then(|()| self.connect()) {
+        if let Err(failure) = self.put_aside().and_then(|()| self.be_connected()) {
             self.failed(failure);
             return true;
         }
@@ -161,11 +168,21 @@ impl<P: Policy> Worker<P> {
         true
     }
 
-    /// Connects, unless connected, and finds out what this server has.
-    fn connect(&mut self) -> Result<(), Failure> {
-        if self.link.is_connected() {
-            return Ok(());
+    /// Sees to it that there is a connection and, where another server may take over, that it leads to the
+    /// right one: one that takes nothing may not be it any more, and nor may a busy one.
+    fn be_connected(&mut self) -> Result<(), Failure> {
+        if !self.link.is_connected() {
+            self.connect()
+        } else if self.link.may_move() && (self.trouble.is_some() || self.checked.elapsed() >= IDLE_CHECK) {
+            self.check()
+        } else {
+            Ok(())
         }
+    }
+
+    /// Connects and finds out what this server has.
+    fn connect(&mut self) -> Result<(), Failure> {
+        self.checked = Instant::now();
         self.link.connect()?;
         self.policy.forget();
         // What of it this connection's server lacks is held still.
@@ -189,11 +206,11 @@ impl<P: Policy> Worker<P> {
         if !P::COMMITTED {
             return Ok(());
         }
-        self.retention.connected(self.link.run_id()?);
         let in_doubt = self.batch.len();
         let journal = self.journal.as_ref();
-        let Resumed { replayed, lost } =
+        let Resumed { history, replayed, lost } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
+        self.retention.connected(history);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
         if replayed > 0 {
@@ -213,15 +230,10 @@ impl<P: Policy> Worker<P> {
         Ok(())
     }
 
-    fn check_idle(&mut self) {
-        // Any answer will do, a refusal too: the connection lives.
-        match self.link.ask(&["PING"]) {
-            Err(failure) if failure.class == Class::Reconnect => self.failed(failure),
-            _ => {
-                self.heard = Instant::now();
-                self.succeeded();
-            }
-        }
+    /// Asks whether the connections live and lead to the right servers.
+    fn check(&mut self) -> Result<(), Failure> {
+        self.checked = Instant::now();
+        self.link.check()
     }
 
     fn write(&mut self) {
@@ -255,7 +267,10 @@ impl<P: Policy> Worker<P> {
             self.shared.unanswered.store(0, Ordering::Release);
         }
         match outcome.failure.map_or(aside, Err) {
-            Ok(()) => self.succeeded(),
+            Ok(()) if self.batch.is_empty() => self.succeeded(),
+            // Some are sent again at once: to the server that has them for the moment, or without one that was
+            // rejected.
+            Ok(()) => {}
             Err(failure) => self.failed(failure),
         }
     }
@@ -345,8 +360,8 @@ impl<P: Policy> Worker<P> {
     fn failed(&mut self, failure: Failure) {
         self.policy.forget();
         self.retention.interrupted();
-        if failure.class == Class::Reconnect {
-            self.link.disconnect();
+        if matches!(failure.class, Class::Reconnect | Class::Refresh) {
+            self.link.doubt();
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
         let now = Instant::now();
@@ -354,17 +369,25 @@ impl<P: Policy> Worker<P> {
             if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
         self.shared.gauge.lock().replied(refusal);
         self.shared.look(now);
-        let first = self.trouble.is_none();
-        let trouble =
-            self.trouble.get_or_insert(Trouble { since: now, attempts: 0, next_attempt: now, told: now });
-        let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(LAST_DELAY);
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            since: now,
+            attempts: 0,
+            next_attempt: now,
+            told: now,
+            classes: Vec::new(),
+        });
+        let news = !trouble.classes.contains(&failure.class);
+        let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
+        let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
         trouble.attempts += 1;
         trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        if first || now - trouble.told >= REMIND {
+        if news || now - trouble.told >= REMIND {
             trouble.told = now;
+            trouble.classes.extend(news.then_some(failure.class));
             let advice = match failure.class {
                 Class::Reconnect => "connecting again",
-                Class::Hold => "holding until it can",
+                Class::Refresh => "finding out which server does",
+                Class::Ask | Class::Hold => "holding until it can",
                 Class::Alarm => "check username, password and permissions; holding",
                 Class::Reject => "holding; please report it",
             };

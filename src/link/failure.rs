@@ -3,11 +3,15 @@
 
 use redis::{RedisError, ServerError};
 
-/// What to do about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do about a failure; the first asks for most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// The connection is of no more use: connect again and send again.
     Reconnect,
+    /// Another server may be the one to write to: find out which, and send again.
+    Refresh,
+    /// For this one time another server has the key: send again there, after ASKING.
+    Ask,
     /// The server will recover by itself: hold and try again later.
     Hold,
     /// Somebody must change a password or a permission: say so, hold, and try again later.
@@ -49,9 +53,10 @@ impl Failure {
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
         let class = match code {
-            "READONLY" | "UNBLOCKED" => Class::Reconnect,
-            "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN"
-            | "CLUSTERDOWN" | "EXECABORT" => Class::Hold,
+            "UNBLOCKED" => Class::Reconnect,
+            "READONLY" | "MOVED" | "CLUSTERDOWN" | "MASTERDOWN" => Class::Refresh,
+            "ASK" => Class::Ask,
+            "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => Class::Hold,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => Class::Alarm,
             // Refused for want of a free place, in words instead of a code.
             "ERR" if detail.is_some_and(|detail| detail.starts_with("max number of clients")) => Class::Hold,
@@ -72,7 +77,14 @@ mod tests {
     #[test]
     fn each_code_has_its_class() {
         for (code, class) in [
-            ("READONLY", Class::Reconnect),
+            ("READONLY", Class::Refresh),
+            ("MOVED", Class::Refresh),
+            ("CLUSTERDOWN", Class::Refresh),
+            ("MASTERDOWN", Class::Refresh),
+            ("ASK", Class::Ask),
+            ("TRYAGAIN", Class::Hold),
+            ("EXECABORT", Class::Hold),
+            ("CROSSSLOT", Class::Reject),
             ("LOADING", Class::Hold),
             ("OOM", Class::Hold),
             ("NOREPLICAS", Class::Hold),

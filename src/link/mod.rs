@@ -1,47 +1,191 @@
-//! How to reach Redis: one connection, its commands as bytes, its errors by what to do about them.
+//! How to reach Redis: a plain connection to each server that is written to, commands as bytes, errors by
+//! what to do about them.
 //!
-//! A link is used by one lane's thread only. Every wait is bounded by a time-out, and the first I/O error
-//! ends the connection: replies that come later would belong to nobody. It does not try again by itself,
-//! and it does not know what the bytes mean.
+//! A lane's records belong to tags, and a tag to a server: always the same one, the master that the
+//! sentinels name, or the node of a Cluster that owns the tag's slot. A link is used by one lane's thread
+//! only. Every wait is bounded by a time-out, and the first I/O error ends the connection: replies that come
+//! later would belong to nobody. It does not try again by itself, and it does not know what the bytes mean.
 
+mod cluster;
+mod connection;
 pub(crate) mod failure;
 pub(crate) mod resp;
-mod standalone;
+mod sentinel;
+
+use std::collections::BTreeMap;
 
 use redis::Value;
 
-use crate::config::Endpoint;
+use crate::config::{Address, Endpoint, Site};
+use crate::model::key;
+use cluster::Slots;
 use failure::{Class, Failure};
+use sentinel::Sentinels;
 
-/// A lane's way to its Redis server.
+/// A lane's way to its Redis.
 pub(crate) struct Link {
     endpoint: Endpoint,
-    /// What the server calls us in `CLIENT LIST`.
+    /// What the servers call us in `CLIENT LIST`.
     name: String,
+    finder: Finder,
+    servers: Vec<Server>,
+    /// What is known of the servers holds, as far as anybody knows.
+    fresh: bool,
+}
+
+/// How the server of a tag is found.
+enum Finder {
+    Always(Address),
+    Sentinel(Sentinels),
+    Cluster {
+        slots: Slots,
+        /// The slots that were asked for since the last [`Link::connect`], and their servers.
+        routes: BTreeMap<u16, usize>,
+    },
+}
+
+/// A server that is written to, and its connection while there is one.
+struct Server {
+    address: Address,
     connection: Option<redis::Connection>,
 }
 
 impl Link {
     pub(crate) fn new(endpoint: Endpoint, name: String) -> Self {
-        Self { endpoint, name, connection: None }
+        let finder = match &endpoint.site {
+            Site::Server(address) => Finder::Always(address.clone()),
+            Site::Sentinel { sentinels, master, identity } => {
+                Finder::Sentinel(Sentinels::new(sentinels, master, identity))
+            }
+            Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
+        };
+        Self { endpoint, name, finder, servers: Vec::new(), fresh: false }
     }
 
+    /// Where it leads, for people.
     pub(crate) fn address(&self) -> String {
-        self.endpoint.address()
+        let name = self.endpoint.name();
+        match (&self.finder, self.servers.first()) {
+            (Finder::Sentinel(_), Some(server)) => format!("{} ({name})", server.address),
+            _ => name,
+        }
+    }
+
+    /// Whether another server may take over from one that fails.
+    pub(crate) fn may_move(&self) -> bool {
+        !matches!(self.finder, Finder::Always(_))
+    }
+
+    /// Whether a transaction can have the keys of one slot only.
+    pub(crate) fn has_slots(&self) -> bool {
+        matches!(self.finder, Finder::Cluster { .. })
     }
 
     pub(crate) fn is_connected(&self) -> bool {
-        self.connection.is_some()
+        self.fresh
     }
 
+    /// Finds out which servers there are and connects as far as that is needed. Connections to nodes of a
+    /// Cluster stay, the others are made anew.
     pub(crate) fn connect(&mut self) -> Result<(), Failure> {
-        self.connection = Some(standalone::connect(&self.endpoint, &self.name)?);
+        match &mut self.finder {
+            Finder::Always(address) => {
+                let address = address.clone();
+                self.servers = vec![self.open(address)?];
+            }
+            Finder::Sentinel(sentinels) => {
+                let address = sentinels.master(&self.endpoint)?;
+                let opened = self.open(address).and_then(|server| {
+                    self.servers = vec![server];
+                    self.check_role()
+                });
+                if let Err(failure) = opened {
+                    self.disconnect();
+                    let Finder::Sentinel(sentinels) = &mut self.finder else { unreachable!("as above") };
+                    sentinels.distrust();
+                    return Err(failure);
+                }
+            }
+            Finder::Cluster { .. } => {
+                self.ask_slots()?;
+                let Finder::Cluster { slots, routes } = &mut self.finder else { unreachable!("as above") };
+                routes.clear();
+                self.servers.retain(|server| server.connection.is_some() && slots.is_master(&server.address));
+            }
+        }
+        self.fresh = true;
         Ok(())
     }
 
-    /// The server's id, which changes with each of its lives.
-    pub(crate) fn run_id(&mut self) -> Result<String, Failure> {
-        let info = match self.ask(&["INFO", "server"]) {
+    /// Asks whether the servers are still those to write to, and whether they live.
+    pub(crate) fn check(&mut self) -> Result<(), Failure> {
+        match &mut self.finder {
+            Finder::Always(_) => self.ping(0),
+            Finder::Sentinel(sentinels) => {
+                // Without a sentinel that answers, the master is what it was.
+                if let Ok(master) = sentinels.master(&self.endpoint)
+                    && self.servers.first().is_none_or(|server| server.address != master)
+                {
+                    return Err(self.moved(format!("the master is {master} now")));
+                }
+                self.check_role()
+            }
+            Finder::Cluster { .. } => {
+                self.ask_slots()?;
+                let Finder::Cluster { slots, routes } = &self.finder else { unreachable!("as above") };
+                let moved = routes
+                    .iter()
+                    .find(|(slot, server)| slots.owner(**slot) != Some(&self.servers[**server].address));
+                if let Some((slot, _)) = moved {
+                    let text = match slots.owner(*slot) {
+                        Some(owner) => format!("slot {slot} is at {owner} now"),
+                        None => format!("CLUSTERDOWN nobody has slot {slot}"),
+                    };
+                    return Err(self.moved(text));
+                }
+                (0..self.servers.len()).try_for_each(|server| self.ping(server))
+            }
+        }
+    }
+
+    /// The server to write a key or a tag to.
+    pub(crate) fn route(&mut self, key: &str) -> Result<usize, Failure> {
+        let Finder::Cluster { slots, routes } = &mut self.finder else { return Ok(0) };
+        let slot = key::slot(key);
+        if let Some(server) = routes.get(&slot) {
+            return Ok(*server);
+        }
+        let Some(owner) = slots.owner(slot).cloned() else {
+            return Err(self.moved(format!("CLUSTERDOWN nobody has slot {slot}")));
+        };
+        let server = self.server(owner)?;
+        let Finder::Cluster { routes, .. } = &mut self.finder else { unreachable!("as above") };
+        routes.insert(slot, server);
+        Ok(server)
+    }
+
+    /// The server that an ASK sends us to, for one time.
+    pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
+        let target = ask.text.rsplit(' ').next().and_then(|address| address.rsplit_once(':'));
+        match target.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
+            Some((host, port)) if !host.is_empty() => self.server(Address { host: host.to_owned(), port }),
+            _ => Err(Failure::held(format!("{} names no server", ask.text))),
+        }
+    }
+
+    /// Which histories the records are written into: the ids of the servers in use, of which each changes
+    /// with every life of a server.
+    pub(crate) fn history(&mut self) -> Result<String, Failure> {
+        let mut ids = Vec::new();
+        for server in 0..self.servers.len() {
+            ids.push(self.run_id(server)?);
+        }
+        ids.sort();
+        Ok(ids.join(" "))
+    }
+
+    fn run_id(&mut self, server: usize) -> Result<String, Failure> {
+        let info = match self.ask_server(server, &["INFO", "server"]) {
             Ok(Value::BulkString(info)) => info,
             // A user without the permission to ask: one history for all of its servers.
             Err(failure) if failure.class == Class::Reconnect => return Err(failure),
@@ -51,42 +195,143 @@ impl Link {
         Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned())
     }
 
-    /// Drops the connection, and with it every reply still to come.
+    /// Drops every connection, and with them every reply still to come.
     pub(crate) fn disconnect(&mut self) {
-        self.connection = None;
+        self.servers.clear();
+        if let Finder::Cluster { routes, .. } = &mut self.finder {
+            routes.clear();
+        }
+        self.fresh = false;
     }
 
-    /// Writes commands already in RESP.
-    pub(crate) fn send(&mut self, commands: &[u8]) -> Result<(), Failure> {
-        let sent = self.connection()?.send_packed_command(commands);
-        sent.map_err(|error| self.broken(&error))
-    }
-
-    /// Reads one reply; an error reply of the server is a reply too.
-    pub(crate) fn receive(&mut self) -> Result<Value, Failure> {
-        match self.connection()?.recv_response() {
-            Ok(reply) => Ok(reply),
-            Err(error) => Err(self.broken(&error)),
+    /// What is known of the servers may be wrong: it is asked anew at the next
+    /// [`connect`](Self::connect).
+    pub(crate) fn doubt(&mut self) {
+        self.fresh = false;
+        if !matches!(self.finder, Finder::Cluster { .. }) {
+            self.servers.iter_mut().for_each(|server| server.connection = None);
         }
     }
 
-    /// Sends one command and reads its reply; an error reply is a failure.
+    /// Writes commands already in RESP.
+    pub(crate) fn send(&mut self, server: usize, commands: &[u8]) -> Result<(), Failure> {
+        let sent = self.connection(server)?.send_packed_command(commands);
+        sent.map_err(|error| self.broken(server, &error))
+    }
+
+    /// Reads one reply; an error reply of the server is a reply too.
+    pub(crate) fn receive(&mut self, server: usize) -> Result<Value, Failure> {
+        match self.connection(server)?.recv_response() {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.broken(server, &error)),
+        }
+    }
+
+    /// Sends one command with its key in the second place, to whoever has the key, and reads its reply; an
+    /// error reply is a failure.
     pub(crate) fn ask(&mut self, command: &[&str]) -> Result<Value, Failure> {
+        let server = self.route(command[1])?;
+        match self.ask_server(server, command) {
+            Err(ask) if ask.class == Class::Ask => {
+                let server = self.redirect(&ask)?;
+                self.ask_server(server, &["ASKING"])?;
+                self.ask_server(server, command)
+            }
+            answer => answer,
+        }
+    }
+
+    fn ask_server(&mut self, server: usize, command: &[&str]) -> Result<Value, Failure> {
         let mut commands = resp::Commands::new();
         commands.command(command.iter().map(|part| part.as_bytes()));
-        self.send(commands.bytes())?;
-        match self.receive()? {
+        self.send(server, commands.bytes())?;
+        match self.receive(server)? {
             Value::ServerError(error) => Err(Failure::of_reply(&error)),
             reply => Ok(reply),
         }
     }
 
-    fn connection(&mut self) -> Result<&mut redis::Connection, Failure> {
-        self.connection.as_mut().ok_or_else(|| Failure::lost("not connected"))
+    /// Any answer will do, a refusal too: the connection lives.
+    fn ping(&mut self, server: usize) -> Result<(), Failure> {
+        match self.ask_server(server, &["PING"]) {
+            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            _ => Ok(()),
+        }
     }
 
-    fn broken(&mut self, error: &redis::RedisError) -> Failure {
-        self.disconnect();
-        Failure::of_connection(error)
+    /// Whether the server that the sentinels name is a master. One that may not be asked is believed.
+    fn check_role(&mut self) -> Result<(), Failure> {
+        match self.ask_server(0, &["ROLE"]) {
+            Ok(Value::Array(role)) if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") =>
+            {
+                let address = self.servers[0].address.clone();
+                Err(self.moved(format!("{address} is not the master")))
+            }
+            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks for the slots, first of all where a connection is.
+    fn ask_slots(&mut self) -> Result<(), Failure> {
+        let Finder::Cluster { slots, .. } = &mut self.finder else { return Ok(()) };
+        for Server { address, connection } in &mut self.servers {
+            let Some(open) = connection else { continue };
+            match slots.ask(address, open) {
+                Ok(()) => return Ok(()),
+                Err(failure) if failure.class == Class::Reconnect => *connection = None,
+                Err(_) => {}
+            }
+        }
+        slots.ask_any(&self.endpoint, &self.name)
+    }
+
+    /// The server at this address. One whose connection broke stays without until the next
+    /// [`connect`](Self::connect): replies that somebody waits for must not come from another connection.
+    fn server(&mut self, address: Address) -> Result<usize, Failure> {
+        if let Some(known) = self.servers.iter().position(|server| server.address == address) {
+            return Ok(known);
+        }
+        let server = self.open(address).inspect_err(|_| self.fresh = false)?;
+        self.servers.push(server);
+        Ok(self.servers.len() - 1)
+    }
+
+    fn open(&self, address: Address) -> Result<Server, Failure> {
+        let connection = connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+            // Of several servers, the trouble's is worth a name.
+            let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
+            Failure { text, ..failure }
+        })?;
+        Ok(Server { address, connection: Some(connection) })
+    }
+
+    fn connection(&mut self, server: usize) -> Result<&mut redis::Connection, Failure> {
+        let connection = self.servers.get_mut(server).and_then(|server| server.connection.as_mut());
+        connection.ok_or_else(|| Failure::lost("not connected"))
+    }
+
+    fn moved(&mut self, text: String) -> Failure {
+        self.fresh = false;
+        Failure { class: Class::Refresh, text }
+    }
+
+    /// Drops a connection whose replies cannot be told apart any more.
+    pub(crate) fn drop_connection(&mut self, server: usize) {
+        self.fresh = false;
+        if let Some(server) = self.servers.get_mut(server) {
+            server.connection = None;
+        }
+    }
+
+    fn broken(&mut self, server: usize, error: &redis::RedisError) -> Failure {
+        self.drop_connection(server);
+        let failure = Failure::of_connection(error);
+        match self.servers.get(server) {
+            Some(server) if self.may_move() => {
+                Failure { text: format!("{}: {}", server.address, failure.text), ..failure }
+            }
+            _ => failure,
+        }
     }
 }

@@ -40,14 +40,12 @@ impl Commands {
         self.finished
     }
 
-    /// Sends what was written since the last time. Returns how many bytes that was.
-    pub(crate) fn send(&mut self, link: &mut Link) -> Result<usize, Failure> {
+    /// Sends what was written since the last time to a server. Returns how many bytes that was.
+    pub(crate) fn send(&mut self, link: &mut Link, server: usize) -> Result<usize, Failure> {
         let sent = self.bytes.len();
-        if sent > 0 {
-            link.send(&self.bytes)?;
-            self.bytes.clear();
-        }
-        Ok(sent)
+        let outcome = if sent > 0 { link.send(server, &self.bytes) } else { Ok(()) };
+        self.bytes.clear();
+        outcome.map(|()| sent)
     }
 
     /// Writes a whole command.

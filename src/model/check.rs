@@ -9,11 +9,13 @@ use crate::error::{Error, Result};
 pub(crate) const MAX_TIME_MS: i64 = 253_402_300_799_999;
 
 /// Refuses NaN and the infinities.
+#[inline]
 pub fn finite(code: i32, field: &str, value: f64) -> Result<()> {
     if value.is_finite() { Ok(()) } else { Err(refused(code, field, value, "pass a finite number")) }
 }
 
 /// Refuses what is not a volume in lots: NaN, the infinities, below zero.
+#[inline]
 pub fn volume(field: &str, lots: f64) -> Result<()> {
     if lots.is_finite() && lots >= 0.0 {
         Ok(())
@@ -23,6 +25,7 @@ pub fn volume(field: &str, lots: f64) -> Result<()> {
 }
 
 /// Refuses a volume of nothing.
+#[inline]
 pub fn volume_above_zero(field: &str, lots: f64) -> Result<()> {
     if lots.is_finite() && lots > 0.0 {
         Ok(())
@@ -32,6 +35,7 @@ pub fn volume_above_zero(field: &str, lots: f64) -> Result<()> {
 }
 
 /// Refuses a number outside `low..=high`.
+#[inline]
 pub fn within(code: i32, field: &str, value: i64, low: i64, high: i64) -> Result<()> {
     if (low..=high).contains(&value) {
         Ok(())
@@ -41,11 +45,13 @@ pub fn within(code: i32, field: &str, value: i64, low: i64, high: i64) -> Result
 }
 
 /// Refuses a time that is no time: ms since 1970 UTC, 0 for "none" or "now".
+#[inline]
 pub fn time(field: &str, time_ms: i64) -> Result<()> {
     within(MT5REDIS_ERR_TIME, field, time_ms, 0, MAX_TIME_MS)
 }
 
 /// Refuses an offset between the broker's clock and UTC of more than a day.
+#[inline]
 pub fn server_offset(seconds: i32) -> Result<()> {
     within(MT5REDIS_ERR_SERVER_OFFSET, "server_offset_s", seconds.into(), -86_400, 86_400)
 }

@@ -47,6 +47,42 @@ pub fn watermark(tag: &str, producer: &str) -> Key {
     join(&["wm:{", tag, "}:", producer])
 }
 
+/// The slot of a key in a Cluster: of what stands in its braces, if it has some.
+pub fn slot(key: &str) -> u16 {
+    let braced = key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
+    crc16(braced.filter(|braced| !braced.is_empty()).unwrap_or(key)) % SLOTS
+}
+
+/// The shard of an instance's signals, when there are so many.
+pub fn shard(instance: &str, shards: u16) -> u16 {
+    crc16(instance) % shards
+}
+
+/// How many slots a Cluster has.
+const SLOTS: u16 = 16_384;
+
+/// CRC-16/XMODEM, which Redis uses for slots.
+fn crc16(text: &str) -> u16 {
+    text.bytes().fold(0, |crc, byte| crc << 8 ^ CRC16[usize::from((crc >> 8) as u8 ^ byte)])
+}
+
+/// What each byte adds.
+const CRC16: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = crc << 1 ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
 fn join(parts: &[&str]) -> Key {
     let mut key = Key::new();
     parts.iter().for_each(|part| key.push_str(part));
@@ -56,6 +92,18 @@ fn join(parts: &[&str]) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slots_are_those_of_redis() {
+        // What CLUSTER KEYSLOT answers.
+        for (key, expected) in
+            [("foo", 12182), ("{foo}bar", 12182), ("foo{}{bar}", 8363), ("123456789", 12739)]
+        {
+            assert_eq!(slot(key), expected, "{key}");
+        }
+        assert_eq!(slot("1.Demo"), slot(&watermark("1.Demo", "p")));
+        assert_eq!([1, 16].map(|shards| shard("1.Demo", shards)), [0, 9]);
+    }
 
     #[test]
     fn the_longest_key_fits() {

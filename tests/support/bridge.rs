@@ -95,6 +95,11 @@ impl Bridge {
         unsafe { mt5redis_trade_state(self.handle, state, symbol.as_ptr(), comment.as_ptr()) }
     }
 
+    pub fn trade_of(&self, state: &TradeState, symbol: &str, comment: &str) -> i64 {
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_trade_state(self.handle, state, wide(symbol).as_ptr(), wide(comment).as_ptr()) }
+    }
+
     pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {
         // SAFETY: the count is the slice's.
         unsafe { mt5redis_open_positions(self.handle, time_ms, positions.as_ptr(), positions.len() as i32) }
@@ -220,7 +225,12 @@ pub fn account() -> InstanceState {
 
 /// The sequence numbers of all signals, in the stream's order.
 pub fn sequences(server: &Server) -> Vec<i64> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
+    sequences_of(server, "ss:{0}")
+}
+
+/// The same of one of several streams.
+pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XRANGE {stream} - +"));
     let sequence = |entry: &(String, Vec<Vec<u8>>)| {
         let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
         fields[2].as_i64().expect("a number")

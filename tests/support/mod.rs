@@ -3,8 +3,14 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod bridge;
+pub mod certificates;
+pub mod cluster;
+pub mod late;
 pub mod process;
+pub mod producers;
+pub mod proxy;
 pub mod recorder;
+pub mod sentinels;
 pub mod server;
 pub mod terminal;
 pub mod wine;
@@ -31,4 +37,9 @@ pub fn configuration(text: &str) -> (tempfile::TempDir, String) {
     std::fs::write(&path, text).expect("a file");
     let path = path.to_str().expect("a plain path").to_owned();
     (folder, path)
+}
+
+/// Whether there is time for more than what every change needs.
+pub fn long() -> bool {
+    std::env::var("MT5REDIS_LONG").is_ok_and(|long| long == "yes")
 }

@@ -32,9 +32,20 @@ impl Server {
 
     /// Starts a server with these arguments.
     pub fn with(arguments: &[&str]) -> Self {
+        Self::in_folder(TempDir::new().expect("a temporary folder"), arguments)
+    }
+
+    /// Starts a server with this configuration file, which it may rewrite, and these arguments.
+    pub fn configured(text: &str, arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        std::fs::write(folder.path().join("redis.conf"), text).expect("a file");
+        Self::in_folder(folder, arguments)
+    }
+
+    fn in_folder(folder: TempDir, arguments: &[&str]) -> Self {
         let mut server = Self {
             port: 0,
-            folder: TempDir::new().expect("a temporary folder"),
+            folder,
             arguments: arguments.iter().map(|argument| argument.to_string()).collect(),
             process: None,
         };
@@ -54,7 +65,9 @@ impl Server {
     }
 
     fn run(&mut self) -> bool {
+        let file = self.folder.path().join("redis.conf");
         let process = Command::new("redis-server")
+            .args(Some(file).filter(|file| file.exists()))
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(self.folder.path())
             .args(&self.arguments)
@@ -108,12 +121,23 @@ impl Server {
 
     /// Asks what one would type into redis-cli, over a connection of its own.
     pub fn ask<T: FromRedisValue>(&self, command: &str) -> T {
-        let mut words = command.split_whitespace();
-        let mut ask = redis::cmd(words.next().expect("a command"));
-        words.for_each(|word| {
-            ask.arg(word);
-        });
-        ask.query(&mut self.client()).unwrap_or_else(|error| panic!("{command}: {error}"))
+        self::command(command).query(&mut self.client()).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// A section of INFO.
+    pub fn info(&self, section: &str) -> String {
+        self.ask(&format!("INFO {section}"))
+    }
+
+    /// A setting of its configuration.
+    pub fn setting(&self, name: &str) -> String {
+        let (_, value): (String, String) = self.ask(&format!("CONFIG GET {name}"));
+        value
+    }
+
+    /// Whether it was not killed.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// Ends the process at once, without a word to anyone.
@@ -144,6 +168,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What one would type into redis-cli.
+pub fn command(text: &str) -> redis::Cmd {
+    let mut words = text.split_whitespace();
+    let mut command = redis::cmd(words.next().expect("a command"));
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    command
 }
 
 /// A port nobody listens on.

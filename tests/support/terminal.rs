@@ -20,7 +20,12 @@ pub struct Terminal {
     folder: TempDir,
     library: PathBuf,
     under_wine: bool,
+    under_valgrind: bool,
 }
+
+/// An error or a lost block ends the program with 3, which no scenario expects.
+const VALGRIND: &[&str] =
+    &["--quiet", "--error-exitcode=3", "--leak-check=full", "--errors-for-leak-kinds=definite"];
 
 impl Terminal {
     /// The host of this machine, with the shared object that cargo built for this test.
@@ -29,6 +34,11 @@ impl Terminal {
         let library = test.with_file_name("libmt5_redis.so");
         assert!(library.exists(), "{} is missing: cargo builds it for the tests", library.display());
         Self::compile(Command::new("cc"), &["-ldl", "-pthread"], library, false)
+    }
+
+    /// The same with every access to memory checked.
+    pub fn under_valgrind() -> Self {
+        Self { under_valgrind: true, ..Self::native() }
     }
 
     /// The host of Windows, with the DLL beside it.
@@ -43,15 +53,21 @@ impl Terminal {
         let compile =
             compiler.args(["-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I", INCLUDE, "-o"]);
         succeed(compile.arg(folder.path().join("terminal.exe")).arg(SOURCE).args(libraries));
-        Self { folder, library, under_wine }
+        Self { folder, library, under_wine, under_valgrind: false }
     }
 
     fn play(&self, scenario: &str, url: &str) -> Played {
         let program = self.folder.path().join("terminal.exe");
         let mut command = if self.under_wine { wine::command(&program) } else { Command::new(&program) };
+        let mut limit = PATIENCE;
+        if self.under_valgrind {
+            command = Command::new("valgrind");
+            command.args(VALGRIND).arg(&program);
+            limit *= 4;
+        }
         command.current_dir(self.folder.path()).arg(&self.library).args([scenario, url, "1.Demo"]);
         let Finished { status, output } =
-            if self.under_wine { wine::run(&mut command) } else { run(&mut command, PATIENCE) };
+            if self.under_wine { wine::run(&mut command) } else { run(&mut command, limit) };
         let code = status.code().unwrap_or_else(|| panic!("{scenario}: {status}\n{output}"));
         assert_ne!(code, 3, "{scenario}:\n{output}");
         let lines = output.lines().filter_map(|line| line.split_once(": "));

@@ -4,30 +4,29 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use mt5_redis::model::instance::*;
-use redis::Connection;
 
 use super::values::{Expected, Hash};
-use super::{SCHEMA, Verdict, strangers};
+use super::{Reader, SCHEMA, Verdict};
 use crate::ledger::{Heartbeat, Ledger};
 
 const LIST: &str = "il";
 /// The longest life the default configuration gives.
 const TTL_MS: i64 = 90_000;
 
-pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &mut Verdict) -> Result<()> {
+/// Returns the keys that it knows.
+pub(super) fn check(
+    reader: &mut Reader,
+    ledgers: &[Ledger],
+    verdict: &mut Verdict,
+) -> Result<HashSet<String>> {
     let mut keys = HashSet::from([LIST.to_owned()]);
     for ledger in ledgers {
         let Some(last) = ledger.heartbeats.last() else { continue };
         let key = key(&ledger.instance);
-        let (hash, life_ms, listed): (Hash, i64, Option<f64>) = redis::pipe()
-            .cmd("HGETALL")
-            .arg(&key)
-            .cmd("PTTL")
-            .arg(&key)
-            .cmd("ZSCORE")
-            .arg(LIST)
-            .arg(&ledger.instance)
-            .query(connection)?;
+        let (hash, life_ms): (Hash, i64) =
+            redis::pipe().cmd("HGETALL").arg(&key).cmd("PTTL").arg(&key).query(reader.of(&key)?)?;
+        let listed: Option<f64> =
+            redis::cmd("ZSCORE").arg(LIST).arg(&ledger.instance).query(reader.of(LIST)?)?;
         verdict.state(&key, &ledger.sequences(0), &fields(ledger, last), &hash);
         if !hash.is_empty() && !(1..=TTL_MS).contains(&life_ms) {
             verdict.find(format!("{key} has a time to live of {life_ms} ms: 1 to {TTL_MS} is right"));
@@ -40,13 +39,13 @@ pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &m
         }
         keys.insert(key);
     }
-    let instances: HashSet<String> = redis::cmd("ZRANGE").arg(LIST).arg(0).arg(-1).query(connection)?;
+    let instances: HashSet<String> = redis::cmd("ZRANGE").arg(LIST).arg(0).arg(-1).query(reader.of(LIST)?)?;
     for instance in instances {
         if !keys.contains(&key(&instance)) {
             verdict.find(format!("{LIST} has {instance}, which never sent a heartbeat"));
         }
     }
-    strangers(connection, &keys, verdict)
+    Ok(keys)
 }
 
 fn key(instance: &str) -> String {

@@ -6,25 +6,23 @@
 //! its entry, a state by its own values or by those of a later record of the same position or instance.
 
 mod instances;
+mod reader;
 mod signals;
 mod trades;
 mod values;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use redis::Connection;
 
 use crate::ledger::Ledger;
+use reader::Reader;
 use values::{Expected, Hash};
 
 /// Version of the field tables that it knows.
 const SCHEMA: i64 = 1;
 /// What is said in words; beyond it, findings are counted.
 const FINDINGS: usize = 100;
-/// Longer than any answer takes; a server that hangs must not hang the check.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the check found.
 #[derive(Debug, Default, PartialEq)]
@@ -88,28 +86,37 @@ impl Verdict {
 
 /// Compares the servers, given in the order of the lanes by their URLs, with the ledgers.
 pub fn check(urls: &[String; 3], ledgers: &[Ledger]) -> Result<Verdict> {
-    let mut connections = Vec::new();
-    for url in urls {
-        connections.push(connect(url).with_context(|| format!("the check cannot read {url}"))?);
-    }
-    let [ris, rts, rtss] = &mut connections[..] else { unreachable!("three URLs, three connections") };
+    let mut readers = urls.iter().map(|url| Reader::server(url)).collect::<Result<Vec<_>>>()?;
+    judge(&mut readers, ledgers)
+}
 
+/// Compares a Cluster that has all lanes, given by the URL of a node, with the ledgers.
+pub fn check_cluster(url: &str, ledgers: &[Ledger]) -> Result<Verdict> {
+    judge(&mut [Reader::cluster(url)?], ledgers)
+}
+
+/// Each lane has a reader, or all have one.
+fn judge(readers: &mut [Reader], ledgers: &[Ledger]) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for ledger in ledgers {
         verdict.accepted += ledger.accepted().iter().sum::<u64>();
         numbering(ledger, &mut verdict);
     }
+    let last = readers.len() - 1;
     // Instances first: they live for 90 seconds.
-    instances::check(ris, ledgers, &mut verdict).context("the check of the instances broke off")?;
-    trades::check(rts, ledgers, &mut verdict).context("the check of the trades broke off")?;
-    signals::check(rtss, ledgers, &mut verdict).context("the check of the signals broke off")?;
+    let lanes = [instances::check, trades::check, signals::check];
+    let names = ["instances", "trades", "signals"];
+    let mut known = HashSet::new();
+    for (lane, (check, name)) in lanes.into_iter().zip(names).enumerate() {
+        let reader = &mut readers[lane.min(last)];
+        let keys = check(reader, ledgers, &mut verdict);
+        known.extend(keys.with_context(|| format!("the check of the {name} broke off"))?);
+        if last > 0 || lane == lanes.len() - 1 {
+            strangers(reader, &known, &mut verdict)?;
+            known.clear();
+        }
+    }
     Ok(verdict)
-}
-
-fn connect(url: &str) -> Result<Connection> {
-    let connection = redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    Ok(connection)
 }
 
 /// Sequences have no gaps, and at its end the library has committed the last one of each lane.
@@ -145,18 +152,10 @@ fn watermark(subject: &str, found: Option<&str>, last: Option<u64>, verdict: &mu
     }
 }
 
-/// Says so if a server has a key that no accepted record explains.
-fn strangers(connection: &mut Connection, known: &HashSet<String>, verdict: &mut Verdict) -> Result<()> {
-    let mut cursor = 0u64;
-    loop {
-        let mut scan = redis::cmd("SCAN");
-        let (next, keys): (u64, Vec<String>) = scan.arg(cursor).arg("COUNT").arg(1000).query(connection)?;
-        for key in keys.iter().filter(|key| !known.contains(*key)) {
-            verdict.find(format!("the key {key} belongs to nothing that was accepted"));
-        }
-        cursor = next;
-        if cursor == 0 {
-            return Ok(());
-        }
+/// Says so if there is a key that no accepted record explains.
+fn strangers(reader: &mut Reader, known: &HashSet<String>, verdict: &mut Verdict) -> Result<()> {
+    for key in reader.keys()?.iter().filter(|key| !known.contains(*key)) {
+        verdict.find(format!("the key {key} belongs to nothing that was accepted"));
     }
+    Ok(())
 }

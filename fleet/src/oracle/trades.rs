@@ -8,7 +8,7 @@ use mt5_redis::model::trade::*;
 use redis::Connection;
 
 use super::values::{self, Expected, Hash};
-use super::{SCHEMA, Verdict, strangers, watermark};
+use super::{Reader, SCHEMA, Verdict, watermark};
 use crate::ledger::{Ledger, OpenSet, Trade, TradeEntry};
 
 /// How long the default configuration keeps a closed position.
@@ -64,12 +64,19 @@ impl<'a> Book<'a> {
     }
 }
 
-pub(super) fn check(connection: &mut Connection, ledgers: &[Ledger], verdict: &mut Verdict) -> Result<()> {
+/// Returns the keys that it knows.
+pub(super) fn check(
+    reader: &mut Reader,
+    ledgers: &[Ledger],
+    verdict: &mut Verdict,
+) -> Result<HashSet<String>> {
     let mut keys = HashSet::new();
     for ledger in ledgers {
+        // All keys of an instance are in one place.
+        let connection = reader.of(&format!("to:{{{}}}", ledger.instance))?;
         instance(connection, ledger, verdict, &mut keys)?;
     }
-    strangers(connection, &keys, verdict)
+    Ok(keys)
 }
 
 fn instance(

@@ -1,16 +1,23 @@
-//! `mt5fleet up` and `down`: the three Redis servers, from the very files in `deploy/`.
+//! `mt5fleet up` and `down`: Redis servers in one of three arrangements, from the very files in `deploy/`.
 //!
 //! Each server has its own port and its own folder. They end when we end, whatever the reason, unless they
-//! were started to stay; then a note in the data folder says how to find them.
+//! were started to stay; then a note in the data folder says how to find them. A server that crashes is
+//! started again after a while where another can take its place meanwhile.
 
+mod cluster;
+pub mod files;
 mod note;
+mod reshard;
+mod sentinel;
 pub mod server;
+pub mod sizing;
+pub mod topology;
 pub mod version;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
@@ -18,79 +25,148 @@ use tempfile::TempDir;
 use crate::stop;
 use note::Note;
 use server::Server;
+use topology::Node;
+pub use topology::{LANES, Topology};
 
-/// The lanes, in the order of the library's lane numbers, with their configurations.
-pub const LANES: [(&str, &str); 3] = [
-    ("ris", include_str!("../../../deploy/redis-ris.conf")),
-    ("rts", include_str!("../../../deploy/redis-rts.conf")),
-    ("rtss", include_str!("../../../deploy/redis-rtss.conf")),
-];
+/// How long replicas, Sentinels and a Cluster may take to find each other.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+/// A crashed server stays away for longer than a failover takes, so that there is one to be watched.
+const REVIVE_AFTER: Duration = Duration::from_secs(10);
 
-/// Three running servers.
+/// What is to be started.
+#[derive(Clone, Default)]
+pub struct Plan {
+    pub topology: Topology,
+    /// One a server; by default free ones.
+    pub ports: Option<Vec<u16>>,
+    /// How large the fleet is; by default the servers have the sizes that stand in their files.
+    pub terminals: Option<u64>,
+}
+
+/// Running servers.
 pub struct Servers {
-    servers: Vec<Server>,
+    topology: Topology,
+    terminals: Option<u64>,
+    servers: Vec<(Node, Server)>,
     data: PathBuf,
+    dies_with_us: bool,
+    crashed: Vec<(usize, Instant)>,
     /// Removed after the servers have ended, as fields go in order.
     _temporary: Option<TempDir>,
 }
 
 impl Servers {
-    /// Starts them in a temporary folder, which goes with them; without ports, on free ones.
+    /// Starts a server for each lane in a temporary folder, which goes with them.
     pub fn start_temporary(ports: Option<[u16; 3]>) -> Result<Self> {
-        let folder = TempDir::with_prefix("mt5fleet-").context("cannot make a temporary folder")?;
-        Self::start(folder.path().to_owned(), ports, true, Some(folder))
+        Self::start_here(&Plan { ports: ports.map(Vec::from), ..Plan::default() })
     }
 
-    /// Starts them in `data`, on these ports or on free ones. With `stay` they outlive us.
-    pub fn start_in(data: &Path, ports: Option<[u16; 3]>, stay: bool) -> Result<Self> {
-        if let Some(note) = Note::read(data)?
-            && note.any_runs()
-        {
-            bail!("servers already run on the data in {0}: mt5fleet down --data {0}", data.display());
+    /// Starts them in a temporary folder, which goes with them.
+    pub fn start_here(plan: &Plan) -> Result<Self> {
+        let folder = TempDir::with_prefix("mt5fleet-").context("cannot make a temporary folder")?;
+        Self::start(plan, folder.path().to_owned(), true, Some(folder))
+    }
+
+    /// Starts them in `data`. With `stay` they outlive us.
+    pub fn start_in(data: &Path, plan: &Plan, stay: bool) -> Result<Self> {
+        let mut plan = plan.clone();
+        if let Some(note) = Note::read(data)? {
+            if note.any_runs() {
+                bail!("servers already run on the data in {0}: mt5fleet down --data {0}", data.display());
+            }
+            plan = note.continued(plan, data)?;
         }
-        let mut servers = Self::start(data.to_owned(), ports, !stay, None)?;
-        Note::of(&servers.ports())?.write(data)?;
+        let mut servers = Self::start(&plan, data.to_owned(), !stay, None)?;
+        Note::of(plan.topology, &servers.ports())?.write(data)?;
         if stay {
-            servers.servers.iter_mut().for_each(Server::detach);
+            servers.servers.iter_mut().for_each(|(_, server)| server.detach());
         }
         Ok(servers)
     }
 
-    fn start(
-        data: PathBuf,
-        ports: Option<[u16; 3]>,
-        dies_with_us: bool,
-        temporary: Option<TempDir>,
-    ) -> Result<Self> {
-        let version = version::installed()?;
-        let mut servers = Vec::new();
-        for (lane, (name, configuration)) in LANES.into_iter().enumerate() {
-            let configuration = version::adapt(configuration, version);
-            let port = ports.map(|ports| ports[lane]);
-            let server = Server::start(&configuration, &data.join(name), port, dies_with_us);
-            servers.push(server.with_context(|| format!("the server for {name} does not start"))?);
+    fn start(plan: &Plan, data: PathBuf, dies_with_us: bool, temporary: Option<TempDir>) -> Result<Self> {
+        files::write(&data.join("deploy"), version::installed()?)?;
+        let Plan { topology, terminals, .. } = *plan;
+        let servers = Vec::new();
+        let crashed = Vec::new();
+        let mut servers =
+            Self { topology, terminals, servers, data, dies_with_us, crashed, _temporary: temporary };
+        let mut tries = if plan.ports.is_some() { 1 } else { 3 };
+        loop {
+            let count = topology.names().len();
+            let ports = plan.ports.clone().map_or_else(|| server::free_ports(count), Ok)?;
+            tries -= 1;
+            match servers.start_each(&ports) {
+                Ok(()) => break,
+                Err(error) if tries == 0 || stop::requested() => return Err(error),
+                // A port that was free a moment ago may be somebody else's by now.
+                Err(_) => servers.stop(true),
+            }
         }
-        let servers = Self { servers, data, _temporary: temporary };
+        match topology {
+            Topology::Single => {}
+            Topology::Sentinel => sentinel::wait_until_healthy(&servers.ports())?,
+            Topology::Cluster => cluster::form(&servers.ports())?,
+        }
         let file = servers.config_file();
         fs::write(&file, servers.toml()).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(servers)
     }
 
-    /// The ports, in the order of [`LANES`].
-    pub fn ports(&self) -> Vec<u16> {
-        self.servers.iter().map(Server::port).collect()
+    fn start_each(&mut self, ports: &[u16]) -> Result<()> {
+        for node in self.topology.nodes(ports) {
+            let server = self.start_one(&node, Vec::new());
+            let server = server.with_context(|| format!("the server for {} does not start", node.name))?;
+            self.servers.push((node, server));
+        }
+        Ok(())
     }
 
-    /// The URLs, in the order of [`LANES`].
+    fn start_one(&self, node: &Node, mut arguments: Vec<String>) -> Result<Server> {
+        if let (Some(terminals), server::Kind::Server) = (self.terminals, node.kind) {
+            arguments.extend(self.topology.size(node.lane, terminals));
+        }
+        let folder = self.data.join(&node.name);
+        Server::start(&self.data.join("deploy"), &folder, node, &arguments, self.dies_with_us)
+    }
+
+    /// Ends all, those first that the others could miss least.
+    fn stop(&mut self, forget_files: bool) {
+        while let Some((node, server)) = self.servers.pop() {
+            drop(server);
+            if forget_files {
+                let _ = fs::remove_file(self.data.join(node.name).join("redis.conf"));
+            }
+        }
+    }
+
+    /// The ports, in the order of [`Topology::names`].
+    pub fn ports(&self) -> Vec<u16> {
+        self.servers.iter().map(|(node, _)| node.port).collect()
+    }
+
+    /// How they are arranged.
+    pub fn topology(&self) -> Topology {
+        self.topology
+    }
+
+    /// Where each lane's data is now, in the order of [`LANES`]; in a Cluster its first node.
     pub fn urls(&self) -> [String; 3] {
-        std::array::from_fn(|lane| self.servers[lane].url())
+        let ports = self.ports();
+        std::array::from_fn(|lane| match self.topology {
+            Topology::Single => server::url(ports[lane]),
+            Topology::Sentinel => {
+                let master = sentinel::master(&ports[6..], LANES[lane]);
+                server::url(master.unwrap_or(ports[2 * lane]))
+            }
+            Topology::Cluster => server::url(ports[0]),
+        })
     }
 
     /// The configuration for the bridge.
     pub fn toml(&self) -> String {
-        let table =
-            |((name, _), server): ((&str, _), &Server)| format!("[{name}]\nurl = \"{}\"\n", server.url());
-        LANES.into_iter().zip(&self.servers).map(table).collect()
+        self.topology.toml(&self.ports())
     }
 
     /// Where [`toml`](Self::toml) is written.
@@ -98,20 +174,121 @@ impl Servers {
         self.data.join("mt5redis.toml")
     }
 
-    fn any_ended(&mut self) -> Option<&'static str> {
-        let mut both = LANES.iter().zip(&mut self.servers);
-        both.find_map(|((name, _), server)| server.has_ended().then_some(*name))
+    /// Kills the server on this port, as a crash would.
+    pub fn kill(&mut self, port: u16) -> Result<()> {
+        let found = self.servers.iter_mut().find(|(node, _)| node.port == port);
+        found.with_context(|| format!("no server of ours has the port {port}"))?.1.kill()
+    }
+
+    /// Makes trouble such as an operator meets: with Sentinels every master crashes, in a Cluster every
+    /// slot with data moves, in the background.
+    pub fn trouble(&mut self) -> Result<Option<Trouble>> {
+        match self.topology {
+            Topology::Single => Ok(None),
+            Topology::Sentinel => {
+                let sentinels = &self.ports()[6..];
+                let masters: Vec<u16> =
+                    LANES.iter().filter_map(|lane| sentinel::master(sentinels, lane)).collect();
+                for &port in &masters {
+                    self.kill(port)?;
+                }
+                let text = format!("the masters of {} crashed, on the ports {masters:?}", LANES.join(", "));
+                Ok(Some(Trouble(thread::spawn(|| Ok(text)))))
+            }
+            Topology::Cluster => {
+                let port = self.ports()[0];
+                let reshard = move || {
+                    let moved = reshard::reshard(port)?;
+                    Ok(format!("{moved} slots, all that held data, moved to another master"))
+                };
+                Ok(Some(Trouble(thread::spawn(reshard))))
+            }
+        }
+    }
+
+    /// Looks after them: starts crashed ones again, when others have taken their place or after a while.
+    /// Returns the name of one that ended for good.
+    pub fn attend(&mut self) -> Result<Option<String>> {
+        for at in 0..self.servers.len() {
+            let (node, server) = &mut self.servers[at];
+            let Some(status) = server.ended() else { continue };
+            if status.success() || self.topology == Topology::Single {
+                return Ok(Some(node.name.clone()));
+            }
+            if !self.crashed.iter().any(|(crashed, _)| *crashed == at) {
+                self.crashed.push((at, Instant::now()));
+            }
+        }
+        for (place, (at, when)) in self.crashed.clone().into_iter().enumerate() {
+            let successor = self.successor(at);
+            if successor.is_none() && when.elapsed() < REVIVE_AFTER {
+                continue;
+            }
+            // Told at once, it need not wait for the Sentinels to find out that it is back.
+            let follow =
+                |master: u16| ["--replicaof", "127.0.0.1", &master.to_string()].map(String::from).to_vec();
+            let arguments = successor.map(follow).unwrap_or_default();
+            self.crashed.remove(place);
+            self.servers[at].1 = self.start_one(&self.servers[at].0, arguments)?;
+            if successor.is_some() {
+                // The next start should know it, too.
+                let port = self.servers[at].0.port;
+                redis::cmd("CONFIG").arg("REWRITE").exec(&mut server::connect(port)?)?;
+            }
+            break;
+        }
+        Ok(None)
+    }
+
+    /// The master that the Sentinels have chosen in place of a server.
+    fn successor(&self, at: usize) -> Option<u16> {
+        let node = &self.servers[at].0;
+        let lane = LANES.iter().find(|lane| self.topology == Topology::Sentinel && **lane == node.lane)?;
+        sentinel::master(&self.ports()[6..], lane).filter(|&master| master != node.port)
+    }
+}
+
+/// Trouble under way.
+pub struct Trouble(thread::JoinHandle<Result<String>>);
+
+impl Trouble {
+    /// Waits until it is over, and says what it was.
+    pub fn end(self) -> Result<String> {
+        self.0.join().expect("trouble does not panic").context("what was to happen half-way broke off")
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.stop(false);
+    }
+}
+
+/// Waits until `look` finds nothing more to wait for; what it waits for is told when it takes too long.
+fn wait(mut look: impl FnMut() -> Result<Option<String>>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let missing = match look() {
+            Ok(None) => return Ok(()),
+            Ok(Some(missing)) => missing,
+            Err(error) => format!("{error:#}"),
+        };
+        if Instant::now() > deadline {
+            bail!("after {PATIENCE:?}: {missing}");
+        }
+        stop::check()?;
+        thread::sleep(POLL);
     }
 }
 
 /// `mt5fleet up`.
-pub fn up(data: Option<&Path>, ports: Option<[u16; 3]>, detach: bool) -> Result<()> {
+pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
     let mut servers = match data {
-        Some(data) => Servers::start_in(data, ports, detach)?,
-        None => Servers::start_temporary(ports)?,
+        Some(data) => Servers::start_in(data, plan, detach)?,
+        None => Servers::start_here(plan)?,
     };
-    for ((name, _), port) in LANES.iter().zip(servers.ports()) {
-        println!("{name:<4}  {}", server::url(port));
+    for (node, _) in &servers.servers {
+        println!("{:<10}  {}", node.name, server::url(node.port));
     }
     println!("\nThe configuration for the bridge, also in {}:\n", servers.config_file().display());
     print!("{}", servers.toml());
@@ -121,8 +298,8 @@ pub fn up(data: Option<&Path>, ports: Option<[u16; 3]>, detach: bool) -> Result<
     }
     println!("\nCtrl-C stops them.");
     while !stop::requested() {
-        if let Some(name) = servers.any_ended() {
-            // `mt5fleet down` in another shell ends all three; a crash ends one.
+        if let Some(name) = servers.attend()? {
+            // `mt5fleet down` in another shell ends all; a crash ends one.
             println!("The server for {name} has ended; stopping the others.");
             break;
         }
@@ -130,7 +307,7 @@ pub fn up(data: Option<&Path>, ports: Option<[u16; 3]>, detach: bool) -> Result<
     }
     drop(servers);
     if let Some(data) = data {
-        Note::remove(data)?;
+        Note::rest(data)?;
     }
     println!("Stopped.");
     Ok(())
@@ -138,14 +315,14 @@ pub fn up(data: Option<&Path>, ports: Option<[u16; 3]>, detach: bool) -> Result<
 
 /// `mt5fleet down`.
 pub fn down(data: &Path) -> Result<()> {
-    let Some(note) = Note::read(data)? else {
+    let Some(note) = Note::read(data)?.filter(|note| !note.is_at_rest()) else {
         bail!(
             "nothing was started in {}: pass the folder that `mt5fleet up --data` was given",
             data.display()
         );
     };
     note.stop()?;
-    Note::remove(data)?;
+    Note::rest(data)?;
     println!("Stopped.");
     Ok(())
 }

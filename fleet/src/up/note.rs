@@ -1,17 +1,20 @@
-//! The note in a data folder that says which servers run on it. A server is recognised by the run id that
-//! Redis draws at each start, so that a stranger on the same port is never shut down.
+//! The note in a data folder that says which servers run on it, or ran. A server is recognised by the run id
+//! that Redis draws at each start, so that a stranger on the same port is never shut down. Arrangement and
+//! ports stay noted when the servers have ended: replicas, Sentinels and nodes know each other by them.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::server;
+use super::{Plan, Topology, server};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Note {
+    #[serde(default)]
+    topology: Topology,
     servers: Vec<Running>,
 }
 
@@ -29,9 +32,9 @@ impl Running {
 
 impl Note {
     /// Asks the servers who they are.
-    pub(super) fn of(ports: &[u16]) -> Result<Self> {
+    pub(super) fn of(topology: Topology, ports: &[u16]) -> Result<Self> {
         let running = |&port: &u16| Ok(Running { port, run_id: server::ask_info(port, "run_id")? });
-        Ok(Self { servers: ports.iter().map(running).collect::<Result<_>>()? })
+        Ok(Self { topology, servers: ports.iter().map(running).collect::<Result<_>>()? })
     }
 
     pub(super) fn read(data: &Path) -> Result<Option<Self>> {
@@ -50,11 +53,33 @@ impl Note {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    pub(super) fn remove(data: &Path) -> Result<()> {
-        match fs::remove_file(path(data)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+    /// Notes that the servers have ended.
+    pub(super) fn rest(data: &Path) -> Result<()> {
+        let Some(mut note) = Self::read(data)? else { return Ok(()) };
+        note.servers.iter_mut().for_each(|server| server.run_id.clear());
+        note.write(data)
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.servers.iter().all(|server| server.run_id.is_empty())
+    }
+
+    /// The plan for servers that go on with this data.
+    pub(super) fn continued(&self, mut plan: Plan, data: &Path) -> Result<Plan> {
+        if plan.topology != self.topology {
+            bail!(
+                "the data in {} is of --topology {:?}: pass that, or another folder",
+                data.display(),
+                self.topology
+            );
         }
+        if self.topology != Topology::Single {
+            let ports: Vec<u16> = self.servers.iter().map(|server| server.port).collect();
+            if plan.ports.replace(ports.clone()).is_some_and(|wanted| wanted != ports) {
+                bail!("the data in {} belongs to the ports {ports:?}: leave --ports out", data.display());
+            }
+        }
+        Ok(plan)
     }
 
     pub(super) fn any_runs(&self) -> bool {
@@ -63,9 +88,9 @@ impl Note {
 
     /// Stops those that still run and waits until they have ended.
     pub(super) fn stop(&self) -> Result<()> {
-        for running in self.servers.iter().filter(|running| running.is_there()) {
-            server::shut_down(running.port);
-            server::wait_until_gone(running.port)?;
+        // Replicas before their masters, which would wait for them.
+        for running in self.servers.iter().rev().filter(|running| running.is_there()) {
+            server::wait_until_gone(running.port, || running.is_there())?;
         }
         Ok(())
     }

@@ -1,19 +1,27 @@
-//! One redis-server process: started from a configuration text, ready when it answers, ended with us.
+//! One redis-server process, a server or a Sentinel: ready when it answers, ended with us.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::topology::Node;
 use crate::stop;
 
 /// How long a server may take to load its data, or to write it before it ends.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
+
+/// What a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Server,
+    Sentinel,
+}
 
 /// A running server. Dropping it ends the process, unless it was [detached](Server::detach).
 pub struct Server {
@@ -23,37 +31,37 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server in `folder`, which is made if needed; without a port, on a free one.
-    pub fn start(configuration: &str, folder: &Path, port: Option<u16>, dies_with_us: bool) -> Result<Self> {
+    /// Starts a server whose configuration file includes those in `deploy`. The file is written into
+    /// `folder` if there is none yet: Sentinel and failovers change it. `arguments` override it.
+    pub fn start(
+        deploy: &Path,
+        folder: &Path,
+        node: &Node,
+        arguments: &[String],
+        dies_with_us: bool,
+    ) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let folder = fs::canonicalize(folder)
-            .with_context(|| format!("cannot use the folder {}", folder.display()))?;
+        let canonical = |path: &Path| {
+            fs::canonicalize(path).with_context(|| format!("cannot use the folder {}", path.display()))
+        };
+        let (deploy, folder) = (canonical(deploy)?, canonical(folder)?);
         let file = folder.join("redis.conf");
-        fs::write(&file, configuration).with_context(|| format!("cannot write {}", file.display()))?;
-        let mut tries = if port.is_some() { 1 } else { 10 };
-        loop {
-            let started = Self::try_start(&folder, port.map_or_else(free_port, Ok)?, dies_with_us);
-            tries -= 1;
-            // A port that was free a moment ago may be somebody else's by now.
-            if started.is_ok() || tries == 0 || stop::requested() {
-                return started;
-            }
+        if !file.exists() {
+            fs::write(&file, &node.file).with_context(|| format!("cannot write {}", file.display()))?;
         }
-    }
-
-    fn try_start(folder: &Path, port: u16, dies_with_us: bool) -> Result<Self> {
         let log = folder.join("redis.log");
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new("redis-server");
-        command
-            .current_dir(folder)
-            .arg("redis.conf")
-            .args(["--port", &port.to_string(), "--dir"])
-            .arg(folder);
-        command.arg("--logfile").arg(&log).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(deploy).arg(file);
+        command.args(["--port", &node.port.to_string(), "--dir"]).arg(&folder).arg("--logfile").arg(&log);
+        command.args(arguments);
+        if node.kind == Kind::Sentinel {
+            command.arg("--sentinel");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         prepare(&mut command, dies_with_us);
         let process = command.spawn().context("cannot run redis-server")?;
-        let mut server = Self { port, process, detached: false };
+        let mut server = Self { port: node.port, process, detached: false };
         server.wait_until_ready(&log)?;
         Ok(server)
     }
@@ -78,18 +86,20 @@ impl Server {
         ask_info(self.port, "process_id").is_ok_and(|id| id == self.process.id().to_string())
     }
 
-    /// Its URL.
-    pub fn url(&self) -> String {
-        url(self.port)
-    }
-
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the process has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.process.try_wait().is_ok_and(|status| status.is_some())
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
+    }
+
+    /// Ends the process at once, as a crash does.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Lets the process live on without us.
@@ -98,12 +108,11 @@ impl Server {
     }
 
     fn end(&mut self) {
-        if self.answers() {
+        let deadline = Instant::now() + PATIENCE;
+        while self.ended().is_none() && self.answers() && Instant::now() < deadline {
+            // Asked again, for one that writes its first log refuses to end.
             shut_down(self.port);
-            let deadline = Instant::now() + PATIENCE;
-            while !self.has_ended() && Instant::now() < deadline {
-                thread::sleep(POLL);
-            }
+            thread::sleep(POLL);
         }
         // It had its chance to write what it must.
         let _ = self.process.kill();
@@ -163,20 +172,34 @@ pub fn shut_down(port: u16) {
     }
 }
 
-/// Waits until nothing answers on a port.
-pub fn wait_until_gone(port: u16) -> Result<()> {
+/// Asks the server on a port to end, until `is_there` says that it has.
+pub fn wait_until_gone(port: u16, is_there: impl Fn() -> bool) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while connect(port).is_ok() {
+    while is_there() {
         if Instant::now() > deadline {
             bail!("the server on port {port} does not end: see its log");
         }
+        shut_down(port);
         thread::sleep(POLL);
     }
     Ok(())
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port")?.local_addr()?.port())
+/// Ports that are free now, and with each of them the one 10,000 above, where a Cluster's nodes talk. They
+/// lie below those that the system hands out to clients.
+pub fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let mut ports = Vec::new();
+    for _ in 0..100 * count {
+        let port = fastrand::u16(10_000..22_000);
+        if !ports.contains(&port) && is_free(port) && is_free(port + 10_000) {
+            ports.push(port);
+        }
+        if ports.len() == count {
+            return Ok(ports);
+        }
+    }
+    bail!("no {count} free ports between 10000 and 22000: pass --ports")
 }
 
 fn last_line(log: &Path) -> String {

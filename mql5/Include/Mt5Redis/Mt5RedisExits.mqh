@@ -76,7 +76,8 @@ void CMt5RedisExits::Forget(void)
 bool CMt5RedisExits::Scan(void)
   {
    datetime from=(datetime)(m_done_to_ms/1000-EXITS_OVERLAP_S);
-   if(!HistorySelect(from,(datetime)((long)TimeCurrent()+86400)))
+   //--- not TimeCurrent: that is the last quote's time, on a Monday before the first one Friday's
+   if(!HistorySelect(from,(datetime)((long)TimeTradeServer()+86400)))
       return(false);
    for(int i=ArraySize(m_exits)-1; i>=0; i--)
       m_exits[i].listed=false;

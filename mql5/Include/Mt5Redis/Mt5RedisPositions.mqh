@@ -14,6 +14,7 @@
 #include "Mt5RedisSession.mqh"
 #include "Mt5RedisDeals.mqh"
 #include "Mt5RedisExits.mqh"
+#include "Mt5RedisOpenSet.mqh"
 
 #define POSITIONS_SETTLE_LOOKS    3    // after connecting, the list of positions may still be filling
 #define POSITIONS_REFRESH_LOOKS   60   // every so many looks everything is sent, moved or not
@@ -41,10 +42,7 @@ private:
    Mt5RedisPosition  m_known[];
    CMt5RedisDeals    m_deals;
    CMt5RedisExits    m_exits;
-   long              m_open[];         // identifiers, filled at each look; sorted
-   int               m_open_total;
-   long              m_open_sent[];
-   bool              m_open_due;
+   CMt5RedisOpenSet  m_open;
    bool              m_marked;
    int               m_looks;
    int               m_connected_looks;
@@ -55,7 +53,6 @@ private:
 
    void              Count(const long result);
    int               Find(const long position) const;
-   void              AddOpen(const long position);
    void              LookAtPressure(void);
    void              ReadSelected(mt5redis_trade_t &state) const;
    void              ReadDeals(Mt5RedisPosition &position);
@@ -69,9 +66,8 @@ protected:
    virtual void      OnOpened(const bool same) override;
 
 public:
-                     CMt5RedisPositions(void) : m_open_total(0),m_open_due(true),m_marked(false),m_looks(0),
-                                                m_connected_looks(0),m_sent(0),m_refused(0),
-                                                m_prices_due(true),m_prices_ms(0) { }
+                     CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0),m_sent(0),
+                                                m_refused(0),m_prices_due(true),m_prices_ms(0) { }
    long              PublishPositions(void);
    long              PublishPosition(const ulong ticket=0);
    void              MarkTrade(const MqlTradeTransaction &transaction);
@@ -103,7 +99,7 @@ long CMt5RedisPositions::PublishPositions(void)
    LookAtPressure();
    m_sent=0;
    m_refused=0;
-   m_open_total=0;
+   m_open.Clear();
    bool refresh=(m_looks%POSITIONS_REFRESH_LOOKS==0);
    m_looks++;
    for(int i=ArraySize(m_known)-1; i>=0; i--)
@@ -118,7 +114,7 @@ long CMt5RedisPositions::PublishPositions(void)
          whole=false;
          continue;
         }
-      AddOpen(PositionGetInteger(POSITION_IDENTIFIER));
+      m_open.Add(PositionGetInteger(POSITION_IDENTIFIER));
       Count(SendSelected(refresh));
      }
    if(!whole || PositionsTotal()!=total || m_connected_looks<POSITIONS_SETTLE_LOOKS)
@@ -134,8 +130,10 @@ long CMt5RedisPositions::PublishPositions(void)
       LookForExits();
      }
    if(thorough)
+     {
       m_exits.Save();
-   m_open_due=(m_open_due || thorough);
+      m_open.Ask();
+     }
    SendOpenSet();
    return(m_refused<0 ? m_refused : m_sent);
   }
@@ -173,11 +171,11 @@ void CMt5RedisPositions::OnOpened(const bool same)
   {
    m_looks=0;
    m_connected_looks=0;
-   m_open_due=true;
+   m_open.Ask();
    if(same)
       return;
    ArrayResize(m_known,0);
-   ArrayResize(m_open_sent,0);
+   m_open.Forget();
    m_exits.Forget();
   }
 //+------------------------------------------------------------------+
@@ -218,7 +216,7 @@ long CMt5RedisPositions::SendSelected(const bool refresh)
    now.state.volume_closed=last.volume_closed;
    now.state.price_close=last.price_close;
    now.state.commission=last.commission;
-   if(now.deals_looks>0)
+   if(now.deals_looks>0 || refresh)
       ReadDeals(now);
    changed=(changed || now.state.stop_loss!=last.stop_loss || now.state.take_profit!=last.take_profit ||
             now.state.volume_closed!=last.volume_closed || now.state.price_close!=last.price_close ||
@@ -289,7 +287,7 @@ void CMt5RedisPositions::LookForAbsent(void)
          Count(result);
          if(result<=0)
            {
-            AddOpen(state.position);
+            m_open.Add(state.position);
             continue;
            }
          m_exits.TellSelected(state.position);
@@ -297,7 +295,7 @@ void CMt5RedisPositions::LookForAbsent(void)
       else
          if(patient)
            {
-            AddOpen(state.position);
+            m_open.Add(state.position);
             continue;
            }
          else
@@ -314,8 +312,7 @@ void CMt5RedisPositions::LookForAbsent(void)
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookForExits(void)
   {
-   ArrayResize(m_open,m_open_total);
-   ArraySort(m_open);
+   m_open.Sort();
    if(!m_exits.Scan())
       return;
    for(int i=0; i<m_exits.Total(); i++)
@@ -323,7 +320,7 @@ void CMt5RedisPositions::LookForExits(void)
       if(m_exits.IsTold(i))
          continue;
       long position=m_exits.Position(i);
-      if(m_open_total>0 && m_open[ArrayBsearch(m_open,position)]==position)
+      if(m_open.Has(position))
         {
          int known=Find(position);
          if(known<0 || m_known[known].present)
@@ -341,8 +338,6 @@ void CMt5RedisPositions::LookForExits(void)
       state.magic=m_deals.magic;
       state.open_time_ms=ServerToUtc(m_deals.open_time_ms);
       state.price_open=m_deals.price_open;
-      state.stop_loss=m_deals.stop_loss;
-      state.take_profit=m_deals.take_profit;
       state.side=m_deals.side;
       state.server_offset_s=ServerOffset();
       state.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
@@ -357,6 +352,17 @@ void CMt5RedisPositions::LookForExits(void)
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::SendClose(mt5redis_trade_t &state,const string symbol,const string comment)
   {
+   if(m_deals.side!=0 && m_deals.AddUpTo(0.0))
+     {
+      //--- it may have grown or turned since it was seen last
+      state.side=m_deals.side;
+      state.price_open=m_deals.price_open;
+     }
+   if(m_deals.stop_loss!=0.0 || m_deals.take_profit!=0.0)
+     {
+      state.stop_loss=m_deals.stop_loss;
+      state.take_profit=m_deals.take_profit;
+     }
    state.time_ms=0;
    state.event=MT5REDIS_EVENT_CLOSE;
    state.close_time_ms=ServerToUtc(m_deals.close_time_ms);
@@ -374,24 +380,13 @@ long CMt5RedisPositions::SendClose(mt5redis_trade_t &state,const string symbol,c
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::SendOpenSet(void)
   {
-   ArrayResize(m_open,m_open_total);
-   ArraySort(m_open);
-   bool same=(ArraySize(m_open_sent)==m_open_total);
-   for(int i=0; i<m_open_total && same; i++)
-      same=(m_open[i]==m_open_sent[i]);
-   if(same && !m_open_due)
+   m_open.Sort();
+   if(!m_open.Due())
       return;
-   int total=m_open_total;
-   if(total==0)
-      AddOpen(0); // an array without elements cannot be passed; count says that there are none
-   long result=SendOpenPositions(m_open,total);
+   long result=SendOpenPositions(m_open.positions,m_open.total);
    Count(result);
-   if(result<=0)
-      return;
-   m_open_due=false;
-   ArrayResize(m_open_sent,total);
-   for(int i=0; i<total; i++)
-      m_open_sent[i]=m_open[i];
+   if(result>0)
+      m_open.Told();
   }
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::Count(const long result)
@@ -408,13 +403,6 @@ int CMt5RedisPositions::Find(const long position) const
       if(m_known[i].state.position==position)
          return(i);
    return(-1);
-  }
-//+------------------------------------------------------------------+
-void CMt5RedisPositions::AddOpen(const long position)
-  {
-   ArrayResize(m_open,m_open_total+1,64);
-   m_open[m_open_total]=position;
-   m_open_total++;
   }
 //+------------------------------------------------------------------+
 #endif

@@ -5,9 +5,9 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::map::Words;
+use super::sync::{AtomicU64, Ordering};
 
 pub(super) struct Acknowledged {
     words: Words<4>,

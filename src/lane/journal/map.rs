@@ -1,4 +1,4 @@
-//! Files in memory, and every `unsafe` of the journal.
+//! Mapped files: who may read and write which of their bytes.
 //!
 //! A [`Map`] is a file with a committed length: the bytes below it never change again and anyone may read
 //! them, the bytes above belong to the one [`Tail`] of the map. So no byte is ever read while it is written.
@@ -10,19 +10,16 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use memmap2::{MmapOptions, MmapRaw};
-
-const PAGE: usize = 4096;
+use super::memory::Memory;
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A mapped file. When the last user is gone it is unmapped, and then deleted if it was condemned: Windows
 /// deletes no file that is mapped.
 pub(super) struct Map {
     // Before `file`: fields are dropped in the order they are declared.
-    raw: MmapRaw,
+    memory: Memory,
     file: Condemnable,
     length: usize,
     committed: AtomicUsize,
@@ -39,7 +36,7 @@ struct Condemnable {
 impl Drop for Condemnable {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);
-        if *self.condemned.get_mut() {
+        if self.condemned.load(Ordering::Relaxed) {
             // What cannot be deleted now is recognised as superfluous at the next open.
             let _ = fs::remove_file(&self.path);
         }
@@ -52,11 +49,11 @@ impl Map {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let bytes = file.metadata()?.len();
         let length = usize::try_from(bytes).map_err(io::Error::other)? & !7;
-        let raw = MmapOptions::new().len(length).map_raw(&file)?;
+        let memory = Memory::map(&file, length)?;
         total.fetch_add(bytes, Ordering::Relaxed);
         let condemned = AtomicBool::new(false);
         let file = Condemnable { path: path.to_owned(), condemned, bytes, total: total.clone() };
-        Ok(Self { raw, file, length, committed: AtomicUsize::new(length) })
+        Ok(Self { memory, file, length, committed: AtomicUsize::new(length) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -77,8 +74,8 @@ impl Map {
     pub(super) fn read(&self, from: usize, into: &mut [u8]) {
         let end = from.checked_add(into.len());
         assert!(end.is_some_and(|end| end <= self.committed()), "only what is committed may be read");
-        // SAFETY: the range is inside the map, and nobody writes below the committed length.
-        unsafe { ptr::copy_nonoverlapping(self.raw.as_ptr().add(from), into.as_mut_ptr(), into.len()) }
+        // SAFETY: nobody writes below the committed length.
+        unsafe { self.memory.read(from, into) }
     }
 
     /// Eight committed bytes as a number.
@@ -97,10 +94,9 @@ impl Map {
     /// Zeroes what is beyond `end` and makes it writable.
     pub(super) fn into_tail(self, end: usize) -> Tail {
         assert!(end <= self.length && end.is_multiple_of(8));
-        for at in (end..self.length).step_by(8).filter(|&at| self.word(at) != 0) {
-            // SAFETY: eight bytes inside the map, which this function alone holds.
-            unsafe { self.raw.as_mut_ptr().add(at).cast::<u64>().write(0) }
-        }
+        // This brings the pages into memory too, so that no caller waits for that.
+        // SAFETY: this function alone holds the map.
+        unsafe { self.memory.zero(end, self.length - end) }
         Tail { at: end, map: self.seal(end) }
     }
 
@@ -111,7 +107,7 @@ impl Map {
 
     /// Waits until these bytes are on the disk.
     pub(super) fn flush(&self, from: usize, to: usize) -> io::Result<()> {
-        self.raw.flush_range(from, to - from)
+        self.memory.flush(from, to - from)
     }
 }
 
@@ -137,31 +133,20 @@ impl Tail {
     pub(super) fn push(&mut self, mark: u64, number: u64, bytes: &[u8]) {
         assert!(16 + bytes.len() <= self.room(), "the caller has checked the room");
         let end = (self.at + 16 + bytes.len()).next_multiple_of(8);
-        let base = self.map.raw.as_mut_ptr();
-        // SAFETY: at..end is inside the map: the length is a multiple of eight, as `at` is. It is beyond the
-        // committed length, where only this tail writes and nobody reads. `at` is a multiple of eight and a
-        // map starts at a page, so the words are aligned; the mark's word is written by this store alone.
+        let memory = &self.map.memory;
+        // SAFETY: at..end is beyond the committed length, where only this tail writes and nobody reads.
         unsafe {
-            let start = base.add(self.at);
-            start.add(8).cast::<u64>().write(number.to_le());
-            ptr::copy_nonoverlapping(bytes.as_ptr(), start.add(16), bytes.len());
-            AtomicU64::from_ptr(start.cast()).store(mark.to_le(), Ordering::Release);
+            memory.write(self.at + 8, &number.to_le_bytes());
+            memory.write(self.at + 16, bytes);
+            memory.publish(self.at, mark);
         }
         self.at = end;
         self.map.committed.store(end, Ordering::Release);
     }
-
-    /// Touches every page that is still to be written, so that no caller waits for that.
-    pub(super) fn fault_in(&mut self) {
-        for at in (self.at.next_multiple_of(PAGE)..self.map.length).step_by(PAGE) {
-            // SAFETY: inside the map and beyond the committed length; what is there is zero already.
-            unsafe { self.map.raw.as_mut_ptr().add(at).write_volatile(0) }
-        }
-    }
 }
 
 /// A small file of numbers, each read and written in one piece.
-pub(super) struct Words<const N: usize>(MmapRaw);
+pub(super) struct Words<const N: usize>(Memory);
 
 impl<const N: usize> Words<N> {
     /// Maps the file; makes it, all zero, if it is not there or too short.
@@ -170,13 +155,13 @@ impl<const N: usize> Words<N> {
         if file.metadata()?.len() < 8 * N as u64 {
             io::Write::write_all(&mut file, &vec![0; 8 * N])?;
         }
-        MmapOptions::new().len(8 * N).map_raw(&file).map(Self)
+        Memory::map(&file, 8 * N).map(Self)
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
         assert!(index < N);
-        // SAFETY: inside the map and aligned; these words are only ever used as atomics.
-        unsafe { AtomicU64::from_ptr(self.0.as_mut_ptr().cast::<u64>().add(index)) }
+        // SAFETY: these words are only ever used as atomics.
+        unsafe { self.0.word(8 * index) }
     }
 
     pub(super) fn get(&self, index: usize) -> u64 {
@@ -189,6 +174,6 @@ impl<const N: usize> Words<N> {
 
     /// Waits until the numbers are on the disk.
     pub(super) fn flush(&self) -> io::Result<()> {
-        self.0.flush()
+        self.0.flush(0, 8 * N)
     }
 }

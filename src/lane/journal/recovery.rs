@@ -9,12 +9,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::folder::fault;
 use super::map::{Map, Tail};
 use super::record;
 use super::segment::{self, HEADER, Header, Segment};
+use super::sync::AtomicU64;
 use crate::codes::MT5REDIS_ERR_JOURNAL;
 use crate::error::{Error, Result};
 

@@ -8,9 +8,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use super::map::{Map, Tail};
+use super::sync::AtomicU64;
 
 /// Kind and version of the file; a later version changes the last byte.
 const MAGIC: [u8; 8] = *b"MT5RJNL1";
@@ -68,9 +68,7 @@ impl Spare {
         let map = mapped.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        let mut tail = map.into_tail(0);
-        tail.fault_in();
-        Ok(Self { tail, number })
+        Ok(Self { tail: map.into_tail(0), number })
     }
 
     /// Waits until the empty segment is on the disk.

@@ -20,11 +20,17 @@ impl<P: Policy> Worker<P> {
         let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         let first_new = self.batch.len();
-        match self.source.fill(&mut self.batch, records, bytes, patience) {
+        match self.source.fill(&self.policy, &mut self.batch, records, bytes, patience) {
             Taken::Records => self.hold_back(first_new),
             // What came may be in Redis already, after a restart.
             Taken::Nothing => self.committed(),
-            Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => self.check_idle(),
+            Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => match self.check() {
+                Ok(()) => {
+                    self.heard = Instant::now();
+                    self.succeeded();
+                }
+                Err(failure) => self.failed(failure),
+            },
             Taken::Idle => {}
         }
         // What was passed over needs its watermark, or a later life would take it for lost; not each time.

@@ -1,0 +1,59 @@
+//! What the bridge costs and carries, beside what one would use instead; `make bench` runs all of it and
+//! writes the tables of `docs/performance.md`, `cargo bench -- call idle` runs some parts and only prints.
+//!
+//! Ratios are measured side by side in one run: the figures mean little on another machine, the ratios
+//! more. Nothing is judged here; the document says what the project aims at.
+
+mod backlog;
+mod call;
+mod fleet;
+mod idle;
+mod latency;
+mod memory;
+mod peers;
+mod process;
+mod report;
+#[path = "../../tests/support/mod.rs"]
+mod support;
+mod throughput;
+
+use std::env;
+
+use report::Report;
+
+/// A part's name, and what it does.
+type Part = (&'static str, fn(&mut Report));
+
+const PARTS: [Part; 7] = [
+    ("call", call::measure),
+    ("throughput", throughput::measure),
+    ("latency", latency::measure),
+    ("idle", idle::measure),
+    ("fleet", fleet::measure),
+    ("memory", memory::measure),
+    ("backlog", backlog::measure),
+];
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // The bodies of processes that the parts start.
+    match words[..] {
+        ["idle-process", seconds, url] => return idle::process(url, seconds),
+        ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
+        ["terminal", seconds, start_ms, burst, config] => {
+            return fleet::terminal(seconds, start_ms, burst, config);
+        }
+        _ => {}
+    }
+    let flag = |name: &str| words.contains(&name);
+    let mut report = Report::new(flag("quick"), flag("write"));
+    let chosen = PARTS.iter().filter(|(name, _)| words.contains(name)).count();
+    for (name, measure) in PARTS {
+        // The fleet takes minutes.
+        let wanted = if chosen > 0 { flag(name) } else { !(flag("quick") && name == "fleet") };
+        if wanted {
+            measure(&mut report);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What Redis needs for a position, an instance and a million signals, in both encodings, beside JSON texts
+//! under long key names, which is what one would write first.
+
+use mt5_redis::model::trade::MT5REDIS_EVENT_OPEN;
+use serde_json::json;
+
+use crate::report::{Report, thousands};
+use crate::support::bridge::{Bridge, account, buy, trade};
+use crate::support::configuration;
+use crate::support::server::Server;
+
+pub fn measure(report: &mut Report) {
+    let positions = report.rounds(10_000) as i64;
+    let signals = report.rounds(200_000) as i64;
+    let mut rows = Vec::new();
+    let mut of_json = [0.0; 3];
+    for way in ["JSON, long names", "fields", "packed"] {
+        // As deploy/redis-rts.conf sets them.
+        let server = Server::with(&[
+            "--save",
+            "",
+            "--hash-max-listpack-entries",
+            "64",
+            "--hash-max-listpack-value",
+            "512",
+        ]);
+        let figures = if way.starts_with("JSON") {
+            json_under_long_names(&server, positions, signals)
+        } else {
+            let text = format!("url = \"{}\"\n", server.url());
+            let lanes =
+                ["ris", "rts", "rtss"].map(|lane| format!("[{lane}]\nencoding = \"{way}\"\n")).concat();
+            let (folder, config) = configuration(&(text + &lanes));
+            let bridge = Bridge::open(&config, "10012345.MetaQuotes-Demo", folder.path());
+            bridge.heartbeat(&account());
+            bridge.settle();
+            let instance = server.ask::<f64>("MEMORY USAGE is:{10012345.MetaQuotes-Demo}");
+            let before = used(&server);
+            (1..=positions).for_each(|id| assert!(bridge.trade(&trade(id, MT5REDIS_EVENT_OPEN)) > 0));
+            bridge.settle();
+            let position = (used(&server) - before) / positions as f64;
+            (1..=signals).for_each(|id| assert!(bridge.signal(&buy(id)) > 0));
+            bridge.settle();
+            let stream = server.ask::<f64>("MEMORY USAGE ss:{0} SAMPLES 0");
+            [position, instance, stream / signals as f64 * 1e6]
+        };
+        if way.starts_with("JSON") {
+            of_json = figures;
+        }
+        let cell = |at: usize| format!("{} ({:.2})", thousands(figures[at]), figures[at] / of_json[at]);
+        rows.push(vec![
+            way.to_owned(),
+            cell(0),
+            cell(1),
+            thousands(figures[2] / 1048576.0) + " MiB" + &format!(" ({:.2})", figures[2] / of_json[2]),
+        ]);
+    }
+    let header = ["how", "a position, bytes (of JSON)", "an instance, bytes", "a million signals"];
+    report.table("memory", &header, &rows);
+}
+
+/// The same values as one would write them without a thought for memory.
+fn json_under_long_names(server: &Server, positions: i64, signals: i64) -> [f64; 3] {
+    const INSTANCE: &str = "10012345.MetaQuotes-Demo";
+    let mut connection = server.client();
+    let state = account();
+    let text = json!({
+        "instance": INSTANCE, "time_ms": state.time_ms, "login": state.login, "balance": state.balance,
+        "equity": state.equity, "margin": state.margin, "margin_free": state.margin_free,
+        "margin_level": state.margin_level, "credit": state.credit, "profit": state.profit,
+        "leverage": state.leverage, "positions": state.positions, "orders": state.orders,
+        "ping_us": state.ping_us, "build": state.build, "server": "MetaQuotes-Demo",
+        "company": "MetaQuotes Ltd.", "currency": "EUR", "agent": "FleetAgent",
+    });
+    let key = format!("mt5:instance_state:{INSTANCE}");
+    redis::cmd("SET").arg(&key).arg(text.to_string()).exec(&mut connection).expect("a write");
+    let instance = redis::cmd("MEMORY").arg("USAGE").arg(&key).query(&mut connection).expect("a number");
+
+    let before = used(server);
+    let mut pipeline = redis::pipe();
+    for id in 1..=positions {
+        let state = trade(id, MT5REDIS_EVENT_OPEN);
+        let text = json!({
+            "instance": INSTANCE, "position_id": id, "ticket": state.ticket, "symbol": "EURUSD", "side": "buy",
+            "status": "open", "volume": state.volume, "volume_closed": state.volume_closed,
+            "price_open": state.price_open, "price_current": state.price_current,
+            "price_close": state.price_close, "stop_loss": state.stop_loss, "take_profit": state.take_profit,
+            "profit": state.profit, "swap": state.swap, "commission": state.commission, "magic": state.magic,
+            "open_time_ms": state.open_time_ms, "close_time_ms": state.close_time_ms, "digits": state.digits,
+            "time_ms": state.time_ms, "server_offset_s": state.server_offset_s, "comment": "ma cross",
+            "producer": "9f7c1e0b52a4d833", "sequence": id,
+        });
+        pipeline.set(format!("mt5:trade_state:{INSTANCE}:position:{id}"), text.to_string()).ignore();
+        pipeline.cmd("SADD").arg(format!("mt5:trade_state:{INSTANCE}:open_positions")).arg(id).ignore();
+    }
+    pipeline.exec(&mut connection).expect("a write");
+    let position = (used(server) - before) / positions as f64;
+
+    let mut pipeline = redis::pipe();
+    for id in 1..=signals {
+        let signal = buy(id);
+        let text = json!({
+            "instance": INSTANCE, "action": "buy", "symbol": "EURUSD", "volume": signal.volume,
+            "price": signal.price, "stop_loss": signal.stop_loss, "take_profit": signal.take_profit,
+            "magic": signal.magic, "position_id": signal.position, "expiry_ms": signal.expiry_ms,
+            "time_ms": signal.time_ms, "server_offset_s": signal.server_offset_s, "comment": "ma cross",
+            "producer": "9f7c1e0b52a4d833", "sequence": id,
+        });
+        pipeline.cmd("XADD").arg("mt5:trade_signals").arg("*").arg("signal").arg(text.to_string()).ignore();
+        if id % 1000 == 0 || id == signals {
+            pipeline.exec(&mut connection).expect("a write");
+            pipeline.clear();
+        }
+    }
+    let stream = server.ask::<f64>("MEMORY USAGE mt5:trade_signals SAMPLES 0");
+    [position, instance, stream / signals as f64 * 1e6]
+}
+
+fn used(server: &Server) -> f64 {
+    let info: String = server.ask("INFO memory");
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("always there");
+    line.trim().parse().expect("bytes")
+}

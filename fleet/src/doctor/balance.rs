@@ -1,0 +1,75 @@
+//! Whether the masters of a Cluster share slots and memory evenly, and no move of a slot was left half-done.
+//! A Cluster does not do that by itself: the line that does is printed.
+
+use anyhow::Result;
+
+use super::{Finding, Member, Patient};
+
+/// Percent of the mean by which a master's slots may differ, as for `redis-cli --cluster rebalance`.
+const SLOTS_PERCENT: u64 = 10;
+/// Less than this is not worth a move.
+const MEMORY: u64 = 64 << 20;
+
+pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for place in patient.places.iter_mut().filter(|place| place.is_cluster()) {
+        let mut masters = Vec::new();
+        for member in place.members.iter_mut().filter(|member| member.is_master()) {
+            masters.push(Share::of(member)?);
+        }
+        findings.extend(masters.iter().filter(|master| master.moving > 0).map(|master| {
+            Finding::yellow(&master.address, format!("{} slots are half-way to another node", master.moving))
+                .cure(format!("if no reshard is running: redis-cli --cluster fix {}", master.address))
+        }));
+        findings.extend(uneven(&masters));
+    }
+    Ok(findings)
+}
+
+struct Share {
+    address: String,
+    id: String,
+    slots: u64,
+    moving: usize,
+    memory: u64,
+}
+
+impl Share {
+    fn of(member: &mut Member) -> Result<Self> {
+        let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
+        let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
+        let words: Vec<&str> = own.split(' ').collect();
+        let ranges = words.get(8..).unwrap_or_default();
+        let count = |range: &&str| match range.split_once('-') {
+            Some((first, last)) => Some(last.parse::<u64>().ok()? + 1 - first.parse::<u64>().ok()?),
+            None => range.parse::<u64>().ok().map(|_| 1),
+        };
+        Ok(Self {
+            address: member.address.to_string(),
+            id: words[0].to_owned(),
+            slots: ranges.iter().filter(|range| !range.starts_with('[')).filter_map(count).sum(),
+            moving: ranges.iter().filter(|range| range.starts_with('[')).count(),
+            memory: member.number("used_memory"),
+        })
+    }
+}
+
+fn uneven(masters: &[Share]) -> Option<Finding> {
+    let first = masters.first()?;
+    let count = masters.len() as u64;
+    let slots = masters.iter().map(|master| master.slots).sum::<u64>() / count;
+    let memory = masters.iter().map(|master| master.memory).sum::<u64>() / count;
+    let line = format!("redis-cli --cluster rebalance {} --cluster-use-empty-masters", first.address);
+    let shares = masters.iter().map(|master| format!("{} {}", master.address, master.slots));
+    let shares = shares.collect::<Vec<_>>().join(", ");
+    if masters.iter().any(|master| master.slots.abs_diff(slots) * 100 > slots * SLOTS_PERCENT) {
+        return Some(Finding::yellow("", format!("the slots are spread unevenly: {shares}")).cure(line));
+    }
+    let fullest = masters.iter().max_by_key(|master| master.memory)?;
+    if fullest.memory > MEMORY + 2 * memory {
+        let text =
+            format!("{} holds {} MiB, the mean is {}", fullest.address, fullest.memory >> 20, memory >> 20);
+        return Some(Finding::yellow("", text).cure(format!("{line} --cluster-weight {}=0.5", fullest.id)));
+    }
+    Some(Finding::green("", format!("the slots are spread evenly: {shares}")))
+}

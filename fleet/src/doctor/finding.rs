@@ -1,0 +1,64 @@
+//! What a check says: one line, with what to do about it.
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Light {
+    Green,
+    Yellow,
+    Red,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    pub light: Light,
+    pub check: &'static str,
+    /// The server, or nothing if it concerns all.
+    pub server: String,
+    pub text: String,
+    /// A command or a change that mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+}
+
+impl Finding {
+    pub fn green(server: impl ToString, text: impl Into<String>) -> Self {
+        Self::new(Light::Green, server, text)
+    }
+
+    pub fn yellow(server: impl ToString, text: impl Into<String>) -> Self {
+        Self::new(Light::Yellow, server, text)
+    }
+
+    pub fn red(server: impl ToString, text: impl Into<String>) -> Self {
+        Self::new(Light::Red, server, text)
+    }
+
+    pub fn new(light: Light, server: impl ToString, text: impl Into<String>) -> Self {
+        Self { light, check: "", server: server.to_string(), text: text.into(), cure: None }
+    }
+
+    pub fn cure(mut self, cure: impl Into<String>) -> Self {
+        self.cure = Some(cure.into());
+        self
+    }
+
+    pub(super) fn of(mut self, check: &'static str) -> Self {
+        self.check = check;
+        self
+    }
+
+    pub(super) fn line(&self, coloured: bool) -> String {
+        let (name, colour) = match self.light {
+            Light::Green => ("green ", 32),
+            Light::Yellow => ("yellow", 33),
+            Light::Red => ("red   ", 31),
+        };
+        let light = if coloured { format!("\x1b[{colour}m{name}\x1b[0m") } else { name.to_owned() };
+        let server = if self.server.is_empty() { String::new() } else { format!(" {}:", self.server) };
+        let cure = self.cure.as_ref().map(|cure| format!("\n         -> {cure}")).unwrap_or_default();
+        format!("{light}  {:<12}{server} {}{cure}", self.check, self.text)
+    }
+}

@@ -1,0 +1,136 @@
+//! A sample of the real keys: whether each kind has the compact encoding it should have, the size that
+//! `sizing` counts with, and the time to live that it needs or must not have.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use redis::RedisResult;
+
+use super::{Finding, Light, Member, Patient};
+use crate::up::sizing;
+
+/// Keys looked at on each server; a sample, so that a large one is not held up.
+const SAMPLE: usize = 2000;
+const PAGE: usize = 200;
+
+/// How many instances the fleet has, by the list of them.
+pub(super) fn instances(patient: &mut Patient) -> u64 {
+    // In a Cluster all but one node answer MOVED.
+    let listed = patient.members().filter_map(|member| member.ask::<u64>(&["ZCARD", "il"]).ok());
+    listed.max().unwrap_or(0)
+}
+
+pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for member in patient.masters() {
+        let mut faults = Faults::default();
+        let keys = sample(member)?;
+        for key in &keys {
+            look(member, key, &mut faults)?;
+        }
+        let light = |vital| if vital { Light::Red } else { Light::Yellow };
+        for ((vital, fault, cure), found) in faults.0 {
+            let some = found.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+            let text = format!("{} of {} keys looked at {fault}: {some}", found.len(), keys.len());
+            findings.push(Finding::new(light(vital), &member.address, text).cure(cure));
+        }
+        findings.push(Finding::green(&member.address, format!("{} keys were looked at", keys.len())));
+    }
+    Ok(findings)
+}
+
+/// Keys by what is wrong with them, whether that is vital, and what cures it.
+#[derive(Default)]
+struct Faults(BTreeMap<(bool, &'static str, &'static str), Vec<String>>);
+
+impl Faults {
+    fn add(&mut self, vital: bool, fault: &'static str, cure: &'static str, key: &str) {
+        self.0.entry((vital, fault, cure)).or_default().push(key.to_owned());
+    }
+}
+
+fn sample(member: &mut Member) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    let mut cursor = 0;
+    loop {
+        let (next, page): (u64, Vec<String>) =
+            member.ask(&["SCAN", &cursor.to_string(), "COUNT", &PAGE.to_string()])?;
+        keys.extend(page);
+        cursor = next;
+        if cursor == 0 || keys.len() >= SAMPLE {
+            return Ok(keys);
+        }
+    }
+}
+
+/// The kinds of keys: prefix, encodings that are compact, and a size that none of ours reaches.
+const KINDS: [(&str, &[&str], u64); 9] = [
+    ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
+    ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
+    ("to:{", &["intset"], u64::MAX),
+    ("tc:{", &[], u64::MAX),
+    ("ss:{", &[], u64::MAX),
+    ("sd:{", &[], u64::MAX),
+    ("wm:{", &[], 512),
+    ("il", &[], u64::MAX),
+    ("ctl", &[], 512),
+];
+
+fn look(member: &mut Member, key: &str, faults: &mut Faults) -> Result<()> {
+    let Some((prefix, compact, size)) = KINDS.into_iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
+        faults.add(false, "are none of ours", "give other data a Redis of its own", key);
+        return Ok(());
+    };
+    // It may expire while we look.
+    let encoding: Option<String> = member.ask(&["OBJECT", "ENCODING", key]).unwrap_or_default();
+    let Some(encoding) = encoding else { return Ok(()) };
+    if !compact.is_empty() && !compact.contains(&encoding.as_str()) {
+        let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
+                    a key changes when it is written anew";
+        faults.add(false, "are not in the compact encoding", cure, key);
+    }
+    let bytes: Option<u64> = member.ask(&["MEMORY", "USAGE", key])?;
+    if bytes.is_some_and(|bytes| bytes > size) {
+        faults.add(false, "are far larger than the sizing counts with", "mt5fleet size measures anew", key);
+    }
+    time_to_live(member, key, prefix, faults)
+}
+
+fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Faults) -> Result<()> {
+    let life: i64 = member.ask(&["PTTL", key])?;
+    if life == -2 {
+        return Ok(());
+    }
+    let lives = life >= 0;
+    match prefix {
+        "is:{" if !lives => {
+            let cure = "somebody wrote them without PEXPIRE: DEL, a live terminal writes its own anew";
+            faults.add(true, "are instances that never die, they have no time to live", cure, key);
+        }
+        "wm:{" if !lives => {
+            faults.add(false, "are watermarks without a time to live", "EXPIRE them after 35 days", key);
+        }
+        "to:{" | "tc:{" | "ss:{" | "sd:{" | "il" | "ctl" if lives => {
+            faults.add(true, "will vanish whole, they must not have a time to live", "PERSIST them", key);
+        }
+        "ts:{" => {
+            let open = is_open(member, key)?;
+            if open && lives {
+                faults.add(true, "are open positions that will expire", "PERSIST them", key);
+            }
+            if !open && !lives {
+                let cure = "EXPIRE them after 30 days: nothing else removes them";
+                faults.add(false, "are closed positions without a time to live", cure, key);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether a position is in its instance's set of open ones.
+fn is_open(member: &mut Member, key: &str) -> RedisResult<bool> {
+    let (hash, position) = key.rsplit_once(':').unwrap_or((key, ""));
+    let open = hash.replacen("ts:", "to:", 1);
+    member.ask(&["SISMEMBER", &open, position])
+}

@@ -1,0 +1,33 @@
+//! How far away each server is.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Finding, Patient};
+
+const ROUNDS: usize = 9;
+/// A bridge with little to do waits one round trip for each batch.
+const FAR: Duration = Duration::from_millis(20);
+
+pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for member in patient.members() {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            member.ask::<()>(&["PING"])?;
+            times.push(start.elapsed());
+        }
+        times.sort();
+        let median = times[ROUNDS / 2];
+        let text = format!("answers in {:.2} ms", median.as_secs_f64() * 1000.0);
+        findings.push(if median < FAR {
+            Finding::green(&member.address, text)
+        } else {
+            Finding::yellow(&member.address, format!("{text}: readers see all that much later"))
+                .cure("put terminals and Redis into one network")
+        });
+    }
+    Ok(findings)
+}

@@ -1,0 +1,157 @@
+//! Who is master, who follows, and who would decide if a master went: roles, replicas, quorum.
+
+use std::collections::{BTreeSet, HashMap};
+
+use anyhow::Result;
+use mt5_redis::config::Site;
+use redis::RedisResult;
+
+use super::{Finding, Member, Patient, Place};
+
+/// A replica that lacks more than this has not kept up for seconds.
+const LAG_BYTES: u64 = 16 << 20;
+
+pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for place in &mut patient.places {
+        let Place { endpoint, members, sentinels, .. } = place;
+        match &endpoint.site {
+            Site::Server(_) => findings.extend(members.iter().map(lone)),
+            Site::Sentinel { master, .. } => {
+                findings.extend(quorum(sentinels, master)?);
+                findings.extend(
+                    members.iter().filter(|member| member.is_master()).map(|master| followed(master, true)),
+                );
+            }
+            Site::Cluster(_) => {
+                for member in members.iter_mut() {
+                    findings.extend(cluster(member)?);
+                }
+                findings.extend(
+                    members.iter().filter(|member| member.is_master()).map(|master| followed(master, false)),
+                );
+            }
+        }
+        findings.extend(members.iter().filter(|member| !member.is_master()).map(following));
+    }
+    Ok(findings)
+}
+
+fn lone(member: &Member) -> Finding {
+    if member.is_master() {
+        Finding::green(&member.address, "is a master")
+    } else {
+        Finding::red(&member.address, "is a replica: it refuses every write")
+            .cure("name its master in the configuration, or its Sentinels")
+    }
+}
+
+/// Whether the Sentinels agree, and would still be a majority without one of them.
+fn quorum(
+    sentinels: &mut [(mt5_redis::config::Address, redis::Connection)],
+    master: &str,
+) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut masters = BTreeSet::new();
+    for (address, sentinel) in sentinels.iter_mut() {
+        let view: RedisResult<HashMap<String, String>> =
+            redis::cmd("SENTINEL").arg("MASTER").arg(master).query(sentinel);
+        let Ok(view) = view else {
+            findings.push(
+                Finding::red(&*address, format!("knows no master named {master}"))
+                    .cure("the name in the configuration must be that of `sentinel monitor`"),
+            );
+            continue;
+        };
+        let value = |name: &str| view.get(name).map_or("", String::as_str);
+        masters.insert(format!("{}:{}", value("ip"), value("port")));
+        let others: usize = value("num-other-sentinels").parse().unwrap_or(0);
+        let quorum: RedisResult<String> = redis::cmd("SENTINEL").arg("CKQUORUM").arg(master).query(sentinel);
+        findings.push(match quorum {
+            Err(error) => Finding::red(&*address, format!("{master}: no failover is possible: {error}")),
+            Ok(_) if others < 2 => {
+                Finding::yellow(&*address, format!("{master}: only {} Sentinels", others + 1))
+                    .cure("three are needed, so that two still agree when one is gone")
+            }
+            Ok(_) => Finding::green(&*address, format!("{master}: {} Sentinels have a quorum", others + 1)),
+        });
+    }
+    if masters.len() > 1 {
+        let named = masters.into_iter().collect::<Vec<_>>().join(", ");
+        findings.push(
+            Finding::red("", format!("the Sentinels name different masters for {master}: {named}"))
+                .cure("wait a minute; if it stays, SENTINEL RESET on the one that is wrong"),
+        );
+    }
+    Ok(findings)
+}
+
+/// What a master says of its replicas.
+fn followed(master: &Member, sentinel: bool) -> Finding {
+    let replicas = master.number("connected_slaves");
+    let wanted: u64 =
+        master.settings.get("min-replicas-to-write").and_then(|text| text.parse().ok()).unwrap_or(0);
+    // Redis tells how many are close enough only while it cares.
+    let near = if wanted > 0 { master.number("min_slaves_good_slaves") } else { replicas };
+    let address = &master.address;
+    if near < wanted {
+        Finding::red(
+            address,
+            format!("refuses writes: {near} replicas follow, {wanted} must (min-replicas-to-write)"),
+        )
+        .cure("start the replica again; until then the bridges hold what they accept")
+    } else if replicas == 0 {
+        Finding::yellow(address, "is a master without a replica: nobody can take its place").cure("start one")
+    } else if sentinel && wanted == 0 && !master.lanes.contains(&"ris") {
+        Finding::yellow(
+            address,
+            "acknowledges writes while cut off from its replica (min-replicas-to-write 0)",
+        )
+        .cure("deploy/two-copies.conf")
+    } else {
+        Finding::green(address, format!("is a master with {replicas} replica(s)"))
+    }
+}
+
+fn following(replica: &Member) -> Finding {
+    let address = &replica.address;
+    if replica.text("master_link_status") != "up" {
+        return Finding::red(address, "has lost its master").cure("see its log; is masterauth right?");
+    }
+    let lag = replica.number("master_repl_offset").abs_diff(replica.number("slave_repl_offset"));
+    if lag > LAG_BYTES {
+        return Finding::yellow(address, format!("lacks {} MiB of its master", lag >> 20));
+    }
+    Finding::green(
+        address,
+        format!("follows {}:{}", replica.text("master_host"), replica.text("master_port")),
+    )
+}
+
+/// Whether a node thinks that the Cluster is whole.
+fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
+    let text: String = member.ask(&["CLUSTER", "INFO"])?;
+    let value =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("");
+    let line = format!("redis-cli --cluster fix {}", member.address);
+    let mut findings = Vec::new();
+    if value("cluster_state") != "ok" || value("cluster_slots_ok") != "16384" {
+        let text = format!(
+            "cluster_state:{}, {} of 16384 slots are served",
+            value("cluster_state"),
+            value("cluster_slots_ok")
+        );
+        findings.push(Finding::red(&member.address, text).cure(line));
+    }
+    let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
+    if nodes
+        .lines()
+        .any(|line| line.split(' ').nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "fail")))
+    {
+        findings.push(
+            Finding::yellow(&member.address, "knows of a node that has failed")
+                .cure("start it again, or CLUSTER FORGET it on every node"),
+        );
+    }
+    Ok(findings)
+}

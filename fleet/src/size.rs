@@ -1,0 +1,221 @@
+//! `mt5fleet size`: what things weigh in Redis. The real library writes them to servers of our own, and the
+//! growth of `used_memory` is divided by their number; nothing is estimated but the fleet's habits, which are
+//! the constants of [`sizing`].
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use mt5_redis::model::{InstanceState, Signal, TradeState};
+use redis::{Connection, InfoDict};
+
+use crate::library::{self, Account, Bridge, Session, Text};
+use crate::up::{Servers, Topology, server, sizing};
+
+const INSTANCES: u64 = 200;
+const POSITIONS: u64 = 20_000;
+const SIGNALS: u64 = 200_000;
+const CONNECTIONS: u64 = 200;
+const PATIENCE: Duration = Duration::from_secs(60);
+const FLEETS: [u64; 5] = [10, 100, 1000, 3000, 10_000];
+
+#[derive(Args)]
+pub struct Options {
+    /// The built library; by default the newest one beside this program
+    #[arg(long)]
+    library: Option<std::path::PathBuf>,
+}
+
+/// Bytes of one of each.
+#[derive(Debug)]
+pub struct Weights {
+    pub instance: u64,
+    pub position: u64,
+    pub signal: u64,
+    pub connection: u64,
+}
+
+/// Measures, and prints the weights and the table that follows from the sizing.
+pub fn size(options: &Options) -> Result<()> {
+    let library = options.library.clone().map_or_else(library::default_path, Ok)?;
+    let Weights { instance, position, signal, connection } = measure(&library)?;
+    println!("bytes in Redis, measured, and what the sizing counts with:");
+    for (name, measured, counted) in [
+        ("an instance", instance, sizing::INSTANCE_BYTES),
+        ("a position", position, sizing::POSITION_BYTES),
+        ("a signal", signal, sizing::SIGNAL_BYTES),
+        ("a connection", connection, sizing::CONNECTION_BYTES),
+    ] {
+        println!("  {name:<14} {measured:>7}  {counted:>7}");
+    }
+    println!("  a million signals: {} MiB", (signal * 1_000_000) >> 20);
+    println!("\nmaxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:");
+    println!("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients");
+    for terminals in FLEETS {
+        let of = |topology, lane| sizing::limits(topology, lane, terminals);
+        let single = ["ris", "rts", "rtss"].map(|lane| of(Topology::Single, lane));
+        let [ris, rts, rtss] = single.map(|limits| limits.max_memory >> 20);
+        let node = of(Topology::Cluster, "cluster");
+        println!(
+            "  {terminals:>9} {ris:>6} {rts:>6} {rtss:>6} {:>8}  | {:>16} {:>8}",
+            single[0].max_clients,
+            node.max_memory >> 20,
+            node.max_clients
+        );
+    }
+    Ok(())
+}
+
+/// What the library's records and idle connections take.
+pub fn measure(library: &Path) -> Result<Weights> {
+    let servers = Servers::start_temporary(None)?;
+    let mut lanes = servers.ports().into_iter().map(Lane::at).collect::<Result<Vec<_>>>()?;
+    let bridge = Bridge::load(library)?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let config = servers.config_file();
+    let config = config.to_str().context("the temporary folder's name is no text")?;
+    let open =
+        |number: u64| bridge.open(config, &format!("{}.Broker-Demo", 5_000_000 + number), folder.path());
+
+    // What the first of each kind brings is not what one weighs.
+    let first = open(0)?;
+    publish(&bridge, &first, &[trade(0)], 1, true)?;
+    lanes.iter_mut().try_for_each(Lane::begin)?;
+
+    for number in 1..=INSTANCES {
+        let session = open(number)?;
+        publish(&bridge, &session, &[], 0, true)?;
+        session.close(PATIENCE)?;
+    }
+    let instance = lanes[0].grown()? / INSTANCES;
+
+    let each = (POSITIONS / INSTANCES) as i64;
+    for number in 1..=INSTANCES {
+        let session = open(number)?;
+        let trades: Vec<TradeState> = (0..each).map(|at| trade(number as i64 * each + at)).collect();
+        publish(&bridge, &session, &trades, 0, false)?;
+        session.close(PATIENCE)?;
+    }
+    let position = lanes[1].grown()? / POSITIONS;
+    for _ in 0..SIGNALS / 1000 {
+        publish(&bridge, &first, &[], 1000, false)?;
+    }
+    let signal = lanes[2].grown()? / SIGNALS;
+
+    lanes[0].begin()?;
+    let connect = |_| server::connect(servers.ports()[0]);
+    let connections = (0..CONNECTIONS).map(connect).collect::<Result<Vec<_>>>()?;
+    let connection = lanes[0].grown()? / CONNECTIONS;
+    drop(connections);
+    first.close(PATIENCE)?;
+    Ok(Weights { instance, position, signal, connection })
+}
+
+/// A server whose growth is watched.
+struct Lane {
+    connection: Connection,
+    before: u64,
+}
+
+impl Lane {
+    fn at(port: u16) -> Result<Self> {
+        let mut connection = server::connect(port)?;
+        // The log's buffers come and go.
+        redis::cmd("CONFIG").arg("SET").arg("appendonly").arg("no").exec(&mut connection)?;
+        Ok(Self { connection, before: 0 })
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.before = self.used()?;
+        Ok(())
+    }
+
+    fn grown(&mut self) -> Result<u64> {
+        Ok(self.used()?.saturating_sub(self.before))
+    }
+
+    fn used(&mut self) -> Result<u64> {
+        let info: InfoDict = redis::cmd("INFO").arg("memory").query(&mut self.connection)?;
+        info.get("used_memory").context("INFO has no used_memory")
+    }
+}
+
+fn publish(
+    bridge: &Bridge,
+    session: &Session,
+    trades: &[TradeState],
+    signals: u64,
+    alive: bool,
+) -> Result<()> {
+    let (symbol, comment) = (Text::new("EURUSD"), Text::new("ma cross 12/26"));
+    if alive {
+        let [server, company, currency, agent] =
+            ["Broker-Demo", "Broker International Ltd.", "EUR", "FleetAgent 1.0"].map(Text::new);
+        let account = Account { server, company, currency, agent };
+        let state = InstanceState {
+            time_ms: now_ms(),
+            login: 5_012_345,
+            balance: 10_016.68,
+            equity: 10_033.21,
+            margin: 366.67,
+            margin_free: 9_666.54,
+            margin_level: 2736.36,
+            profit: 16.53,
+            leverage: 100,
+            ping_us: 18_250,
+            positions: 5,
+            build: 5200,
+            interval_ms: 1000,
+            flags: 63,
+            ..InstanceState::default()
+        };
+        bridge.expect(session.instance_state(&state, &account))?;
+    }
+    for trade in trades {
+        bridge.expect(session.trade_state(trade, &symbol, &comment))?;
+    }
+    for _ in 0..signals {
+        let signal = Signal {
+            time_ms: now_ms(),
+            magic: 20_251_124,
+            volume: 0.1,
+            price: 1.10345,
+            stop_loss: 1.10145,
+            take_profit: 1.10745,
+            action: 1,
+            server_offset_s: 7200,
+            ..Signal::default()
+        };
+        bridge.expect(session.signal(&signal, &symbol, &comment))?;
+    }
+    session.flush(PATIENCE)
+}
+
+fn trade(number: i64) -> TradeState {
+    TradeState {
+        time_ms: now_ms(),
+        position: 1_000_000_000 + number,
+        ticket: 1_000_000_000 + number,
+        magic: 20_251_124,
+        open_time_ms: now_ms(),
+        volume: 0.3,
+        price_open: 1.10345,
+        price_current: 1.104,
+        stop_loss: 1.10145,
+        take_profit: 1.10745,
+        profit: 16.53,
+        swap: -0.12,
+        commission: -2.1,
+        event: 1,
+        side: 1,
+        server_offset_s: 7200,
+        digits: 5,
+        ..TradeState::default()
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("the clock is after 1970").as_millis() as i64
+}

@@ -1,0 +1,95 @@
+//! How much memory and how many connections a server needs for a fleet. The figures a piece are those that
+//! `mt5fleet size` measures, rounded up; `docs/deployment.md` has the table that follows from them.
+
+use super::topology::Topology;
+
+/// An instance: its hash, its place in the list, its watermarks.
+pub const INSTANCE_BYTES: u64 = 1024;
+/// A position's hash with its place in the sets.
+pub const POSITION_BYTES: u64 = 512;
+/// A packed signal in its stream.
+pub const SIGNAL_BYTES: u64 = 192;
+/// A connection with its buffers; they count against `maxmemory`.
+pub const CONNECTION_BYTES: u64 = 40 << 10;
+
+/// Positions that an account has open and closes within the 30 days for which they are kept.
+pub const POSITIONS: u64 = 20 + 30 * 20;
+/// Signals a second and terminal, in the mean of an hour.
+pub const SIGNALS_PER_SECOND: u64 = 10;
+/// A stream is cut at so many signals.
+pub const STREAM_SIGNALS: u64 = 1_000_000;
+/// Streams in a Cluster.
+const SHARDS: u64 = 16;
+
+/// Room for the log's rewrite, for longer texts and for a bad day.
+const RESERVE: u64 = 2;
+const FLOOR_BYTES: u64 = 64 << 20;
+/// Workers, screens, operators, Sentinels.
+const OTHER_CLIENTS: u64 = 128;
+
+/// What one server is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub max_memory: u64,
+    pub max_clients: u64,
+}
+
+/// What a server of this kind needs: `lane` is the name of a lane, or "cluster" for a node of a Cluster.
+pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
+    let clients = match topology {
+        // Each lane of a terminal may come to each node.
+        Topology::Cluster => 3 * terminals,
+        _ => terminals,
+    };
+    let clients = clients + clients / 4 + OTHER_CLIENTS;
+    let instances = terminals * INSTANCE_BYTES;
+    let trades = terminals * POSITIONS * POSITION_BYTES;
+    let signals =
+        |streams| (terminals * SIGNALS_PER_SECOND * 3600).min(streams * STREAM_SIGNALS) * SIGNAL_BYTES;
+    let data = match lane {
+        "ris" => instances,
+        "rts" => trades,
+        "rtss" => signals(1),
+        // A third of all, and once more half of that when another node is gone.
+        _ => (instances + trades + signals(SHARDS)) / 2,
+    };
+    let bytes = RESERVE * data + clients * CONNECTION_BYTES;
+    Limits { max_memory: bytes.max(FLOOR_BYTES).next_multiple_of(1 << 20), max_clients: clients }
+}
+
+/// Threads for the network of one of `servers` on a machine with so many cores. They help from four cores
+/// a server on; two of these are left to the server's main thread and its rewrites.
+pub fn io_threads(cores: usize, servers: usize) -> usize {
+    match cores / servers.max(1) {
+        0..4 => 1,
+        each => (each - 2).min(8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_grow_with_the_fleet_and_have_a_floor() {
+        let mut before = 0;
+        for terminals in [1, 100, 1000, 10_000] {
+            let limits = limits(Topology::Single, "rts", terminals);
+            assert!(limits.max_memory > before && limits.max_clients > terminals);
+            before = limits.max_memory;
+        }
+        assert_eq!(limits(Topology::Single, "ris", 1).max_memory, FLOOR_BYTES);
+        // A stream is cut at a million signals, whoever sends them.
+        let data = |terminals| {
+            let limits = limits(Topology::Single, "rtss", terminals);
+            limits.max_memory.saturating_sub(limits.max_clients * CONNECTION_BYTES) >> 20
+        };
+        assert!(data(1000).abs_diff(data(10_000)) <= 1);
+        assert!(limits(Topology::Cluster, "cluster", 1000).max_clients >= 3000);
+    }
+
+    #[test]
+    fn threads_for_the_network_need_four_cores_a_server() {
+        assert_eq!([io_threads(2, 3), io_threads(8, 3), io_threads(12, 3), io_threads(64, 3)], [1, 1, 2, 8]);
+    }
+}

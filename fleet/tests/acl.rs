@@ -1,0 +1,387 @@
+//! The users of `mt5fleet acl` at a real server: each does its own work, the terminal's through the real
+//! library, and is refused everything else.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5fleet::doctor;
+use mt5fleet::library::{self, Account, Bridge, Text};
+use mt5fleet::up::server::{self, Server};
+use mt5fleet::up::{Plan, Servers, Topology, files, version};
+use redis::{Connection, RedisResult, Value};
+
+const INSTANCE: &str = "1.Demo";
+const PASSWORD: &str = "correct horse";
+
+/// Runs `mt5fleet acl`; standard output and standard error.
+fn acl(arguments: &[&str]) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    let output = command.env("TEST_PASSWORD", PASSWORD).arg("acl").args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    assert!(output.status.success(), "{}", text(output.stderr));
+    (text(output.stdout), text(output.stderr))
+}
+
+/// What one would type into redis-cli.
+fn ask(connection: &mut Connection, command: &str) -> RedisResult<Value> {
+    let mut words = command.split(' ');
+    let mut ask = redis::cmd(words.next().unwrap());
+    words.for_each(|word| {
+        ask.arg(word);
+    });
+    ask.query(connection)
+}
+
+/// One server for all lanes, and the users asked for on it.
+struct Guarded {
+    servers: Servers,
+    admin: Connection,
+}
+
+impl Guarded {
+    fn start(arguments: &[&str]) -> Self {
+        let servers = Servers::start_temporary(None).unwrap();
+        let mut admin = server::connect(servers.ports()[1]).unwrap();
+        let (lines, secrets) = acl(&[arguments, &["--password-env", "TEST_PASSWORD"]].concat());
+        assert_eq!(secrets, "", "a password that was given is not printed");
+        for line in lines.lines() {
+            ask(&mut admin, line).unwrap();
+        }
+        Self { servers, admin }
+    }
+
+    fn url(&self, user: &str) -> String {
+        format!("redis://{user}:{}@127.0.0.1:{}", PASSWORD.replace(' ', "%20"), self.servers.ports()[1])
+    }
+
+    fn sign_in(&self, user: &str) -> Connection {
+        redis::Client::open(self.url(user)).unwrap().get_connection().unwrap()
+    }
+
+    /// The commands that a user may call at all, whatever the keys.
+    fn allowed(&mut self, user: &str) -> BTreeSet<String> {
+        let names: Vec<String> = redis::cmd("COMMAND").arg("LIST").query(&mut self.admin).unwrap();
+        let known: Vec<Vec<Value>> =
+            redis::cmd("COMMAND").arg("INFO").arg(&names).query(&mut self.admin).unwrap();
+        let mut allowed = BTreeSet::new();
+        for (name, command) in names.iter().zip(known) {
+            // Of a command with subcommands only these can be called.
+            if names.iter().any(|other| other.starts_with(&format!("{name}|"))) {
+                continue;
+            }
+            let Value::Int(arity) = command[1] else { panic!("{name} has no arity") };
+            let mut words: Vec<&str> = name.split('|').collect();
+            let all = arity.unsigned_abs() as usize;
+            while words.len() < all {
+                words.push("1");
+            }
+            let mut ask = redis::cmd("ACL");
+            let verdict: RedisResult<String> = ask.arg("DRYRUN").arg(user).arg(words).query(&mut self.admin);
+            let verdict = verdict.unwrap_or_else(|error| error.to_string());
+            if !verdict.contains("has no permissions to run") {
+                allowed.insert(name.clone());
+            }
+        }
+        allowed
+    }
+
+    fn expect_allowed(&mut self, user: &str, expected: &str) {
+        let expected: BTreeSet<String> = expected.split_whitespace().map(String::from).collect();
+        assert_eq!(self.allowed(user), expected, "{user}");
+    }
+}
+
+fn expect_refused(connection: &mut Connection, commands: &[&str]) {
+    for command in commands {
+        let error = ask(connection, command).expect_err(command);
+        assert_eq!(error.code(), Some("NOPERM"), "{command}: {error}");
+    }
+}
+
+/// What every session may do, whoever it is.
+const EVERYBODY: &str = "auth hello ping quit reset select client|setname client|id info role \
+                         cluster|info cluster|slots cluster|shards cluster|keyslot asking readonly multi exec discard ";
+
+/// Calls everything that writes, as an Expert Advisor would, until all is in Redis.
+fn publish_everything(config: &str) {
+    let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let session = bridge.open(config, INSTANCE, folder.path()).unwrap();
+    let texts = ["Demo", "Broker", "EUR", "test"].map(Text::new);
+    let [server, company, currency, agent] = texts;
+    let account = Account { server, company, currency, agent };
+    let (symbol, comment) = (Text::new("EURUSD"), Text::new("test"));
+    let time_ms = 1_763_800_000_000;
+    let trade = |position, event, close_time_ms| TradeState {
+        time_ms,
+        position,
+        ticket: position,
+        open_time_ms: time_ms,
+        close_time_ms,
+        volume: if event == 4 { 0.0 } else { 0.1 },
+        price_open: 1.1,
+        price_current: 1.1,
+        event,
+        side: 1,
+        ..TradeState::default()
+    };
+    let flush = || session.flush(Duration::from_secs(20)).unwrap();
+    let state = InstanceState { time_ms, login: 1, ..InstanceState::default() };
+    bridge.expect(session.instance_state(&state, &account)).unwrap();
+    for (position, event) in [(1, 1), (2, 1), (1, 2), (1, 4)] {
+        let close = if event == 4 { time_ms } else { 0 };
+        bridge.expect(session.trade_state(&trade(position, event, close), &symbol, &comment)).unwrap();
+        flush();
+    }
+    // The second position is missing from the first list, and from the second everything.
+    for positions in [&[3, 4][..], &[]] {
+        bridge.expect(session.open_positions(time_ms, positions)).unwrap();
+        flush();
+    }
+    // Trimming starts with the second batch.
+    for _ in 0..2 {
+        let signal = Signal { time_ms, action: 1, volume: 0.1, ..Signal::default() };
+        bridge.expect(session.signal(&signal, &symbol, &comment)).unwrap();
+        flush();
+    }
+    session.close(Duration::from_secs(20)).unwrap();
+}
+
+#[test]
+fn a_terminal_does_all_its_work_and_nothing_else() {
+    let mut guarded = Guarded::start(&["--instance", INSTANCE]);
+    publish_everything(&guarded.url(INSTANCE));
+    let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(&mut guarded.admin).unwrap();
+    assert_eq!(refusals, [], "the library was refused something");
+    let written: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut guarded.admin).unwrap();
+    for kind in ["is:{1.Demo}", "il", "ts:{1.Demo}:1", "tc:{1.Demo}", "ss:{0}", "wm:{1.Demo}:", "wm:{0}:"] {
+        assert!(written.iter().any(|key| key.starts_with(kind)), "{kind} is not in {written:?}");
+    }
+
+    guarded.expect_allowed(
+        INSTANCE,
+        &format!(
+            "{EVERYBODY} hset del persist pexpire sadd srem watch smembers zadd zrem zremrangebyscore set get xadd xtrim"
+        ),
+    );
+    let mut terminal = guarded.sign_in(INSTANCE);
+    expect_refused(
+        &mut terminal,
+        &[
+            "HSET is:{2.Demo} eq 1",
+            "DEL is:{2.Demo}",
+            "HSET ts:{1.Demo2}:1 vo 1",
+            "SADD to:{2.Demo} 1",
+            "ZADD tc:{2.Demo} 1 1",
+            "SMEMBERS to:{2.Demo}",
+            "SET wm:{2.Demo}:0123456789abcdef 1",
+            "XADD ss:{1} * d x",
+            "XADD sd:{0} * d x",
+            "DEL ss:{0}",
+            "SET ss:{0} 1",
+            "XRANGE ss:{0} - +",
+            "DEL il",
+            "ZREM il 2.Demo",
+            "SET ctl 0:0",
+            "SET ctl:{1.Demo} 0:0",
+            "GET ctl:{2.Demo}",
+            "DEL wm:{0}:0123456789abcdef",
+            "FLUSHALL",
+            "CONFIG GET maxmemory",
+            "KEYS *",
+            "ACL LIST",
+        ],
+    );
+    ask(&mut terminal, "GET ctl").unwrap();
+    ask(&mut terminal, "GET ctl:{1.Demo}").unwrap();
+}
+
+#[test]
+fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
+    for (topology, shards) in [(Topology::Sentinel, "1"), (Topology::Cluster, "16")] {
+        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let arguments =
+            ["--instance", INSTANCE, "--doctor", "--shards", shards, "--password-env", "TEST_PASSWORD"];
+        let (lines, _) = acl(&arguments);
+        let mut admins: Vec<Connection> =
+            servers.ports()[..6].iter().map(|&port| server::connect(port).unwrap()).collect();
+        for admin in &mut admins {
+            lines.lines().for_each(|line| drop(ask(admin, line).unwrap()));
+        }
+        let config = servers.config_file();
+        let sites = servers.toml();
+        let write = |user: &str| {
+            let head = format!("username = \"{user}\"\npassword = \"{PASSWORD}\"\n");
+            std::fs::write(&config, head + &sites).unwrap();
+            config.to_str().unwrap().to_owned()
+        };
+        publish_everything(&write(INSTANCE));
+        let options = doctor::Options { config: write("doctor"), root: "/".into(), ..Default::default() };
+        let findings = doctor::examine(&options).unwrap();
+        let broken: Vec<_> = findings
+            .iter()
+            .filter(|found| found.text.contains("broke off") || found.light == doctor::Light::Red)
+            .collect();
+        assert!(broken.is_empty(), "{topology:?}: {broken:#?}");
+        for admin in &mut admins {
+            let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(admin).unwrap();
+            assert_eq!(refusals, [], "{topology:?}: something was refused");
+        }
+    }
+}
+
+#[test]
+fn a_worker_consumes_signals_and_writes_no_state() {
+    let mut guarded = Guarded::start(&["--worker"]);
+    ask(&mut guarded.admin, "XADD ss:{0} * d x").unwrap();
+    let mut worker = guarded.sign_in("worker");
+    for command in [
+        "XGROUP CREATE ss:{0} copiers 0",
+        "XREADGROUP GROUP copiers one COUNT 10 STREAMS ss:{0} >",
+        "XPENDING ss:{0} copiers",
+        "XAUTOCLAIM ss:{0} copiers two 0 0",
+        "XACK ss:{0} copiers 1-1",
+        "XDEL ss:{0} 1-1",
+        "XINFO GROUPS ss:{0}",
+        "XADD sd:{0} * d x",
+        "HGETALL is:{1.Demo}",
+        "ZRANGE il 0 -1",
+        "SMEMBERS to:{1.Demo}",
+    ] {
+        ask(&mut worker, command).unwrap();
+    }
+    expect_refused(
+        &mut worker,
+        &[
+            "XADD ss:{0} * d forged",
+            "XTRIM ss:{0} MAXLEN 0",
+            "DEL ss:{0}",
+            "HSET is:{1.Demo} eq 1",
+            "DEL ts:{1.Demo}:1",
+            "SADD to:{1.Demo} 1",
+            "SET ctl 3:1",
+            "GET ctl",
+            "SET wm:{0}:0123456789abcdef 1",
+            "XGROUP DESTROY ss:{0} copiers",
+            "FLUSHALL",
+            "KEYS *",
+            "CONFIG SET maxmemory 1",
+        ],
+    );
+    guarded.expect_allowed(
+        "worker",
+        &format!(
+            "{EVERYBODY} xreadgroup xread xrange xrevrange xlen xack xdel xclaim xautoclaim xpending \
+             xgroup|create xgroup|createconsumer xgroup|delconsumer xinfo|stream xinfo|groups \
+             xinfo|consumers xadd xtrim hget hmget hgetall exists pttl ttl smembers sismember scard zrange \
+             zrangebyscore zscore zcard"
+        ),
+    );
+}
+
+#[test]
+fn the_governor_throttles_and_trims_and_touches_nothing_else() {
+    let mut guarded = Guarded::start(&["--governor"]);
+    ask(&mut guarded.admin, "XADD ss:{0} * d x").unwrap();
+    let mut governor = guarded.sign_in("governor");
+    for command in [
+        "SET ctl 1:1763800000000",
+        "SET ctl:{1.Demo} 2:1763800000000",
+        "DEL ctl:{1.Demo}",
+        "INFO",
+        "LATENCY LATEST",
+        "CONFIG GET maxmemory",
+        "XINFO GROUPS ss:{0}",
+        "XTRIM ss:{0} MINID 1",
+        "ZRANGE il 0 -1",
+    ] {
+        ask(&mut governor, command).unwrap();
+    }
+    expect_refused(
+        &mut governor,
+        &[
+            "XADD ss:{0} * d forged",
+            "DEL ss:{0}",
+            "HSET is:{1.Demo} eq 1",
+            "SADD to:{1.Demo} 1",
+            "SET wm:{0}:0123456789abcdef 1",
+            "CONFIG SET maxmemory 1",
+            "FLUSHALL",
+            "SHUTDOWN",
+            "KEYS *",
+        ],
+    );
+}
+
+#[test]
+fn the_doctor_reads_all_and_changes_nothing() {
+    let mut guarded = Guarded::start(&["--doctor"]);
+    let allowed = guarded.allowed("doctor");
+    let mut writes: BTreeSet<String> = BTreeSet::new();
+    for category in ["write", "dangerous"] {
+        let names: Vec<String> =
+            redis::cmd("ACL").arg("CAT").arg(category).query(&mut guarded.admin).unwrap();
+        writes.extend(names);
+    }
+    let found: Vec<&String> = allowed.intersection(&writes).collect();
+    // Dangerous only in that they tell much.
+    let told = [
+        "client|list",
+        "cluster|info",
+        "cluster|nodes",
+        "config|get",
+        "info",
+        "latency|latest",
+        "role",
+        "slowlog|get",
+    ];
+    assert!(found.iter().all(|name| told.contains(&name.as_str())), "{found:?}");
+}
+
+#[test]
+fn a_file_switches_the_default_user_off_and_a_server_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("users.acl");
+    std::fs::write(&file, "").unwrap();
+    let deploy = folder.path().join("deploy");
+    files::write(&deploy, version::installed().unwrap()).unwrap();
+    let node = Topology::Single.nodes(&server::free_ports(3).unwrap()).remove(0);
+    let arguments = ["--aclfile", file.to_str().unwrap()].map(String::from);
+    let server = Server::start(&deploy, folder.path(), &node, &arguments, true).unwrap();
+    let mut admin = server::connect(server.port()).unwrap();
+
+    let who = ["--instance", INSTANCE, "--worker", "--governor", "--doctor", "--servers", "--file"];
+    let (lines, secrets) = acl(&who);
+    std::fs::write(&file, &lines).unwrap();
+    ask(&mut admin, "ACL LOAD").unwrap();
+    let stranger = redis::Client::open(server::url(server.port())).unwrap().get_connection();
+    let refused = stranger.and_then(|mut connection| ask(&mut connection, "GET ctl"));
+    assert_eq!(refused.unwrap_err().code(), Some("NOAUTH"));
+
+    let passwords: Vec<(&str, &str)> = secrets.lines().filter_map(|line| line.split_once(' ')).collect();
+    let users: Vec<&str> = passwords.iter().map(|(user, _)| *user).collect();
+    assert_eq!(users, [INSTANCE, "worker", "governor", "doctor", "replica", "sentinel"]);
+    for (user, password) in passwords {
+        assert!(!lines.contains(password));
+        let url = format!("redis://{user}:{password}@127.0.0.1:{}", server.port());
+        let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+        ask(&mut connection, "PING").unwrap();
+    }
+}
+
+#[test]
+fn a_bad_request_says_what_to_pass() {
+    for (arguments, told) in [
+        (&["acl"][..], "<--instance"),
+        (&["acl", "--instance", "a b"], "\"a b\" is no instance"),
+        (&["acl", "--worker", "a>b"], "no name for a user"),
+        (&["acl", "--worker", "--password-file", "/nowhere"], "cannot read /nowhere"),
+        (&["acl", "--worker", "--password-env", "NOBODY_SET_THIS"], "NOBODY_SET_THIS"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_mt5fleet")).args(arguments).output().unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && complaint.contains(told), "{arguments:?}: {complaint}");
+    }
+}

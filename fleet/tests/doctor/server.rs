@@ -1,0 +1,177 @@
+//! What can be wrong with one server and its data, provoked one after the other.
+
+use super::*;
+
+/// A lane, what is done to it, what is found by which check and how bad it is, and what undoes it.
+type Case<'a> = (usize, &'a [&'a str], Light, &'a str, &'a str, &'a [&'a str]);
+
+#[test]
+fn each_fault_of_a_server_is_found() {
+    let (root, servers) = (machine(), start(Topology::Single));
+    let mut lanes: Vec<Connection> = servers.ports().into_iter().map(|port| connect(port).unwrap()).collect();
+    let long = "x".repeat(2000);
+    let cases: &[Case] = &[
+        (
+            RTS,
+            &["CONFIG SET maxmemory-policy allkeys-lru"],
+            Light::Red,
+            "settings",
+            "maxmemory-policy is allkeys-lru, ours is noeviction: Full, it refuses writes",
+            &["CONFIG SET maxmemory-policy noeviction"],
+        ),
+        (
+            RTSS,
+            &["CONFIG SET appendonly no"],
+            Light::Red,
+            "settings",
+            "appendonly is no, ours is yes",
+            &["CONFIG SET appendonly yes"],
+        ),
+        (
+            RIS,
+            &["CONFIG SET tcp-keepalive 0"],
+            Light::Yellow,
+            "settings",
+            "tcp-keepalive is 0, ours is 60",
+            &["CONFIG SET tcp-keepalive 60"],
+        ),
+        (
+            RIS,
+            &["CONFIG SET maxmemory 0"],
+            Light::Red,
+            "memory",
+            "has no maxmemory",
+            &["CONFIG SET maxmemory 67108864"],
+        ),
+        (
+            RIS,
+            &["CONFIG SET maxmemory 22mb", "SETRANGE ctl 18900000 x"],
+            Light::Red,
+            "memory",
+            "of 22 MiB (9",
+            &["CONFIG SET maxmemory 67108864"],
+        ),
+        (
+            RTS,
+            &["CONFIG SET maxmemory 8mb"],
+            Light::Yellow,
+            "memory",
+            "10 terminals need up to 64 MiB here, maxmemory is 8 MiB",
+            &["CONFIG SET maxmemory 67108864"],
+        ),
+        (
+            RTSS,
+            &["CONFIG SET maxclients 8"],
+            Light::Yellow,
+            "memory",
+            "10 terminals bring 10, maxclients is 8",
+            &["CONFIG SET maxclients 500"],
+        ),
+        (
+            RIS,
+            &["HSET is:{1.Demo} eq 1"],
+            Light::Red,
+            "keys",
+            "are instances that never die, they have no time to live: is:{1.Demo}",
+            &[],
+        ),
+        (RIS, &["ZADD il 1 1.Demo", "PEXPIRE il 100000"], Light::Red, "keys", "will vanish whole", &[]),
+        (
+            RTS,
+            &["SADD to:{1.Demo} 7", "HSET ts:{1.Demo}:7 vo 1", "PEXPIRE ts:{1.Demo}:7 100000"],
+            Light::Red,
+            "keys",
+            "are open positions that will expire",
+            &[],
+        ),
+        (
+            RTS,
+            &["HSET ts:{1.Demo}:7 vo 1"],
+            Light::Yellow,
+            "keys",
+            "are closed positions without a time to live",
+            &[],
+        ),
+        (
+            RTS,
+            &["SADD to:{1.Demo} seven"],
+            Light::Yellow,
+            "keys",
+            "are not in the compact encoding: to:{1.Demo}",
+            &[],
+        ),
+        (
+            RTS,
+            &[&format!("HSET ts:{{1.Demo}}:7 co {long}")],
+            Light::Yellow,
+            "keys",
+            "are not in the compact encoding: ts:{1.Demo}:7",
+            &[],
+        ),
+        (
+            RTS,
+            &[&format!("HSET ts:{{1.Demo}}:7 co {long}")],
+            Light::Yellow,
+            "keys",
+            "are far larger than the sizing counts with: ts:{1.Demo}:7",
+            &[],
+        ),
+        (
+            RTS,
+            &["SET wm:{1.Demo}:00000000000000aa 7"],
+            Light::Yellow,
+            "keys",
+            "are watermarks without a time to live",
+            &[],
+        ),
+        (RTS, &["SET session:4711 x"], Light::Yellow, "keys", "are none of ours: session:4711", &[]),
+        (
+            RTSS,
+            &["XADD ss:{0} * d x"],
+            Light::Yellow,
+            "streams",
+            "nobody reads ss:{0}: it has 1 signals",
+            &[],
+        ),
+        (
+            RTSS,
+            &["XADD ss:{0} * d x", "XGROUP CREATE ss:{0} copiers 0"],
+            Light::Yellow,
+            "streams",
+            "group copiers of ss:{0}: 0 consumers",
+            &[],
+        ),
+        (
+            RTSS,
+            &["XADD sd:{0} * d x"],
+            Light::Yellow,
+            "streams",
+            "sd:{0} has 1 signals that no worker could process",
+            &[],
+        ),
+        (
+            RTS,
+            &["REPLICAOF 127.0.0.1 1"],
+            Light::Red,
+            "roles",
+            "is a replica: it refuses every write",
+            &["REPLICAOF NO ONE"],
+        ),
+    ];
+    let config = servers.config_file();
+    for (lane, provoke, light, check, says, undo) in cases {
+        provoke.iter().for_each(|command| type_in(&mut lanes[*lane], command));
+        expect(&examine(&config, root.path()), *light, check, says);
+        undo.iter().for_each(|command| type_in(&mut lanes[*lane], command));
+        type_in(&mut lanes[*lane], "FLUSHALL");
+    }
+    let last = examine(&config, root.path());
+    assert!(complaints(&last).is_empty(), "what was undone is found no more: {:#?}", complaints(&last));
+
+    // Filled beyond what it may hold, it evicts; the count stays.
+    type_in(&mut lanes[RIS], "CONFIG SET maxmemory 2mb");
+    for key in 0..20 {
+        type_in(&mut lanes[RIS], &format!("SET is:{{{key}.Demo}} {} PX 90000", "x".repeat(100_000)));
+    }
+    expect(&examine(&config, root.path()), Light::Yellow, "memory", "keys for want of memory");
+}

@@ -1,0 +1,84 @@
+//! What can be wrong with masters, replicas, Sentinels and the nodes of a Cluster.
+
+use super::*;
+
+/// Looks again and again until it is found: other servers take their time to notice.
+fn eventually(config: &Path, root: &Path, light: Light, check: &str, says: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let findings = examine(config, root);
+        let found = findings
+            .iter()
+            .any(|found| (found.light, found.check) == (light, check) && found.text.contains(says));
+        if found {
+            return;
+        }
+        if Instant::now() > deadline {
+            expect(&findings, light, check, says);
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn each_fault_of_a_master_with_sentinels_is_found() {
+    let (root, mut servers) = (machine(), start(Topology::Sentinel));
+    let (config, ports) = (servers.config_file(), servers.ports());
+    let found = |servers: &Servers, light, check, says| {
+        eventually(&servers.config_file(), root.path(), light, check, says)
+    };
+
+    let other = config.with_file_name("other.toml");
+    let text = fs::read_to_string(&config).unwrap().replace("\"rtss\"", "\"nobody\"");
+    fs::write(&other, text).unwrap();
+    expect(&examine(&other, root.path()), Light::Red, "roles", "knows no master named nobody");
+
+    let mut master = connect(ports[2]).unwrap();
+    type_in(&mut master, "CONFIG SET min-replicas-to-write 0");
+    expect(&examine(&config, root.path()), Light::Yellow, "roles", "acknowledges writes while cut off");
+    type_in(&mut master, "CONFIG SET min-replicas-to-write 1");
+
+    // The replicas of ris and of rts.
+    servers.kill(ports[1]).unwrap();
+    servers.kill(ports[3]).unwrap();
+    found(&servers, Light::Yellow, "roles", "is a master without a replica");
+    found(&servers, Light::Red, "roles", "refuses writes: 0 replicas follow, 1 must");
+
+    servers.kill(ports[7]).unwrap();
+    servers.kill(ports[8]).unwrap();
+    found(&servers, Light::Red, "reach", "does not answer");
+    found(&servers, Light::Red, "roles", "no failover is possible");
+}
+
+#[test]
+fn each_fault_of_a_cluster_is_found() {
+    let (root, mut servers) = (machine(), start(Topology::Cluster));
+    let (config, ports) = (servers.config_file(), servers.ports());
+    let mut nodes: Vec<Connection> = ports.iter().map(|&port| connect(port).unwrap()).collect();
+    let ids: Vec<String> =
+        nodes.iter_mut().map(|node| redis::cmd("CLUSTER").arg("MYID").query(node).unwrap()).collect();
+
+    type_in(&mut nodes[0], &format!("CLUSTER SETSLOT 0 MIGRATING {}", ids[1]));
+    expect(&examine(&config, root.path()), Light::Yellow, "balance", "1 slots are half-way");
+    type_in(&mut nodes[0], "CLUSTER SETSLOT 0 STABLE");
+
+    // Nothing is in them, so they can change hands at once.
+    for slot in 0..1000 {
+        for node in [1, 0, 2] {
+            type_in(&mut nodes[node], &format!("CLUSTER SETSLOT {slot} NODE {}", ids[1]));
+        }
+    }
+    let findings = examine(&config, root.path());
+    expect(&findings, Light::Yellow, "balance", "the slots are spread unevenly");
+    let cure =
+        findings.iter().find_map(|finding| finding.cure.as_ref().filter(|_| finding.check == "balance"));
+    let cure = cure.unwrap();
+    assert!(cure.starts_with("redis-cli --cluster rebalance 127.0.0.1:"), "{cure}");
+    assert!(cure.ends_with("--cluster-use-empty-masters"), "{cure}");
+
+    servers.kill(ports[5]).unwrap();
+    eventually(&config, root.path(), Light::Yellow, "roles", "knows of a node that has failed");
+    eventually(&config, root.path(), Light::Yellow, "roles", "is a master without a replica");
+    servers.kill(ports[2]).unwrap();
+    eventually(&config, root.path(), Light::Red, "roles", "cluster_state:");
+}

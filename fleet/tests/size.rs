@@ -1,0 +1,18 @@
+//! What `mt5fleet size` measures stays below what the sizing counts with: the table in the documents holds.
+
+use mt5fleet::up::sizing;
+use mt5fleet::{library, size};
+
+#[test]
+fn nothing_weighs_more_than_the_sizing_counts_with() {
+    let weights = size::measure(&library::default_path().unwrap()).unwrap();
+    for (name, measured, counted) in [
+        ("an instance", weights.instance, sizing::INSTANCE_BYTES),
+        ("a position", weights.position, sizing::POSITION_BYTES),
+        ("a signal", weights.signal, sizing::SIGNAL_BYTES),
+        ("a connection", weights.connection, sizing::CONNECTION_BYTES),
+    ] {
+        assert!(measured > counted / 4, "{name}: {measured} bytes, the measurement cannot be right");
+        assert!(measured <= counted, "{name}: {measured} bytes, the sizing counts with {counted}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Sentinels and a Cluster as `mt5fleet up` starts them: they go on with their data, survive the trouble that
+//! the demo makes, and keep every key.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mt5fleet::up::{Plan, Servers, Topology, server};
+use redis::{Connection, InfoDict};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+fn plan(topology: Topology) -> Plan {
+    Plan { topology, terminals: Some(10), ports: None }
+}
+
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn connect(url: &str) -> Connection {
+    redis::Client::open(url).unwrap().get_connection().unwrap()
+}
+
+/// Whether a master takes a write, which with `min-replicas-to-write` needs its replica.
+fn takes(url: &str, key: &str) -> bool {
+    let written = redis::Client::open(url)
+        .and_then(|client| client.get_connection())
+        .and_then(|mut connection| redis::cmd("SET").arg(key).arg("kept").query::<String>(&mut connection));
+    written.is_ok()
+}
+
+#[test]
+fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut servers = Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).unwrap();
+    let (ports, before) = (servers.ports(), servers.urls());
+    before.iter().for_each(|url| assert!(takes(url, "before")));
+    assert!(
+        Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).is_err(),
+        "twice on one folder"
+    );
+
+    let told = servers.trouble().unwrap().unwrap().end().unwrap();
+    assert!(told.starts_with("the masters of ris, rts, rtss crashed"), "{told}");
+    eventually("each lane has another master that takes writes", || {
+        assert_eq!(servers.attend().unwrap(), None);
+        let after = servers.urls();
+        (0..3).all(|lane| after[lane] != before[lane] && takes(&after[lane], "after"))
+    });
+    let after = servers.urls();
+    eventually("the old ones follow", || {
+        servers.attend().unwrap();
+        before.iter().all(|url| {
+            let mut connection = connect(url);
+            let info: InfoDict = redis::cmd("INFO").query(&mut connection).unwrap();
+            info.get::<String>("role").unwrap() == "slave"
+        })
+    });
+    drop(servers);
+
+    // What a failover changed stands in the servers' own files: they start as they ended.
+    let wrong = Plan { topology: Topology::Cluster, ..Plan::default() };
+    let refused = Servers::start_in(folder.path(), &wrong, false).err().unwrap().to_string();
+    assert!(refused.contains("pass that, or another folder"), "{refused}");
+    let servers = Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).unwrap();
+    assert_eq!((servers.ports(), servers.urls()), (ports, after.clone()));
+    // Instance states have no log; what was written in the last minutes may be gone there.
+    for url in &after[1..] {
+        let kept: Vec<String> =
+            redis::cmd("MGET").arg("before").arg("after").query(&mut connect(url)).unwrap();
+        assert_eq!(kept, ["kept", "kept"], "{url}");
+    }
+}
+
+#[test]
+fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
+    let mut servers = Servers::start_here(&plan(Topology::Cluster)).unwrap();
+    let masters = &servers.ports()[..3];
+    let mut connections: Vec<Connection> =
+        masters.iter().map(|&port| server::connect(port).unwrap()).collect();
+    let mut written = BTreeSet::new();
+    for number in 0..100 {
+        let key = format!("ts:{{{number}.Demo}}:1");
+        // The one that has its slot takes it.
+        let takers = connections.iter_mut().filter_map(|connection| {
+            redis::cmd("SET").arg(&key).arg(number).query::<String>(connection).ok()
+        });
+        assert_eq!(takers.count(), 1);
+        written.insert(key);
+    }
+    let keys = |connections: &mut Vec<Connection>| -> Vec<BTreeSet<String>> {
+        connections
+            .iter_mut()
+            .map(|connection| redis::cmd("KEYS").arg("*").query(connection).unwrap())
+            .collect()
+    };
+    let before = keys(&mut connections);
+    let told = servers.trouble().unwrap().unwrap().end().unwrap();
+    assert!(told.contains(" slots, all that held data"), "{told}");
+    let after = keys(&mut connections);
+    assert!(
+        before.iter().zip(&after).all(|(before, after)| before.is_disjoint(after)),
+        "a key has not moved"
+    );
+    let all: BTreeSet<String> = after.into_iter().flatten().collect();
+    assert_eq!(all, written);
+    eventually("all nodes find the Cluster well", || {
+        connections.iter_mut().all(|connection| {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(connection).unwrap();
+            info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
+        })
+    });
+}

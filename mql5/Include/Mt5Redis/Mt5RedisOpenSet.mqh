@@ -1,0 +1,77 @@
+//+------------------------------------------------------------------+
+//|                                            Mt5RedisOpenSet.mqh   |
+//|  Which positions are open: the set that Redis is told.           |
+//+------------------------------------------------------------------+
+// Filled anew at each look, compared with what was told last. It tells when it is due; sending is not its
+// business.
+#ifndef MT5_REDIS_OPEN_SET_MQH
+#define MT5_REDIS_OPEN_SET_MQH
+
+//+------------------------------------------------------------------+
+//| The set.                                                         |
+//+------------------------------------------------------------------+
+class CMt5RedisOpenSet
+  {
+private:
+   long              m_told[];
+   bool              m_due;
+
+public:
+   long              positions[];      // identifiers; at least one element, even when total is 0
+   int               total;
+
+                     CMt5RedisOpenSet(void) : m_due(true),total(0) { }
+   void              Clear(void)       { total=0; }
+   void              Add(const long position);
+   void              Sort(void);
+   bool              Has(const long position) const;
+   //--- tell it even if it did not change
+   void              Ask(void)         { m_due=true; }
+   bool              Due(void) const;
+   void              Told(void);
+   void              Forget(void)      { ArrayResize(m_told,0); }
+  };
+//+------------------------------------------------------------------+
+void CMt5RedisOpenSet::Add(const long position)
+  {
+   ArrayResize(positions,total+1,64);
+   positions[total]=position;
+   total++;
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisOpenSet::Sort(void)
+  {
+   ArrayResize(positions,total);
+   ArraySort(positions);
+   if(total==0)
+      ArrayResize(positions,1); // an array without elements cannot be passed to the library
+  }
+//+------------------------------------------------------------------+
+//| Sort it before.                                                  |
+//+------------------------------------------------------------------+
+bool CMt5RedisOpenSet::Has(const long position) const
+  {
+   return(total>0 && positions[ArrayBsearch(positions,position)]==position);
+  }
+//+------------------------------------------------------------------+
+//| Sort it before.                                                  |
+//+------------------------------------------------------------------+
+bool CMt5RedisOpenSet::Due(void) const
+  {
+   if(m_due || ArraySize(m_told)!=total)
+      return(true);
+   for(int i=0; i<total; i++)
+      if(positions[i]!=m_told[i])
+         return(true);
+   return(false);
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisOpenSet::Told(void)
+  {
+   m_due=false;
+   ArrayResize(m_told,total);
+   for(int i=0; i<total; i++)
+      m_told[i]=positions[i];
+  }
+//+------------------------------------------------------------------+
+#endif

@@ -1,0 +1,117 @@
+//! A transaction: the records that one server gets in one MULTI and EXEC, the watermarks that stand for them,
+//! and what the server answered.
+//!
+//! A connection carries one transaction at a time, because EXEC ends all watching on it: the watermarks that
+//! late bytes of an earlier connection would set are under watch from before the MULTI. Where keys have slots
+//! a transaction holds one tag, and a server's other tags follow in the next exchange.
+
+use redis::Value;
+
+use super::policy::Policy;
+use super::source::Tag;
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
+
+/// The records that one server gets.
+pub(super) struct Transaction {
+    /// Where it goes, and whether the server has to be told that we were sent there.
+    pub(super) server: usize,
+    pub(super) asking: bool,
+    pub(super) parts: Vec<Part>,
+    /// Indices of its records, superseded ones included.
+    pub(super) records: Vec<usize>,
+    /// For each command between MULTI and EXEC, the index of its record.
+    pub(super) owners: Vec<Option<usize>>,
+}
+
+/// What a transaction has of one tag.
+pub(super) struct Part {
+    pub(super) tag: Tag,
+    /// The sequence number of its last record: its watermark.
+    pub(super) last: u64,
+    /// Which command after MULTI was the last that was written for a record of this tag.
+    pub(super) command: Option<usize>,
+}
+
+/// What became of a transaction.
+pub(super) enum Answer {
+    /// EXEC's replies, one a command.
+    Executed(Vec<Value>),
+    /// Nothing was applied: the first reason, and whose command it was.
+    Refused(Option<usize>, Failure),
+}
+
+impl Transaction {
+    /// The records by tag, the tags in the order of their first record.
+    pub(super) fn by_tag<P: Policy>(policy: &P, records: &[P::Record]) -> Vec<Self> {
+        let mut transactions: Vec<Self> = Vec::new();
+        let mut last = 0;
+        for (at, record) in records.iter().enumerate() {
+            let tag = policy.tag(record);
+            // A terminal has one instance, so the last tag is nearly always the one.
+            if transactions.get(last).is_none_or(|transaction| transaction.tag().as_str() != tag) {
+                last =
+                    transactions.iter().position(|other| other.tag().as_str() == tag).unwrap_or_else(|| {
+                        let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
+                        transactions.push(Self::of(tag));
+                        transactions.len() - 1
+                    });
+            }
+            transactions[last].records.push(at);
+            transactions[last].parts[0].last = P::sequence(record);
+        }
+        transactions
+    }
+
+    fn of(tag: Tag) -> Self {
+        let (records, owners) = (Vec::new(), Vec::new());
+        Self { server: 0, asking: false, parts: vec![Part { tag, last: 0, command: None }], records, owners }
+    }
+
+    /// The tag, while there is one only.
+    pub(super) fn tag(&self) -> &Tag {
+        &self.parts[0].tag
+    }
+
+    /// Makes one of transactions of the same server, their records in the order of their numbers.
+    pub(super) fn join(transactions: &mut Vec<Self>) {
+        let rest = transactions.drain(1.min(transactions.len())..).collect::<Vec<_>>();
+        if rest.is_empty() {
+            return;
+        }
+        let all = &mut transactions[0];
+        for other in rest {
+            all.parts.extend(other.parts);
+            all.records.extend(other.records);
+        }
+        all.records.sort_unstable();
+    }
+
+    /// Reads the replies to MULTI, each command, and EXEC.
+    pub(super) fn receive(&self, link: &mut Link) -> Result<Answer, Failure> {
+        let mut refused = None;
+        if self.asking {
+            link.receive(self.server)?;
+        }
+        let owners = [None].into_iter().chain(self.owners.iter().copied());
+        for owner in owners {
+            if let Value::ServerError(error) = link.receive(self.server)? {
+                refused.get_or_insert((owner, Failure::of_reply(&error)));
+            }
+        }
+        let answer = match (link.receive(self.server)?, refused) {
+            (Value::Array(replies), None) => Answer::Executed(replies),
+            (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
+            (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
+            (Value::Nil, None) => {
+                let text = "an earlier connection of ours was still being read; what it wrote is asked for";
+                Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
+            }
+            (reply, _) => {
+                link.drop_connection(self.server);
+                return Err(Failure::lost(format!("EXEC was answered by {reply:?}")));
+            }
+        };
+        Ok(answer)
+    }
+}

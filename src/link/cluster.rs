@@ -1,0 +1,148 @@
+//! Which node of a Cluster owns a slot: asked of any node that answers and sees a working Cluster.
+
+use std::ops::RangeInclusive;
+
+use redis::{FromRedisValue, Value};
+
+use super::connection;
+use super::failure::{Class, Failure};
+use crate::config::{Address, Endpoint};
+
+/// The slots of a Cluster.
+pub(super) struct Slots {
+    ranges: Vec<Range>,
+    /// Every node that was ever listed, masters and replicas, after the configured ones.
+    known: Vec<Address>,
+}
+
+/// Slots that follow each other, and their nodes, the master first.
+struct Range {
+    slots: RangeInclusive<u16>,
+    nodes: Vec<Address>,
+}
+
+impl Slots {
+    pub(super) fn new(seeds: &[Address]) -> Self {
+        Self { ranges: Vec::new(), known: seeds.to_vec() }
+    }
+
+    /// The master of a slot.
+    pub(super) fn owner(&self, slot: u16) -> Option<&Address> {
+        self.ranges.iter().find(|range| range.slots.contains(&slot)).map(|range| &range.nodes[0])
+    }
+
+    pub(super) fn is_master(&self, address: &Address) -> bool {
+        self.ranges.iter().any(|range| range.nodes[0] == *address)
+    }
+
+    /// Asks a node over a connection that is there already.
+    pub(super) fn ask(&mut self, node: &Address, connection: &mut redis::Connection) -> Result<(), Failure> {
+        let state = redis::cmd("CLUSTER").arg("INFO").query::<Value>(connection);
+        // One that is cut off from the majority knows only what was. Whoever may not ask relies on MOVED.
+        if let Ok(Value::BulkString(state)) = state
+            && state.windows(b"cluster_state:fail".len()).any(|window| window == b"cluster_state:fail")
+        {
+            return Err(Failure { class: Class::Refresh, text: format!("CLUSTERDOWN says {node}") });
+        }
+        let slots = redis::cmd("CLUSTER").arg("SLOTS").query::<Value>(connection);
+        let slots = slots.map_err(|error| Failure::of_connection(&error))?;
+        self.ranges = read(slots, node)
+            .ok_or_else(|| Failure::lost(format!("{node} answers CLUSTER SLOTS with something else")))?;
+        for address in self.ranges.iter().flat_map(|range| &range.nodes) {
+            if !self.known.contains(address) {
+                self.known.push(address.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the nodes one after the other, each with a deadline, until one answers.
+    pub(super) fn ask_any(&mut self, endpoint: &Endpoint, name: &str) -> Result<(), Failure> {
+        // Not all terminals at the same node.
+        let start = fastrand::usize(..self.known.len());
+        let mut last = None;
+        for at in 0..self.known.len() {
+            let node = self.known[(start + at) % self.known.len()].clone();
+            let asked = connection::open(&node, endpoint, name)
+                .and_then(|mut connection| self.ask(&node, &mut connection));
+            match asked {
+                Ok(()) => return Ok(()),
+                Err(failure) => last = Some(Failure { text: format!("{node}: {}", failure.text), ..failure }),
+            }
+        }
+        Err(last.expect("a Cluster has at least one seed"))
+    }
+}
+
+/// The ranges in the reply that `node` gave.
+fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
+    let Value::Array(entries) = reply else { return None };
+    let range = |entry| {
+        let Value::Array(entry) = entry else { return None };
+        let mut entry = entry.into_iter();
+        let slots = number(entry.next()?)?..=number(entry.next()?)?;
+        let nodes = entry.map(|value| address(value, node)).collect::<Option<Vec<_>>>()?;
+        (!nodes.is_empty()).then_some(Range { slots, nodes })
+    };
+    entries.into_iter().map(range).collect()
+}
+
+/// A slot or a port.
+fn number(value: Value) -> Option<u16> {
+    let Value::Int(number) = value else { return None };
+    number.try_into().ok()
+}
+
+/// A node's address; without a host it is the host that was asked.
+fn address(value: Value, asked: &Address) -> Option<Address> {
+    let Value::Array(parts) = value else { return None };
+    let mut parts = parts.into_iter();
+    let host = Option::<String>::from_redis_value(parts.next()?).ok()?;
+    let port = number(parts.next()?)?;
+    let host = host.filter(|host| !["", "?"].contains(&host.as_str())).unwrap_or_else(|| asked.host.clone());
+    Some(Address { host, port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    fn node(host: Value, port: i64) -> Value {
+        Value::Array(vec![host, Value::Int(port), text("id"), Value::Array(vec![])])
+    }
+
+    #[test]
+    fn slots_have_owners() {
+        let reply = Value::Array(vec![
+            Value::Array(vec![Value::Int(0), Value::Int(99), node(text("a"), 1), node(text("b"), 2)]),
+            Value::Array(vec![Value::Int(200), Value::Int(16383), node(Value::Nil, 3)]),
+        ]);
+        let asked = Address { host: "asked".into(), port: 9 };
+        let slots = Slots { ranges: read(reply, &asked).unwrap(), known: Vec::new() };
+        let owner = |slot| slots.owner(slot).map(Address::to_string);
+        assert_eq!(owner(0).as_deref(), Some("a:1"));
+        assert_eq!(owner(99).as_deref(), Some("a:1"));
+        assert_eq!(owner(100), None);
+        assert_eq!(owner(16383).as_deref(), Some("asked:3"));
+        let listed = &slots.ranges[0].nodes;
+        assert!(slots.is_master(&listed[0]) && !slots.is_master(&listed[1]));
+    }
+
+    #[test]
+    fn strange_answers_are_no_slots() {
+        let asked = Address { host: "asked".into(), port: 9 };
+        for reply in [
+            Value::Nil,
+            Value::Array(vec![Value::Int(1)]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1)])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(99_999), node(text("a"), 1)])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1), Value::Nil])]),
+        ] {
+            assert!(read(reply, &asked).is_none());
+        }
+    }
+}

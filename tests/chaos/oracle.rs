@@ -1,0 +1,199 @@
+//! What must be in Redis after all that was done to it, compared with what is. It knows the answers that the
+//! callers wrote down, what each number says, and Redis as read on a connection of its own; of the library
+//! it believes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use mt5_redis::model::trade::{MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN};
+
+use super::content::{self, INSTANCES};
+use super::ledger::{Call, Lane, Outcome};
+use super::reader::Positions;
+use super::values::Record;
+
+/// How many findings are told word by word.
+const EXAMPLES: usize = 8;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Calls that were accepted.
+    pub accepted: usize,
+    /// Records found in Redis.
+    pub found: usize,
+    pub lost: usize,
+    pub duplicated: usize,
+    pub out_of_order: usize,
+    /// Values that nobody said, stale states, positions in the wrong set.
+    pub wrong: usize,
+    /// The first findings in words.
+    pub examples: Vec<String>,
+}
+
+impl Verdict {
+    pub fn is_clean(&self) -> bool {
+        (self.lost, self.duplicated, self.out_of_order, self.wrong) == (0, 0, 0, 0)
+    }
+
+    fn note(&mut self, which: fn(&mut Self) -> &mut usize, what: String) {
+        *which(self) += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(what);
+        }
+    }
+}
+
+impl std::ops::AddAssign for Verdict {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.found += other.found;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+        self.wrong += other.wrong;
+        self.examples.extend(other.examples);
+    }
+}
+
+/// Judges the stream: every accepted signal once, in the order of the sequence numbers, as it was said.
+pub fn signals(seed: u64, calls: &[Call], stream: &[Result<Record, String>]) -> Verdict {
+    let mut verdict = Verdict { found: stream.len(), ..Verdict::default() };
+    let calls = calls.iter().filter(|call| call.lane == Lane::Rtss);
+    let given = given(calls.clone(), &mut verdict);
+    let mut unknown: HashSet<_> = calls
+        .filter(|call| call.outcome == Outcome::Unknown)
+        .map(|call| (INSTANCES[call.caller], call.number))
+        .collect();
+
+    let (mut producer, mut last, mut seen) = (None, 0, HashSet::new());
+    for record in stream {
+        let record = match record {
+            Ok(record) => record,
+            Err(reason) => {
+                verdict.note(|it| &mut it.wrong, reason.clone());
+                continue;
+            }
+        };
+        let (Some(sequence), Some(number), Some(instance)) =
+            (record.integer("q"), record.integer("mg"), record.text("i"))
+        else {
+            verdict.note(|it| &mut it.wrong, format!("an entry without q, mg or i: {record:?}"));
+            continue;
+        };
+        check_producer(record, &mut producer, &mut verdict);
+        if !seen.insert(sequence) {
+            verdict.note(|it| &mut it.duplicated, format!("signal {sequence} is there again"));
+            continue;
+        }
+        if sequence < last {
+            verdict.note(|it| &mut it.out_of_order, format!("signal {sequence} comes after {last}"));
+        }
+        last = last.max(sequence);
+        let (caller, number) = match given.get(&sequence) {
+            Some(call) => (call.caller, call.number),
+            None if unknown.remove(&(instance, number)) => {
+                (INSTANCES.iter().position(|known| *known == instance).expect("one of them"), number)
+            }
+            None => {
+                verdict.note(
+                    |it| &mut it.wrong,
+                    format!("nobody gave signal {sequence} ({instance}, {number})"),
+                );
+                continue;
+            }
+        };
+        for difference in record.differences(&content::expected_signal(seed, caller, number)) {
+            verdict.note(|it| &mut it.wrong, format!("signal {sequence}: {difference}"));
+        }
+    }
+    for (sequence, call) in &given {
+        if matches!(call.outcome, Outcome::Accepted(_)) && !seen.contains(sequence) {
+            verdict.note(|it| &mut it.lost, format!("signal {sequence} of {call:?} is missing"));
+        }
+    }
+    verdict
+}
+
+/// Judges the positions: each as the last accepted call said, and the sets as all of them together say.
+pub fn trades(seed: u64, calls: &[Call], positions: &Positions) -> Verdict {
+    let mut verdict = Verdict { found: positions.hashes.len(), ..Verdict::default() };
+    let given = given(calls.iter().filter(|call| call.lane == Lane::Rts), &mut verdict);
+    let mut last: HashMap<i64, (u64, u64)> = HashMap::new();
+    let mut open = BTreeSet::new();
+    let mut closed = BTreeMap::new();
+    for (&sequence, call) in &given {
+        let state = content::trade(seed, call.number).numbers;
+        last.insert(state.position, (sequence, call.number));
+        if state.event == MT5REDIS_EVENT_OPEN {
+            open.insert(state.position);
+            closed.remove(&state.position);
+        } else if state.event == MT5REDIS_EVENT_CLOSE {
+            open.remove(&state.position);
+            closed.insert(state.position, content::closed_at(&state) as f64);
+        }
+    }
+
+    for position in positions.hashes.keys().filter(|position| !last.contains_key(position)) {
+        verdict.note(|it| &mut it.wrong, format!("nobody said anything of position {position}"));
+    }
+    let mut producer = None;
+    for (position, (sequence, number)) in last {
+        let (record, expires) = match positions.hashes.get(&position) {
+            Some((Ok(record), expires)) => (record, *expires),
+            Some((Err(reason), _)) => {
+                verdict.note(|it| &mut it.wrong, reason.clone());
+                continue;
+            }
+            None => {
+                verdict.note(|it| &mut it.lost, format!("position {position} is missing"));
+                continue;
+            }
+        };
+        check_producer(record, &mut producer, &mut verdict);
+        let found = record.integer("q");
+        if found != Some(sequence) {
+            let what = format!("position {position} is of record {found:?}, accepted last was {sequence}");
+            verdict.note(|it| &mut it.wrong, what);
+        }
+        for difference in record.differences(&content::expected_trade(seed, number)) {
+            verdict.note(|it| &mut it.wrong, format!("position {position}, record {sequence}: {difference}"));
+        }
+        if expires != closed.contains_key(&position) {
+            verdict.note(|it| &mut it.wrong, format!("position {position}: that it expires is {expires}"));
+        }
+    }
+    if open != positions.open {
+        let difference: Vec<_> = open.symmetric_difference(&positions.open).collect();
+        verdict.note(|it| &mut it.wrong, format!("in the open set, or lacking there: {difference:?}"));
+    }
+    if closed != positions.closed {
+        let what = format!("the closed set is {:?}, not {closed:?}", positions.closed);
+        verdict.note(|it| &mut it.wrong, what);
+    }
+    verdict
+}
+
+/// The calls by the sequence numbers they were answered, each of which was given once.
+fn given<'a>(calls: impl Iterator<Item = &'a Call>, verdict: &mut Verdict) -> BTreeMap<u64, &'a Call> {
+    let mut given = BTreeMap::new();
+    let mut last = [0; INSTANCES.len()];
+    for call in calls {
+        let (Outcome::Accepted(sequence) | Outcome::Perhaps(sequence)) = call.outcome else { continue };
+        verdict.accepted += 1;
+        if given.insert(sequence, call).is_some() {
+            verdict.note(|it| &mut it.wrong, format!("number {sequence} was given twice"));
+        }
+        if sequence <= last[call.caller] {
+            verdict.note(|it| &mut it.wrong, format!("number {sequence} came after {}", last[call.caller]));
+        }
+        last[call.caller] = sequence;
+    }
+    given
+}
+
+fn check_producer<'a>(record: &'a Record, producer: &mut Option<&'a str>, verdict: &mut Verdict) {
+    let found = record.text("p").unwrap_or_default();
+    if *producer.get_or_insert(found) != found || found.len() != 16 {
+        verdict.note(|it| &mut it.wrong, format!("the producer is {found:?}, and was {producer:?}"));
+    }
+}

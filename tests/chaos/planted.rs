@@ -1,0 +1,231 @@
+//! Faults planted before the oracle: it must report each as what it is, and nothing where there is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mt5_redis::model::trade::*;
+use rmpv::Value;
+
+use super::content::{self, INSTANCES, SIGNAL_FIELDS};
+use super::ledger::{self, Call, Lane, Ledger, Outcome};
+use super::oracle::{self, Verdict};
+use super::reader::Positions;
+use super::values::{Expected, Found, Record};
+
+const SEED: u64 = 7;
+const PRODUCER: &str = "0123456789abcdef";
+
+type Stream = Vec<Result<Record, String>>;
+
+fn record(expected: Vec<(&str, Expected)>, sequence: u64) -> Record {
+    let text = |value: Expected| match value {
+        Expected::Integer(integer) => integer.to_string(),
+        Expected::Number(number) => number.to_string(),
+        Expected::Text(text) => text,
+    };
+    let own = [("p", PRODUCER.to_owned()), ("q", sequence.to_string())];
+    let all = expected.into_iter().map(|(name, value)| (name, text(value))).chain(own);
+    Record(all.map(|(name, text)| (name.to_owned(), Found::Text(text.into_bytes()))).collect())
+}
+
+fn set(record: &mut Record, name: &str, text: &str) {
+    record.0.insert(name.into(), Found::Text(text.into()));
+}
+
+/// 60 signals of two callers, all in Redis.
+fn signals() -> (Vec<Call>, Stream) {
+    let calls = (0..60).map(|number| {
+        let outcome = Outcome::Accepted(number + 1);
+        Call { caller: number as usize % 2, lane: Lane::Rtss, number: number / 2, outcome }
+    });
+    let calls: Vec<_> = calls.collect();
+    let stream = calls.iter().zip(1..).map(|(call, sequence)| {
+        Ok(record(content::expected_signal(SEED, call.caller, call.number), sequence))
+    });
+    let stream = stream.collect();
+    (calls, stream)
+}
+
+/// What the oracle finds after a fault was planted: lost, duplicated, out of order, wrong.
+fn after(plant: impl Fn(&mut Vec<Call>, &mut Stream)) -> (usize, usize, usize, usize) {
+    let (mut calls, mut stream) = signals();
+    plant(&mut calls, &mut stream);
+    counts(oracle::signals(SEED, &calls, &stream))
+}
+
+fn counts(verdict: Verdict) -> (usize, usize, usize, usize) {
+    assert_eq!(verdict.is_clean(), verdict.examples.is_empty());
+    (verdict.lost, verdict.duplicated, verdict.out_of_order, verdict.wrong)
+}
+
+#[test]
+fn a_complete_stream_is_clean() {
+    assert_eq!(after(|_, _| ()), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_missing_signal_is_lost() {
+    assert_eq!(after(|_, stream| drop(stream.remove(20))), (1, 0, 0, 0));
+    assert_eq!(after(|_, stream| stream.truncate(58)), (2, 0, 0, 0));
+}
+
+#[test]
+fn a_signal_that_is_there_twice_is_duplicated() {
+    assert_eq!(after(|_, stream| stream.insert(20, stream[19].clone())), (0, 1, 0, 0));
+    assert_eq!(after(|_, stream| stream.push(stream[3].clone())), (0, 1, 0, 0));
+}
+
+#[test]
+fn swapped_signals_are_out_of_order() {
+    assert_eq!(after(|_, stream| stream.swap(20, 21)), (0, 0, 1, 0));
+}
+
+#[test]
+fn each_changed_value_is_wrong() {
+    for name in SIGNAL_FIELDS.iter().filter(|name| !["p", "q"].contains(name)) {
+        let (_, _, _, wrong) = after(|_, stream| set(stream[20].as_mut().unwrap(), name, "4.75"));
+        assert!(wrong > 0, "{name}");
+        let (_, _, _, wrong) = after(|_, stream| drop(stream[20].as_mut().unwrap().0.remove(*name)));
+        assert!(wrong > 0, "{name}");
+    }
+    assert_eq!(after(|_, stream| set(stream[20].as_mut().unwrap(), "zz", "1")), (0, 0, 0, 1));
+    assert_eq!(after(|_, stream| set(stream[20].as_mut().unwrap(), "p", "fedcba9876543210")), (0, 0, 0, 1));
+    assert_eq!(after(|_, stream| stream[20] = Err("no record".into())), (1, 0, 0, 1));
+}
+
+#[test]
+fn two_signals_with_each_others_content_are_wrong() {
+    let (_, _, _, wrong) = after(|_, stream| {
+        set(stream[20].as_mut().unwrap(), "q", "22");
+        set(stream[21].as_mut().unwrap(), "q", "21");
+        stream.swap(20, 21);
+    });
+    assert!(wrong > 0);
+}
+
+#[test]
+fn a_signal_nobody_gave_is_wrong() {
+    assert_eq!(after(|calls, _| calls[20].outcome = Outcome::Refused(-15)), (0, 0, 0, 1));
+    let (_, _, _, wrong) = after(|calls, _| calls[21].outcome = Outcome::Accepted(21));
+    assert!(wrong > 1, "a number given twice, and another by nobody");
+}
+
+#[test]
+fn a_call_without_an_answer_may_have_been_accepted_once() {
+    assert_eq!(after(|calls, _| calls[20].outcome = Outcome::Unknown), (0, 0, 0, 0));
+    let absent = |calls: &mut Vec<Call>, stream: &mut Stream| {
+        calls[20].outcome = Outcome::Unknown;
+        drop(stream.remove(20));
+    };
+    assert_eq!(after(absent), (0, 0, 0, 0));
+    let again = |calls: &mut Vec<Call>, stream: &mut Stream| {
+        calls[20].outcome = Outcome::Unknown;
+        let mut other = stream[20].clone();
+        set(other.as_mut().unwrap(), "q", "61");
+        stream.push(other);
+    };
+    assert_eq!(after(again), (0, 0, 0, 1));
+    assert_eq!(after(|calls, _| calls[20].outcome = Outcome::Perhaps(21)), (0, 0, 0, 0));
+}
+
+#[test]
+fn packed_says_the_same_as_fields() {
+    let expected = content::expected_signal(SEED, 1, 5);
+    let packed = |change: Option<&str>| {
+        let value = |name: &str| match expected.iter().find(|(known, _)| *known == name) {
+            _ if change == Some(name) => Value::from(4.75),
+            Some((_, Expected::Integer(integer))) => Value::from(*integer),
+            Some((_, Expected::Number(number))) => Value::from(*number),
+            Some((_, Expected::Text(text))) => Value::from(text.as_str()),
+            None => Value::from(PRODUCER),
+        };
+        let mut bytes = Vec::new();
+        let array = Value::Array(SIGNAL_FIELDS.iter().map(|name| value(name)).collect());
+        rmpv::encode::write_value(&mut bytes, &array).expect("a Vec takes all");
+        Record::read(vec![b"d".to_vec(), bytes], &SIGNAL_FIELDS)
+    };
+    assert_eq!(packed(None).expect("a record").differences(&expected), [""; 0]);
+    for (name, _) in &expected {
+        assert_eq!(packed(Some(name)).expect("a record").differences(&expected).len(), 1, "{name}");
+    }
+    assert!(Record::read(vec![b"d".to_vec(), vec![0x91, 1]], &SIGNAL_FIELDS).is_err());
+}
+
+/// 800 trade states, and what Redis has after them: positions open, closed, and opened again.
+fn trades() -> (Vec<Call>, Positions) {
+    let mut calls = Vec::new();
+    let mut positions = Positions::default();
+    for number in 0..800 {
+        let sequence = number + 1;
+        calls.push(Call { caller: 0, lane: Lane::Rts, number, outcome: Outcome::Accepted(sequence) });
+        let state = content::trade(SEED, number).numbers;
+        let (id, event) = (state.position, state.event);
+        let closed = event == MT5REDIS_EVENT_CLOSE;
+        positions.hashes.insert(id, (Ok(record(content::expected_trade(SEED, number), sequence)), closed));
+        if event == MT5REDIS_EVENT_OPEN {
+            positions.open.insert(id);
+            positions.closed.remove(&id);
+        } else if closed {
+            positions.open.remove(&id);
+            positions.closed.insert(id, content::closed_at(&state) as f64);
+        }
+    }
+    (calls, positions)
+}
+
+fn after_trades(plant: impl Fn(&mut Vec<Call>, &mut Positions)) -> (usize, usize, usize, usize) {
+    let (mut calls, mut positions) = trades();
+    plant(&mut calls, &mut positions);
+    counts(oracle::trades(SEED, &calls, &positions))
+}
+
+#[test]
+fn positions_as_they_were_told_are_clean() {
+    let (_, positions) = trades();
+    assert!(!positions.open.is_empty() && !positions.closed.is_empty());
+    assert_eq!(after_trades(|_, _| ()), (0, 0, 0, 0));
+}
+
+#[test]
+fn a_stale_or_missing_position_is_reported() {
+    let last = content::trade(SEED, 799).numbers.position;
+    let stale = |_: &mut Vec<Call>, positions: &mut Positions| {
+        let before = 799 - 16;
+        assert_eq!(content::trade(SEED, before).numbers.position, last);
+        let old = record(content::expected_trade(SEED, before), before + 1);
+        positions.hashes.insert(last, (Ok(old), false));
+    };
+    let (lost, _, _, wrong) = after_trades(stale);
+    assert!(lost == 0 && wrong > 1);
+    assert_eq!(after_trades(|_, positions| drop(positions.hashes.remove(&last))), (1, 0, 0, 0));
+    let foreign = |_: &mut Vec<Call>, positions: &mut Positions| {
+        positions.hashes.insert(9999, (Ok(Record::default()), false));
+    };
+    assert_eq!(after_trades(foreign), (0, 0, 0, 1));
+}
+
+#[test]
+fn a_position_in_the_wrong_set_is_reported() {
+    assert_eq!(after_trades(|_, positions| positions.open = BTreeSet::new()), (0, 0, 0, 1));
+    assert_eq!(after_trades(|_, positions| positions.closed = BTreeMap::new()), (0, 0, 0, 1));
+    let expires = |_: &mut Vec<Call>, positions: &mut Positions| {
+        let open = *positions.open.first().expect("an open one");
+        positions.hashes.get_mut(&open).expect("its state").1 = true;
+    };
+    assert_eq!(after_trades(expires), (0, 0, 0, 1));
+}
+
+#[test]
+fn the_ledger_knows_what_became_of_an_unanswered_trade() {
+    for (opened, outcome) in [(2, Outcome::Accepted(2)), (1, Outcome::Refused(0))] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut ledger = Ledger::open(folder.path(), 0);
+        ledger.opened(0).intend(Lane::Rts, 0).write();
+        ledger.answered(Lane::Rts, 0, 1).intend(Lane::Rts, 1).write();
+        assert_eq!(ledger::read_one(folder.path(), 0)[1].outcome, Outcome::Unknown);
+        ledger.opened(opened).intend(Lane::Rtss, 0).write();
+        let calls = ledger::read(folder.path(), INSTANCES.len());
+        let outcomes: Vec<_> = calls.iter().map(|call| call.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Accepted(1), outcome, Outcome::Unknown]);
+        assert_eq!((ledger::next(&calls, Lane::Rts), ledger::next(&calls, Lane::Rtss)), (2, 1));
+    }
+}

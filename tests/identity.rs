@@ -1,0 +1,77 @@
+//! Who we are at a server: users, what they may not do, and where passwords come from.
+
+mod support;
+
+use support::bridge::{Bridge, account, buy, sequences};
+use support::cluster::Cluster;
+use support::server::Server;
+use support::{configuration, eventually};
+
+const SECRET: &str = "hunter2";
+
+/// Waits for an event with these words; none may have the password.
+fn told(bridge: &Bridge, words: &[&str]) {
+    let mut seen = Vec::new();
+    eventually(&format!("an event with {words:?}"), || {
+        seen.extend(bridge.events());
+        seen.iter().any(|line: &String| words.iter().all(|word| line.contains(word)))
+    });
+    assert!(!seen.concat().contains(SECRET), "{seen:?}");
+    assert!(!bridge.stats().to_string().contains(SECRET));
+}
+
+#[test]
+fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
+    let server = Server::start();
+    // May not append, then may not note how far it has come.
+    for (number, rules) in [(1, "+@all -xadd"), (2, "+@all -set")] {
+        let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* {rules}"));
+        let toml = format!("url = \"{}\"\nusername = \"ea\"\npassword = \"{SECRET}\"\n", server.url());
+        let (folder, config) = configuration(&toml);
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        assert_eq!(bridge.signal(&buy(number)), 1);
+        told(&bridge, &["rtss: ", "takes nothing: NOPERM ", "check username, password and permissions"]);
+        assert_eq!(sequences(&server).len() as i64, number - 1);
+        let _: String = server.ask("ACL SETUSER ea +@all");
+        bridge.settle();
+        assert_eq!(sequences(&server).len() as i64, number);
+    }
+}
+
+#[test]
+fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
+    let server = Server::start();
+    let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0} ~wm:{1.Demo}:* ~wm:{0}:*";
+    let commands = "-@all +multi +exec +watch +get +set +hset +pexpire +persist +zadd +zrem +zremrangebyscore +sadd \
+                    +srem +smembers +del +xadd +xtrim +ping";
+    let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} {rules} {commands}"));
+    let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
+    let bridge = Bridge::open(&url, "1.Demo", server.folder());
+    bridge.heartbeat(&account());
+    bridge.signal(&buy(1));
+    bridge.open_positions(0, &[5]);
+    bridge.settle();
+    // A session for another instance shares the connection, and is refused.
+    let other = Bridge::open(&url, "2.Demo", server.folder());
+    other.heartbeat(&account());
+    told(&other, &["ris: ", "takes nothing: NOPERM "]);
+    assert!(!server.ask::<bool>("EXISTS is:{2.Demo}"));
+}
+
+#[test]
+fn passwords_come_from_a_file_and_reach_every_node_of_a_cluster() {
+    let cluster = Cluster::start();
+    for node in &cluster.nodes {
+        let _: String = node.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
+    }
+    let text = format!("{}username = \"ea\"\npassword_file = \"redis.secret\"\n", cluster.toml());
+    let (folder, config) = configuration(&text);
+    std::fs::write(folder.path().join("redis.secret"), format!("{SECRET}\n")).expect("a file");
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.heartbeat(&account());
+    bridge.settle();
+    let lists: String = cluster.nodes.iter().map(|node| node.ask::<String>("CLIENT LIST")).collect();
+    let ours: Vec<&str> = lists.lines().filter(|line| line.contains("name=mt5redis:1.Demo:")).collect();
+    assert!(ours.len() >= 2 && ours.iter().all(|line| line.contains("user=ea")), "{ours:?}");
+}

@@ -1,0 +1,96 @@
+"""Translates programs, compiles them with the stand-in terminal, and links `terminal.exe`.
+
+What was compiled before is kept by the hash of all it was made of, so that a file is either whole or not there,
+and a run after another costs no compilation.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from .program import Source
+from .reference import Reference
+
+COMPILER = "x86_64-w64-mingw32-g++-posix"
+FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-Wall", "-Werror", "-Wno-unused-function", "-Wno-parentheses"]
+TERMINAL = Path(__file__).parent.parent / "terminal"
+
+
+class Build:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.reference = Reference()
+        self.headers = {"api.h": self.reference.header()}
+        for path in sorted(TERMINAL.glob("*.h")):
+            self.headers[path.name] = path.read_text()
+        with self.lock():
+            self.common = self._kept("".join(self.headers.values()), "", self._make_headers)
+
+    @contextmanager
+    def lock(self):
+        """One build at a time, in whatever process."""
+        with open(self.folder / "lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _kept(self, content, suffix, make):
+        """The file or folder made of this content, made now if it is not there."""
+        name = hashlib.sha256((" ".join(FLAGS) + content).encode()).hexdigest()[:16] + suffix
+        path = self.folder / name
+        if not path.exists():
+            with tempfile.TemporaryDirectory(dir=self.folder) as place:
+                make(Path(place) / name)
+                os.rename(Path(place) / name, path)
+        return path
+
+    def _make_headers(self, folder):
+        folder.mkdir()
+        for name, text in self.headers.items():
+            (folder / name).write_text(text)
+        run([COMPILER, *FLAGS, "-Wno-error", "-x", "c++-header", "program.h", "-o", "program.h.gch"], folder)
+
+    def compiled(self, text, name):
+        """The object file of this C++."""
+
+        def make(path):
+            source = path.with_name(name)
+            source.write_text(text)
+            run([COMPILER, *FLAGS, "-I", str(self.common), "-c", str(source), "-o", str(path)])
+
+        return self._kept(self.common.name + text, ".o", make)
+
+    def linked(self, objects):
+        names = sorted(str(path) for path in objects)
+        make = lambda path: run([COMPILER, "-static", "-o", str(path), *names])  # noqa: E731
+        return self._kept(" ".join(names), ".exe", make)
+
+    def terminal(self, sources):
+        """terminal.exe with these programs, whose `mistakes` are empty."""
+        return self.linked(self.objects([(source.cpp, source.path.stem + ".cpp") for source in sources]))
+
+    def objects(self, programs):
+        """The object files of the terminal and of these programs, each a C++ text and a name."""
+        parts = [(path.read_text(), path.name) for path in sorted(TERMINAL.glob("*.cpp"))]
+        parts.append((self.reference.definitions(), "all_of_the_reference.cpp"))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda part: self.compiled(*part), parts + programs))
+
+    def source(self, path, include_folder):
+        return Source(path, include_folder, self.reference)
+
+
+class ToolFailed(Exception):
+    pass
+
+
+def run(command, folder=None):
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise ToolFailed(f"{' '.join(command[:1] + command[-1:])}:\n{done.stdout}{done.stderr}"[:6000])
+    return done.stdout

@@ -1,0 +1,172 @@
+"""Compares what is in Redis with the broker's books.
+
+Reads the wire format as docs/wire-format.md describes it, with a Redis client and a MessagePack reader that the
+library does not share. Each difference is one line.
+"""
+
+import msgpack
+import redis
+
+POSITION = "vo vc po pc px sl tp pr sw cm".split()
+OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "stop_loss", "take_profit", "profit",
+            "swap", "commission"]  # fmt: skip
+SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co".split()
+CLOSE = 1e-7
+
+
+def near(left, right):
+    return abs(float(left) - float(right)) <= CLOSE * max(1.0, abs(float(right)))
+
+
+class Oracle:
+    def __init__(self, port):
+        self.redis = redis.Redis("127.0.0.1", port)
+        self.step = []  # the words behind `check`
+
+    def differences(self, books):
+        found = []
+        # `forgetful`: the program may not know the ticket of what closed while it could not look.
+        self.step = books["step"]["rest"].split()
+        for account in books["accounts"]:
+            instance = instance_of(account)
+            if "silent_positions" not in self.step:
+                found += self.positions(instance, account, books["terminal"])
+            if account["current"]:
+                found += self.instance(instance, account, books)
+        return found + self.signals(books)
+
+    def text(self, key):
+        return {name.decode(): value.decode() for name, value in self.redis.hgetall(key).items()}
+
+    def positions(self, instance, account, terminal):
+        found = []
+        openly = {str(p["id"]) for p in account["positions"] if p["open"] }
+        closed = {str(p["id"]) for p in account["positions"] if not p["open"] and p["told"]}
+        gone = {str(p["id"]) for p in account["positions"] if not p["open"] and not p["told"]}
+        members = {member.decode() for member in self.redis.smembers(f"to:{{{instance}}}")}
+        if members != openly:
+            found.append(f"{instance}: open in Redis {sorted(members)}, in the books {sorted(openly)}")
+        listed = {member.decode() for member in self.redis.zrange(f"tc:{{{instance}}}", 0, -1)}
+        if listed - gone != closed:
+            found.append(f"{instance}: closed in Redis {sorted(listed)}, in the books {sorted(closed)}")
+        keys = {key.decode().rsplit(":", 1)[1] for key in self.redis.scan_iter(f"ts:{{{instance}}}:*")}
+        if keys - gone != openly | closed:
+            found.append(f"{instance}: positions in Redis {sorted(keys)}, in the books {sorted(openly | closed)}")
+        for position in account["positions"]:
+            if str(position["id"]) in keys:
+                found += self.position(instance, position, terminal)
+        return found
+
+    def position(self, instance, position, terminal):
+        key = f"ts:{{{instance}}}:{position['id']}"
+        stored = self.text(key)
+        state = "o" if position["open"] else "c" if position["told"] else "g"
+        if stored.get("st") != state:
+            return [f"{key}: state {stored.get('st')}, in the books {state}"]
+        wanted = {"v": "1", "sy": position["symbol"], "mg": str(position["magic"]), "dg": str(position["digits"])}
+        wanted["co"] = cut(position["comment"], 96)
+        wanted["sd"] = "b" if position["buy"] else "s"
+        wanted["o"] = str(terminal["offset_s"])
+        wanted["to"] = str(position["opened_ms"])
+        if state != "g":
+            wanted["tc"] = str(position["closed_ms"])
+        wanted["ti"] = str(position["ticket"] if position["open"] else position["seen_ticket"])
+        if "forgetful" in self.step and state == "c" and stored.get("ti") == "0":
+            del wanted["ti"]
+        found = []
+        if state == "g":
+            return [] if stored.get("e") == "g" and int(stored["tc"]) > 0 else [f"{key}: {stored}"]
+        for name, value in wanted.items():
+            if stored.get(name) != value:
+                found.append(f"{key}: {name} is {stored.get(name)}, in the books {value}")
+        for name, book in zip(POSITION, OF_BOOKS):
+            if not near(stored.get(name, "nan"), position[book]):
+                found.append(f"{key}: {name} is {stored.get(name)}, in the books {book} {position[book]}")
+        events = "omp" if state == "o" else "c"
+        if stored["e"] not in events:
+            found.append(f"{key}: event {stored['e']} of a position in state {state}")
+        life = self.redis.pttl(key)
+        if (life >= 0) != (state != "o"):
+            found.append(f"{key}: lives {life} ms in state {state}")
+        return found
+
+    def instance(self, instance, account, books):
+        terminal = books["terminal"]
+        key = f"is:{{{instance}}}"
+        stored = self.text(key)
+        if "silent" in self.step:
+            return []
+        if not stored:
+            return [f"{key} is not there"]
+        equity = account["balance"] + account["credit"] + account["profit"]
+        numbers = {"ba": account["balance"], "eq": equity, "mg": account["margin"], "mf": equity - account["margin"],
+                   "ml": account["margin_level"], "pr": account["profit"], "cr": account["credit"]}  # fmt: skip
+        texts = {"lg": account["login"], "sv": cut(account["server"], 64), "co": cut(account["company"], 96),
+                 "cu": cut(account["currency"], 16), "ac": account["kind"], "le": account["leverage"],
+                 "cn": int(terminal["connected"]), "at": int(terminal["trade_allowed"]),
+                 "et": int(terminal["expert_trade"]), "aa": int(account["trade_allowed"]),
+                 "ae": int(account["expert_allowed"]), "hd": int(account["hedging"]), "vp": int(terminal["vps"]),
+                 "pi": max(0, terminal["ping_us"]), "po": account["open"], "or": account["orders"],
+                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 1}  # fmt: skip
+        for word in self.step:
+            name, _, value = word.partition("=")
+            if name in ("iv", "ag", "po", "o"):
+                texts[name] = value.replace("_", " ")
+        wrong = [name for name, value in texts.items() if stored.get(name) != str(value)]
+        wrong += [name for name, value in numbers.items() if not near(stored.get(name, "nan"), value)]
+        books = texts | numbers
+        found = [f"{key}: {name} is {stored.get(name)}, in the books {books[name]}" for name in wrong]
+        if not 0 < self.redis.pttl(key) <= 90_000:
+            found.append(f"{key}: lives {self.redis.pttl(key)} ms")
+        return found
+
+    def signals(self, books):
+        wanted = {}
+        for signal in books["signals"]:
+            wanted.setdefault(signal["instance"], []).append(signal["line"])
+        stored = {}
+        for _, entry in self.redis.xrange("ss:{0}"):
+            signal = dict(zip(SIGNAL, msgpack.unpackb(entry[b"d"])))
+            stored.setdefault(signal["i"], []).append(signal)
+        found = []
+        for instance in {instance_of(account) for account in books["accounts"]} | set(wanted):
+            expected, there = wanted.get(instance, []), stored.get(instance, [])
+            if len(expected) != len(there):
+                found.append(f"{instance}: {len(there)} signals in Redis, {len(expected)} expected")
+            if len({(signal["p"], signal["q"]) for signal in there}) != len(there):
+                found.append(f"{instance}: a signal is there twice")
+            for line, signal in zip(expected, there):
+                found += compare_signal(instance, line, signal, books["terminal"])
+        return found
+
+
+def compare_signal(instance, line, signal, terminal):
+    found = []
+    for word in line.split():
+        name, _, value = word.partition("=")
+        if name == "instance":
+            continue
+        if name == "valid_s":
+            good = signal["ex"] % 1000 == 0 and 0 <= signal["ex"] - terminal["now_ms"] + 3_600_000 < 7_200_000
+            good = good if value != "0" else signal["ex"] == 0
+        elif isinstance(signal[name], str):
+            good = signal[name] == value.replace("_", " ")
+        else:
+            good = near(signal[name], value)
+        if not good:
+            stored = signal.get(name, signal["ex"])
+            found.append(f"{instance}: signal {signal['q']}: {name} is {stored}, not {value}")
+    if signal["o"] != terminal["offset_s"] and " o=" not in line:
+        found.append(f"{instance}: signal {signal['q']}: offset {signal['o']}")
+    return found
+
+
+def instance_of(account):
+    name = f"{account['login']}.{account['server']}"[:40]
+    return "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "-" for char in name)
+
+
+def cut(text, limit):
+    while len(text.encode()) > limit:
+        text = text[:-1]
+    return text

@@ -1,0 +1,217 @@
+"""A whole MQL5 program: read, checked, and put into C++."""
+
+from pathlib import Path
+
+from .parser import Parser
+from .reference import Reference
+from .statements import Body
+from .symbols import Symbols, signature
+from .tokens import Mistake, Reader
+from .tree import Function, TypeName
+from .types import VOID, cpp_name
+
+# What the border to a DLL takes: both sides agree on the size of each.
+BORDER = {"char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "double", "string"}
+
+
+class Source:
+    """One .mq5 file. `mistakes` is empty when it is good; `cpp` is then its translation."""
+
+    def __init__(self, path, include_folder, reference=None):
+        self.path, self.mistakes, self.cpp, self.symbols, self.tree = Path(path), [], "", None, None
+        self.reference = reference or Reference()
+        reader = Reader(Path(include_folder), ("__MQL5__",))
+        try:
+            tokens = reader.read(self.path)
+            self.tree = Parser(tokens, self.reference.types).parse()
+            self.symbols = Symbols(self.tree, self.reference)
+            self.cpp = self._translated()
+        except Mistake as mistake:
+            self.mistakes.append(str(mistake))
+
+    def _translated(self):
+        heads, self.bodies = [], {}  # of each function that is no constructor: its head, and its lines
+        rest = []
+        for record in self.tree.records:
+            heads += self._record(record)
+        for function in self.tree.imports:
+            self._check_import(function)
+        for name, functions in self.symbols.functions.items():
+            if not functions[0].library:
+                heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
+        heads += self._imports()
+        functions = [f for same in self.symbols.functions.values() for f in same if not f.library]
+        methods = [method for record in self.tree.records for method in record.methods]
+        for function in functions + methods:
+            rest += self._function(function)
+        if self.mistakes:
+            return ""
+        name = self.path.stem
+        using = [f"using api::{struct};" for struct in self.reference.structs]
+        self.before = ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *self._globals(), *rest]
+        self.after = [*self._entry(name), "}", ""]
+        bodies = [line for head, lines in self.bodies.values() for line in [f"{head} {{", *lines, "}"]]
+        return "\n".join([*self.before, *bodies, *self.after])
+
+    def _head(self, function, owner=""):
+        parameters = []
+        for part in function.parameters:
+            kind = self.symbols.type(part.type, "dynamic")
+            if kind.array:
+                parameters.append(f"mql::View<{kind.element.cpp}> {cpp_name(part.name)}")
+            else:
+                parameters.append(f"{kind.cpp} {'&' if part.type.reference else ''}{cpp_name(part.name)}")
+        result = self.symbols.type(function.result, None).cpp + " "
+        if function.name.lstrip("~") == function.owner:
+            result = ""
+        return f"{result}{owner}{cpp_name(function.name)}({', '.join(parameters)})"
+
+    def _record(self, record):
+        base = f" : public {cpp_name(record.base)}" if record.base else ""
+        lines = ["#pragma pack(push, 1)", f"struct {cpp_name(record.name)}{base} {{"]
+        names = set()
+        for field in record.fields:
+            if field.name in names:
+                raise Mistake(field.place, f"{field.name} is declared twice")
+            names.add(field.name)
+            if field.static:
+                raise Mistake(field.place, "this tool knows no static members")
+            kind = self.symbols.type(field.type, self.symbols.constant_size(field.type))
+            if kind == VOID or (kind.kind != "simple" and kind.name == record.name):
+                raise Mistake(field.place, f"'{field.name}' cannot be '{kind}'")
+            spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" else ""
+            lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
+        for method in record.methods:
+            self._check_method(record, method)
+            words = "static " if method.static else "virtual " if method.virtual or method.override else ""
+            lines.append(f"{words}{self._head(method)}; // {key_of(method)}")
+        return lines + ["};", "#pragma pack(pop)"]
+
+    def _check_method(self, record, method):
+        if record.kind == "struct" and method.virtual:
+            raise Mistake(method.place, "a struct has no virtual methods")
+        if method.override:
+            found, _ = self.symbols.methods(record.base, method.name)
+            if not any(signature(f) == signature(method) and (f.virtual or f.override) for f in found):
+                raise Mistake(method.place, f"{method.name} overrides nothing")
+        if method.body is None:
+            raise Mistake(method.place, f"method {record.name}::{method.name} has no body")
+
+    def _function(self, function):
+        try:
+            if function.body is None:
+                raise Mistake(function.place, f"function {function.name} has no body")
+            if not function.owner and function.name in self.reference.handlers:
+                self._check_handler(function)
+            elif not function.owner and function.name.startswith("On"):
+                raise Mistake(function.place, f"MQL5 has no handler {function.name}")
+            owner = f"{cpp_name(function.owner)}::" if function.owner else ""
+            bases = Body(self.symbols, function).base_initialisers() if function.owner else ""
+            lines = Body(self.symbols, function).translate()
+            head = self._head(function, owner)
+            if function.name.lstrip("~") != function.owner:
+                self.bodies[key_of(function)] = head, lines
+                return []
+            return [f"{head}{bases} {{", *lines, "}"]
+        except Mistake as mistake:
+            self.mistakes.append(str(mistake))
+            return []
+
+    def _check_handler(self, function):
+        wanted = self.reference.handlers[function.name]
+        const = [part.type.const for part in function.parameters]
+        wanted_const = [part.type.const for part in wanted.parameters]
+        same = signature(wanted) == signature(function) and wanted.result.name == function.result.name
+        if not same or const != wanted_const:
+            raise Mistake(function.place, f"wrong parameters or result of the event handler {function.name}")
+
+    def _check_import(self, function):
+        for part in function.parameters:
+            kind = self.symbols.type(part.type, "dynamic")
+            what = f"{part.name} of the imported {function.name}"
+            if kind.kind == "struct" and kind.array is None and part.type.reference:
+                if not self.symbols.is_simple(kind.name):
+                    raise Mistake(part.place, f"{what}: a struct with texts or arrays cannot be passed to a DLL")
+            elif kind.kind != "simple" or kind.name not in BORDER or (kind.name == "string" and kind.array):
+                raise Mistake(part.place, f"{what}: '{kind}' cannot be passed to a DLL here")
+            elif part.type.reference and not kind.array:
+                raise Mistake(part.place, f"{what}: this tool passes no simple value by reference to a DLL")
+            if part.value is not None:
+                raise Mistake(part.place, f"{what}: an imported function has no defaults")
+        if function.result.name not in ("void", "int", "long", "double"):
+            result = function.result.name
+            raise Mistake(function.place, f"{function.name}: this tool imports no function that returns {result}")
+
+    def _imports(self):
+        lines = [f"static void *library_functions[{len(self.tree.imports) + 1}];"]
+        for at, function in enumerate(self.tree.imports):
+            raw, codes = [], []
+            for part in function.parameters:
+                kind = self.symbols.type(part.type, "dynamic")
+                name = cpp_name(part.name)
+                if kind.array:
+                    raw, codes = raw + [f"{kind.element.cpp} *"], codes + [f"{name}.data()"]
+                elif kind.name == "string":
+                    raw, codes = raw + ["const char16_t *"], codes + [f"{name}.to_library()"]
+                elif part.type.reference:
+                    raw, codes = raw + [f"{kind.cpp} *"], codes + [f"&{name}"]
+                else:
+                    raw, codes = raw + [kind.cpp], codes + [name]
+            result = self.symbols.type(function.result).cpp
+            call = f"(({result} (*)({', '.join(raw)}))library_functions[{at}])({', '.join(codes)})"
+            if result != "void":
+                call = f'return mql::returned("{function.name}", {call})'
+            lines.append(f"static {self._head(function)} {{ {call}; }}")
+        return lines
+
+    def _globals(self):
+        """The program's variables, one set for each thread that runs the program. They are made and deleted
+        by the terminal: MinGW runs the destructors of thread-local objects when their memory is gone."""
+        lines = ["struct Globals {"]
+        for variable in self.tree.variables:
+            kind, code = self._initial(variable)
+            lines.append(f"{kind.cpp} {cpp_name(variable.name)}{f' = {code}' if code else ''};")
+        return lines + ["};", "static thread_local Globals *globals = nullptr;"]
+
+    def _initial(self, variable):
+        """The type of a global variable and its first value, in C++."""
+        function = Function(TypeName("void", variable.place), "", variable.place, [])
+        body = Body(self.symbols, function)
+        body.is_global = True
+        kind = self.symbols.type(variable.type, self.symbols.constant_size(variable.type))
+        if variable.input and (not kind.plain or variable.value is None):
+            raise Mistake(variable.place, f"input {variable.name} wants a simple type and a value")
+        if variable.value is None:
+            if variable.type.const:
+                raise Mistake(variable.place, f"constant '{variable.name}' has no value")
+            return kind, f"{kind.cpp}()" if kind.plain else ""
+        if variable.value.kind == "list":
+            return body.list_of(variable.value, kind)
+        return kind, body.as_type(variable.value, kind, f"initialiser of {variable.name}")
+
+    def _entry(self, name):
+        """How the terminal reaches the program."""
+        defined = {name for name, same in self.symbols.functions.items() if not same[0].library}
+        handlers = [name if name in defined else "nullptr" for name in self.reference.handlers]
+        if set(handlers) <= {"nullptr", "OnDeinit"}:
+            raise Mistake(f"{self.path.name}:1", "the program has no event handler, and so never runs")
+        imports = [f'  {{u"{function.library}", "{function.name}"}},' for function in self.tree.imports]
+        inputs = [
+            f'  mql::set_input("{variable.name}", globals->{cpp_name(variable.name)}, {self._initial(variable)[1]});'
+            for variable in self.tree.variables
+            if variable.input
+        ]
+        return [
+            "static const mql::Import imports[] = {", *imports, "  {nullptr, nullptr}};",
+            "static void set_inputs() {", *inputs, "}",
+            "static void create() { globals = new Globals; }",
+            "static void destroy() { delete globals; }",
+            f'static const mql::Registration registration({{"{name}", imports, library_functions,',
+            "  create, destroy, set_inputs,",
+            "  " + ", ".join(handlers) + "});",
+        ]  # fmt: skip
+
+
+def key_of(function):
+    """A name for the function that no other has."""
+    return f"{function.owner}.{function.name}.{'.'.join(part.type.name for part in function.parameters)}"

@@ -1,0 +1,323 @@
+"""Checks the bodies of functions and puts them into C++."""
+
+from dataclasses import dataclass
+
+from .expressions import Expressions
+from .tokens import Mistake
+from .types import BOOL, VOID, Type, cpp_name
+
+
+@dataclass
+class Local:
+    name: str
+    kind: Type
+    code: str
+    const: bool
+    place: object
+    used: bool = False
+
+
+class Body(Expressions):
+    """One function of the program. `lines` is its C++."""
+
+    def __init__(self, symbols, function):
+        self.symbols, self.function = symbols, function
+        self.owner = symbols.records.get(function.owner)
+        self.const_method, self.static_method = function.const, function.static
+        self.result = symbols.type(function.result)
+        self.scopes, self.assigned, self.lines = [], set(), []
+        self.loops = self.switches = 0
+        self.is_global = False  # an initialiser outside of functions
+
+    def translate(self):
+        self.open()
+        for part in self.function.parameters:
+            kind = self.symbols.type(part.type, "dynamic")
+            if kind.kind in ("struct", "class") and kind.array is None and not part.type.reference:
+                raise Mistake(part.place, f"{part.name}: a {kind.kind} is passed by reference only")
+            local = self.declare(part, kind, part.type.const)
+            local.used = True
+            self.assigned.add(part.name)
+        ended = self.statements(self.function.body)
+        if not ended and self.result != VOID:
+            raise Mistake(self.function.end, f"not all control paths of {self.function.name} return a value")
+        self.close()
+        return self.lines
+
+    def base_initialisers(self):
+        """What stands behind a constructor's head, in C++."""
+        self.open()
+        for part in self.function.parameters:
+            self.declare(part, self.symbols.type(part.type, "dynamic"), part.type.const).used = True
+            self.assigned.add(part.name)
+        codes = []
+        for name, arguments, place in self.function.bases:
+            found = self.symbols.field(self.owner.name, name)
+            if name == self.owner.base:
+                methods, _ = self.symbols.methods(name, name)
+                codes.append(f"{cpp_name(name)}({self.passed(methods[0], arguments, place) if methods else ''})")
+            elif found and found[1] is self.owner:
+                if len(arguments) != 1:
+                    raise Mistake(place, f"{name} wants one value")
+                kind = self.symbols.type(found[0].type)
+                codes.append(f"{cpp_name(name)}({self.as_type(arguments[0], kind, f'initialiser of {name}')})")
+            else:
+                raise Mistake(place, f"{self.owner.name} itself has no {name} to initialise")
+        self.close()
+        return " : " + ", ".join(codes) if codes else ""
+
+    # --- names ---
+
+    def open(self):
+        self.scopes.append({})
+
+    def close(self):
+        for local in self.scopes.pop().values():
+            if not local.used:
+                raise Mistake(local.place, f"variable '{local.name}' not used")
+
+    def local(self, name):
+        for scope in reversed(self.scopes):
+            if name in scope:
+                scope[name].used = True
+                return scope[name]
+        return None
+
+    def set(self, name):
+        if any(name in scope for scope in self.scopes):
+            self.assigned.add(name)
+
+    def declare(self, variable, kind, const):
+        name = variable.name
+        if any(name in scope for scope in self.scopes):
+            raise Mistake(variable.place, f"variable '{name}' is declared twice")
+        hidden = name in self.symbols.variables or (self.owner and self.symbols.field(self.owner.name, name))
+        if hidden:
+            raise Mistake(variable.place, f"declaration of '{name}' hides another one")
+        if name in self.symbols.constants or name in self.symbols.reference.variables:
+            raise Mistake(variable.place, f"'{name}' is a constant")
+        if kind == VOID:
+            raise Mistake(variable.place, f"'{name}' cannot be void")
+        self.assigned.discard(name)
+        local = Local(name, kind, cpp_name(name), const, variable.place)
+        self.scopes[-1][name] = local
+        return local
+
+    def outside(self, expression):
+        """The value of a default argument, which no local name can reach."""
+        kept, self.scopes = self.scopes, []
+        value = self.value(expression)
+        self.scopes = kept
+        return value
+
+    # --- statements ---
+
+    def emit(self, place, code):
+        self.lines.append(f'#line {place.line} "{place.path.name}"')
+        self.lines.append(code)
+
+    def statements(self, parts):
+        """Translates them; says whether the end is never reached."""
+        ended = False
+        for part in parts:
+            if ended:
+                raise Mistake(part.place, "unreachable code")
+            ended = self.statement(part)
+        return ended
+
+    def statement(self, part):
+        return getattr(self, f"{part.kind}_part")(part)
+
+    def empty_part(self, part):
+        return False
+
+    def block_part(self, part):
+        self.lines.append("{")
+        self.open()
+        ended = self.statements(part.parts)
+        self.close()
+        self.lines.append("}")
+        return ended
+
+    def controlled(self, part):
+        """A statement that an if or a loop controls, with its own braces."""
+        self.lines.append("{")
+        self.open()
+        ended = self.statement(part)
+        self.close()
+        self.lines.append("}")
+        return ended
+
+    def variables_part(self, part):
+        for variable in part.parts:
+            self.variable(variable)
+        return False
+
+    def variable(self, variable):
+        written = variable.type
+        code = None
+        kind = self.symbols.type(written, self.symbols.constant_size(written))
+        if variable.value is not None:
+            if variable.value.kind == "list":
+                kind, code = self.list_of(variable.value, kind)
+            elif kind.array is not None:
+                raise Mistake(variable.place, f"array {variable.name} wants a list of values")
+            elif kind.kind == "struct":
+                value = self.value(variable.value)
+                if value.type != kind:
+                    raise Mistake(variable.place, f"'{value.type}' is no '{kind}'")
+                code = value.code
+            else:
+                code = self.as_type(variable.value, kind, f"initialiser of {variable.name}")
+        elif written.const:
+            raise Mistake(variable.place, f"constant '{variable.name}' has no value")
+        if variable.static and not (kind.number or kind == BOOL):
+            raise Mistake(variable.place, "this tool knows static numbers only")
+        local = self.declare(variable, kind, written.const)
+        if code is not None or variable.static or kind.name == "string":
+            self.assigned.add(variable.name)
+        prefix = "static thread_local " if variable.static else ""
+        if code is None and variable.static:
+            code = f"{kind.cpp}()"
+        self.emit(variable.place, f"{prefix}{kind.cpp} {local.code}{f' = {code}' if code is not None else ''};")
+
+    def list_of(self, expression, kind):
+        if kind.array is None:
+            raise Mistake(expression.place, f"a list of values for '{kind}', which is no array")
+        codes = [self.as_type(part, kind.element, "element of a list") for part in expression.parts]
+        if kind.array != "dynamic" and len(codes) > kind.array:
+            raise Mistake(expression.place, f"{len(codes)} values for {kind.array} elements")
+        return kind, f"{kind.cpp}{{{', '.join(codes)}}}"
+
+    def expression_part(self, part):
+        expression = part.parts[0]
+        effect = expression.kind in ("assign", "call", "postfix")
+        if not effect and not (expression.kind == "unary" and expression.text in ("++", "--")):
+            raise Mistake(part.place, "expression has no effect")
+        self.emit(part.place, f"{self.value(expression).code};")
+        return False
+
+    def if_part(self, part):
+        self.emit(part.place, f"if({self.condition(part.parts[0])})")
+        before = set(self.assigned)
+        yes = self.controlled(part.parts[1])
+        after_yes, self.assigned = self.assigned, set(before)
+        no = False
+        if len(part.parts) == 3:
+            self.lines.append("else")
+            no = self.controlled(part.parts[2])
+        sets = [found for found, ended in ((after_yes, yes), (self.assigned, no)) if not ended]
+        self.assigned = set.intersection(*sets) if sets else after_yes
+        return yes and no
+
+    def loop(self, body):
+        before = set(self.assigned)
+        self.loops += 1
+        self.controlled(body)
+        self.loops -= 1
+        self.assigned = before
+
+    def while_part(self, part):
+        self.emit(part.place, f"while({self.condition(part.parts[0])})")
+        self.loop(part.parts[1])
+        return False
+
+    def do_part(self, part):
+        self.emit(part.place, "do")
+        self.loop(part.parts[1])
+        self.emit(part.place, f"while({self.condition(part.parts[0])});")
+        return False
+
+    def for_part(self, part):
+        first, condition, steps, body = part.parts
+        self.lines.append("{")
+        self.open()
+        self.statement(first)
+        test = self.condition(condition) if condition else "true"
+        before = set(self.assigned)
+        codes = ", ".join(self.value(step).code for step in steps)
+        self.assigned = before
+        self.emit(part.place, f"for(; {test}; {codes})")
+        self.loop(body)
+        self.close()
+        self.lines.append("}")
+        return False
+
+    def switch_part(self, part):
+        expression, cases = part.parts
+        value = self.value(expression)
+        if not value.type.integer and value.type.kind != "enum":
+            raise Mistake(part.place, f"switch over '{value.type}'")
+        self.emit(part.place, f"switch({value.code}) {{")
+        before, after, seen = set(self.assigned), [], {}
+        self.switches += 1
+        always = False
+        for at, (label, body, place) in enumerate(cases):
+            self.case(label, value.type, seen, place)
+            self.assigned = set(before)
+            self.lines.append("{")
+            self.open()
+            left = self.statements_of_case(body)
+            if not left and body and at < len(cases) - 1:
+                raise Mistake(place, "a case that falls into the next one needs a break")
+            self.close()
+            self.lines.append("}")
+            if left != "returns" and (body or at == len(cases) - 1):
+                after.append(self.assigned)
+            always = always or label is None
+        self.switches -= 1
+        self.lines.append("}")
+        if not always:
+            after.append(before)
+        self.assigned = set.intersection(*after) if after else before
+        return always and not after
+
+    def case(self, label, kind, seen, place):
+        if label is None:
+            number, code = "default", "default:"
+        else:
+            case = self.value(label)
+            number = case.constant
+            if not isinstance(number, int):
+                raise Mistake(place, "a case wants a constant")
+            if kind.kind == "enum" and case.type != kind:
+                raise Mistake(place, f"case '{case.type}' in a switch over '{kind}'")
+            code = f"case {case.code}:"
+        if number in seen:
+            raise Mistake(place, "this case was there before")
+        seen[number] = True
+        self.emit(place, code)
+
+    def statements_of_case(self, body):
+        """`returns`, `breaks`, or an empty text when the end is reached."""
+        last = body[-1] if body else None
+        while last is not None and last.kind == "block" and last.parts:
+            last = last.parts[-1]
+        ended = self.statements(body)
+        if not ended:
+            return ""
+        return "breaks" if last is not None and last.kind == "break" else "returns"
+
+    def return_part(self, part):
+        value = part.parts[0]
+        if self.result == VOID:
+            if value is not None:
+                raise Mistake(part.place, f"{self.function.name} returns nothing")
+            self.emit(part.place, "return;")
+            return True
+        if value is None:
+            raise Mistake(part.place, f"{self.function.name} must return '{self.result}'")
+        self.emit(part.place, f"return {self.as_type(value, self.result, 'return value')};")
+        return True
+
+    def break_part(self, part):
+        if not self.loops and not self.switches:
+            raise Mistake(part.place, "break outside of a loop")
+        self.emit(part.place, "break;")
+        return True
+
+    def continue_part(self, part):
+        if not self.loops:
+            raise Mistake(part.place, "continue outside of a loop")
+        self.emit(part.place, "continue;")
+        return True

@@ -1,0 +1,171 @@
+"""What a run consists of: sources and examples checked, scenarios played and compared."""
+
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+
+from . import library
+from .oracle import Oracle
+from .wine import Wine, windows_path
+
+HERE = Path(__file__).parent.parent
+
+
+def check_sources(build, folder, header, dll=None):
+    """All programs below the folder, and what is wrong with them."""
+    exports = library.exports_of(dll) if dll else None
+    sources, mistakes = [], []
+    paths = sorted(folder.glob("Experts/**/*.mq5")) + sorted(folder.glob("Scripts/**/*.mq5"))
+    if not paths:
+        mistakes.append(f"there is no program below {folder}")
+    paths += sorted(HERE.glob("programs/*.mq5"))  # the suite's own, which use the same include
+    for path in paths:
+        source = build.source(path, folder / "Include")
+        sources.append(source)
+        mistakes += source.mistakes or library.mistakes(source, header, exports)
+    return sources, list(dict.fromkeys(mistakes))
+
+
+def check_examples(build, folder):
+    """Each snippet in pass/ must be good; each in fail/ wrong, for the reason its first line gives."""
+    wrong = []
+    for path in sorted(folder.glob("pass/*.mq5")):
+        source = build.source(path, folder / "pass")
+        if source.mistakes:
+            wrong.append(f"pass/{path.name} is refused: {source.mistakes[0]}")
+        else:
+            build.compiled(source.cpp, path.stem + ".cpp")
+    for path in sorted(folder.glob("fail/*.mq5")):
+        found = re.match(r"// line (\d+): (.+)", path.read_text())
+        if not found:
+            wrong.append(f"fail/{path.name} does not begin with // line NUMBER: REASON")
+            continue
+        mistakes = build.source(path, folder / "fail").mistakes
+        expected = f"{path.name}:{found[1]}: "
+        if not mistakes:
+            wrong.append(f"fail/{path.name} is accepted")
+        elif not (mistakes[0].startswith(expected) and found[2].strip() in mistakes[0]):
+            wrong.append(f"fail/{path.name} is refused, but for another reason: {mistakes[0]}")
+    return wrong
+
+
+def check_reference(build, sources):
+    """Whether the stand-in has what the table has, and no more.
+
+    Most of it the compiler proves: the table becomes the header `api.h`, which the stand-in implements. Here are the
+    templates, which no such header can hold, and each function of the stand-in by its symbol.
+    """
+    reference, wrong = build.reference, []
+    build.terminal(sources)  # links only when every function of the table is there
+    text = (HERE / "terminal" / "generic.h").read_text()
+    written = set(re.findall(r"^(?:\w+(?:::\w+)?) (\w+)\(", text, re.MULTILINE))
+    wanted = reference.generic() | set(reference.variadic)
+    wrong += [f"generic.h has {name}, which reference.tsv lacks" for name in sorted(written - wanted)]
+    wrong += [f"reference.tsv has {name}, which generic.h lacks" for name in sorted(wanted - written)]
+    known = set(reference.functions) | set(reference.variadic) | set(reference.variables)
+    for path in sorted((HERE / "terminal").glob("api_*.cpp")):
+        inside = path.read_text().split("namespace api {", 1)[1]
+        for name in re.findall(r"^(?!static)[\w:]+(?: [\w:]+)* (\w+)\(", inside, re.MULTILINE):
+            if name not in known:
+                wrong.append(f"{path.name} has {name}, which reference.tsv lacks")
+    fields = next(iter(reference.handlers)), len(reference.handlers)
+    handlers = re.findall(r"^  \w+ \(\*(On\w+)\)", (HERE / "terminal" / "program.h").read_text(), re.MULTILINE)
+    if handlers != list(reference.handlers):
+        wrong.append(f"program.h has the handlers {handlers}, reference.tsv {fields}")
+    return wrong
+
+
+class Suite:
+    def __init__(self, build, sources, given):
+        self.build, self.sources, self.given = build, sources, given
+        self.program = build.terminal(sources)
+        self.wine = Wine(given.prefix)
+        self.library, self.redis = Path(given.library), given.redis
+
+    def scenarios(self, names):
+        paths = [Path(name) for name in names] or sorted(HERE.glob("scenarios/*.txt"))
+        output, good = self.play(paths)
+        print(output, end="")
+        return 0 if good else 1
+
+    def random(self, names):
+        from .chance import scenario
+
+        seed, count = int(names[0]), int(names[1])
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number in range(count):
+                path = Path(folder) / f"random-{seed + number}.txt"
+                path.write_text(scenario(seed + number))
+                paths.append(path)
+            output, good = self.play(paths)
+            if not good:
+                print(output)
+                for path in paths:
+                    if f"FAILED {path.name}" in output:
+                        print(f"--- {path.name}\n{path.read_text()}")
+                        break
+            return 0 if good else 1
+
+    def bench(self, _):
+        """Prints the time of a publishing call, as an MQL5 program sees it."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench.txt"
+            path.write_text("account login=1\nsymbol EURUSD bid=1.1 ask=1.1001\nattach Bench\n")
+            output, good = self.play([path])
+        print(*re.findall(r"Bench: (\w+: p50 .*)", output), sep="\n")
+        return 0 if good and output.count("p99") == 2 else 1
+
+    def mutants(self, names):
+        """`mutants SEED COUNT`: how many the check and the scenarios notice."""
+        from .mutants import Trial
+
+        seed, count = int(names[0]), int(names[1])
+        trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header)
+        mutants, of = trial.sample(seed, count)
+        found = dict.fromkeys(("check", "scenario", "same", "apart", "survived"), 0)
+        for mutant, verdict in trial.verdicts(mutants):
+            found[verdict] += 1
+            print(f"{sum(found.values())}/{len(mutants)} {verdict}: {mutant}", flush=True)
+        tried = len(mutants) - found["same"] - found["apart"]
+        noticed = found["check"] + found["scenario"]
+        print(f"seed {seed}: {noticed} of {tried} mutants noticed ({found['check']} by the check, {found['scenario']} by"
+              f" a scenario), {found['survived']} survived; {of} are possible")  # fmt: skip
+        return 0 if noticed * 10 >= tried * 9 else 1
+
+    def endures(self, mutant):
+        """Whether all scenarios go well with this mutant, as far as the first that does not."""
+        redis.Redis("127.0.0.1", self.redis).flushall()
+        self.wine.environment["MQL5_MUTANT"] = str(mutant)
+        most = ["hedging", "transactions", "netting", "probe", "signals", "scripts"]
+        paths = sorted(HERE.glob("scenarios/*.txt"), key=lambda path: (path.stem not in most, path.stem))
+        return self.play(paths, limit=40, patient=False)
+
+    def play(self, paths, limit=300, patient=True):
+        """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
+        oracle = Oracle(self.redis)
+        output, good = "", True
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            (folder / "MQL5" / "Files").mkdir(parents=True)
+            (folder / "MQL5" / "Libraries").mkdir(parents=True)
+            shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+            start = int(time.time() * 1000)
+            quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]
+            groups = [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]
+            for group in groups:
+                kills = sum(len(re.findall(r"^kill", path.read_text(), re.MULTILINE)) for path in group)
+                for resume in range(kills + 1):
+                    arguments = [str(self.program), windows_path(folder / "MQL5" / "Libraries"), windows_path(folder),
+                                 f"redis://127.0.0.1:{self.redis}", str(start), str(resume),
+                                 *(windows_path(path) for path in group)]  # fmt: skip
+                    printed, code = self.wine.play(arguments, oracle.differences, limit, patient)
+                    output += printed
+                    if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
+                        good = False
+                        break
+        return output, good

@@ -1,0 +1,83 @@
+"""Runs terminal.exe under Wine, and lets a reader answer at each check."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+
+END = b"\nthe end of the terminal\n"
+
+
+class Wine:
+    """`prefix`: Wine's folder, shared with the other tests of this checkout."""
+
+    def __init__(self, prefix):
+        self.prefix = Path(prefix)
+        self.prefix.mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")},
+            "WINEPREFIX": str(self.prefix),
+            "WINEDEBUG": "-all,err+virtual",
+            "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe,winedbg.exe=",
+        }
+        # Wine's server ends with its last program, and one that starts at this moment fails.
+        server = first("/usr/lib/wine/wineserver64", "wineserver")
+        subprocess.run(
+            [server, "-p30"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.program = first("/usr/lib/wine/wine64", "wine64", "wine")
+
+    def play(self, arguments, answer, limit=300, patient=True):
+        """Runs terminal.exe to its end. `answer` says for the books of each check whether Redis agrees.
+        Returns all it printed and its exit code. Not `patient`: the first difference ends it."""
+        for _ in range(5):
+            output, code = self._play(arguments, answer, limit, patient)
+            # Debian's Wine comes without its preloader: once in some thousand starts an address is taken.
+            if "failed to map the shared user data" not in output:
+                return output, code
+        return output, code
+
+    def _play(self, arguments, answer, limit, patient):
+        # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
+        reading, writing = os.pipe()
+        process = subprocess.Popen(
+            [self.program, *arguments], env=self.environment, stdin=subprocess.PIPE, stdout=writing, stderr=writing
+        )
+        killer = threading.Timer(limit, process.kill)
+        killer.start()
+        threading.Thread(target=lambda: (process.wait(), os.write(writing, END)), daemon=True).start()
+        lines = []
+        with os.fdopen(reading, "rb") as output:
+            for line in iter(output.readline, END[1:]):
+                line = line.decode(errors="replace").rstrip()
+                if not line.startswith("CHECK "):
+                    lines.append(line)
+                    if not patient and line.startswith("FAILED"):
+                        process.kill()
+                    continue
+                differences = answer(json.loads(line[6:]))
+                lines += [f"DIFFERS {difference}" for difference in differences]
+                try:
+                    process.stdin.write(b"differs\n" if differences else b"good\n")
+                    process.stdin.flush()
+                except BrokenPipeError:
+                    pass
+        os.close(writing)
+        if not killer.is_alive():
+            lines.append(f"it did not end within {limit} s")
+        killer.cancel()
+        return "\n".join(line for line in lines if line) + "\n", process.wait()
+
+
+def first(*programs):
+    for program in programs:
+        if shutil.which(program):
+            return program
+    raise SystemExit(f"{programs[-1]} is missing: make test installs it where it can")
+
+
+def windows_path(path):
+    return "Z:" + str(Path(path).resolve()).replace("/", "\\")

@@ -1,0 +1,16 @@
+// line 14: an expression expected, not >
+class CCounter
+  {
+private:
+   int               m_count;
+public:
+                     CCounter(void) : m_count(0) { }
+   void              Add(void) { m_count++; }
+   int               Count(void) const { return(m_count); }
+  };
+CCounter counter;
+int OnInit()
+  {
+   counter->Add();
+   return(INIT_SUCCEEDED);
+  }

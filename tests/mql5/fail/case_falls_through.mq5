@@ -1,0 +1,12 @@
+// line 6: needs a break
+int OnInit()
+  {
+   switch(PositionsTotal())
+     {
+      case 1:
+         Print(1);
+      case 2:
+         break;
+     }
+   return(INIT_SUCCEEDED);
+  }

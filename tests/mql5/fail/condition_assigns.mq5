@@ -1,0 +1,8 @@
+// line 5: == is meant
+int OnInit()
+  {
+   int number=1;
+   if(number=2)
+      Print(number);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,7 @@
+// line 4: is no date
+int OnInit()
+  {
+   datetime day=D'2024.13.01';
+   Print(day);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,7 @@
+// line 4: possible loss of data due to type conversion from 'double' to 'int'
+int OnInit()
+  {
+   int balance=AccountInfoDouble(ACCOUNT_BALANCE);
+   Print(balance);
+   return(INIT_SUCCEEDED);
+  }

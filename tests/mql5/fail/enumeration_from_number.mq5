@@ -1,0 +1,7 @@
+// line 4: to the enumeration 'ENUM_POSITION_TYPE'
+int OnInit()
+  {
+   ENUM_POSITION_TYPE side=1;
+   Print((int)side);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,6 @@
+// line 4: unknown escape
+int OnInit()
+  {
+   Print("C:\Users");
+   return(INIT_SUCCEEDED);
+  }

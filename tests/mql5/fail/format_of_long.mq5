@@ -1,0 +1,6 @@
+// line 4: does not print 'long'
+int OnInit()
+  {
+   PrintFormat("%d",AccountInfoInteger(ACCOUNT_LOGIN));
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,5 @@
+// line 2: wrong parameters or result of the event handler OnTradeTransaction
+void OnTradeTransaction(const MqlTradeTransaction &trans)
+  {
+   Print(trans.deal);
+  }

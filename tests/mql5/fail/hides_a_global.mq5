@@ -1,0 +1,8 @@
+// line 5: hides another one
+int counter=0;
+int OnInit()
+  {
+   int counter=1;
+   Print(counter);
+   return(INIT_SUCCEEDED);
+  }

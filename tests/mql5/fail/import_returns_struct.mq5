@@ -1,0 +1,13 @@
+// line 7: imports no function that returns Pair
+struct Pair
+  {
+   int a;
+  };
+#import "mt5_redis.dll"
+Pair mt5redis_flush(int number);
+#import
+int OnInit()
+  {
+   Print(1);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,16 @@
+// line 14: has no method 'Remove'
+class CCounter
+  {
+private:
+   int               m_count;
+public:
+                     CCounter(void) : m_count(0) { }
+   void              Add(void) { m_count++; }
+   int               Count(void) const { return(m_count); }
+  };
+CCounter counter;
+int OnInit()
+  {
+   counter.Remove();
+   return(INIT_SUCCEEDED);
+  }

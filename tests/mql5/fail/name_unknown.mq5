@@ -1,0 +1,6 @@
+// line 4: undeclared identifier 'number'
+int OnInit()
+  {
+   Print(number);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,7 @@
+// line 5: expression has no effect
+int OnInit()
+  {
+   int number=1;
+   number==2;
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,11 @@
+// line 6: not all control paths of Half return a value
+int Half(int number)
+  {
+   if(number>0)
+      return(number/2);
+  }
+int OnInit()
+  {
+   Print(Half(1));
+   return(INIT_SUCCEEDED);
+  }

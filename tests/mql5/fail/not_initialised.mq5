@@ -1,0 +1,7 @@
+// line 5: possible use of uninitialized variable 'number'
+int OnInit()
+  {
+   int number;
+   Print(number);
+   return(INIT_SUCCEEDED);
+  }

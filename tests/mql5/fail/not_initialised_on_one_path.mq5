@@ -1,0 +1,9 @@
+// line 7: possible use of uninitialized variable 'number'
+int OnInit()
+  {
+   int number;
+   if(IsStopped())
+      number=1;
+   Print(number);
+   return(INIT_SUCCEEDED);
+  }

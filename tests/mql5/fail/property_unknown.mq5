@@ -1,0 +1,7 @@
+// line 2: unknown #property copyrigth
+#property copyrigth "nobody"
+int OnInit()
+  {
+   Print(1);
+   return(INIT_SUCCEEDED);
+  }

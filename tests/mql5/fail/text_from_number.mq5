@@ -1,0 +1,7 @@
+// line 4: implicit conversion from 'int' to 'string'
+int OnInit()
+  {
+   string text=5;
+   Print(text);
+   return(INIT_SUCCEEDED);
+  }

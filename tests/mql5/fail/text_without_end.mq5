@@ -1,0 +1,6 @@
+// line 4: unexpected character '"'
+int OnInit()
+  {
+   Print("text);
+   return(INIT_SUCCEEDED);
+  }

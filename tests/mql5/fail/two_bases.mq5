@@ -1,0 +1,14 @@
+// line 7: MQL5 has no multiple inheritance
+class CA
+  {
+public:
+   void              A(void) { Print(1); }
+  };
+class CB : public CA, public CA
+  {
+  };
+int OnInit()
+  {
+   Print(1);
+   return(INIT_SUCCEEDED);
+  }

@@ -1,0 +1,6 @@
+// line 4: variable 'number' not used
+int OnInit()
+  {
+   int number=1;
+   return(INIT_SUCCEEDED);
+  }

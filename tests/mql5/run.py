@@ -1,0 +1,80 @@
+"""Checks the project's MQL5 sources, and plays scenarios with them. README.md has the whole story.
+
+    run.py check                    the sources under mql5/, and the examples in pass/ and fail/
+    run.py reference                the stand-in terminal against reference.tsv
+    run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
+    run.py random SEED COUNT        scenarios made from a seed
+    run.py mutants SEED COUNT       changes single tokens of the sources: who notices?
+    run.py bench                    the time of a publishing call
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from checker.build import Build
+from checker.suite import Suite, check_examples, check_reference, check_sources
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
+
+
+@contextmanager
+def redis_port(given):
+    """The port of the Redis to use: the one that was given, or one of our own for as long as this runs."""
+    if given:
+        yield given
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            next(line for line in server.stdout if "eady to accept connections" in line)
+            yield port
+        finally:
+            server.kill()
+            server.wait()
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "mutants", "bench"])
+    options.add_argument("words", nargs="*")
+    options.add_argument("--build", default=TARGET / "mql5", help="folder for what is compiled")
+    options.add_argument("--prefix", default=TARGET / "wine", help="Wine's folder")
+    options.add_argument("--sources", default=PROJECT / "mql5", type=Path, help="the MQL5 folder to check")
+    options.add_argument("--header", default=PROJECT / "include/mt5_redis.h", type=Path)
+    dll = TARGET / "x86_64-win7-windows-gnu/release/mt5_redis.dll"
+    options.add_argument("--library", default=dll, type=Path, help="mt5_redis.dll, as make windows builds it")
+    options.add_argument("--redis", type=int, help="port of an empty Redis on this machine; default: one of its own")
+    given = options.parse_args()
+
+    build = Build(given.build)
+    with build.lock():
+        sources, mistakes = check_sources(build, given.sources, given.header, given.library)
+        if given.what == "check":
+            mistakes += check_examples(build, HERE)
+        if not mistakes and given.what == "reference":
+            mistakes += check_reference(build, sources)
+        if mistakes:
+            sys.exit("\n".join(mistakes))
+        if given.what in ("check", "reference"):
+            print(f"{len(sources)} programs are good")
+            return
+        build.terminal(sources)
+    with redis_port(given.redis) as port:
+        given.redis = port
+        sys.exit(getattr(Suite(build, sources, given), given.what)(given.words))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+// MQL5's functions about account, symbols, positions, orders and history.
+#include "terminal.h"
+
+using terminal::it;
+using terminal::self;
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+namespace terminal {
+
+std::vector<books::Position> Terminal::shown() {
+  std::vector<books::Position> list;
+  if(positions_empty || !broker.account)
+    return list;
+  if(positions_frozen)
+    return frozen;
+  for(books::Position &position : broker.account->positions)
+    if(position.open)
+      list.push_back(position);
+  return list;
+}
+
+const books::Deal *Terminal::deal(long long ticket) {
+  for(long long selected : self->selected_deals)
+    if(selected == ticket)
+      for(const books::Deal &deal : broker.account->deals)
+        if(deal.ticket == ticket)
+          return &deal;
+  self->last_error = api::ERR_TRADE_DEAL_NOT_FOUND;
+  return nullptr;
+}
+
+}
+
+static bool find(long long ticket, books::Position &found) {
+  for(const books::Position &position : it.shown())
+    if(position.ticket == ticket) {
+      found = position;
+      return true;
+    }
+  self->last_error = api::ERR_TRADE_POSITION_NOT_FOUND;
+  return false;
+}
+
+static bool selected(books::Position &found) { return find(self->selected_position, found); }
+
+namespace api {
+
+mql::String _Symbol() { return mql::from_utf8(self->symbol); }
+int _Digits() { return (int)SymbolInfoInteger(_Symbol(), SYMBOL_DIGITS); }
+double _Point() { return SymbolInfoDouble(_Symbol(), SYMBOL_POINT); }
+int _Period() { return PERIOD_H1; }
+
+double AccountInfoDouble(int property) {
+  Lock lock(it.mutex);
+  const books::Account &account = *it.broker.account;
+  double profit = it.broker.profit(), equity = account.balance + account.credit + profit;
+  switch(property) {
+    case ACCOUNT_BALANCE: return account.balance;
+    case ACCOUNT_CREDIT: return account.credit;
+    case ACCOUNT_PROFIT: return profit;
+    case ACCOUNT_EQUITY: return equity;
+    case ACCOUNT_MARGIN: return account.margin;
+    case ACCOUNT_MARGIN_FREE: return equity - account.margin;
+    case ACCOUNT_MARGIN_LEVEL: return account.margin_level;
+  }
+  return 0;
+}
+
+long long AccountInfoInteger(int property) {
+  Lock lock(it.mutex);
+  const books::Account &account = *it.broker.account;
+  static const int kinds[] = {ACCOUNT_TRADE_MODE_DEMO, ACCOUNT_TRADE_MODE_CONTEST, ACCOUNT_TRADE_MODE_REAL};
+  switch(property) {
+    case ACCOUNT_LOGIN: return account.login;
+    case ACCOUNT_TRADE_MODE: return kinds[account.kind];
+    case ACCOUNT_LEVERAGE: return account.leverage;
+    case ACCOUNT_TRADE_ALLOWED: return account.trade_allowed;
+    case ACCOUNT_TRADE_EXPERT: return account.expert_allowed;
+    case ACCOUNT_MARGIN_MODE:
+      return account.hedging ? ACCOUNT_MARGIN_MODE_RETAIL_HEDGING : ACCOUNT_MARGIN_MODE_RETAIL_NETTING;
+  }
+  return 0;
+}
+
+mql::String AccountInfoString(int property) {
+  Lock lock(it.mutex);
+  const books::Account &account = *it.broker.account;
+  switch(property) {
+    case ACCOUNT_SERVER: return mql::from_utf8(account.server);
+    case ACCOUNT_COMPANY: return mql::from_utf8(account.company);
+    case ACCOUNT_CURRENCY: return mql::from_utf8(account.currency);
+    case ACCOUNT_NAME: return u"A trader";
+  }
+  return mql::String();
+}
+
+static const books::Symbol *symbol(const mql::String &name) {
+  auto found = it.broker.symbols.find(mql::utf8(name));
+  if(found != it.broker.symbols.end())
+    return &found->second;
+  self->last_error = ERR_MARKET_UNKNOWN_SYMBOL;
+  return nullptr;
+}
+
+double SymbolInfoDouble(mql::String name, int property) {
+  Lock lock(it.mutex);
+  const books::Symbol *of = symbol(name);
+  if(!of)
+    return 0;
+  switch(property) {
+    case SYMBOL_BID: return of->bid;
+    case SYMBOL_ASK: return of->ask;
+    case SYMBOL_POINT: return std::pow(10.0, -of->digits);
+  }
+  return 0;
+}
+
+long long SymbolInfoInteger(mql::String name, int property) {
+  Lock lock(it.mutex);
+  const books::Symbol *of = symbol(name);
+  return of && property == SYMBOL_DIGITS ? of->digits : 0;
+}
+
+int PositionsTotal() {
+  Lock lock(it.mutex);
+  int total = (int)it.shown().size();
+  if(it.wrong_totals > 0 && total > 0 && it.totals_asked++ % 2 == 1) {
+    it.wrong_totals--;
+    return total - 1;
+  }
+  return total;
+}
+
+unsigned long long PositionGetTicket(int index) {
+  Lock lock(it.mutex);
+  std::vector<books::Position> shown = it.shown();
+  if(index < 0 || index >= (int)shown.size() || it.busy_tickets > 0) {
+    it.busy_tickets = std::max(0, it.busy_tickets - 1);
+    self->last_error = ERR_TRADE_POSITION_NOT_FOUND;
+    return 0;
+  }
+  self->selected_position = shown[index].ticket;
+  for(books::Position &position : it.broker.account->positions)
+    if(position.id == shown[index].id)
+      position.seen_ticket = shown[index].ticket;
+  return (unsigned long long)shown[index].ticket;
+}
+
+bool PositionSelectByTicket(unsigned long long ticket) {
+  Lock lock(it.mutex);
+  books::Position found;
+  if(!find((long long)ticket, found))
+    return false;
+  self->selected_position = (long long)ticket;
+  return true;
+}
+
+double PositionGetDouble(int property) {
+  Lock lock(it.mutex);
+  books::Position position;
+  if(!selected(position))
+    return 0;
+  switch(property) {
+    case POSITION_VOLUME: return position.volume;
+    case POSITION_PRICE_OPEN: return position.price_open;
+    case POSITION_SL: return position.stop_loss;
+    case POSITION_TP: return position.take_profit;
+    case POSITION_PRICE_CURRENT: return it.broker.price(position);
+    case POSITION_SWAP: return position.swap;
+    case POSITION_PROFIT: return it.broker.profit(position);
+  }
+  return 0;
+}
+
+long long PositionGetInteger(int property) {
+  Lock lock(it.mutex);
+  books::Position position;
+  if(!selected(position))
+    return 0;
+  switch(property) {
+    case POSITION_TICKET: return position.ticket;
+    case POSITION_TIME: return position.open_ms / 1000;
+    case POSITION_TIME_MSC: return position.open_ms;
+    case POSITION_TYPE: return position.buy ? POSITION_TYPE_BUY : POSITION_TYPE_SELL;
+    case POSITION_MAGIC: return position.magic;
+    case POSITION_IDENTIFIER: return position.id;
+  }
+  return 0;
+}
+
+mql::String PositionGetString(int property) {
+  Lock lock(it.mutex);
+  books::Position position;
+  if(!selected(position))
+    return mql::String();
+  return mql::from_utf8(property == POSITION_SYMBOL ? position.symbol : position.comment);
+}
+
+int OrdersTotal() {
+  Lock lock(it.mutex);
+  return (int)it.broker.account->orders.size();
+}
+
+template <class Wanted>
+static bool select(Wanted wanted) {
+  Lock lock(it.mutex);
+  self->selected_deals.clear();
+  if(it.failing_histories > 0) {
+    it.failing_histories--;
+    return false;
+  }
+  for(const books::Deal &deal : it.broker.account->deals)
+    if(wanted(deal) && (it.hidden_deals_from == 0 || deal.ticket < it.hidden_deals_from))
+      self->selected_deals.push_back(deal.ticket);
+  return true;
+}
+
+bool HistorySelect(long long from, long long to) {
+  mql::called("HistorySelect", 0);
+  return select([=](const books::Deal &deal) { return deal.time_ms / 1000 >= from && deal.time_ms / 1000 <= to; });
+}
+
+bool HistorySelectByPosition(unsigned long long position) {
+  mql::called("HistorySelectByPosition", 0);
+  return select([=](const books::Deal &deal) { return deal.position == (long long)position; });
+}
+
+bool HistoryDealSelect(unsigned long long ticket) {
+  return select([=](const books::Deal &deal) { return deal.ticket == (long long)ticket; }) && HistoryDealsTotal() == 1;
+}
+
+int HistoryDealsTotal() { return (int)self->selected_deals.size(); }
+
+unsigned long long HistoryDealGetTicket(int index) {
+  if(index < 0 || index >= HistoryDealsTotal())
+    return 0;
+  return (unsigned long long)self->selected_deals[index];
+}
+
+double HistoryDealGetDouble(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  const books::Deal *deal = it.deal((long long)ticket);
+  if(!deal)
+    return 0;
+  switch(property) {
+    case DEAL_VOLUME: return deal->volume;
+    case DEAL_PRICE: return deal->price;
+    case DEAL_COMMISSION: return deal->commission;
+    case DEAL_SWAP: return deal->swap;
+    case DEAL_PROFIT: return deal->profit;
+    case DEAL_FEE: return deal->fee;
+    case DEAL_SL: return deal->stop_loss;
+    case DEAL_TP: return deal->take_profit;
+  }
+  return 0;
+}
+
+long long HistoryDealGetInteger(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  const books::Deal *deal = it.deal((long long)ticket);
+  if(!deal)
+    return 0;
+  switch(property) {
+    case DEAL_TICKET: return deal->ticket;
+    case DEAL_ORDER: return deal->order;
+    case DEAL_TIME: return deal->time_ms / 1000;
+    case DEAL_TIME_MSC: return deal->time_ms;
+    case DEAL_TYPE: return deal->type;
+    case DEAL_ENTRY: return deal->entry;
+    case DEAL_MAGIC: return deal->magic;
+    case DEAL_REASON: return deal->reason;
+    case DEAL_POSITION_ID: return deal->position;
+  }
+  return 0;
+}
+
+mql::String HistoryDealGetString(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  const books::Deal *deal = it.deal((long long)ticket);
+  if(!deal)
+    return mql::String();
+  return mql::from_utf8(property == DEAL_SYMBOL ? deal->symbol : deal->comment);
+}
+
+int iMA(mql::String, int, int period, int, int, int) { return it.averages_fail ? INVALID_HANDLE : period; }
+
+int CopyBuffer(int handle, int buffer, int start, int count, mql::View<double> values) {
+  Lock lock(it.mutex);
+  if(!it.averages_ready || buffer != 0 || start != 1 || count != 2 || (int)values.size() < count)
+    return -1;
+  values.at(0) = it.averages[handle].before;
+  values.at(1) = it.averages[handle].now;
+  return count;
+}
+
+bool IndicatorRelease(int handle) { return handle != INVALID_HANDLE; }
+long long iTime(mql::String, int, int shift) { return shift == 0 ? it.bar_time : 0; }
+
+}

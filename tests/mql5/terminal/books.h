@@ -1,0 +1,90 @@
+// The broker's books: accounts, positions, orders and deals, kept as a trade server keeps them. They are the
+// truth that Redis is compared with; what the terminal shows of them to a program is another matter (market.h).
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+namespace books {
+
+struct Symbol {
+  int digits = 5;
+  double bid = 0, ask = 0;
+  double contract = 100000;
+};
+
+struct Deal {
+  long long ticket = 0, order = 0, position = 0, magic = 0, time_ms = 0;
+  int type = 0, entry = 0, reason = 0;
+  double volume = 0, price = 0, profit = 0, swap = 0, commission = 0, fee = 0, stop_loss = 0, take_profit = 0;
+  std::string symbol, comment;
+};
+
+struct Order {
+  long long ticket = 0;
+  std::string symbol;
+};
+
+// A position and what its deals came to. Prices and volumes closed are those of the current direction where a
+// reversal began a new one; money is that of the whole life.
+struct Position {
+  long long id = 0, ticket = 0, magic = 0, open_ms = 0, close_ms = 0;
+  bool open = true, buy = true;
+  double volume = 0, price_open = 0, stop_loss = 0, take_profit = 0, swap = 0;
+  double volume_closed = 0, closed_of_direction = 0, price_close = 0, price_last = 0;
+  double realised = 0, swap_paid = 0, commission = 0;
+  std::string symbol, comment;
+  long long seen_ticket = 0;  // the one that programs were shown last; 0: they never saw the position
+  bool told = true;    // false: its deals are gone, so nobody can tell how it closed
+};
+
+struct Account {
+  long long login = 0;
+  std::string server, company = "Broker Ltd", currency = "USD";
+  int kind = 0;  // of ACCOUNT_TRADE_MODE_*, in their order
+  bool hedging = true, trade_allowed = true, expert_allowed = true;
+  int leverage = 100;
+  double balance = 10000, credit = 0, margin = 0, margin_level = 0;
+  std::vector<Position> positions;  // those that closed among them
+  std::vector<Order> orders;
+  std::vector<Deal> deals;
+};
+
+// What a scenario says of one trade.
+struct Terms {
+  double volume = 0, price = 0, stop_loss = 0, take_profit = 0, commission = 0, fee = 0, swap = 0;
+  long long magic = 0;
+  std::string symbol, comment;
+  int reason = 0;
+  bool buy = true;
+};
+
+class Books {
+ public:
+  std::map<std::string, Symbol> symbols;
+  std::map<std::string, Account> accounts;
+  Account *account = nullptr;  // the one that is logged in
+  long long server_ms = 0;     // the trade server's clock
+  long long next_ticket = 1001;
+
+  Position &position(long long id);
+  double profit(const Position &position) const;
+  double price(const Position &position) const;
+  double profit() const;
+
+  // Each returns the deals it made.
+  std::vector<Deal> open(const Terms &terms);
+  std::vector<Deal> add(long long id, const Terms &terms);
+  std::vector<Deal> close(long long id, const Terms &terms);
+  std::vector<Deal> close_by(long long id, long long by);
+  std::vector<Deal> reverse(long long id, const Terms &terms);
+  Deal swap_out(long long id, const Terms &terms);
+  Deal swap_in(long long id, const Terms &terms);
+  Deal balance(double amount);
+
+ private:
+  Deal deal(const Position &position, const Terms &terms, int entry, bool buy, double volume, double price);
+  void leave(Position &position, double volume, double price);
+};
+
+}

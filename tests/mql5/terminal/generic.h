@@ -1,0 +1,70 @@
+// The functions of MQL5 that take values of any type. Each stands in reference.tsv, with `number`, `void &` or
+// dots for its types; a test compares the names.
+#pragma once
+#include <algorithm>
+#include <type_traits>
+#include "language.h"
+
+namespace api {
+
+void Print(std::initializer_list<mql::String> values);
+void Alert(std::initializer_list<mql::String> values);
+void PrintFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
+mql::String StringFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
+
+template <class A>
+int ArraySize(A &array) {
+  if constexpr(requires { array.elements(); })
+    return (int)array.elements().size();
+  else if constexpr(requires { array.size(); })
+    return (int)array.size();
+  else
+    return (int)(sizeof(array.values) / sizeof(array.values[0]));
+}
+
+template <class A>
+int ArrayResize(A &array, int new_size, int) {
+  return new_size >= 0 && mql::View(array).resize((size_t)new_size) ? new_size : -1;
+}
+
+template <class A>
+void ArrayFree(A &array) {
+  mql::View(array).resize(0);
+}
+
+template <class A>
+bool ArraySort(A &array) {
+  mql::View view(array);
+  std::sort(view.data(), view.data() + view.size());
+  return true;
+}
+
+// The index of the value; of a neighbour when it is not there; -1 on an error.
+template <class A, class T>
+int ArrayBsearch(A &array, T value) {
+  mql::View view(array);
+  if(view.size() == 0)
+    return -1;
+  auto found = std::lower_bound(view.data(), view.data() + view.size(), value);
+  return (int)std::min<long long>(found - view.data(), (long long)view.size() - 1);
+}
+
+template <class T>
+void ZeroMemory(T &variable) {
+  memset((void *)&variable, 0, sizeof(T));
+}
+
+template <class T>
+T MathAbs(T value) {
+  return value < 0 ? -value : value;
+}
+template <class T>
+T MathMax(T value1, T value2) {
+  return value1 < value2 ? value2 : value1;
+}
+template <class T>
+T MathMin(T value1, T value2) {
+  return value2 < value1 ? value2 : value1;
+}
+
+}

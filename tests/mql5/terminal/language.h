@@ -1,0 +1,147 @@
+// What MQL5 has and C++ has not: its texts, its checked arrays, its way of printing numbers. Programs are
+// translated to C++ that uses these; types are checked before, by the translator.
+#pragma once
+#include <cmath>
+#include <cstring>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace mql {
+
+// Thrown for what makes MetaTrader end a program: an index out of range, a division by zero.
+struct CriticalError {
+  std::string text;
+};
+[[noreturn]] void critical(const char *what, const char *file, int line);
+
+// A text of UTF-16; unset is not the same as empty.
+class String {
+ public:
+  String() = default;
+  String(const char16_t *text) : text_(text), set_(true) {}
+  String(std::u16string text) : text_(std::move(text)), set_(true) {}
+  bool is_null() const { return !set_; }
+  const std::u16string &text() const { return text_; }
+  std::u16string &change() {
+    set_ = true;
+    return text_;
+  }
+  const char16_t *to_library() const { return set_ ? text_.c_str() : nullptr; }
+
+ private:
+  std::u16string text_;
+  bool set_ = false;
+};
+inline String operator+(const String &a, const String &b) { return a.text() + b.text(); }
+inline bool operator==(const String &a, const String &b) { return a.text() == b.text(); }
+inline bool operator!=(const String &a, const String &b) { return a.text() != b.text(); }
+inline bool operator<(const String &a, const String &b) { return a.text() < b.text(); }
+inline bool operator>(const String &a, const String &b) { return a.text() > b.text(); }
+inline bool operator<=(const String &a, const String &b) { return a.text() <= b.text(); }
+inline bool operator>=(const String &a, const String &b) { return a.text() >= b.text(); }
+
+std::string utf8(const String &text);
+String from_utf8(const std::string &text);
+
+// Becomes a value that no program can have meant, for a variable that MQL5 leaves as it was in memory.
+struct Spoiled {
+  template <class T>
+  operator T() const {
+    T value{};
+    memset(&value, sizeof(T) == 1 ? 1 : 0x5B, sizeof(T));
+    return value;
+  }
+};
+template <class T>
+T unset() {
+  if constexpr(std::is_arithmetic_v<T>)
+    return Spoiled();
+  else
+    return T();
+}
+
+#define MQL_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+inline size_t checked(long long at, size_t size, const char *file, int line) {
+  if(at < 0 || (unsigned long long)at >= size)
+    critical("array out of range", file, line);
+  return (size_t)at;
+}
+
+template <class T>
+class Array {
+ public:
+  Array() = default;
+  Array(std::initializer_list<T> values) : elements_(values) {}
+  T &at(long long index, MQL_HERE) { return elements_[checked(index, elements_.size(), file, line)]; }
+  std::vector<T> &elements() { return elements_; }
+
+ private:
+  std::vector<T> elements_;
+};
+
+template <class T, int size>
+struct Fixed {
+  T values[size];
+  T &at(long long index, MQL_HERE) { return values[checked(index, size, file, line)]; }
+};
+
+// An array of either kind, as a parameter.
+template <class T>
+class View {
+ public:
+  View(Array<T> &array) : dynamic_(&array.elements()) {}
+  template <int size>
+  View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
+  size_t size() const { return dynamic_ ? dynamic_->size() : size_; }
+  T *data() const { return dynamic_ ? dynamic_->data() : fixed_; }
+  bool resize(size_t size) const {
+    if(dynamic_)
+      dynamic_->resize(size, unset<T>());
+    return dynamic_ != nullptr;
+  }
+  T &at(long long index, MQL_HERE) const { return data()[checked(index, size(), file, line)]; }
+
+ private:
+  std::vector<T> *dynamic_ = nullptr;
+  T *fixed_ = nullptr;
+  size_t size_ = 0;
+};
+
+template <class T>
+T divided(T a, T b, MQL_HERE) {
+  if(b == 0)
+    critical("zero divide", file, line);
+  return a / b;
+}
+template <class T>
+T remainder(T a, T b, MQL_HERE) {
+  if(b == 0)
+    critical("zero divide", file, line);
+  return a % b;
+}
+
+String text(long long number);
+String text(double number);
+String text_of_time(long long seconds);
+inline String text(const char *plain) { return from_utf8(plain); }
+inline String text(bool truth) { return text(truth ? "true" : "false"); }
+inline String text(int number) { return text((long long)number); }
+inline String text(unsigned number) { return text((long long)number); }
+inline String text(unsigned short number) { return text((long long)number); }
+inline String text(unsigned char number) { return text((long long)number); }
+String text(unsigned long long number);
+
+// One value to be put into a format.
+struct Argument {
+  Argument(const String &value) : text(value) {}
+  Argument(double value) : number(value) {}
+  template <class T, class = std::enable_if_t<std::is_integral_v<T>>>
+  Argument(T value) : whole((long long)value) {}
+  long long whole = 0;
+  double number = 0;
+  String text;
+};
+
+}

@@ -1,0 +1,283 @@
+#include "player.h"
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
+namespace terminal {
+
+Step::Step(const std::string &line) {
+  std::istringstream words(line);
+  std::string part;
+  words >> verb;
+  std::getline(words, rest);
+  rest.erase(0, rest.find_first_not_of(' '));
+  std::istringstream values(rest);
+  while(values >> std::ws, values.peek() != EOF) {
+    part.clear();
+    bool quoted = false;
+    for(int c; (c = values.peek()) != EOF && (quoted || c != ' ');) {
+      values.get();
+      if(c == '"')
+        quoted = !quoted;
+      else
+        part += (char)c;
+    }
+    size_t at = part.find('=');
+    if(at != std::string::npos)
+      values_[part.substr(0, at)] = part.substr(at + 1);
+    else if(word.empty())
+      word = part;
+  }
+}
+
+std::string Step::text(const std::string &name, const std::string &usual) const {
+  auto found = values_.find(name);
+  return found == values_.end() ? usual : found->second;
+}
+double Step::number(const std::string &name, double usual) const {
+  return has(name) ? std::stod(values_.at(name)) : usual;
+}
+long long Step::whole(const std::string &name, long long usual) const {
+  return has(name) ? std::stoll(values_.at(name)) : usual;
+}
+
+void Player::fail(const std::string &what) {
+  failures_++;
+  printf("FAILED %s:%d: %s\n", scenario_.c_str(), line_, what.c_str());
+}
+
+bool Player::play(const std::string &path) {
+  scenario_ = path.substr(path.find_last_of("/\\") + 1);
+  std::ifstream file(path);
+  if(!file)
+    fail("cannot be read");
+  for(std::string line; std::getline(file, line);) {
+    line_++;
+    if(!line.empty() && line.back() == '\r')
+      line.pop_back();
+    Step next(line);
+    if(next.verb.empty() || next.verb[0] == '#')
+      continue;
+    try {
+      step(next);
+    } catch(const std::exception &error) {
+      fail(error.what());
+    }
+  }
+  it.programs.clear();
+  fflush(stdout);
+  return failures_ == 0;
+}
+
+void Player::step(const Step &step) {
+  const std::string &verb = step.verb;
+  it.broker.server_ms = it.server_ms();
+  if(verb == "account")
+    account(step);
+  else if(verb == "symbol")
+    symbol(step);
+  else if(verb == "terminal")
+    set(step);
+  else if(verb == "attach")
+    attach(step);
+  else if(verb == "detach")
+    detach(step.word, (int)step.whole("reason", api::REASON_REMOVE));
+  else if(verb == "chart" || verb == "parameters") {
+    if(Attached *attached = program(step.word)) {
+      if(step.has("symbol"))
+        attached->symbol = step.text("symbol");
+      for(auto &[name, value] : step.values())
+        attached->inputs[name] = value;
+      attached->restart(verb == "chart" ? api::REASON_CHARTCHANGE : api::REASON_PARAMETERS);
+    }
+  } else if(verb == "wait")
+    wait(step.has("ms") ? step.whole("ms") : std::stoll(step.word));
+  else if(verb == "tick")
+    tick(step);
+  else if(verb == "transactions")
+    order_ = step.word;
+  else if(verb == "deliver") {
+    for(const api::MqlTradeTransaction &transaction : std::exchange(late_, {}))
+      deliver(transaction);
+  } else if(verb == "kill") {
+    if(running()) {
+      printf("KILLED\n");
+      fflush(stdout);
+      TerminateProcess(GetCurrentProcess(), 0);
+    }
+    skip_kills_--;
+  } else if(verb == "check") {
+    if(running())
+      check(step);
+  } else if(verb == "expect") {
+    if(running())
+      expect(step);
+  } else if(verb == "signal") {
+    // The wire's letters and numbers of a signal that must come, in its order.
+    signals_[step.text("instance")].push_back(step.rest);
+  } else
+    trade(step);
+}
+
+void Player::account(const Step &step) {
+  std::string key = step.text("login") + "@" + step.text("server", "Demo-Server");
+  books::Account &account = it.broker.accounts[key];
+  account.login = step.whole("login");
+  account.server = step.text("server", "Demo-Server");
+  account.company = step.text("company", account.company);
+  account.currency = step.text("currency", account.currency);
+  account.kind = (int)step.whole("kind", account.kind);
+  account.hedging = step.truth("hedging", account.hedging);
+  account.trade_allowed = step.truth("trade_allowed", account.trade_allowed);
+  account.expert_allowed = step.truth("expert_allowed", account.expert_allowed);
+  account.leverage = (int)step.whole("leverage", account.leverage);
+  account.balance = step.number("balance", account.balance);
+  account.credit = step.number("credit", account.credit);
+  account.margin = step.number("margin", account.margin);
+  account.margin_level = step.number("margin_level", account.margin_level);
+  bool change = it.broker.account && it.broker.account != &account;
+  it.broker.account = &account;
+  // The terminal tells programs of another account; `silent=1` leaves that to the program's timer.
+  if(change)
+    forget_seen();
+  if(change && !step.has("silent"))
+    for(auto &attached : it.programs)
+      attached->restart(api::REASON_ACCOUNT);
+}
+
+void Player::symbol(const Step &step) {
+  books::Symbol &symbol = it.broker.symbols[step.word];
+  symbol.digits = (int)step.whole("digits", symbol.digits);
+  symbol.bid = step.number("bid", symbol.bid);
+  symbol.ask = step.number("ask", symbol.ask);
+  symbol.contract = step.number("contract", symbol.contract);
+}
+
+// Who starts anew knows no ticket of a position that closes before it looks.
+void Player::forget_seen() {
+  for(auto &[name, account] : it.broker.accounts)
+    for(books::Position &position : account.positions)
+      if(position.open)
+        position.seen_ticket = 0;
+}
+
+// Everything else of the terminal that a scenario may change.
+void Player::set(const Step &step) {
+  it.connected = step.truth("connected", it.connected);
+  it.dlls_allowed = step.truth("dlls_allowed", it.dlls_allowed);
+  it.trade_allowed = step.truth("trade_allowed", it.trade_allowed);
+  it.expert_trade = step.truth("expert_trade", it.expert_trade);
+  it.tester = step.truth("tester", it.tester);
+  it.vps = step.truth("vps", it.vps);
+  it.x64 = step.truth("x64", it.x64);
+  it.timers_fail = step.truth("timers_fail", it.timers_fail);
+  it.averages_fail = step.truth("averages_fail", it.averages_fail);
+  it.averages_ready = step.truth("averages_ready", it.averages_ready);
+  it.plays_sounds = step.truth("plays_sounds", it.plays_sounds);
+  it.ping_us = (int)step.whole("ping_us", it.ping_us);
+  it.build = (int)step.whole("build", it.build);
+  it.offset_ms = step.whole("offset_ms", it.offset_ms);
+  it.positions_empty = step.truth("positions_empty", it.positions_empty);
+  it.busy_tickets = (int)step.whole("busy_tickets", it.busy_tickets);
+  it.wrong_totals = (int)step.whole("wrong_totals", it.wrong_totals);
+  it.totals_asked = step.has("wrong_totals") ? 0 : it.totals_asked;
+  it.failing_histories = (int)step.whole("failing_histories", it.failing_histories);
+  if(step.has("positions_frozen")) {
+    it.positions_frozen = false;
+    it.frozen = it.shown();
+    it.positions_frozen = step.truth("positions_frozen", false);
+  }
+  if(step.has("deals_hidden"))
+    it.hidden_deals_from = step.truth("deals_hidden", false) ? it.broker.next_ticket : 0;
+  if(step.has("file"))
+    it.files.insert(step.text("file"));
+  if(step.has("no_file"))
+    it.files.erase(step.text("no_file"));
+  if(step.has("variable"))
+    it.variables[step.text("variable")] = step.number("value");
+}
+
+Attached *Player::program(const std::string &name) {
+  if(!running())
+    return nullptr;
+  for(auto &attached : it.programs)
+    if(name == attached->program.name)
+      return attached.get();
+  throw std::runtime_error("no program " + name + " is attached");
+}
+
+void Player::attach(const Step &step) {
+  if(!running())
+    return;
+  for(const mql::Program &program : programs())
+    if(step.word == program.name) {
+      std::map<std::string, std::string> inputs = step.values();
+      inputs.erase("symbol");
+      inputs.insert({"InpRedis", redis_});
+      it.programs.push_back(std::make_unique<Attached>(program, step.text("symbol", "EURUSD"), inputs));
+      it.programs.back()->start();
+      return;
+    }
+  fail("there is no program " + step.word);
+}
+
+void Player::detach(const std::string &name, int reason) {
+  Attached *attached = program(name);
+  if(!attached)
+    return;
+  attached->stop(reason);
+  forget_seen();
+  std::erase_if(it.programs, [=](auto &one) { return one.get() == attached; });
+}
+
+// Time goes on; each timer that is due runs, all programs at once.
+void Player::wait(long long milliseconds) {
+  long long end = it.clock_ms + milliseconds;
+  for(;;) {
+    long long next = end;
+    for(auto &attached : it.programs)
+      if(attached->timer_ms > 0 && !attached->removed)
+        next = std::min(next, attached->next_timer_ms);
+    it.clock_ms = std::max(it.clock_ms, next);
+    it.broker.server_ms = it.server_ms();
+    bool any = false;
+    for(auto &attached : it.programs)
+      if(attached->timer_ms > 0 && !attached->removed && attached->next_timer_ms <= it.clock_ms) {
+        any = true;
+        attached->next_timer_ms = it.clock_ms + attached->timer_ms;
+        attached->call([&one = *attached] {
+          if(one.program.OnTimer)
+            one.program.OnTimer();
+        });
+      }
+    for(auto &attached : it.programs)
+      attached->wait();
+    if(!any && it.clock_ms >= end)
+      return;
+  }
+}
+
+void Player::tick(const Step &step) {
+  symbol(step);
+  it.tick_ms = it.server_ms();
+  if(step.has("bar"))
+    it.bar_time = step.whole("bar");
+  for(int at = 0; at < 2; at++) {
+    std::string which = at ? "slow" : "fast";
+    if(step.has(which))
+      it.averages[(int)step.whole(which + "_period", at ? 30 : 10)] = {step.number(which + "_before"), step.number(which)};
+  }
+  if(!running())
+    return;
+  for(auto &attached : it.programs)
+    if(attached->symbol == step.word && attached->program.OnTick)
+      attached->call([&one = *attached] { one.program.OnTick(); });
+  for(auto &attached : it.programs)
+    attached->wait();
+}
+
+}

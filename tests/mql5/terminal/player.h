@@ -1,0 +1,60 @@
+// Plays a scenario: a text file with one step a line, `verb name=value ...`; `#` begins a comment. README.md
+// lists the steps. What goes wrong is counted and said with the line.
+#pragma once
+#include "terminal.h"
+
+namespace terminal {
+
+// The words and values of one line.
+class Step {
+ public:
+  explicit Step(const std::string &line);
+  bool has(const std::string &name) const { return values_.contains(name); }
+  std::string text(const std::string &name, const std::string &usual = "") const;
+  double number(const std::string &name, double usual = 0) const;
+  long long whole(const std::string &name, long long usual = 0) const;
+  bool truth(const std::string &name, bool usual) const { return whole(name, usual) != 0; }
+  const std::map<std::string, std::string> &values() const { return values_; }
+  std::string verb, word, rest;  // the first two words without `=`, and all behind the verb
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+class Player {
+ public:
+  Player(std::string redis, int resume) : redis_(std::move(redis)), skip_kills_(resume) {}
+  bool play(const std::string &path);
+
+ private:
+  void step(const Step &step);
+  void account(const Step &step);
+  void symbol(const Step &step);
+  void set(const Step &step);
+  void forget_seen();
+  void trade(const Step &step);
+  void transactions(const std::vector<books::Deal> &deals);
+  void deliver(api::MqlTradeTransaction transaction);
+  void attach(const Step &step);
+  void detach(const std::string &name, int reason);
+  void wait(long long milliseconds);
+  void tick(const Step &step);
+  void check(const Step &step);
+  void expect(const Step &step);
+  void fail(const std::string &what);
+  long long position(const Step &step, const std::string &name) const;
+  books::Terms terms(const Step &step) const;
+  bool running() const { return skip_kills_ == 0; }
+  Attached *program(const std::string &name);
+  std::string json() const;
+
+  std::string redis_, scenario_, order_ = "documented";
+  int skip_kills_, line_ = 0, failures_ = 0;
+  std::map<std::string, long long> references_;  // a position's name in the scenario: its identifier
+  std::vector<api::MqlTradeTransaction> late_;
+  std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
+  std::map<std::string, long long> counted_;
+  size_t printed_ = 0;
+};
+
+}

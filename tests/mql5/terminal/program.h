@@ -1,0 +1,61 @@
+// What a translated program and the terminal know of each other.
+#pragma once
+#include "api.h"
+#include "generic.h"
+
+namespace mql {
+
+struct Import {
+  const char16_t *library;
+  const char *function;
+};
+
+// A program: its imports, where the addresses of their functions go, and its event handlers, in the order of
+// reference.tsv; null where it has none.
+struct Program {
+  const char *name;
+  const Import *imports;
+  void **library_functions;
+  void (*create)();  // its global variables, for this thread
+  void (*destroy)();
+  void (*set_inputs)();
+  int (*OnInit)();
+  void (*OnDeinit)(int reason);
+  void (*OnStart)();
+  void (*OnTick)();
+  void (*OnTimer)();
+  void (*OnTradeTransaction)(api::MqlTradeTransaction &transaction, api::MqlTradeRequest &request,
+                             api::MqlTradeResult &result);
+};
+
+struct Registration {
+  Registration(const Program &program);
+};
+
+// The mutant that runs, where a program has some in it; 0: none.
+extern int mutant;
+
+// Counts a call of the library, and notes the handles it gives out.
+void called(const char *function, long long result);
+template <class T>
+T returned(const char *function, T result) {
+  called(function, (long long)result);
+  return result;
+}
+
+// The text that the attached program was given for an input; null when it was given none.
+const std::string *given_input(const char *name);
+template <class T>
+void set_input(const char *name, T &input, T usual) {
+  const std::string *given = given_input(name);
+  if(!given)
+    input = usual;
+  else if constexpr(std::is_same_v<T, String>)
+    input = from_utf8(*given);
+  else if constexpr(std::is_floating_point_v<T>)
+    input = (T)std::stod(*given);
+  else
+    input = (T)std::stoll(*given);
+}
+
+}

@@ -1,0 +1,102 @@
+// The stand-in terminal: what programs see of the account, when they are called, and what they did.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include "books.h"
+#include "program.h"
+
+namespace terminal {
+
+// A program attached to a chart. It runs in a thread of its own; calls wait in a queue, as events do.
+class Attached {
+ public:
+  Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs);
+  ~Attached();
+  void call(std::function<void()> event);  // puts the event into the queue
+  void wait();                             // until the queue is empty
+  bool start();                            // loads the libraries, calls OnInit or OnStart; false: it does not run
+  void stop(int reason);                   // calls OnDeinit
+  void restart(int reason);                // OnDeinit and OnInit, as after a change of chart or inputs
+
+  const mql::Program &program;
+  std::string symbol;
+  std::map<std::string, std::string> inputs;
+  bool removed = false;  // by itself, or by a critical error
+  int init_result = 0;
+
+  // What the functions of MQL5 keep for each program.
+  long long timer_ms = 0, next_timer_ms = 0;
+  int last_error = 0;
+  bool stopped = false;
+  long long selected_position = 0;  // its ticket
+  std::vector<long long> selected_deals;
+
+ private:
+  void run();
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> queue_;
+  bool busy_ = false, ending_ = false;
+};
+
+struct Average {
+  double before = 0, now = 0;
+};
+
+// What a scenario sets and programs leave behind. Each scenario begins with a new one.
+struct State {
+  books::Books broker;
+  long long clock_ms = 0;    // UTC
+  long long offset_ms = 0;   // the trade server's clock minus UTC
+  long long tick_ms = 0;     // server time of the last tick: long ago, as on a Monday, until the first tick
+  bool connected = true, dlls_allowed = true, trade_allowed = true, tester = false, vps = false, x64 = true;
+  bool expert_trade = true;
+  int build = 5200, ping_us = 41000;
+  std::set<std::string> files;              // below MQL5
+  bool plays_sounds = true;
+
+  // What it shows of the broker's books.
+  bool positions_empty = false;                  // the list is not loaded yet
+  bool positions_frozen = false;                 // an old list is shown
+  std::vector<books::Position> frozen;
+  long long hidden_deals_from = 0;               // deals from this ticket on are not loaded yet; 0: all are
+  int busy_tickets = 0;                          // so many calls of PositionGetTicket find nothing
+  int wrong_totals = 0;                          // so many calls of PositionsTotal come one too low, from the second on
+  int totals_asked = 0;
+  int failing_histories = 0;                     // so many selections of the history fail
+  bool timers_fail = false, averages_fail = false;
+
+  long long bar_time = 0;
+  std::map<int, Average> averages;  // by period
+  bool averages_ready = true;
+
+  std::vector<std::string> printed;            // "<program>: <line>"
+  std::map<std::string, long long> calls;      // of the library, by function
+  std::set<long long> handles;                 // given out by the library
+};
+
+// All that the threads share. Every function of MQL5 locks it while it looks.
+struct Terminal : State {
+  std::recursive_mutex mutex;
+  std::string data_folder, library_folder;
+  std::map<std::string, double> variables;  // global variables of the terminal
+  std::vector<std::unique_ptr<Attached>> programs;
+
+  std::vector<books::Position> shown();        // the open positions, as programs see them
+  const books::Deal *deal(long long ticket);   // as the current program sees it
+  long long server_ms() const { return clock_ms + offset_ms; }
+};
+
+extern Terminal it;
+extern thread_local Attached *self;
+std::vector<mql::Program> &programs();
+void print(const std::string &line);
+void *library_function(const char16_t *library, const char *function);
+
+}

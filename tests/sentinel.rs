@@ -1,0 +1,122 @@
+//! A master with a replica under three sentinels: whatever happens to the master while terminals write, what
+//! they wrote is there once and in order. `MT5REDIS_LONG=yes` runs more of everything.
+
+mod support;
+
+use mt5_redis::abi::*;
+use support::bridge::{Bridge, buy, sequences};
+use support::producers::Producers;
+use support::sentinels::Sentinels;
+use support::server::{Server, free_port};
+use support::{configuration, eventually, long};
+
+/// Checks everything against the master of the moment.
+fn check(producers: Producers, what: &str, group: &Sentinels) {
+    let server = &group.servers[group.master()];
+    producers.check(what, 1, &mut |command, _| server.ask(&command.join(" ")));
+}
+
+fn terminals() -> usize {
+    if long() { 20 } else { 4 }
+}
+
+#[test]
+fn a_killed_master_costs_nothing_there_and_back() {
+    let mut group = Sentinels::start();
+    let producers = Producers::start(terminals(), &group.toml());
+    for _ in 0..if long() { 10 } else { 2 } {
+        let old = group.master();
+        group.servers[old].kill();
+        group.failed_over_from(old);
+        producers.go_on();
+        group.servers[old].restart();
+        group.settle();
+    }
+    producers.go_on();
+    check(producers, "master killed", &group);
+}
+
+#[test]
+fn a_frozen_master_costs_nothing() {
+    let group = Sentinels::start();
+    let producers = Producers::start(terminals(), &group.toml());
+    let old = group.master();
+    group.servers[old].freeze();
+    group.failed_over_from(old);
+    producers.go_on();
+    // What it had received while it was frozen it applies now, as the master it thinks it is.
+    group.servers[old].thaw();
+    group.settle();
+    producers.go_on();
+    check(producers, "master frozen", &group);
+}
+
+#[test]
+fn a_master_that_is_cut_off_costs_nothing() {
+    let group = Sentinels::start();
+    let producers = Producers::start(terminals(), &group.toml());
+    let old = group.master();
+    group.proxies[old].cut();
+    group.failed_over_from(old);
+    producers.go_on();
+    group.proxies[old].mend();
+    group.settle();
+    producers.go_on();
+    check(producers, "master cut off", &group);
+}
+
+#[test]
+fn an_idle_lane_notices_a_failover_and_sends_again_what_the_new_master_lacks() {
+    let mut group = Sentinels::start();
+    let (folder, config) = configuration(&group.toml());
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    let old = group.master();
+    let new = 1 - old;
+    eventually("the replica has the first signal", || sequences(&group.servers[new]) == [1]);
+    // The replica misses what comes now, and its master dies with it.
+    let _: String = group.servers[new].ask(&format!("REPLICAOF 127.0.0.1 {}", free_port()));
+    bridge.signal(&buy(2));
+    bridge.settle();
+    group.servers[old].kill();
+    let _: String = group.servers[new].ask("REPLICAOF NO ONE");
+    group.failed_over_from(old);
+    eventually("the new master has what was acknowledged", || sequences(&group.servers[new]) == [1, 2]);
+    assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 2);
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
+}
+
+#[test]
+fn a_sentinel_that_never_answers_is_passed_over() {
+    let group = Sentinels::start();
+    // It accepts connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addresses: Vec<String> = [free_port(), silent.local_addr().expect("its address").port()]
+        .into_iter()
+        .chain([group.sentinels[2].port])
+        .map(|port| format!("\"127.0.0.1:{port}\""))
+        .collect();
+    let text = format!(
+        "sentinels = [{}]\nmaster = \"mt5-test\"\nconnect_timeout = \"200ms\"\n",
+        addresses.join(", ")
+    );
+    let (folder, config) = configuration(&text.replace("connect", "[rtss]\nconnect"));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    assert_eq!(sequences(&group.servers[group.master()]), [1]);
+}
+
+#[test]
+fn sentinels_that_know_nothing_are_told_in_the_events() {
+    let server = Server::start();
+    let url = format!("redis-sentinel://127.0.0.1:{}/mymaster", server.port);
+    let bridge = Bridge::open(&url, "1.Demo", server.folder());
+    bridge.signal(&buy(1));
+    let mut seen = String::new();
+    eventually("an event", || {
+        seen += &bridge.events().join("\n");
+        seen.contains("takes nothing: no sentinel knows where mymaster is (127.0.0.1:")
+    });
+}

@@ -1,0 +1,153 @@
+//! A Redis Cluster of a test's own: masters, a replica each, and the moves an operator makes, one slot at a
+//! time.
+
+use std::time::{Duration, Instant};
+
+use super::eventually;
+use super::server::{Server, free_port};
+
+const SLOTS: u16 = 16_384;
+
+/// A node that is still unknown after this time is introduced again.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// The nodes; the first half are masters at first, the others their replicas.
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Starts three masters with a replica each.
+    pub fn start() -> Self {
+        let mut cluster = Self { nodes: (0..6).map(|_| Self::node()).collect() };
+        for (at, node) in cluster.nodes.iter().enumerate() {
+            let _: String = node.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", at + 1));
+            if at < 3 {
+                let (first, after) = (SLOTS as usize * at / 3, SLOTS as usize * (at + 1) / 3);
+                let _: String = node.ask(&format!("CLUSTER ADDSLOTSRANGE {first} {}", after - 1));
+            }
+        }
+        (1..6).for_each(|at| cluster.meet(at));
+        for at in 3..6 {
+            let master = cluster.id(at - 3);
+            let _: String = cluster.nodes[at].ask(&format!("CLUSTER REPLICATE {master}"));
+        }
+        cluster.settle();
+        cluster
+    }
+
+    fn node() -> Server {
+        let bus = free_port().to_string();
+        let mut arguments = vec!["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus];
+        arguments.extend(["--cluster-node-timeout", "2500", "--repl-diskless-sync-delay", "0"]);
+        Server::with(&arguments)
+    }
+
+    /// Introduces a node to the first one, and waits until all know it.
+    fn meet(&mut self, at: usize) {
+        let (port, bus) = (self.nodes[at].port, self.nodes[at].setting("cluster-port"));
+        let id = self.id(at);
+        let mut asked: Option<Instant> = None;
+        eventually("all nodes know the new one", || {
+            // A handshake that takes too long is given up.
+            if asked.is_none_or(|asked| asked.elapsed() > HANDSHAKE) {
+                let _: String = self.nodes[0].ask(&format!("CLUSTER MEET 127.0.0.1 {port} {bus}"));
+                asked = Some(Instant::now());
+            }
+            let know = |node: &Server| node.ask::<String>("CLUSTER NODES").contains(&id);
+            let known = self.nodes[at].ask::<String>("CLUSTER NODES");
+            self.nodes[..=at].iter().all(know)
+                && self.nodes[..=at].iter().all(|node| known.contains(&format!(":{}@", node.port)))
+                && !known.contains("handshake")
+        });
+    }
+
+    /// Waits until the Cluster works and every replica is in step.
+    pub fn settle(&self) {
+        eventually("the Cluster works", || {
+            self.nodes.iter().filter(|node| node.is_running()).all(|node| {
+                let replication = node.info("replication");
+                node.ask::<String>("CLUSTER INFO").contains("cluster_state:ok")
+                    && (replication.contains("role:master") || replication.contains("master_link_status:up"))
+            })
+        });
+    }
+
+    /// Adds a master without slots. Returns its place.
+    pub fn add(&mut self) -> usize {
+        self.nodes.push(Self::node());
+        let at = self.nodes.len() - 1;
+        self.meet(at);
+        self.settle();
+        at
+    }
+
+    /// Takes a node without slots out, and ends it.
+    pub fn remove(&mut self, at: usize) {
+        let id = self.id(at);
+        for node in self.nodes.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, node)| node) {
+            let _: String = node.ask(&format!("CLUSTER FORGET {id}"));
+        }
+        self.nodes[at].kill();
+    }
+
+    fn id(&self, at: usize) -> String {
+        self.nodes[at].ask("CLUSTER MYID")
+    }
+
+    /// The slot of a key.
+    pub fn slot(&self, key: &str) -> u16 {
+        self.nodes[0].ask(&format!("CLUSTER KEYSLOT {key}"))
+    }
+
+    /// The running node that says it owns a slot as a master.
+    pub fn owner(&self, slot: u16) -> usize {
+        let owns = |node: &Server| {
+            let nodes: String = node.ask("CLUSTER NODES");
+            let own = nodes.lines().find(|line| line.contains("myself")).expect("itself").to_owned();
+            own.contains("master")
+                && own.split(' ').skip(8).filter(|range| !range.starts_with('[')).any(|range| {
+                    let (first, last) = range.split_once('-').unwrap_or((range, range));
+                    (first.parse().expect("a slot")..=last.parse::<u16>().expect("a slot")).contains(&slot)
+                })
+        };
+        let owner = self.nodes.iter().position(|node| node.is_running() && owns(node));
+        owner.unwrap_or_else(|| panic!("nobody owns slot {slot}"))
+    }
+
+    /// Moves a slot, key by key, as `redis-cli --cluster reshard` does; `between` is called while some of its
+    /// keys are here and some there.
+    pub fn move_slot(&self, slot: u16, to: usize, mut between: impl FnMut()) {
+        let from = self.owner(slot);
+        if from == to {
+            return;
+        }
+        let (source, target) = (&self.nodes[from], &self.nodes[to]);
+        let (source_id, target_id) = (self.id(from), self.id(to));
+        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {source_id}"));
+        let _: String = source.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {target_id}"));
+        let mut client = source.client();
+        loop {
+            let keys: Vec<String> = redis::cmd("CLUSTER")
+                .arg("GETKEYSINSLOT")
+                .arg(slot)
+                .arg(1)
+                .query(&mut client)
+                .expect("keys of a slot");
+            let Some(key) = keys.first() else { break };
+            let mut migrate = redis::cmd("MIGRATE");
+            migrate.arg("127.0.0.1").arg(target.port).arg(key).arg(0).arg(5000);
+            // A node that has just joined may not think yet that the Cluster works.
+            eventually("a key is migrated", || migrate.exec(&mut client).is_ok());
+            between();
+        }
+        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
+        // It may have heard already, and be a replica by now if this was its last slot.
+        let _ = redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(target_id).exec(&mut client);
+    }
+
+    /// The keys of a configuration that lead here: two of the nodes will do.
+    pub fn toml(&self) -> String {
+        format!("nodes = [\"127.0.0.1:{}\", \"127.0.0.1:{}\"]\n", self.nodes[0].port, self.nodes[4].port)
+    }
+}

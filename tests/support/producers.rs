@@ -1,0 +1,152 @@
+//! Terminals that write all the time, and the proof afterwards that nothing is lost, doubled or out of order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mt5_redis::abi::*;
+use mt5_redis::model::trade::*;
+
+use super::bridge::{Bridge, buy, trade};
+use super::eventually;
+
+/// Terminals, each with its instance, its data folder and its connections.
+pub struct Producers {
+    stop: Arc<AtomicBool>,
+    committed: Vec<Arc<AtomicI64>>,
+    threads: Vec<JoinHandle<Written>>,
+}
+
+/// What one of them wrote.
+struct Written {
+    instance: String,
+    signals: (String, i64),
+    trades: (String, i64),
+    lost: i64,
+    silent: Duration,
+}
+
+impl Producers {
+    /// Starts so many, all with this configuration.
+    pub fn start(count: usize, toml: &str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let committed: Vec<_> = (0..count).map(|_| Arc::new(AtomicI64::new(0))).collect();
+        let threads = committed
+            .iter()
+            .enumerate()
+            .map(|(number, committed)| {
+                let (toml, stop, committed) = (toml.to_owned(), stop.clone(), committed.clone());
+                thread::spawn(move || write(&format!("{number}.Demo"), &toml, &stop, &committed))
+            })
+            .collect();
+        let producers = Self { stop, committed, threads };
+        producers.go_on();
+        producers
+    }
+
+    /// Waits until each has committed some more.
+    pub fn go_on(&self) {
+        let before: Vec<i64> = self.committed.iter().map(|committed| committed.load(Relaxed)).collect();
+        eventually("every terminal's commits go on", || {
+            self.committed
+                .iter()
+                .zip(&before)
+                .all(|(committed, before)| committed.load(Relaxed) > before + 50)
+        });
+    }
+
+    /// Ends them with everything committed, and checks that it is there. `ask` gets all entries of a stream,
+    /// or a text, from whoever has the key now.
+    pub fn check(self, what: &str, shards: u16, ask: &mut dyn FnMut(&[&str], &str) -> redis::Value) {
+        self.stop.store(true, Relaxed);
+        let written: Vec<Written> = self
+            .threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a terminal that ends well"))
+            .collect();
+        let mut found: HashMap<String, Vec<i64>> = HashMap::new();
+        for shard in 0..shards {
+            let key = format!("ss:{{{shard}}}");
+            let reply = ask(&["XRANGE", &key, "-", "+"], &key);
+            let entries: Vec<(String, Vec<Vec<u8>>)> = redis::from_redis_value(reply).expect("a stream");
+            for (_, entry) in entries {
+                let fields = rmpv::decode::read_value(&mut entry[1].as_slice()).expect("MessagePack");
+                let producer = fields[1].as_str().expect("a text").to_owned();
+                found.entry(producer).or_default().push(fields[2].as_i64().expect("a number"));
+            }
+        }
+        let (mut signals, mut trades, mut replayed_and_lost) = (0, 0, 0);
+        for Written { instance, signals: (producer, accepted), trades: (other, count), lost, .. } in &written
+        {
+            let sequences = found.remove(producer).unwrap_or_default();
+            assert!(
+                sequences.iter().copied().eq(1..=*accepted),
+                "{what}: {instance} accepted {accepted}: {:?}",
+                faults(&sequences, *accepted)
+            );
+            let key = format!("wm:{{{instance}}}:{other}");
+            let reply = ask(&["GET", &key], &key);
+            let watermark: Option<i64> = redis::from_redis_value(reply).expect("a number");
+            assert_eq!(watermark, Some(*count), "{what}: trades of {instance}");
+            let state: Option<f64> = redis::from_redis_value(ask(
+                &["HGET", &format!("ts:{{{instance}}}:7"), "pr"],
+                &format!("ts:{{{instance}}}:7"),
+            ))
+            .expect("a profit");
+            assert_eq!(state, Some(*count as f64), "{what}: the latest trade state of {instance}");
+            signals += accepted;
+            trades += count;
+            replayed_and_lost += lost;
+        }
+        assert!(found.is_empty(), "signals of nobody: {found:?}");
+        assert_eq!(replayed_and_lost, 0, "{what}: records counted as lost");
+        let silent = written.iter().map(|written| written.silent).max().expect("a terminal");
+        println!(
+            "{what}: terminals={} signals={signals} trades={trades} lost=0 duplicated=0 longest_silence={:.2}s",
+            written.len(),
+            silent.as_secs_f64()
+        );
+    }
+}
+
+/// What is missing, and what is there too often or too early.
+fn faults(sequences: &[i64], accepted: i64) -> (usize, Vec<i64>, Vec<i64>) {
+    let missing = (1..=accepted).filter(|sequence| !sequences.contains(sequence)).take(20).collect();
+    let wrong = sequences.windows(2).filter(|pair| pair[1] <= pair[0]).map(|pair| pair[1]).take(20).collect();
+    (sequences.len(), missing, wrong)
+}
+
+fn write(instance: &str, toml: &str, stop: &AtomicBool, committed: &AtomicI64) -> Written {
+    let (folder, config) = super::configuration(toml);
+    let bridge = Bridge::open(&config, instance, folder.path());
+    bridge.trade(&trade(7, MT5REDIS_EVENT_OPEN));
+    let (mut signals, mut trades, mut last) = (0, 1, Instant::now());
+    let mut silent = Duration::ZERO;
+    while !stop.load(Relaxed) {
+        for _ in 0..5 {
+            signals = signals.max(bridge.signal(&buy(signals + 1)));
+        }
+        // The profit says which one it is.
+        let state = TradeState { profit: (trades + 1) as f64, ..trade(7, MT5REDIS_EVENT_CHANGE) };
+        trades = trades.max(bridge.trade(&state));
+        let now = bridge.committed(MT5REDIS_LANE_RTSS).min(bridge.committed(MT5REDIS_LANE_RTS));
+        if now > committed.swap(now, Relaxed) {
+            silent = silent.max(last.elapsed());
+            last = Instant::now();
+        }
+        thread::park_timeout(Duration::from_millis(2));
+    }
+    bridge.settle();
+    let stats = bridge.stats();
+    let producer = |lane: &str| stats[lane]["producer"].as_str().expect("a text").to_owned();
+    let lost = ["rts", "rtss"].map(|lane| stats[lane]["lost"].as_i64().expect("a number"));
+    Written {
+        instance: instance.to_owned(),
+        signals: (producer("rtss"), signals),
+        trades: (producer("rts"), trades),
+        lost: lost.iter().sum(),
+        silent,
+    }
+}

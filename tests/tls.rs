@@ -1,0 +1,199 @@
+//! TLS to a real Redis: the right certificate is accepted, every wrong one is refused and told, and no
+//! server can make a lane wait for longer than its time-outs.
+
+mod support;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Instant;
+
+use redis::{ClientTlsConfig, TlsCertificates};
+use support::bridge::{Bridge, buy};
+use support::certificates::{Authority, Files};
+use support::server::{Server, free_port};
+use support::{configuration, eventually};
+
+/// A server that speaks TLS on a second port, and there only with client certificates where asked for.
+struct Encrypted {
+    server: Server,
+    port: u16,
+}
+
+impl Encrypted {
+    fn start(files: &Files, authority: &Authority, clients: &str) -> Self {
+        let port = free_port();
+        let (number, ca) = (port.to_string(), authority.file());
+        let server = Server::with(&[
+            "--save",
+            "",
+            "--tls-port",
+            &number,
+            "--tls-cert-file",
+            files.certificate.to_str().expect("a plain path"),
+            "--tls-key-file",
+            files.key.to_str().expect("a plain path"),
+            "--tls-ca-cert-file",
+            ca.to_str().expect("a plain path"),
+            "--tls-auth-clients",
+            clients,
+        ]);
+        Self { server, port }
+    }
+
+    /// A lane's configuration that trusts this authority, with more keys.
+    fn toml(&self, host: &str, authority: &Path, more: &str) -> String {
+        let port = self.port;
+        format!("url = \"rediss://{host}:{port}\"\ntls_ca = \"{}\"\n{more}\n", authority.display())
+    }
+
+    /// How many signals have arrived, asked without TLS.
+    fn signals(&self) -> i64 {
+        self.server.ask("XLEN ss:{0}")
+    }
+}
+
+/// Opens, sends a signal, and waits for the event that says why it does not arrive.
+fn refusal(toml: &str) -> String {
+    let (folder, config) = configuration(toml);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    let mut found = None;
+    eventually("an event that says why", || {
+        found = found.take().or(bridge.events().into_iter().find(|line| line.starts_with("rtss: ")));
+        found.is_some()
+    });
+    found.expect("found")
+}
+
+#[test]
+fn the_right_certificate_is_accepted() {
+    let authority = Authority::new();
+    let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+    let (folder, config) = configuration(&encrypted.toml("localhost", &authority.file(), ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    for number in 1..=1000 {
+        bridge.signal(&buy(number));
+    }
+    bridge.settle();
+    assert_eq!(encrypted.signals(), 1000);
+}
+
+#[test]
+fn wrong_names_expired_and_foreign_certificates_are_refused() {
+    let (authority, foreign) = (Authority::new(), Authority::new());
+    let good = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+    let expired = Encrypted::start(&authority.sign("localhost", 2021), &authority, "no");
+    let other = Encrypted::start(&authority.sign("redis.example", 2060), &authority, "no");
+    for (server, trusted, reason) in [
+        (&expired, authority.file(), "certificate expired"),
+        (&other, authority.file(), "certificate not valid for name"),
+        (&good, foreign.file(), "UnknownIssuer"),
+    ] {
+        let line = refusal(&server.toml("localhost", &trusted, ""));
+        assert!(line.contains("takes nothing") && line.contains(reason), "{line}");
+        assert_eq!(server.signals(), 0);
+    }
+    // Nor is an authority trusted that nobody named.
+    let line = refusal(&format!("url = \"rediss://localhost:{}\"", good.port));
+    assert!(line.contains("UnknownIssuer"), "{line}");
+}
+
+#[test]
+fn a_client_certificate_is_shown_where_it_is_asked_for() {
+    let (authority, foreign) = (Authority::new(), Authority::new());
+    let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "yes");
+    let keys = |files: &Files| {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        format!("tls_certificate = \"{certificate}\"\ntls_key = \"{key}\"")
+    };
+    for (more, reason) in
+        [(String::new(), "CertificateRequired"), (keys(&foreign.sign("terminal", 2060)), "UnknownCA")]
+    {
+        let line = refusal(&encrypted.toml("localhost", &authority.file(), &more));
+        assert!(line.contains(reason), "{line}");
+    }
+    let more = keys(&authority.sign("terminal", 2060));
+    let (folder, config) = configuration(&encrypted.toml("localhost", &authority.file(), &more));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    assert_eq!(encrypted.signals(), 1);
+}
+
+#[test]
+fn a_certificate_that_was_renewed_needs_no_restart() {
+    let authority = Authority::new();
+    let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+    let (folder, config) = configuration(&encrypted.toml("localhost", Path::new("ca.pem"), ""));
+    let trusted = folder.path().join("ca.pem");
+    std::fs::copy(Authority::new().file(), &trusted).expect("a file");
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    eventually("it is refused", || bridge.events().iter().any(|line| line.contains("UnknownIssuer")));
+    std::fs::copy(authority.file(), &trusted).expect("a file");
+    bridge.settle();
+    assert_eq!(encrypted.signals(), 1);
+}
+
+/// A server that accepts and says nothing must not hold a lane: it is told after the time-out, each time.
+#[test]
+fn a_server_that_stalls_the_handshake_is_left() {
+    let authority = Authority::new();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = silent.local_addr().expect("its address").port();
+    let toml = format!(
+        "url = \"rediss://localhost:{port}\"\ntls_ca = \"{}\"\n[rtss]\nconnect_timeout = \"100ms\"\n",
+        authority.file().display()
+    );
+    let (folder, config) = configuration(&toml);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let started = Instant::now();
+    bridge.signal(&buy(1));
+    eventually("it is left", || {
+        bridge.events().iter().any(|line| line.starts_with("rtss: ") && line.contains("no answer within"))
+    });
+    println!("left after {:?}", started.elapsed());
+    // A close waits for no server.
+    assert_eq!(bridge.close(0), mt5_redis::codes::MT5REDIS_ERR_TIMEOUT);
+}
+
+#[test]
+fn sentinels_and_their_master_speak_tls() {
+    let authority = Authority::new();
+    let files = authority.sign("127.0.0.1", 2060);
+    let encrypted = Encrypted::start(&files, &authority, "no");
+    let port = free_port();
+    let text = format!(
+        "tls-port {port}\ntls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\ntls-auth-clients no\n\
+         tls-replication yes\nsentinel monitor m 127.0.0.1 {} 1\n",
+        files.certificate.display(),
+        files.key.display(),
+        authority.file().display(),
+        encrypted.port
+    );
+    let sentinel = Server::configured(&text, &["--sentinel"]);
+    let url = format!("rediss-sentinel://127.0.0.1:{port}/m");
+    let toml = format!("url = \"{url}\"\ntls_ca = \"{}\"\n", authority.file().display());
+    let (folder, config) = configuration(&toml);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    assert_eq!(encrypted.signals(), 1);
+    drop(sentinel);
+}
+
+/// The certificates are what they claim, or the refusals above would prove nothing.
+#[test]
+fn the_certificates_serve_another_client_too() {
+    let authority = Authority::new();
+    let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificates = TlsCertificates {
+        client_tls: None::<ClientTlsConfig>,
+        root_cert: Some(std::fs::read(authority.file()).expect("a file")),
+    };
+    let client =
+        redis::Client::build_with_tls(format!("rediss://localhost:{}", encrypted.port), certificates);
+    let mut connection = client.expect("a client").get_connection().expect("a connection");
+    assert_eq!(redis::cmd("PING").query::<String>(&mut connection).expect("an answer"), "PONG");
+}
