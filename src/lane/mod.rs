@@ -17,17 +17,17 @@ mod retention;
 mod ris;
 mod rts;
 mod rtss;
+mod shared;
 mod source;
 mod transaction;
 mod worker;
 
-use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
@@ -35,7 +35,6 @@ use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::pressure::Pressure;
-use crate::pressure::gauge::{Gauge, Seen};
 use crate::stats::{Counters, LaneStats};
 use dead::DeadLetters;
 use journal::{Appender, Refused};
@@ -44,6 +43,7 @@ pub(crate) use policy::{LaneName, Policy};
 pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
+use shared::{Life, Shared};
 use worker::Worker;
 
 /// The callers' end of a lane.
@@ -71,33 +71,6 @@ struct Door {
     refusing: bool,
 }
 
-/// What callers and the lane's thread have in common.
-pub(crate) struct Shared<P: Policy> {
-    records: Receiver<P::Record>,
-    wake: (Sender<()>, Receiver<()>),
-    pub(crate) counters: Counters,
-    pub(crate) events: Arc<Events>,
-    pub(crate) pressure: Arc<Pressure>,
-    pub(crate) gauge: Mutex<Gauge>,
-    /// The last sequence number up to which everything is in Redis, or passed over for now.
-    committed: AtomicU64,
-    /// The first sequence number that pressure holds back; `u64::MAX`: none.
-    held_from: AtomicU64,
-    /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
-    hurry: AtomicUsize,
-    /// What the queue holds, if a full one refuses calls.
-    queue_limit: Option<usize>,
-    /// Not its owner: a thread that has ended must not keep the journal from its next user.
-    journal: Weak<Journal>,
-    /// The last sequence number that was sent without an answer so far; 0: all were answered.
-    unanswered: AtomicU64,
-    /// What the server will never take; a lane without a journal only tells of it.
-    dead: Option<DeadLetters>,
-    life: Mutex<Life>,
-    /// A commit, a start or an end.
-    changed: Condvar,
-}
-
 /// Where a record is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -109,20 +82,6 @@ pub(crate) enum Status {
     Committed,
     /// Put aside: the server will never take it.
     Dead,
-}
-
-/// The life of a lane's thread.
-#[derive(Default)]
-struct Life {
-    running: bool,
-    /// The thread has made up its mind to end, and only tidies up.
-    leaving: bool,
-    /// The thread shall end as soon as nothing waits any more.
-    retiring: bool,
-    /// It shall not even wait for that: what waits is in the journal.
-    abandoned: bool,
-    /// Calls waiting for a commit.
-    waiters: usize,
 }
 
 impl<P: Policy> Lane<P> {
@@ -386,79 +345,5 @@ impl<P: Policy> Lane<P> {
             self.committed(),
             self.waiting(),
         )
-    }
-}
-
-impl<P: Policy> Shared<P> {
-    /// The last sequence number up to which everything is in Redis.
-    fn committed(&self) -> u64 {
-        let passed = self.passed();
-        passed.min(self.held_from.load(Ordering::Acquire).saturating_sub(1))
-    }
-
-    /// The last sequence number up to which nothing needs the journal any more.
-    fn passed(&self) -> u64 {
-        self.committed.load(Ordering::Acquire)
-    }
-
-    /// Whether what pressure holds back shall be written now.
-    fn is_in_a_hurry(&self) -> bool {
-        self.hurry.load(Ordering::SeqCst) > 0 || self.life.lock().retiring
-    }
-
-    /// Tells the pressure what this lane sees.
-    pub(crate) fn look(&self, now: Instant) {
-        let accepted = self.counters.accepted.load(Ordering::Relaxed);
-        let committed = self.passed();
-        let waiting = accepted.saturating_sub(committed);
-        let journal = self.journal.upgrade().map_or(0.0, |journal| journal.share(waiting));
-        let queue = self.queue_limit.map_or(0.0, |limit| self.records.len() as f64 / limit as f64);
-        let readings = self.gauge.lock().look(now, &Seen { accepted, committed, queue, journal });
-        self.pressure.seen(P::LANE, readings, now);
-    }
-
-    /// Everything up to `sequence` is in Redis. Returns whether that is news: what was once committed stays
-    /// so, even while it is sent again to a server that lacks it.
-    fn commit(&self, sequence: u64) -> bool {
-        let is_news = sequence > self.passed();
-        if is_news {
-            self.committed.store(sequence, Ordering::Release);
-        }
-        if self.life.lock().waiters > 0 {
-            self.changed.notify_all();
-        }
-        is_news
-    }
-
-    fn tell(&self, what: impl Display) {
-        self.events.tell(format!("{}: {what}", P::LANE));
-    }
-
-    /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
-    /// what waits is kept.
-    fn leave(&self, idle: bool) -> bool {
-        let mut life = self.life.lock();
-        let nothing_waits = idle && self.records.is_empty();
-        life.leaving = life.retiring && (nothing_waits || life.abandoned);
-        life.leaving
-    }
-
-    /// The thread has let go of everything.
-    fn left(&self) {
-        let mut life = self.life.lock();
-        (life.running, life.leaving) = (false, false);
-        self.counters.connected.store(false, Ordering::Relaxed);
-        self.changed.notify_all();
-    }
-
-    /// Lets time pass until `deadline`; less when the thread shall retire.
-    fn pause(&self, deadline: Instant) {
-        let mut life = self.life.lock();
-        let before = (life.retiring, life.abandoned);
-        while (life.retiring, life.abandoned) == before {
-            if self.changed.wait_until(&mut life, deadline).timed_out() {
-                break;
-            }
-        }
     }
 }

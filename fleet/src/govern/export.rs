@@ -6,9 +6,9 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use metrics::{counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use mt5_redis::config::Address;
 use tiny_http::{Header, Response, Server};
 
-use super::nodes::shown;
 use super::sample::Seen;
 use super::streams::Stream;
 
@@ -38,8 +38,8 @@ fn answer(server: &Server, handle: &PrometheusHandle) {
 }
 
 /// A node that answered.
-pub fn node(lane: &'static str, address: &str, seen: &Seen) {
-    let labels = [("lane", lane.to_owned()), ("node", shown(address).to_owned())];
+pub fn node(lane: &'static str, address: &Address, seen: &Seen) {
+    let labels = [("lane", lane.to_owned()), ("node", address.to_string())];
     let now = &seen.now;
     gauge!("mt5fleet_node_up", &labels).set(1.0);
     gauge!("mt5fleet_node_memory_bytes", &labels).set(now.used_memory as f64);
@@ -58,8 +58,8 @@ pub fn node(lane: &'static str, address: &str, seen: &Seen) {
 }
 
 /// A node that did not.
-pub fn node_is_down(lane: &'static str, address: &str) {
-    gauge!("mt5fleet_node_up", "lane" => lane, "node" => shown(address).to_owned()).set(0.0);
+pub fn node_is_down(lane: &'static str, address: &Address) {
+    gauge!("mt5fleet_node_up", "lane" => lane, "node" => address.to_string()).set(0.0);
 }
 
 pub fn stream(stream: &Stream, now_ms: u64) {

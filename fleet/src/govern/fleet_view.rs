@@ -14,8 +14,6 @@ pub const FOR_ALL: &str = "ctl";
 /// Places of iv, th, ta and sa in a packed heartbeat.
 const PACKED: [usize; 4] = [29, 34, 35, 36];
 const NAMES: [&str; 4] = ["iv", "th", "ta", "sa"];
-/// Instances asked for at once.
-const PAGE: usize = 256;
 /// Directives for the noisiest first: this part of the instances.
 const NOISIEST: usize = 5;
 
@@ -54,21 +52,19 @@ impl Fleet {
         let before = std::mem::take(&mut self.alive);
         self.dead.clear();
         self.noise.clear();
-        for page in listed.chunks(PAGE) {
-            for (instance, last_ms) in page {
-                let key = format!("is:{{{instance}}}");
-                let reply: Vec<Value> = nodes.ask_owner(redis::cmd("HMGET").arg(key).arg("d").arg(&NAMES))?;
-                let Some(heartbeat) = read(&reply) else {
-                    self.dead.push((instance.clone(), last_ms.max(0.0) as u64));
-                    continue;
-                };
-                if let (Some(time), Some(before)) = (time, before.get(instance)) {
-                    let trades = heartbeat.trades.saturating_sub(before.trades) as f64 / time;
-                    let heartbeats = 1000.0 / heartbeat.interval_ms.max(1) as f64;
-                    self.noise.insert(instance.clone(), trades + heartbeats);
-                }
-                self.alive.insert(instance.clone(), heartbeat);
+        for (instance, last_ms) in listed {
+            let key = format!("is:{{{instance}}}");
+            let reply: Vec<Value> = nodes.ask_owner(redis::cmd("HMGET").arg(key).arg("d").arg(&NAMES))?;
+            let Some(heartbeat) = read(&reply) else {
+                self.dead.push((instance, last_ms.max(0.0) as u64));
+                continue;
+            };
+            if let (Some(time), Some(before)) = (time, before.get(&instance)) {
+                let trades = heartbeat.trades.saturating_sub(before.trades) as f64 / time;
+                let heartbeats = 1000.0 / heartbeat.interval_ms.max(1) as f64;
+                self.noise.insert(instance.clone(), trades + heartbeats);
             }
+            self.alive.insert(instance, heartbeat);
         }
         Ok(())
     }

@@ -18,14 +18,15 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
+use mt5_redis::config::{Address, Config};
 use serde_json::{Value, json};
 
 use crate::stop;
 use fleet_view::{FOR_ALL, Fleet, for_one};
 use judge::Calm;
-use nodes::{Configuration, Nodes, shown};
+use nodes::Nodes;
 use sample::{Sample, Seen};
 use streams::Rules;
 
@@ -73,12 +74,12 @@ pub fn govern(options: &Options) -> Result<bool> {
         options.every >= Duration::from_millis(50) && options.every <= Duration::from_secs(60),
         "--every is refused: pass 50ms to 60s"
     );
-    let configuration = Configuration::read(&options.config)?;
+    let config = Config::read(&options.config, "").map_err(|error| anyhow!("{error}"))?;
     if let Some(address) = options.metrics {
         let bound = export::serve(address)?;
         log("metrics", json!({ "url": format!("http://{bound}/metrics") }));
     }
-    let mut governor = Governor::new(options.clone(), configuration);
+    let mut governor = Governor::new(options.clone(), &config);
     loop {
         let next = Instant::now() + options.every;
         governor.round(options.once);
@@ -103,7 +104,7 @@ struct Governor {
     shards: u16,
     /// ris, rts, rtss.
     lanes: Vec<Nodes>,
-    samples: HashMap<(usize, String), (Instant, Sample)>,
+    samples: HashMap<(usize, Address), (Instant, Sample)>,
     fleet: Fleet,
     calm: Calm,
     /// Who we are in the lease.
@@ -120,20 +121,22 @@ struct Governor {
 }
 
 impl Governor {
-    fn new(options: Options, configuration: Configuration) -> Self {
+    fn new(options: Options, config: &Config) -> Self {
         let rules = Rules {
-            retention: configuration.retention,
-            keep: options.keep.min(configuration.retention),
-            max_length: configuration.max_length,
+            retention: config.rtss_retention,
+            keep: options.keep.min(config.rtss_retention),
+            max_length: config.rtss_max_length,
         };
         // A terminal at level 3 looks only twice in its life: the directive must last from one to the next.
-        let hold = options.hold.unwrap_or(configuration.instance_ttl / 2 + Duration::from_secs(15));
+        let hold = options.hold.unwrap_or(config.ris_ttl / 2 + Duration::from_secs(15));
         Self {
             rules,
             hold,
-            shards: configuration.shards,
+            shards: config.rtss_shards,
             calm: Calm::new(options.quiet),
-            lanes: configuration.lanes.into_iter().map(Nodes::new).collect(),
+            lanes: [("ris", &config.ris), ("rts", &config.rts), ("rtss", &config.rtss)]
+                .map(|(lane, config)| Nodes::new(lane, &config.endpoint))
+                .into(),
             samples: HashMap::new(),
             fleet: Fleet::default(),
             name: format!("{:016x}", fastrand::u64(..)),
@@ -189,7 +192,7 @@ impl Governor {
         // A server that serves two lanes is looked at once.
         let mut looked = HashSet::new();
         for at in 0..self.lanes.len() {
-            let lane = self.lanes[at].lane.name;
+            let lane = self.lanes[at].lane;
             let masters = match self.lanes[at].refresh() {
                 Ok(masters) => masters,
                 Err(error) => {
@@ -198,7 +201,7 @@ impl Governor {
                 }
             };
             for address in masters {
-                if !looked.insert(shown(&address).to_owned()) {
+                if !looked.insert(address.clone()) {
                     continue;
                 }
                 match sample::look(&mut self.lanes[at], &address) {
@@ -210,7 +213,7 @@ impl Governor {
                         export::node(lane, &address, &seen);
                         let (level, why) = judge::judge(&seen);
                         if level > highest.0 {
-                            highest = (level, format!("{lane} {}: {why}", shown(&address)));
+                            highest = (level, format!("{lane} {}: {why}", address));
                         }
                     }
                     Err(error) => {
@@ -218,9 +221,9 @@ impl Governor {
                         let error = error.to_string();
                         // It says itself that it can do nothing now.
                         if ["BUSY", "LOADING"].iter().any(|word| error.contains(word)) && highest.0 < 2 {
-                            highest = (2, format!("{lane} {}: {error}", shown(&address)));
+                            highest = (2, format!("{lane} {}: {error}", address));
                         }
-                        self.warn(&format!("{lane} {}", shown(&address)), error);
+                        self.warn(&format!("{lane} {}", address), error);
                     }
                 }
             }

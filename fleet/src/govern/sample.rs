@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use mt5_redis::config::Address;
 
 use super::nodes::Nodes;
 
@@ -33,7 +34,7 @@ pub struct Sample {
 }
 
 /// Looks at a node.
-pub fn look(nodes: &mut Nodes, address: &str) -> Result<Sample> {
+pub fn look(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
     let info: String = nodes.ask(address, redis::cmd("INFO").arg("all"))?;
     let mut pings = Vec::new();
     for _ in 0..PINGS {
