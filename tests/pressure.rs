@@ -3,6 +3,11 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
 use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, sequences, trade};
@@ -198,6 +203,71 @@ fn prices_held_back_survive_a_server_that_restarts_empty() {
     eventually("both are there again", || server.ask::<i64>("SCARD to:{1.Demo}") == 2);
     bridge.settle();
     assert_eq!((field(&server, 1, "pr").as_str(), field(&server, 2, "sl").as_str()), ("49", "49"));
+    assert_eq!(bridge.stats()["rts"]["lost"], 0);
+}
+
+/// Set in a child of this test: `<config> <data folder>`.
+const CHILD: &str = "MT5REDIS_TEST_CHILD";
+
+/// Not a test of its own: the body of the process that the next test kills while prices are held back.
+#[test]
+fn child() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let (config, folder) = task.split_once(' ').expect("two words");
+    let bridge = Bridge::open(config, "1.Demo", Path::new(folder));
+    bridge.heartbeat(&account());
+    for position in 1..=4 {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 2, "the directive");
+    let deferred = |count| eventually("it is held", || bridge.stats()["rts"]["deferred"] == count);
+    for position in 1..=4 {
+        bridge.trade(&price(position, 50.0 + position as f64));
+    }
+    deferred(4);
+    // A reconcile writes what was held before it.
+    bridge.trade(&TradeState { profit: 99.0, stop_loss: 1.5, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    bridge.trade(&TradeState { profit: 98.0, ..trade(3, MT5REDIS_EVENT_CLOSE) });
+    bridge.open_positions(0, &[1, 2]);
+    deferred(0);
+    bridge.trade(&price(1, 77.0));
+    bridge.trade(&price(2, 78.0));
+    deferred(2);
+    // What is known of the second position is newer than its price, that of the first is not.
+    bridge.trade(&TradeState { profit: 79.0, stop_loss: 2.5, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    println!("accepted");
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_killed_terminal_leaves_its_held_prices_to_the_next_one() {
+    let server = Server::start();
+    direct(&server, "ctl", 2, 60_000);
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["child", "--exact", "--nocapture"])
+        .env(CHILD, format!("{} {}", server.url(), server.folder().display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test again");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    // The test harness prints lines of its own, the first one into ours.
+    assert!(lines.any(|line| line.expect("text").ends_with("accepted")), "the child died");
+    eventually("the watermark has passed it", || field(&server, 2, "sl") == "2.5");
+    child.kill().expect("our own child");
+    child.wait().expect("our own child");
+    assert_eq!(field(&server, 1, "pr"), "51");
+    server.ask::<()>("DEL ctl");
+
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert!(bridge.committed(MT5REDIS_LANE_RTS) < bridge.accepted("rts"));
+    bridge.settle();
+    let profits = [1, 2, 3, 4].map(|position| field(&server, position, "pr"));
+    assert_eq!(profits, ["77", "79", "98", "54"]);
+    assert_eq!(field(&server, 2, "sl"), "2.5");
+    assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [1, 2]);
     assert_eq!(bridge.stats()["rts"]["lost"], 0);
 }
 

@@ -108,11 +108,12 @@ impl<P: Policy> Batch<P> {
     }
 
     /// Adds records that were passed over before, so that they are written now, with those that still are in
-    /// the batch. They are older than all that is in it, or are in it.
+    /// the batch.
     pub(super) fn release(&mut self, copies: Vec<P::Record>) {
         self.held.clear();
-        let first = self.first().unwrap_or(u64::MAX);
-        self.records.splice(0..0, copies.into_iter().filter(|copy| P::sequence(copy) < first));
+        let there: HashSet<u64> = self.records.iter().map(P::sequence).collect();
+        self.records.extend(copies.into_iter().filter(|copy| !there.contains(&P::sequence(copy))));
+        self.records.sort_by_key(P::sequence);
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {

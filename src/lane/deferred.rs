@@ -60,6 +60,12 @@ impl<P: Policy> Deferred<P> {
         older && self.held.remove(&key).is_some()
     }
 
+    /// A record is in Redis: so is what was held and had to precede it.
+    pub(super) fn settle(&mut self, record: &P::Record) {
+        self.pass(record);
+        self.held.retain(|_, held| P::sequence(held) > P::sequence(record) || !P::must_precede(held, record));
+    }
+
     /// Whether something that is held must be written before this record is.
     pub(super) fn must_precede(&self, record: &P::Record) -> bool {
         self.held.values().any(|held| P::must_precede(held, record))
@@ -83,11 +89,9 @@ impl<P: Policy> Deferred<P> {
         }
     }
 
-    /// Copies of what is held, in the order of their numbers.
+    /// Copies of what is held.
     pub(super) fn copies(&self) -> Vec<P::Record> {
-        let mut copies: Vec<_> = self.held.values().cloned().collect();
-        copies.sort_by_key(P::sequence);
-        copies
+        self.held.values().cloned().collect()
     }
 
     /// What was held has been written, but for what is still on its way.

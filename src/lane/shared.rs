@@ -86,17 +86,13 @@ impl<P: Policy> Shared<P> {
         self.pressure.seen(P::LANE, readings, now);
     }
 
-    /// Everything up to `sequence` is in Redis. Returns whether that is news: what was once committed stays
-    /// so, even while it is sent again to a server that lacks it.
-    pub(super) fn commit(&self, sequence: u64) -> bool {
-        let is_news = sequence > self.passed();
-        if is_news {
-            self.committed.store(sequence, Ordering::Release);
-        }
+    /// Everything up to `sequence` is in Redis. What was once committed stays so, even while it is sent again
+    /// to a server that lacks it.
+    pub(super) fn commit(&self, sequence: u64) {
+        self.committed.fetch_max(sequence, Ordering::AcqRel);
         if self.life.lock().waiters > 0 {
             self.changed.notify_all();
         }
-        is_news
     }
 
     pub(super) fn tell(&self, what: impl Display) {

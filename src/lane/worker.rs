@@ -131,7 +131,9 @@ impl<P: Policy> Worker<P> {
     fn step(&mut self) -> bool {
         if let Some(journal) = &self.journal {
             if !journal.has_room() {
-                // Better to keep committed records for a shorter time than to refuse new ones.
+                // Better to keep committed records for a shorter time than to refuse new ones, and what is held
+                // back in memory only.
+                journal.acknowledge(self.shared.passed());
                 journal.release(self.shared.passed());
             }
             // What fails here fails again where a record needs it, and is told there.
@@ -151,7 +153,7 @@ impl<P: Policy> Worker<P> {
             return true;
         }
         let now = Instant::now();
-        if now >= self.next_look {
+        if now >= self.next_look || self.shared.pressure.is_on_trial() {
             self.next_look = now + LOOK_EVERY;
             self.shared.look(now);
         }
@@ -343,8 +345,10 @@ impl<P: Policy> Worker<P> {
         let held = if self.batch.has_nothing_to_write() { held } else { held.min(held_before) };
         self.shared.held_from.store(held, Ordering::Release);
         self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
-        if let (true, Some(journal)) = (self.shared.commit(sequence), &self.journal) {
-            journal.acknowledge(sequence);
+        self.shared.commit(sequence);
+        if let Some(journal) = &self.journal {
+            // What is held back is sent by the next process, should this one end.
+            journal.acknowledge(self.shared.committed());
         }
     }
 

@@ -110,12 +110,15 @@ impl Gauge {
         let under_way = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let stall = if under_way >= STALL { under_way } else { Duration::ZERO };
         let median = if enough { self.median() } else { 0.0 };
+        let last_two = self.recent.iter().rev().take(2).copied();
+        let least = if enough { last_two.fold(f64::MAX, f64::min) } else { 0.0 };
         Readings {
             queue: seen.queue,
             journal: seen.journal,
             lag: self.marks.front().map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at)),
             draining: self.draining,
             latency: Duration::from_secs_f64(median).max(stall),
+            least: Duration::from_secs_f64(least),
             baseline: Duration::from_secs_f64(self.baseline),
             reply: self.reply,
         }
@@ -169,12 +172,14 @@ mod tests {
         let readings = gauge.look(now, &seen(0, 0));
         assert_eq!((readings.latency, readings.baseline), (ms(2), ms(2)));
         // One slow exchange is a blink; several are a slow server, and do not become usual soon.
-        exchange(&mut gauge, &mut now, &[300, 2, 2]);
-        assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 0);
+        exchange(&mut gauge, &mut now, &[300]);
+        assert_eq!(gauge.look(now, &seen(0, 0)).least, ms(2));
+        exchange(&mut gauge, &mut now, &[2, 2]);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 0);
         exchange(&mut gauge, &mut now, &[300; 20]);
-        assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 2);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 2);
         // Nobody knows how it is after a while without any.
-        assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0))).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0)), false).0, 0);
     }
 
     #[test]
@@ -182,9 +187,9 @@ mod tests {
         let (mut now, mut gauge) = (Instant::now(), Gauge::default());
         exchange(&mut gauge, &mut now, &[2; 10]);
         gauge.began(now);
-        assert_eq!(judge(&gauge.look(now + ms(400), &seen(0, 0))).0, 0);
-        assert_eq!(judge(&gauge.look(now + ms(1200), &seen(0, 0))).0, 3);
+        assert_eq!(judge(&gauge.look(now + ms(400), &seen(0, 0)), false).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(1200), &seen(0, 0)), false).0, 3);
         gauge.ended(now + ms(1300));
-        assert_eq!(judge(&gauge.look(now + ms(1300), &seen(0, 0))).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(1300), &seen(0, 0)), false).0, 0);
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod gauge;
 pub(crate) mod level;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -27,6 +27,8 @@ const PRICE_EVERY: Duration = Duration::from_secs(1);
 /// The pressure of one engine.
 pub(crate) struct Pressure {
     level: AtomicU8,
+    /// The level fell just now: lanes look more closely.
+    on_trial: AtomicBool,
     highest: AtomicU8,
     changes: AtomicU64,
     /// How often heartbeats come while nothing is held back, ms.
@@ -58,6 +60,7 @@ impl Pressure {
     pub(crate) fn new(events: Arc<Events>, quiet: Duration, instance_ttl: Duration) -> Self {
         Self {
             level: AtomicU8::new(NORMAL),
+            on_trial: AtomicBool::new(false),
             highest: AtomicU8::new(NORMAL),
             changes: AtomicU64::new(0),
             heartbeat_ms: AtomicU32::new(HEARTBEAT_MS),
@@ -74,6 +77,11 @@ impl Pressure {
     /// The level as of the last look.
     pub(crate) fn level(&self) -> u8 {
         self.level.load(Relaxed)
+    }
+
+    /// Whether it fell just now, and may have to rise again: then each batch is worth a look.
+    pub(crate) fn is_on_trial(&self) -> bool {
+        self.on_trial.load(Relaxed)
     }
 
     /// What a lane sees now. Returns the level.
@@ -93,12 +101,14 @@ impl Pressure {
 
     fn settle(&self, state: &mut State, now: Instant) -> u8 {
         let lanes = [LaneName::Ris, LaneName::Rts, LaneName::Rtss];
+        let on_trial = state.own.is_on_trial(now);
         let (lane, (wanted, cause)) = lanes
             .into_iter()
-            .map(|lane| (lane, judge(&state.lanes[lane as usize])))
+            .map(|lane| (lane, judge(&state.lanes[lane as usize], on_trial)))
             .max_by_key(|(_, (level, _))| *level)
             .expect("there are three");
         let own = state.own.step(now, wanted);
+        self.on_trial.store(state.own.is_on_trial(now), Relaxed);
         state.directives.retain(|(_, directive)| directive.until > now);
         let told = state.directives.iter().map(|(_, directive)| directive.level).max().unwrap_or(NORMAL);
         let level = own.max(told);

@@ -2,8 +2,8 @@
 //|                                                 FleetAgent.mq5   |
 //+------------------------------------------------------------------+
 // Attach it to one chart of a terminal, any symbol: it keeps the terminal's account and positions up to date
-// in Redis, and under pressure less often (docs/backpressure.md). It never trades and never waits for the network. It goes on through changes of chart, inputs and
-// account, and does nothing in the strategy tester.
+// in Redis, and under pressure less often (docs/backpressure.md). It never trades and never waits for the
+// network. It goes on through changes of chart, inputs and account, and does nothing in the strategy tester.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
 #property description "Shows this terminal's account and positions in Redis. One chart a terminal is enough."
@@ -18,7 +18,7 @@ input int    InpHeartbeatMs = 1000;                     // Publish the account e
 
 CMt5Redis redis;
 ulong     next_heartbeat_ms=0;
-int       shown_level=-1;
+int       shown_level=0;
 
 //+------------------------------------------------------------------+
 int OnInit(void)
@@ -80,7 +80,7 @@ void OnTimer(void)
 //+------------------------------------------------------------------+
 void ShowLevel(void)
   {
-   int level=redis.Throttle();
+   int level=MathMax(0,redis.Throttle());
    if(level==shown_level)
       return;
    if(level<shown_level)
@@ -110,7 +110,9 @@ void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &
 void OnDeinit(const int reason)
   {
    EventKillTimer();
-   Comment("");
+   if(shown_level>0)
+      Comment("");
+   shown_level=0;
    redis.Close(reason);
   }
 //+------------------------------------------------------------------+

@@ -145,7 +145,7 @@ void CMt5RedisPositions::LookAtPressure(void)
   {
    int   every=IntervalMs(MT5REDIS_LANE_RTS);
    ulong now_ms=GetTickCount64();
-   m_prices_due=(every<=0 || (every<INT_MAX && now_ms>=m_prices_ms+(ulong)every));
+   m_prices_due=(every<=0 || now_ms>=m_prices_ms+(ulong)every);
    if(m_prices_due)
       m_prices_ms=now_ms;
   }

@@ -20,7 +20,13 @@ impl<P: Policy> Worker<P> {
         let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         let first_new = self.batch.len();
-        match self.source.fill(&self.policy, &mut self.batch, records, bytes, patience) {
+        let Self { policy, deferred, .. } = self;
+        // The watermark passes what pressure holds back: what an earlier process held is among the known.
+        let mut known = |record: P::Record| match policy.hold(&record, level::HEAVY) {
+            Some(_) => drop(deferred.hold(record, now)),
+            None => deferred.settle(&record),
+        };
+        match self.source.fill(policy, &mut self.batch, records, bytes, patience, &mut known) {
             Taken::Records => self.hold_back(first_new),
             // What came may be in Redis already, after a restart.
             Taken::Nothing => self.committed(),
@@ -78,6 +84,10 @@ impl<P: Policy> Worker<P> {
     /// Puts what was held back into the batch, if its time has come or somebody waits for it. Returns whether.
     pub(super) fn release(&mut self, now: Instant) -> bool {
         let level = self.shared.pressure.level();
+        if self.source.is_replaying() {
+            // Something may follow that says more.
+            return false;
+        }
         let due = self.deferred.due(|record| self.policy.hold(record, level), now);
         let is_due = due.is_some_and(|due| due <= now);
         let waits = !self.deferred.is_empty() || !self.batch.is_empty();
