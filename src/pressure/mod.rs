@@ -33,6 +33,8 @@ pub(crate) struct Pressure {
     changes: AtomicU64,
     /// How often heartbeats come while nothing is held back, ms.
     heartbeat_ms: AtomicU32,
+    /// What a caller was told last instead, ms.
+    stretched_ms: AtomicU32,
     /// The longest a heartbeat may be held: half of the instance's time to live.
     heartbeat_limit: Duration,
     state: Mutex<State>,
@@ -64,6 +66,7 @@ impl Pressure {
             highest: AtomicU8::new(NORMAL),
             changes: AtomicU64::new(0),
             heartbeat_ms: AtomicU32::new(HEARTBEAT_MS),
+            stretched_ms: AtomicU32::new(0),
             heartbeat_limit: instance_ttl / 2,
             state: Mutex::new(State {
                 lanes: [Readings::default(); 3],
@@ -128,11 +131,12 @@ impl Pressure {
         level
     }
 
-    /// Learns from a heartbeat how often they come. Under pressure the caller may have slowed down for our
-    /// sake, which must not slow it down further.
+    /// Learns from a heartbeat how often they come. A caller that has slowed down for our sake, under pressure
+    /// or just after it, must not be slowed down further, nor for good.
     pub(crate) fn heartbeat_comes_every(&self, interval_ms: i32) {
         let told = u32::try_from(interval_ms).ok().filter(|&interval| interval > 0).unwrap_or(HEARTBEAT_MS);
-        if self.level() == NORMAL || told < self.heartbeat_ms.load(Relaxed) {
+        let free = self.level() == NORMAL && told != self.stretched_ms.load(Relaxed);
+        if free || told < self.heartbeat_ms.load(Relaxed) {
             self.heartbeat_ms.store(told, Relaxed);
         }
     }
@@ -163,7 +167,11 @@ impl Pressure {
         let every = match lane {
             LaneName::Ris => {
                 let usual = Duration::from_millis(self.heartbeat_ms.load(Relaxed).into());
-                Some(self.heartbeats_every(self.level()).unwrap_or(usual))
+                let stretched = self.heartbeats_every(self.level());
+                if let Some(stretched) = stretched {
+                    self.stretched_ms.store(stretched.as_millis() as u32, Relaxed);
+                }
+                Some(stretched.unwrap_or(usual))
             }
             LaneName::Rts => Self::prices_every(self.level()),
             LaneName::Rtss => None,
@@ -239,5 +247,11 @@ mod tests {
         }
         assert_eq!(pressure.interval_ms(LaneName::Rts), i32::MAX);
         assert_eq!(pressure.interval_ms(LaneName::Rtss), 0);
+        // The pressure goes while the caller acts on what it was told: that is no habit of its own.
+        pressure.told(None, None, now);
+        pressure.heartbeat_comes_every(45_000);
+        assert_eq!(pressure.interval_ms(LaneName::Ris), 5000);
+        pressure.heartbeat_comes_every(7000);
+        assert_eq!(pressure.interval_ms(LaneName::Ris), 7000);
     }
 }

@@ -68,7 +68,7 @@ void OnTimer(void)
      {
       int every_ms=MathMax(InpHeartbeatMs,redis.IntervalMs(MT5REDIS_LANE_RIS));
       next_heartbeat_ms=now_ms+(ulong)every_ms;
-      redis.PublishInstance(every_ms,"FleetAgent");
+      redis.PublishInstance(InpHeartbeatMs,"FleetAgent");
      }
    redis.PublishPositions();
    redis.PrintEvents();

@@ -97,6 +97,19 @@ std::string Player::json() const {
 }
 
 // Everything that was published is in Redis, and then whoever reads our output compares and answers.
+// A machine that stalls raises the level, and programs send less. The scenario's hours pass in no time, so it
+// waits for the real seconds after which the level falls.
+void Player::wait_for_calm() {
+  using Throttle = int (*)(long long handle);
+  if(it.handles.empty())
+    return;
+  Throttle throttle = (Throttle)library_function(u"mt5_redis.dll", "mt5redis_throttle");
+  ULONGLONG deadline = GetTickCount64() + 60000;
+  for(long long handle : it.handles)
+    while(throttle(handle) > directed_ && GetTickCount64() < deadline)
+      Sleep(20);
+}
+
 void Player::check(const Step &step) {
   using Flush = int (*)(long long handle, int timeout_ms);
   if(!it.handles.empty()) {
@@ -116,6 +129,7 @@ void Player::check(const Step &step) {
   std::getline(std::cin, answer);
   if(answer.substr(0, 4) != "good")
     fail("Redis differs from the books");
+  directed_ = (int)step.whole("directive", directed_);
 }
 
 void Player::expect(const Step &step) {
