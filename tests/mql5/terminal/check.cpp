@@ -1,7 +1,9 @@
 // Where a scenario compares: the books as JSON for whoever reads Redis, and what programs printed and called.
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
+#include <thread>
 #include "player.h"
 
 namespace terminal {
@@ -104,10 +106,10 @@ void Player::wait_for_calm() {
   if(it.handles.empty())
     return;
   Throttle throttle = (Throttle)library_function(u"mt5_redis.dll", "mt5redis_throttle");
-  ULONGLONG deadline = GetTickCount64() + 60000;
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   for(long long handle : it.handles)
-    while(throttle(handle) > directed_ && GetTickCount64() < deadline)
-      Sleep(20);
+    while(throttle(handle) > directed_ && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
 void Player::check(const Step &step) {
