@@ -320,10 +320,8 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
 fn the_governor_itself_is_refused_nothing() {
     let mut guarded = Guarded::start(&["--governor"]);
     // Something to throttle for, to forget, and to trim.
-    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut guarded.admin).unwrap();
-    let nearly_full = info.get::<u64>("used_memory").unwrap() * 10 / 9;
     for command in [
-        &format!("CONFIG SET maxmemory {nearly_full}"),
+        "SETRANGE ballast 20000000 x",
         "ZADD il 1 1.Demo",
         "XADD ss:{0} 1-1 d x",
         "XADD ss:{0} 2-1 d x",
@@ -333,6 +331,9 @@ fn the_governor_itself_is_refused_nothing() {
     ] {
         ask(&mut guarded.admin, command).unwrap();
     }
+    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut guarded.admin).unwrap();
+    let nearly_full = info.get::<u64>("used_memory").unwrap() * 8 / 7;
+    ask(&mut guarded.admin, &format!("CONFIG SET maxmemory {nearly_full}")).unwrap();
     let mut govern = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
     govern.args(["govern", "--config", &guarded.url("governor"), "--every", "100ms", "--once"]);
     let output = govern.output().unwrap();
