@@ -58,6 +58,7 @@ bench: ## the figures and tables of docs/performance.md, all in one run (some mi
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- write
+	cargo bench -p mt5fleet --bench overload
 
 bench-quick: ## the same with a tenth of the rounds, without the fleet, only printed
 	@scripts/prepare.sh bench

@@ -453,6 +453,15 @@ int64_t mt5redis_committed(int64_t handle, int32_t lane);
 // `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
 int32_t mt5redis_status(int64_t handle, int32_t lane, int64_t sequence);
 
+// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself; a
+// caller may send less too, see `mt5redis_interval_ms`.
+int32_t mt5redis_throttle(int64_t handle);
+
+// How far apart a caller should send what can wait on a lane, ms: heartbeats on `MT5REDIS_LANE_RIS`,
+// price-only updates on `MT5REDIS_LANE_RTS`. 0: as they come; 2,147,483,647: none for now. Opens, changes,
+// closes and signals never wait.
+int32_t mt5redis_interval_ms(int64_t handle, int32_t lane);
+
 // Waits until everything accepted so far, on every lane, has reached Redis, at most `timeout_ms`.
 // Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
 int32_t mt5redis_flush(int64_t handle, int32_t timeout_ms);

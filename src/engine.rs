@@ -6,6 +6,7 @@
 //! removed leaves no thread and no connection behind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -18,20 +19,28 @@ use crate::lane::{Journal, Lane, LaneName, Limits, Opened, Ris, Rts, Rtss};
 use crate::model::InstanceId;
 use crate::model::encoding::Producer;
 use crate::model::instance::Health;
+use crate::pressure::{Pressure, PressureStats};
 use crate::stats::LaneStats;
 
 /// Three lanes to the servers of one configuration.
 pub(crate) struct Engine {
     config: Config,
     pub(crate) events: Arc<Events>,
+    pub(crate) pressure: Arc<Pressure>,
     pub(crate) ris: Lane<Ris>,
     pub(crate) rts: Lane<Rts>,
     pub(crate) rtss: Lane<Rtss>,
+    started: Instant,
+    /// When the pressure was looked at last, ms since the start.
+    looked_ms: AtomicU64,
 }
 
 /// How long a new configuration waits for the threads of one that nobody uses any more: longer than a
 /// reply's usual time-out.
 const TIDY: Duration = Duration::from_secs(3);
+
+/// How often a caller's question is worth a look.
+const LOOK_EVERY_MS: u64 = 100;
 
 /// Every engine of this process with its leases. One without leases is kept for who opens it again.
 static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
@@ -109,8 +118,14 @@ impl Engine {
             None => Producer::random(),
         };
         let events = Arc::new(Events::default());
+        let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
         let client = instance.as_str();
-        let ris = Ris { producer: Producer::random(), encoding: config.ris.encoding, ttl: config.ris_ttl };
+        let ris = Ris {
+            producer: Producer::random(),
+            encoding: config.ris.encoding,
+            ttl: config.ris_ttl,
+            pressure: pressure.clone(),
+        };
         let rts = Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention);
         let rtss = Rtss::new(
             producer(&rtss_journal),
@@ -121,10 +136,37 @@ impl Engine {
         );
         Ok(Self {
             config: config.clone(),
-            ris: Lane::new(ris, config.ris.clone(), client, events.clone(), None, *retain_acked)?,
-            rts: Lane::new(rts, config.rts.clone(), client, events.clone(), rts_journal, *retain_acked)?,
-            rtss: Lane::new(rtss, config.rtss.clone(), client, events.clone(), rtss_journal, *retain_acked)?,
+            ris: Lane::new(
+                ris,
+                config.ris.clone(),
+                client,
+                events.clone(),
+                pressure.clone(),
+                None,
+                *retain_acked,
+            )?,
+            rts: Lane::new(
+                rts,
+                config.rts.clone(),
+                client,
+                events.clone(),
+                pressure.clone(),
+                rts_journal,
+                *retain_acked,
+            )?,
+            rtss: Lane::new(
+                rtss,
+                config.rtss.clone(),
+                client,
+                events.clone(),
+                pressure.clone(),
+                rtss_journal,
+                *retain_acked,
+            )?,
             events,
+            pressure,
+            started: Instant::now(),
+            looked_ms: AtomicU64::new(0),
         })
     }
 
@@ -164,10 +206,26 @@ impl Engine {
     /// How the library fares, for the heartbeat.
     pub(crate) fn health(&self) -> Health {
         Health {
-            trades_waiting: self.rts.accepted().saturating_sub(self.rts.committed()),
-            signals_waiting: self.rtss.accepted().saturating_sub(self.rtss.committed()),
+            trades_waiting: self.rts.waiting(),
+            signals_waiting: self.rtss.waiting(),
             refused: self.ris.refused() + self.rts.refused() + self.rtss.refused(),
+            throttle: self.pressure.level(),
+            trades: self.rts.accepted(),
+            signals: self.rtss.accepted(),
         }
+    }
+
+    /// The pressure as of now: also while every lane's thread waits for a server.
+    pub(crate) fn pressure(&self) -> &Pressure {
+        let now = Instant::now();
+        let since_start = now.saturating_duration_since(self.started).as_millis() as u64;
+        if since_start >= self.looked_ms.load(Relaxed) + LOOK_EVERY_MS {
+            self.looked_ms.store(since_start, Relaxed);
+            self.ris.look(now);
+            self.rts.look(now);
+            self.rtss.look(now);
+        }
+        &self.pressure
     }
 
     /// Everything it counts, as JSON.
@@ -175,12 +233,14 @@ impl Engine {
         #[derive(Serialize)]
         struct Stats<'a> {
             version: &'a str,
+            pressure: PressureStats,
             ris: LaneStats,
             rts: LaneStats,
             rtss: LaneStats,
         }
         let stats = Stats {
             version: env!("CARGO_PKG_VERSION"),
+            pressure: self.pressure().stats(),
             ris: self.ris.stats(),
             rts: self.rts.stats(),
             rtss: self.rtss.stats(),

@@ -10,7 +10,7 @@
 //! - `lane`: queue, journal, batch, worker, and a policy each for RIS, RTS and RTSS
 //! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
 //!
-//! Beside that way stand [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
+//! Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
 
 #![deny(missing_docs, unsafe_code)]
 
@@ -26,6 +26,7 @@ pub mod fuzzing;
 mod lane;
 mod link;
 pub mod model;
+mod pressure;
 mod session;
 mod stats;
 

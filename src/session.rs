@@ -45,6 +45,7 @@ impl Session {
     ) -> Result<u64> {
         state.check()?;
         let time_ms = time(state.time_ms);
+        self.engine.pressure().heartbeat_comes_every(state.interval_ms);
         let health = self.engine.health();
         let instance = self.instance;
         self.engine.ris.accept(|sequence| InstanceRecord {

@@ -28,7 +28,7 @@ pub struct Options {
     /// A worker's user: reads states, consumes signals, files dead letters
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "worker", group = "who")]
     worker: Vec<String>,
-    /// The governor's user: watches servers, writes throttle directives, trims the streams
+    /// The governor's user: watches servers, writes throttle directives, trims streams and the list of instances
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "governor", group = "who")]
     governor: Vec<String>,
     /// The user of `mt5fleet doctor` and `top`: reads everything, changes nothing
@@ -104,7 +104,7 @@ fn terminal(instance: &str, shards: u16) -> Result<String> {
         "{SESSION} {WAY} +multi +exec +discard +watch \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:* \
-         (+set +get +watch ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}})",
+         (+set +get +watch ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}}) +time",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
@@ -129,8 +129,9 @@ fn worker() -> String {
 fn governor() -> String {
     format!(
         "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
-         +dbsize +memory|stats (+set +get +del ~ctl ~ctl:*) \
-         (+xtrim +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) ({READ} {STATES})"
+         +dbsize +memory|stats +time +multi +exec +discard +unwatch \
+         (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il) \
+         (+exists +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) ({READ} {STATES})"
     )
 }
 

@@ -26,10 +26,12 @@ pub fn simulate(size: &Size, config: &str) -> Result<bool> {
     let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
     let good = outcome.failures.is_empty() && committed == accepted;
     println!(
-        "simulate {}: terminals={} accepted={accepted} committed={committed} refused={} {}",
+        "simulate {}: terminals={} accepted={accepted} committed={committed} refused={} level={} superseded={} {}",
         if good { "ok" } else { "failed" },
         size.terminals,
         refused(&outcome),
+        counted(&outcome, "pressure", "highest").max().unwrap_or(0),
+        ["ris", "rts"].map(|lane| counted(&outcome, lane, "superseded").sum::<u64>()).iter().sum::<u64>(),
         speed(&outcome),
     );
     Ok(good)
@@ -103,6 +105,11 @@ fn fleet(size: &Size, config: &str, meanwhile: &mut dyn FnMut(Duration) -> Resul
         bail!("no terminal opened a session: {}", outcome.failures.first().map_or("", String::as_str));
     }
     Ok(outcome)
+}
+
+/// One of the library's own figures, a terminal each.
+fn counted<'a>(outcome: &'a Outcome, table: &'a str, name: &'a str) -> impl Iterator<Item = u64> + 'a {
+    outcome.summaries().filter_map(move |summary| summary.stats[table][name].as_u64())
 }
 
 fn refused(outcome: &Outcome) -> u64 {

@@ -7,9 +7,10 @@
 //! - [`library`]: the built library, loaded and called as a terminal does it
 //! - [`market`], [`agent`]: what happens to a simulated account, and what an Expert Advisor publishes of it
 //! - [`terminal`]: one terminal, a process of its own, which writes a [`ledger`] of all that was accepted
-//! - [`simulate`], [`table`]: many terminals, and the view of them
+//! - [`simulate`], [`table`]: many terminals, and the view of them; [`slow`]: a Redis that cannot keep up
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
+//! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does
 //! - [`demo`]: all of it, with a verdict in one line
@@ -21,6 +22,7 @@ pub mod agent;
 pub mod deadletters;
 pub mod demo;
 pub mod doctor;
+pub mod govern;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;
@@ -28,6 +30,7 @@ pub mod market;
 pub mod oracle;
 pub mod simulate;
 pub mod size;
+pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;

@@ -42,6 +42,8 @@ functions! {
     mt5redis_open_positions: fn(i64, i64, *const i64, i32) -> i64;
     mt5redis_signal: fn(i64, *const Signal, *const u16, *const u16) -> i64;
     mt5redis_committed: fn(i64, i32) -> i64;
+    mt5redis_throttle: fn(i64) -> i32;
+    mt5redis_interval_ms: fn(i64, i32) -> i32;
     mt5redis_flush: fn(i64, i32) -> i32;
     mt5redis_close: fn(i64, i32) -> i32;
     mt5redis_stats: fn(i64, *mut u16, i32) -> i32;
@@ -194,6 +196,22 @@ impl Session<'_> {
             *lane = result as u64;
         }
         Ok(lanes)
+    }
+
+    /// The pressure's level.
+    pub fn throttle(&self) -> Result<u8> {
+        // SAFETY: plain numbers.
+        let level = unsafe { (self.bridge.functions.mt5redis_throttle)(self.handle) };
+        self.bridge.expect(level.into())?;
+        Ok(level as u8)
+    }
+
+    /// How far apart the library wants what can wait on a lane.
+    pub fn interval(&self, lane: i32) -> Result<Duration> {
+        // SAFETY: plain numbers.
+        let ms = unsafe { (self.bridge.functions.mt5redis_interval_ms)(self.handle, lane) };
+        self.bridge.expect(ms.into())?;
+        Ok(Duration::from_millis(ms as u64))
     }
 
     /// The library's counters, as JSON.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, size, stop, terminal, up};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, up};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -75,6 +75,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Watch the servers, slow the fleet down before one falls over, and keep streams short
+    Govern(govern::Options),
     #[command(hide = true)]
     Terminal(terminal::Options),
 }
@@ -125,6 +127,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),
         Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
+        Command::Govern(options) => govern::govern(&options),
         Command::Terminal(_) => unreachable!("it was run above"),
     }
 }

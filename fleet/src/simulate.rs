@@ -15,6 +15,7 @@ use hdrhistogram::Histogram;
 
 use crate::ledger::{self, Ledger, Summary};
 use crate::library;
+use crate::slow::SlowRedis;
 use crate::stop;
 use crate::table::View;
 use crate::terminal::{self, Progress};
@@ -40,6 +41,12 @@ pub struct Size {
     /// Signals a second and terminal, on average; they come in bursts
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub signal_rate: u32,
+    /// How many times as often as a real one each terminal looks, beats and signals
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
+    /// Let each server take only so many bytes a second, by a proxy before it
+    #[arg(long, value_name = "BYTES")]
+    pub slow_redis: Option<u64>,
     /// The built library; by default the newest one beside this program
     #[arg(long)]
     pub library: Option<PathBuf>,
@@ -79,6 +86,10 @@ pub fn run(
     let bridge = library::Bridge::load(&library)?;
     let data = tempfile::tempdir().context("cannot make a temporary folder")?;
     bridge.open(config, "mt5fleet", data.path())?.close(Duration::ZERO)?;
+    let (_slow, config) = match size.slow_redis {
+        Some(bytes) => slowed(config, bytes, data.path())?,
+        None => (Vec::new(), config.to_owned()),
+    };
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
 
     let (sender, receiver) = mpsc::channel();
@@ -93,7 +104,8 @@ pub fn run(
             seed: size.seed,
             seconds: size.seconds,
             signal_rate: size.signal_rate,
-            config: config.to_owned(),
+            rate: size.rate,
+            config: config.clone(),
             library: library.clone(),
             ledger: folder.join(format!("terminal-{index}.jsonl")),
         };
@@ -112,6 +124,46 @@ pub fn run(
         view.show(start.elapsed(), &fleet.progress())?;
     }
     Ok(fleet.gather())
+}
+
+/// The configuration with a slow proxy before each of its servers.
+fn slowed(config: &str, bytes: u64, folder: &Path) -> Result<(Vec<SlowRedis>, String)> {
+    let mut table = match config.contains("://") {
+        true => toml::Table::from_iter([("url".to_owned(), config.into())]),
+        false => fs::read_to_string(config).with_context(|| format!("cannot read {config}"))?.parse()?,
+    };
+    let mut proxies = Vec::new();
+    let mut slow = |table: &mut toml::Table| -> Result<()> {
+        if let Some(toml::Value::String(url)) = table.get_mut("url") {
+            let (scheme, rest) = url.split_once("://").context("a url has no ://")?;
+            let (identity, place) =
+                rest.rsplit_once('@').map_or(("", rest), |(identity, place)| (identity, place));
+            let (host, database) =
+                place.split_once('/').map_or((place, ""), |(host, database)| (host, database));
+            if scheme != "redis" {
+                bail!("--slow-redis works with redis:// URLs only");
+            }
+            let target = if host.contains(':') { host.to_owned() } else { format!("{host}:6379") };
+            let proxy = SlowRedis::before(&target, bytes)?;
+            let at = if identity.is_empty() { "" } else { "@" };
+            let place = proxy.url().replacen("redis://", &format!("redis://{identity}{at}"), 1);
+            *url = format!("{place}/{database}").trim_end_matches('/').to_owned();
+            proxies.push(proxy);
+        }
+        Ok(())
+    };
+    slow(&mut table)?;
+    for lane in ["ris", "rts", "rtss"] {
+        if let Some(toml::Value::Table(table)) = table.get_mut(lane) {
+            slow(table)?;
+        }
+    }
+    if proxies.is_empty() {
+        bail!("--slow-redis needs a configuration with the url of a server");
+    }
+    let file = folder.join("slow.toml");
+    fs::write(&file, table.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok((proxies, file.to_str().context("the temporary folder's name is no text")?.to_owned()))
 }
 
 /// The terminals; dropping it ends those that still run.
@@ -210,6 +262,7 @@ impl Terminal {
             .args(["--index", &options.index.to_string(), "--seed", &options.seed.to_string()])
             .args(["--seconds", &options.seconds.to_string()])
             .args(["--signal-rate", &options.signal_rate.to_string(), "--config", &options.config])
+            .args(["--rate", &options.rate.to_string()])
             .arg("--library")
             .arg(&options.library)
             .arg("--ledger")

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result};
 use clap::Args;
 use hdrhistogram::Histogram;
-use mt5_redis::codes::MT5REDIS_ERR_QUEUE_FULL;
+use mt5_redis::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Agent, Publication};
@@ -18,7 +18,6 @@ use crate::ledger::{self, AccountTexts, Entry, Summary};
 use crate::library::{Account, Bridge, Session, Text};
 use crate::market::{Given, Market, STEPS};
 
-const STEP: Duration = Duration::from_millis(1000 / STEPS as u64);
 /// As `FleetAgent.mq5` does it: a look at the positions each half second, a heartbeat each second.
 const LOOK_STEPS: u64 = 5;
 const HEARTBEAT_STEPS: u64 = 10;
@@ -40,6 +39,8 @@ pub struct Options {
     #[arg(long)]
     pub signal_rate: u32,
     #[arg(long)]
+    pub rate: u32,
+    #[arg(long)]
     pub config: String,
     #[arg(long)]
     pub library: PathBuf,
@@ -56,6 +57,8 @@ pub struct Progress {
     pub accepted: [u64; 3],
     pub committed: [u64; 3],
     pub refused: u64,
+    /// The pressure's level.
+    pub throttle: u8,
     pub call_p50_ns: u64,
     pub call_p99_ns: u64,
     /// The newest line of the library's log.
@@ -78,24 +81,27 @@ pub fn run(options: &Options) -> Result<()> {
     let mut agent = Agent::default();
 
     let start = Instant::now();
-    for step in 0..options.seconds * u64::from(STEPS) {
-        let due = start + STEP * step as u32;
+    for step in 0..options.seconds * u64::from(STEPS * options.rate) {
+        // It does not slow down under pressure, as a program might: the library has to do with it.
+        let due = start + Duration::from_secs_f64(step as f64 / f64::from(STEPS * options.rate));
         thread::sleep(due.saturating_duration_since(Instant::now()));
         market.step();
         if step % LOOK_STEPS == 0 {
             market.trade(now_ms());
             agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
+        }
+        if step % (LOOK_STEPS * u64::from(options.rate)) == 0 {
             station.report(market.positions().len(), false)?;
         }
         if step % HEARTBEAT_STEPS == 0 {
-            station.heartbeat(&mut market)?;
+            station.heartbeat(&mut market, HEARTBEAT_MS / options.rate as i32)?;
         }
         for given in market.signals(options.signal_rate, now_ms()) {
             station.signal(&given)?;
         }
     }
     agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
-    station.heartbeat(&mut market)?;
+    station.heartbeat(&mut market, HEARTBEAT_MS / options.rate as i32)?;
     station.finish(market.positions().len())
 }
 
@@ -140,13 +146,13 @@ impl<'a> Station<'a> {
         Ok(Self { bridge, session, texts, account, ledger, call_ns: ledger::call_times(), progress })
     }
 
-    /// Makes a call and takes its time. Returns the sequence, or nothing if a queue was full.
+    /// Makes a call and takes its time. Returns the sequence, or nothing if there was no room.
     fn call(&mut self, lane: usize, call: impl FnOnce(&Session, &Account) -> i64) -> Result<Option<u64>> {
         let start = Instant::now();
         let result = call(&self.session, &self.account);
         let took = start.elapsed();
         self.call_ns.saturating_record(took.as_nanos() as u64);
-        if result == i64::from(MT5REDIS_ERR_QUEUE_FULL) {
+        if [MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_JOURNAL_FULL].map(i64::from).contains(&result) {
             self.progress.refused += 1;
             return Ok(None);
         }
@@ -155,8 +161,8 @@ impl<'a> Station<'a> {
         Ok(Some(result as u64))
     }
 
-    fn heartbeat(&mut self, market: &mut Market) -> Result<()> {
-        let state = market.account(now_ms(), HEARTBEAT_MS);
+    fn heartbeat(&mut self, market: &mut Market, interval_ms: i32) -> Result<()> {
+        let state = market.account(now_ms(), interval_ms);
         let called = self.call(0, |session, account| session.instance_state(&state, account))?;
         if let Some(sequence) = called {
             let account = self.texts.clone();
@@ -204,6 +210,7 @@ impl<'a> Station<'a> {
         }
         self.progress.positions = positions;
         self.progress.committed = self.session.committed()?;
+        self.progress.throttle = self.session.throttle()?;
         self.progress.call_p50_ns = self.call_ns.value_at_quantile(0.5);
         self.progress.call_p99_ns = self.call_ns.value_at_quantile(0.99);
         self.progress.finished = finished;

@@ -163,7 +163,7 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
     guarded.expect_allowed(
         INSTANCE,
         &format!(
-            "{EVERYBODY} hset del persist pexpire sadd srem watch smembers zadd zrem zremrangebyscore set get xadd xtrim"
+            "{EVERYBODY} hset del persist pexpire sadd srem watch smembers zadd zrem zremrangebyscore set get xadd xtrim time"
         ),
     );
     let mut terminal = guarded.sign_in(INSTANCE);
@@ -306,6 +306,7 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
             "DEL ss:{0}",
             "HSET is:{1.Demo} eq 1",
             "SADD to:{1.Demo} 1",
+            "ZADD il 1 2.Demo",
             "SET wm:{0}:0123456789abcdef 1",
             "CONFIG SET maxmemory 1",
             "FLUSHALL",
@@ -313,6 +314,35 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
             "KEYS *",
         ],
     );
+}
+
+#[test]
+fn the_governor_itself_is_refused_nothing() {
+    let mut guarded = Guarded::start(&["--governor"]);
+    // Something to throttle for, to forget, and to trim.
+    for command in [
+        "SETRANGE ballast 20000000 x",
+        "ZADD il 1 1.Demo",
+        "XADD ss:{0} 1-1 d x",
+        "XADD ss:{0} 2-1 d x",
+        "XGROUP CREATE ss:{0} copiers 0",
+        "XREADGROUP GROUP copiers one COUNT 1 STREAMS ss:{0} >",
+        "ACL LOG RESET",
+    ] {
+        ask(&mut guarded.admin, command).unwrap();
+    }
+    let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut guarded.admin).unwrap();
+    let nearly_full = info.get::<u64>("used_memory").unwrap() * 8 / 7;
+    ask(&mut guarded.admin, &format!("CONFIG SET maxmemory {nearly_full}")).unwrap();
+    let mut govern = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    govern.args(["govern", "--config", &guarded.url("governor"), "--every", "100ms", "--once"]);
+    let output = govern.output().unwrap();
+    let (log, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for event in ["directive", "forget", "trim"] {
+        assert!(log.contains(&format!("\"event\":\"{event}\"")), "{event}: {log}{complaint}");
+    }
+    let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(&mut guarded.admin).unwrap();
+    assert_eq!(refusals, [], "{log}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::codes::*;
 use crate::error::{Error, Result};
-use crate::lane::Status;
+use crate::lane::{LaneName, Status};
 use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, SERVER_LIMIT};
 use crate::model::trade::{COMMENT_LIMIT, OPEN_SET_LIMIT, SYMBOL_LIMIT};
 use crate::model::{InstanceState, Signal, TradeState};
@@ -266,6 +266,29 @@ pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 
                 format!("no record of lane {lane} has the number {sequence}: pass what its call returned"),
             )),
         }
+    })
+}
+
+/// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself; a
+/// caller may send less too, see `mt5redis_interval_ms`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_throttle(handle: i64) -> i32 {
+    guard(|| Ok(handle::get(handle)?.engine().pressure().level().into()))
+}
+
+/// How far apart a caller should send what can wait on a lane, ms: heartbeats on `MT5REDIS_LANE_RIS`,
+/// price-only updates on `MT5REDIS_LANE_RTS`. 0: as they come; 2,147,483,647: none for now. Opens, changes,
+/// closes and signals never wait.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
+    guard(|| {
+        let lane = match lane {
+            MT5REDIS_LANE_RIS => LaneName::Ris,
+            MT5REDIS_LANE_RTS => LaneName::Rts,
+            MT5REDIS_LANE_RTSS => LaneName::Rtss,
+            _ => return Err(no_lane(lane)),
+        };
+        Ok(handle::get(handle)?.engine().pressure().interval_ms(lane))
     })
 }
 

@@ -57,6 +57,8 @@ table!(File {
     #[serde(default)]
     journal: JournalTable,
     #[serde(default)]
+    pressure: PressureTable,
+    #[serde(default)]
     ris: Table,
     #[serde(default)]
     rts: Table,
@@ -69,6 +71,8 @@ table!(Table {
     queue: Option<Spanned<i64>>,
     batch_records: Option<Spanned<i64>>,
     batch_bytes: Option<Spanned<i64>>,
+    records_per_second: Option<Spanned<i64>>,
+    bytes_per_second: Option<Spanned<i64>>,
     connect_timeout: Option<Spanned<Value>>,
     reply_timeout: Option<Spanned<Value>>,
     ttl: Option<Spanned<Value>>,
@@ -84,6 +88,12 @@ struct JournalTable {
     max_bytes: Option<Spanned<i64>>,
     retain_acked: Option<Spanned<Value>>,
     sync: Option<JournalSync>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PressureTable {
+    quiet: Option<Spanned<Value>>,
 }
 
 /// Reads and checks the file at `path`; `folder` is the data folder.
@@ -129,6 +139,8 @@ impl Source<'_> {
             self.lane(lane, &file, table, Path::new(folder), into)?;
         }
         self.journal(&file.journal, folder, &mut config)?;
+        let quiet = Duration::from_millis(100)..=600 * SECOND;
+        self.duration("pressure", "quiet", &file.pressure.quiet, quiet, &mut config.pressure_quiet)?;
         self.foreign("ttl", "ris", [("rts", &file.rts.ttl), ("rtss", &file.rtss.ttl)])?;
         self.foreign("retention", "rts] or [rtss", [("ris", &file.ris.retention)])?;
         self.foreign("max_length", "rtss", [("ris", &file.ris.max_length), ("rts", &file.rts.max_length)])?;
@@ -187,7 +199,28 @@ impl Source<'_> {
         self.duration(lane, "reply_timeout", &table.reply_timeout, times, &mut endpoint.reply_timeout)?;
         self.number(lane, "queue", &table.queue, 16..=1 << 20, &mut into.queue)?;
         self.number(lane, "batch_records", &table.batch_records, 1..=1 << 16, &mut into.batch_records)?;
-        self.number(lane, "batch_bytes", &table.batch_bytes, 1024..=1 << 26, &mut into.batch_bytes)
+        self.number(lane, "batch_bytes", &table.batch_bytes, 1024..=1 << 26, &mut into.batch_bytes)?;
+        self.rate(lane, "records_per_second", &table.records_per_second, 1, &mut into.rate.records)?;
+        self.rate(lane, "bytes_per_second", &table.bytes_per_second, 1024, &mut into.rate.bytes)
+    }
+
+    /// A limit, at least `least`; 0 is none.
+    fn rate(
+        &self,
+        lane: &str,
+        key: &str,
+        value: &Option<Spanned<i64>>,
+        least: i64,
+        into: &mut Option<u64>,
+    ) -> Result<()> {
+        if value.as_ref().is_some_and(|value| *value.get_ref() == 0) {
+            *into = None;
+            return Ok(());
+        }
+        let mut limit = 0;
+        self.number(lane, key, value, least..=1 << 32, &mut limit)?;
+        *into = value.as_ref().map(|_| limit);
+        Ok(())
     }
 
     fn duration(

@@ -39,6 +39,8 @@ pub struct Config {
     pub rtss: LaneConfig,
     /// Where accepted records are kept until they are in Redis.
     pub journal: JournalConfig,
+    /// How long it must be calm before the pressure's level falls by one.
+    pub pressure_quiet: Duration,
     /// How long an instance's state outlives its last heartbeat.
     pub ris_ttl: Duration,
     /// How long a closed position is kept.
@@ -64,6 +66,17 @@ pub struct LaneConfig {
     pub batch_records: usize,
     /// How many bytes a batch is meant to have at most.
     pub batch_bytes: usize,
+    /// How much it may send.
+    pub rate: RateLimit,
+}
+
+/// A limit for a thin line; off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RateLimit {
+    /// Records a second.
+    pub records: Option<u64>,
+    /// Bytes a second.
+    pub bytes: Option<u64>,
 }
 
 impl LaneConfig {
@@ -132,6 +145,7 @@ impl Config {
             queue,
             batch_records: 512,
             batch_bytes: 256 * 1024,
+            rate: RateLimit::default(),
         };
         Ok(Self {
             ris: lane(Encoding::Fields, 64),
@@ -143,6 +157,7 @@ impl Config {
                 retain_acked: Duration::from_secs(60),
                 sync: JournalSync::Os,
             },
+            pressure_quiet: Duration::from_secs(10),
             ris_ttl: Duration::from_secs(90),
             rts_retention: Duration::from_secs(30 * 86_400),
             rtss_retention: Duration::from_secs(3600),

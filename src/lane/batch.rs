@@ -22,14 +22,18 @@ const PIECE: usize = 16 * 1024;
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
     records: Vec<P::Record>,
-    /// Which records are not made superfluous by a later one.
+    /// Which records are to be written: not made superfluous by a later one, and not held back.
     live: Vec<bool>,
+    /// Records that pressure holds back: they are passed over, and written at another time.
+    held: HashSet<u64>,
     transactions: Vec<Transaction>,
     commands: Commands,
     /// The server of each command that watches a watermark, after the transactions.
     guards: Vec<usize>,
-    /// The server of each command after these.
-    trailers: Vec<usize>,
+    /// The server of each command after these, if it has one.
+    trailers: Vec<Option<usize>>,
+    /// The server of each question after those.
+    questions: Vec<Option<usize>>,
     /// The tags whose watermark is watched from before their next transaction on.
     guarded: HashSet<Tag>,
     /// Which tags another server has for this one time, and what said so.
@@ -55,10 +59,12 @@ impl<P: Policy> Batch<P> {
         Self {
             records: Vec::new(),
             live: Vec::new(),
+            held: HashSet::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
             guards: Vec::new(),
             trailers: Vec::new(),
+            questions: Vec::new(),
             guarded: HashSet::new(),
             asks: HashMap::new(),
         }
@@ -87,11 +93,33 @@ impl<P: Policy> Batch<P> {
 
     pub(super) fn clear(&mut self) {
         self.records.clear();
+        self.held.clear();
         self.asks.clear();
+    }
+
+    /// Passes a record over for now.
+    pub(super) fn hold(&mut self, sequence: u64) {
+        self.held.insert(sequence);
+    }
+
+    /// Whether nothing in it is to be written, though something may be passed over.
+    pub(super) fn has_nothing_to_write(&self) -> bool {
+        self.records.len() == self.held.len()
+    }
+
+    /// Adds records that were passed over before, so that they are written now, with those that still are in
+    /// the batch.
+    pub(super) fn release(&mut self, copies: Vec<P::Record>) {
+        self.held.clear();
+        let there: HashSet<u64> = self.records.iter().map(P::sequence).collect();
+        self.records.extend(copies.into_iter().filter(|copy| !there.contains(&P::sequence(copy))));
+        self.records.sort_by_key(P::sequence);
     }
 
     pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
         self.records.retain(keep);
+        let records = &self.records;
+        self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
     }
 
     /// Notes for which tags the watermark is watched, on connections made just now.
@@ -101,20 +129,35 @@ impl<P: Policy> Batch<P> {
     }
 
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
-    /// never take, leave the batch.
-    pub(super) fn exchange(&mut self, policy: &mut P, link: &mut Link) -> Outcome<P::Record> {
+    /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
+    /// were passed over before.
+    pub(super) fn exchange(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+    ) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
-        self.send(policy, link, &mut outcome);
+        self.send(policy, link, floor, &mut outcome);
         self.receive(policy, link, &mut outcome);
         outcome
     }
 
     /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
     /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
-    fn send(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
-        self.live = live::<P>(&self.records);
+    fn send(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+        outcome: &mut Outcome<P::Record>,
+    ) {
+        self.live = live::<P>(&self.records, &self.held);
         self.transactions = Transaction::by_tag(policy, &self.records);
+        for part in self.transactions.iter_mut().flat_map(|transaction| &mut transaction.parts) {
+            part.last = part.last.max(floor.get(&part.tag).copied().unwrap_or(0));
+        }
         if P::COMMITTED
             && let Err(failure) = self.guard_new(policy, link)
         {
@@ -182,20 +225,22 @@ impl<P: Policy> Batch<P> {
                 self.guards.push(server);
             }
         }
-        let written = self.transactions.iter().flat_map(|transaction| &transaction.records);
-        let written: Vec<_> = written.filter(|&&at| self.live[at]).map(|&at| &self.records[at]).collect();
+        let written = written(&self.transactions, &self.live, &self.records);
         self.trailers.clear();
-        policy.trailer(&written, &mut |key, write| match link.route(key) {
-            Ok(routed) => {
+        self.questions.clear();
+        let mut aside = |servers: &mut Vec<Option<usize>>, key: &str, write: &dyn Fn(&mut Commands)| {
+            let routed = link.route(key).map_err(|failure| outcome.fail(failure)).ok();
+            if let Some(routed) = routed {
                 if routed != server {
                     outcome.sent(commands.send(link, server));
                     server = routed;
                 }
                 write(commands);
-                self.trailers.push(server);
             }
-            Err(failure) => outcome.fail(failure),
-        });
+            servers.push(routed);
+        };
+        policy.trailer(&written, &mut |key, write| aside(&mut self.trailers, key, write));
+        policy.questions(&written, &mut |key, write| aside(&mut self.questions, key, write));
         outcome.sent(commands.send(link, server));
     }
 
@@ -292,15 +337,18 @@ impl<P: Policy> Batch<P> {
                 outcome.fail(failure);
             }
         }
-        for &server in &self.trailers {
+        for server in self.trailers.iter().copied().flatten() {
             match link.receive(server) {
                 Ok(Value::ServerError(error)) => outcome.fail(Failure::of_reply(&error)),
                 Ok(_) => {}
                 Err(failure) => outcome.fail(failure),
             }
         }
-        outcome.superseded =
-            done.iter().zip(&self.live).filter(|(done, live)| **done && !**live).count() as u64;
+        self.hear(policy, link, outcome);
+        for (at, record) in self.records.iter().enumerate() {
+            let superfluous = done[at] && !self.live[at];
+            outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
+        }
         // From the back, so that the indices before stay what they are.
         for (at, text) in rejected.into_iter().rev() {
             done.remove(at);
@@ -309,6 +357,26 @@ impl<P: Policy> Batch<P> {
         let mut done = done.iter();
         self.records.retain(|_| !done.next().expect("one flag a record"));
     }
+
+    /// Reads the answers to the policy's questions. A refusal is an answer too.
+    fn hear(&self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let answers = self.questions.iter().map(|&server| match server.map(|server| link.receive(server)) {
+            Some(Ok(answer)) => answer,
+            Some(Err(failure)) => {
+                outcome.fail(failure);
+                Value::Nil
+            }
+            None => Value::Nil,
+        });
+        let answers: Vec<_> = answers.collect();
+        policy.answered(&written(&self.transactions, &self.live, &self.records), &answers);
+    }
+}
+
+/// The records that are written, in the order of their transactions.
+fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
+    let all = transactions.iter().flat_map(|transaction| &transaction.records);
+    all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
 }
 
 impl<R> Outcome<R> {
@@ -336,12 +404,14 @@ pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
     }
 }
 
-/// Which records are not made superfluous by a later one.
-fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
+/// Which records are to be written: neither held back nor made superfluous by a later one that is not.
+fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
     let mut seen: HashSet<Subject> = HashSet::new();
     let mut live = vec![true; records.len()];
     for (at, record) in records.iter().enumerate().rev() {
-        if let Some(subject) = P::subject(record) {
+        if !held.is_empty() && held.contains(&P::sequence(record)) {
+            live[at] = false;
+        } else if let Some(subject) = P::subject(record) {
             let first = seen.insert(subject);
             live[at] = first || !P::may_be_superseded(record);
         }

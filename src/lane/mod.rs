@@ -6,32 +6,35 @@
 
 mod batch;
 mod dead;
+mod deferred;
 mod journal;
 #[cfg(all(test, loom))]
 mod model;
 mod policy;
+mod rate;
 mod resume;
 mod retention;
 mod ris;
 mod rts;
 mod rtss;
+mod shared;
 mod source;
 mod transaction;
 mod worker;
 
-use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
 use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
+use crate::pressure::Pressure;
 use crate::stats::{Counters, LaneStats};
 use dead::DeadLetters;
 use journal::{Appender, Refused};
@@ -40,6 +43,7 @@ pub(crate) use policy::{LaneName, Policy};
 pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
+use shared::{Life, Shared};
 use worker::Worker;
 
 /// The callers' end of a lane.
@@ -67,23 +71,6 @@ struct Door {
     refusing: bool,
 }
 
-/// What callers and the lane's thread have in common.
-pub(crate) struct Shared<P: Policy> {
-    records: Receiver<P::Record>,
-    wake: (Sender<()>, Receiver<()>),
-    pub(crate) counters: Counters,
-    pub(crate) events: Arc<Events>,
-    /// The last sequence number up to which everything is in Redis.
-    committed: AtomicU64,
-    /// The last sequence number that was sent without an answer so far; 0: all were answered.
-    unanswered: AtomicU64,
-    /// What the server will never take; a lane without a journal only tells of it.
-    dead: Option<DeadLetters>,
-    life: Mutex<Life>,
-    /// A commit, a start or an end.
-    changed: Condvar,
-}
-
 /// Where a record is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -97,20 +84,6 @@ pub(crate) enum Status {
     Dead,
 }
 
-/// The life of a lane's thread.
-#[derive(Default)]
-struct Life {
-    running: bool,
-    /// The thread has made up its mind to end, and only tidies up.
-    leaving: bool,
-    /// The thread shall end as soon as nothing waits any more.
-    retiring: bool,
-    /// It shall not even wait for that: what waits is in the journal.
-    abandoned: bool,
-    /// Calls waiting for a commit.
-    waiters: usize,
-}
-
 impl<P: Policy> Lane<P> {
     /// A lane that goes on where its journal ends; without a journal it lives as long as the process.
     pub(crate) fn new(
@@ -118,6 +91,7 @@ impl<P: Policy> Lane<P> {
         config: LaneConfig,
         client: &str,
         events: Arc<Events>,
+        pressure: Arc<Pressure>,
         journal: Option<Opened>,
         retain_acked: Duration,
     ) -> Result<Self> {
@@ -144,22 +118,28 @@ impl<P: Policy> Lane<P> {
         let lane = Self {
             policy,
             client_name: format!("mt5redis:{client}:{}", P::LANE),
-            config,
             retain_acked,
             door: Mutex::new(door),
             records: sender,
-            journal,
+            journal: journal.clone(),
             shared: Arc::new(Shared {
                 records: receiver,
                 wake: bounded(1),
                 counters,
                 events,
+                pressure,
+                gauge: Mutex::default(),
                 committed: AtomicU64::new(committed),
+                held_from: AtomicU64::new(u64::MAX),
+                hurry: AtomicUsize::new(0),
+                queue_limit: journal.is_none().then_some(config.queue),
+                journal: journal.as_ref().map(Arc::downgrade).unwrap_or_default(),
                 unanswered: AtomicU64::new(0),
                 dead,
                 life: Mutex::new(Life::default()),
                 changed: Condvar::new(),
             }),
+            config,
         };
         notes.iter().for_each(|note| lane.shared.tell(note));
         let waiting = lane.accepted().saturating_sub(committed);
@@ -321,11 +301,22 @@ impl<P: Policy> Lane<P> {
         })
     }
 
+    /// Records that were accepted and are not in Redis: what is held back is among them, and what passed it
+    /// is not.
+    pub(crate) fn waiting(&self) -> u64 {
+        let passed = self.shared.passed();
+        let deferred = self.shared.counters.deferred.load(Ordering::Relaxed);
+        self.accepted().saturating_sub(passed) + deferred
+    }
+
     /// Waits until all up to `sequence` is in Redis. Returns whether it is.
     pub(crate) fn wait_for_commit(&self, sequence: u64, deadline: Instant) -> bool {
         if self.committed() >= sequence {
             return true;
         }
+        self.shared.hurry.fetch_add(1, Ordering::SeqCst);
+        // What is held back waits for somebody who wants it; full means that the thread is about to wake.
+        let _ = self.shared.wake.0.try_send(());
         let mut life = self.shared.life.lock();
         life.waiters += 1;
         while self.committed() < sequence {
@@ -334,7 +325,14 @@ impl<P: Policy> Lane<P> {
             }
         }
         life.waiters -= 1;
+        drop(life);
+        self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
         self.committed() >= sequence
+    }
+
+    /// Tells the pressure what this lane sees.
+    pub(crate) fn look(&self, now: Instant) {
+        self.shared.look(now);
     }
 
     /// Calls refused because the queue was full.
@@ -347,57 +345,7 @@ impl<P: Policy> Lane<P> {
             self.config.endpoint.name(),
             self.policy.producer().as_str(),
             self.committed(),
+            self.waiting(),
         )
-    }
-}
-
-impl<P: Policy> Shared<P> {
-    fn committed(&self) -> u64 {
-        self.committed.load(Ordering::Acquire)
-    }
-
-    /// Everything up to `sequence` is in Redis. Returns whether that is news: what was once committed stays
-    /// so, even while it is sent again to a server that lacks it.
-    fn commit(&self, sequence: u64) -> bool {
-        if sequence <= self.committed() {
-            return false;
-        }
-        self.committed.store(sequence, Ordering::Release);
-        if self.life.lock().waiters > 0 {
-            self.changed.notify_all();
-        }
-        true
-    }
-
-    fn tell(&self, what: impl Display) {
-        self.events.tell(format!("{}: {what}", P::LANE));
-    }
-
-    /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
-    /// what waits is kept.
-    fn leave(&self, idle: bool) -> bool {
-        let mut life = self.life.lock();
-        let nothing_waits = idle && self.records.is_empty();
-        life.leaving = life.retiring && (nothing_waits || life.abandoned);
-        life.leaving
-    }
-
-    /// The thread has let go of everything.
-    fn left(&self) {
-        let mut life = self.life.lock();
-        (life.running, life.leaving) = (false, false);
-        self.counters.connected.store(false, Ordering::Relaxed);
-        self.changed.notify_all();
-    }
-
-    /// Lets time pass until `deadline`; less when the thread shall retire.
-    fn pause(&self, deadline: Instant) {
-        let mut life = self.life.lock();
-        let before = (life.retiring, life.abandoned);
-        while (life.retiring, life.abandoned) == before {
-            if self.changed.wait_until(&mut life, deadline).timed_out() {
-                break;
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What distinguishes the lanes: how a record is addressed, coalesced and written.
 
 use std::fmt;
+use std::time::Duration;
 
 use redis::Value;
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub(crate) type Write<'a> = dyn FnMut(&str, &dyn Fn(&mut Commands)) + 'a;
 
 /// How one lane treats its records. A policy lives in the lane's thread; a clone starts afresh.
 pub(crate) trait Policy: Clone + Send + 'static {
-    type Record: Send;
+    type Record: Clone + Send;
 
     const LANE: LaneName;
 
@@ -81,6 +82,17 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Whether a later record of the same subject makes this one superfluous.
     fn may_be_superseded(record: &Self::Record) -> bool;
 
+    /// How far apart records like this one are written under pressure of this level, `Duration::MAX` for not
+    /// at all; none: at once.
+    fn hold(&self, _record: &Self::Record, _level: u8) -> Option<Duration> {
+        None
+    }
+
+    /// Whether `held`, which came before, must be written before `record` is.
+    fn must_precede(_held: &Self::Record, _record: &Self::Record) -> bool {
+        false
+    }
+
     /// Learns from the server what writing these records needs to know.
     fn prepare(&mut self, _records: &[Self::Record], _link: &mut Link) -> Result<(), Failure> {
         Ok(())
@@ -95,6 +107,13 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Writes what belongs to no tag, after all transactions. In a Cluster each key has a server of its
     /// own, so each command is handed to `write` with its key.
     fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
+
+    /// Asks what nobody's record depends on: a refusal is as good as an answer. `write` takes a key, which in
+    /// a Cluster says where to ask, and what writes one command.
+    fn questions(&self, _written: &[&Self::Record], _write: &mut Write) {}
+
+    /// Hears the answers, one a question.
+    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}
 
     /// Looks at the answer to the last command that was written for a record of this tag.
     fn learn(&mut self, _tag: &str, _reply: &Value) {}

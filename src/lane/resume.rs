@@ -55,6 +55,11 @@ impl Ledger {
         ledger
     }
 
+    /// What is known to be committed, by tag.
+    pub(super) fn known(&self) -> &HashMap<Tag, u64> {
+        &self.committed
+    }
+
     /// Notes what a transaction committed.
     pub(super) fn commit(&mut self, tag: Tag, sequence: u64) {
         self.committed.insert(tag, sequence);

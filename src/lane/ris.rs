@@ -1,13 +1,19 @@
 //! RIS: a heartbeat renews the instance's hash and its time to live in one transaction, because a HSET
-//! alone on an expired key would make an instance that never dies.
+//! alone on an expired key would make an instance that never dies. In the same pipeline it asks what the
+//! governor wants.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
 
 use super::policy::{LaneName, Policy, Subject, Write, append};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
+use crate::pressure::Pressure;
+use crate::pressure::directive::{self, Directive};
 
 /// How heartbeats are written.
 #[derive(Clone)]
@@ -15,6 +21,7 @@ pub(crate) struct Ris {
     pub(crate) producer: Producer,
     pub(crate) encoding: Encoding,
     pub(crate) ttl: Duration,
+    pub(crate) pressure: Arc<Pressure>,
 }
 
 impl Policy for Ris {
@@ -48,6 +55,10 @@ impl Policy for Ris {
         true
     }
 
+    fn hold(&self, _: &InstanceRecord, level: u8) -> Option<Duration> {
+        self.pressure.heartbeats_every(level)
+    }
+
     fn write(&mut self, record: &InstanceRecord, commands: &mut Commands) {
         let key = key::instance(record.instance.as_str());
         commands.begin();
@@ -77,5 +88,26 @@ impl Policy for Ris {
             }
             commands.end();
         });
+    }
+
+    fn questions(&self, written: &[&InstanceRecord], write: &mut Write) {
+        if written.is_empty() {
+            return;
+        }
+        write(key::DIRECTIVE, &|commands| commands.command([b"TIME".as_slice()]));
+        write(key::DIRECTIVE, &|commands| commands.command([b"GET".as_slice(), key::DIRECTIVE.as_bytes()]));
+        for record in written {
+            let key = key::directive(record.instance.as_str());
+            write(&key, &|commands| commands.command([b"GET".as_slice(), key.as_bytes()]));
+        }
+    }
+
+    fn answered(&mut self, written: &[&InstanceRecord], answers: &[Value]) {
+        let [time, for_all, for_one @ ..] = answers else { return };
+        let (now, server_ms) = (Instant::now(), directive::server_ms(Some(time)));
+        self.pressure.told(None, Directive::read(for_all, server_ms, now), now);
+        for (record, answer) in written.iter().zip(for_one) {
+            self.pressure.told(Some(record.instance), Directive::read(answer, server_ms, now), now);
+        }
     }
 }

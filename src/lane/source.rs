@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Duration;
 
 use arrayvec::ArrayString;
 use crossbeam_channel::select;
 
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
-use super::worker::IDLE_CHECK;
 use super::{Policy, Shared};
 
 /// A routing tag: an instance id or a shard.
@@ -65,16 +65,30 @@ impl<P: Policy> Source<P> {
         self.reader = None;
     }
 
-    /// Takes all that is there, up to a batch; waits for the first record, for a while.
-    pub(super) fn fill(&mut self, policy: &P, batch: &mut Batch<P>, records: usize, bytes: usize) -> Taken {
+    /// Whether records come that Redis is known to have passed.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.present.values().any(|&present| present >= self.next) && self.is_behind()
+    }
+
+    /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What Redis
+    /// is known to have passed goes to `known` instead.
+    pub(super) fn fill(
+        &mut self,
+        policy: &P,
+        batch: &mut Batch<P>,
+        records: usize,
+        bytes: usize,
+        patience: Duration,
+        known: &mut dyn FnMut(P::Record),
+    ) -> Taken {
         let start = self.next;
         let shared = self.shared.clone();
         let mut size = 0;
         while batch.len() < records && size < bytes {
             if self.reader.is_some() {
-                size += self.read(policy, batch);
+                size += self.read(policy, batch, known);
             } else if let Ok(record) = shared.records.try_recv() {
-                size += self.receive(policy, record, batch);
+                size += self.receive(policy, record, batch, known);
             } else if self.is_behind() {
                 self.catch_up();
             } else if self.next > start {
@@ -82,11 +96,11 @@ impl<P: Policy> Source<P> {
             } else {
                 select! {
                     recv(shared.records) -> record => match record {
-                        Ok(record) => size += self.receive(policy, record, batch),
+                        Ok(record) => size += self.receive(policy, record, batch, known),
                         Err(_) => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
-                    default(IDLE_CHECK) => return Taken::Idle,
+                    default(patience) => return Taken::Idle,
                 }
             }
         }
@@ -94,7 +108,13 @@ impl<P: Policy> Source<P> {
     }
 
     /// Takes a record from the queue. Returns its size in the batch.
-    fn receive(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
+    fn receive(
+        &mut self,
+        policy: &P,
+        record: P::Record,
+        batch: &mut Batch<P>,
+        known: &mut dyn FnMut(P::Record),
+    ) -> usize {
         let sequence = P::sequence(&record);
         if sequence < self.next {
             // The journal was faster.
@@ -105,7 +125,7 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         self.next = sequence + 1;
-        self.push(policy, record, batch)
+        self.push(policy, record, batch, known)
     }
 
     fn catch_up(&mut self) {
@@ -113,7 +133,7 @@ impl<P: Policy> Source<P> {
     }
 
     /// Takes a record from the journal, or leaves it when there is none. Returns its size in the batch.
-    fn read(&mut self, policy: &P, batch: &mut Batch<P>) -> usize {
+    fn read(&mut self, policy: &P, batch: &mut Batch<P>, known: &mut dyn FnMut(P::Record)) -> usize {
         let Some(reader) = &mut self.reader else { return 0 };
         let Some(sequence) = reader.next(&mut self.bytes) else {
             self.reader = None;
@@ -125,7 +145,7 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         match P::load(sequence, &self.bytes) {
-            Some(record) => self.push(policy, record, batch),
+            Some(record) => self.push(policy, record, batch, known),
             None => {
                 self.shared.tell(format_args!(
                     "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
@@ -135,8 +155,15 @@ impl<P: Policy> Source<P> {
         }
     }
 
-    fn push(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
+    fn push(
+        &mut self,
+        policy: &P,
+        record: P::Record,
+        batch: &mut Batch<P>,
+        known: &mut dyn FnMut(P::Record),
+    ) -> usize {
         if self.present.get(policy.tag(&record)).is_some_and(|&present| P::sequence(&record) <= present) {
+            known(record);
             return 0;
         }
         let size = P::size(&record);

@@ -1,6 +1,8 @@
 //! The thread of a lane: take all that waits, write it, read the replies, commit; connect again when the
 //! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
 
+mod holding;
+
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,18 +11,23 @@ use std::time::{Duration, Instant};
 
 use super::batch::Batch;
 use super::dead::Letter;
+use super::deferred::Deferred;
 use super::journal::Journal;
+use super::rate::Rate;
 use super::resume::{Ledger, Resumed};
 use super::retention::Retention;
-use super::source::{Source, Taken};
+use super::source::Source;
 use super::{Policy, Shared};
 use crate::config::LaneConfig;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::panic_text;
+use crate::pressure::level;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
-pub(super) const IDLE_CHECK: Duration = Duration::from_secs(10);
+const IDLE_CHECK: Duration = Duration::from_secs(10);
+/// How often the pressure is worth a look while all goes well.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Delays between attempts, doubled from the first to the second, each with jitter.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
@@ -38,6 +45,14 @@ pub(super) struct Worker<P: Policy> {
     batch: Batch<P>,
     batch_records: usize,
     batch_bytes: usize,
+    rate: Rate,
+    /// What pressure holds back.
+    deferred: Deferred<P>,
+    /// The batch has copies of what was held back.
+    releasing: bool,
+    next_look: Instant,
+    /// When the server was last heard of.
+    heard: Instant,
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
@@ -69,12 +84,17 @@ impl<P: Policy> Worker<P> {
         Self {
             policy,
             link: Link::new(config.endpoint.clone(), client_name.to_owned()),
-            source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
+            source: Source::new(shared.clone(), journal.clone(), shared.passed() + 1),
             journal,
             shared,
             batch: Batch::new(),
             batch_records: config.batch_records,
             batch_bytes: config.batch_bytes,
+            rate: Rate::new(config.rate, Instant::now()),
+            deferred: Deferred::new(),
+            releasing: false,
+            next_look: Instant::now(),
+            heard: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
             retention: Retention::new(retain_acked),
@@ -111,8 +131,10 @@ impl<P: Policy> Worker<P> {
     fn step(&mut self) -> bool {
         if let Some(journal) = &self.journal {
             if !journal.has_room() {
-                // Better to keep committed records for a shorter time than to refuse new ones.
-                journal.release(self.shared.committed());
+                // Better to keep committed records for a shorter time than to refuse new ones, and what is held
+                // back in memory only.
+                journal.acknowledge(self.shared.passed());
+                journal.release(self.shared.passed());
             }
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
@@ -130,17 +152,19 @@ impl<P: Policy> Worker<P> {
             self.failed(failure);
             return true;
         }
-        if self.batch.is_empty() {
-            match self.source.fill(&self.policy, &mut self.batch, self.batch_records, self.batch_bytes) {
-                Taken::Records => self.write(),
-                // What came may be in Redis already, after a restart.
-                Taken::Nothing => self.committed(),
-                Taken::Idle => match self.check() {
-                    Ok(()) => self.succeeded(),
-                    Err(failure) => self.failed(failure),
-                },
-            }
-        } else {
+        let now = Instant::now();
+        if now >= self.next_look || self.shared.pressure.is_on_trial() {
+            self.next_look = now + LOOK_EVERY;
+            self.shared.look(now);
+        }
+        if let Some(until) = self.rate.closed_until(now) {
+            self.shared.pause(until);
+            return true;
+        }
+        if self.batch.has_nothing_to_write() && !self.release(now) {
+            self.take(now);
+        }
+        if !self.batch.has_nothing_to_write() {
             self.write();
         }
         true
@@ -163,6 +187,8 @@ impl<P: Policy> Worker<P> {
         self.checked = Instant::now();
         self.link.connect()?;
         self.policy.forget();
+        // What of it this connection's server lacks is held still.
+        self.releasing = false;
         if let Err(failure) = self.resume() {
             self.link.disconnect();
             return Err(failure);
@@ -220,9 +246,19 @@ impl<P: Policy> Worker<P> {
         }
         let last = self.batch.records().last().map_or(0, P::sequence);
         self.shared.unanswered.store(last, Ordering::Release);
-        let outcome = self.batch.exchange(&mut self.policy, &mut self.link);
+        self.shared.gauge.lock().began(started);
+        let records = self.batch.len();
+        let outcome = self.batch.exchange(&mut self.policy, &mut self.link, self.ledger.known());
+        self.heard = Instant::now();
+        self.shared.gauge.lock().ended(self.heard);
         let rejected = outcome.rejected.len();
-        self.shared.counters.batch(outcome.bytes, started.elapsed(), outcome.superseded, rejected);
+        self.shared.counters.batch(outcome.bytes, self.heard - started, outcome.superseded, rejected);
+        self.rate
+            .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
+        if self.releasing {
+            self.deferred.written(self.batch.records(), self.heard);
+            self.releasing = !self.batch.is_empty();
+        }
         self.rejected.extend(outcome.rejected);
         for (tag, sequence) in outcome.committed {
             self.ledger.commit(tag, sequence);
@@ -282,7 +318,10 @@ impl<P: Policy> Worker<P> {
 
     /// Whether nothing waits.
     fn is_idle(&self) -> bool {
-        self.batch.is_empty() && self.rejected.is_empty() && !self.source.is_behind()
+        self.batch.is_empty()
+            && self.deferred.is_empty()
+            && self.rejected.is_empty()
+            && !self.source.is_behind()
     }
 
     /// Puts what was accepted on the disk before it is sent, if the user asked for that.
@@ -299,14 +338,24 @@ impl<P: Policy> Worker<P> {
         let next = self.batch.first().unwrap_or(self.source.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         let sequence = next.min(rejected.unwrap_or(next)) - 1;
-        if let (true, Some(journal)) = (self.shared.commit(sequence), &self.journal) {
-            journal.acknowledge(sequence);
+        // First, so that nobody takes for committed what is only passed over. What a record of the batch says
+        // more of is in Redis when the batch is.
+        let held = self.deferred.first().unwrap_or(u64::MAX);
+        let held_before = self.shared.held_from.load(Ordering::Relaxed);
+        let held = if self.batch.has_nothing_to_write() { held } else { held.min(held_before) };
+        self.shared.held_from.store(held, Ordering::Release);
+        self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
+        self.shared.commit(sequence);
+        if let Some(journal) = &self.journal {
+            // What is held back is sent by the next process, should this one end.
+            journal.acknowledge(self.shared.committed());
         }
     }
 
     fn succeeded(&mut self) {
         self.trouble = None;
-        let released = self.retention.succeeded(Instant::now(), self.shared.committed());
+        self.shared.gauge.lock().replied(level::NORMAL);
+        let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
             journal.release(sequence);
         }
@@ -320,6 +369,10 @@ impl<P: Policy> Worker<P> {
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
         let now = Instant::now();
+        let refusal =
+            if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
+        self.shared.gauge.lock().replied(refusal);
+        self.shared.look(now);
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             since: now,
             attempts: 0,

@@ -152,6 +152,12 @@ pub struct Health {
     pub signals_waiting: u64,
     /// Calls refused because a queue was full, all lanes, since the engine started.
     pub refused: u64,
+    /// The pressure's level, 0 to 3.
+    pub throttle: u8,
+    /// Trade records accepted, ever.
+    pub trades: u64,
+    /// Signals accepted, ever.
+    pub signals: u64,
 }
 
 /// One heartbeat on its way to Redis.
@@ -212,6 +218,9 @@ pub(crate) struct InstanceFields<'a> {
     sw: u64,
     rf: u64,
     ag: &'a str,
+    th: u8,
+    ta: u64,
+    sa: u64,
 }
 
 impl InstanceRecord {
@@ -253,6 +262,9 @@ impl InstanceRecord {
             sw: self.health.signals_waiting,
             rf: self.health.refused,
             ag: &self.agent,
+            th: self.health.throttle,
+            ta: self.health.trades,
+            sa: self.health.signals,
         }
     }
 }

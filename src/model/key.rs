@@ -9,6 +9,14 @@ pub type Key = ArrayString<96>;
 /// Set of instances by last heartbeat, ms; a sorted set.
 pub const INSTANCE_LIST: &str = "il";
 
+/// The throttle directive for all; a string.
+pub const DIRECTIVE: &str = "ctl";
+
+/// The throttle directive for one instance.
+pub fn directive(instance: &str) -> Key {
+    join(&["ctl:{", instance, "}"])
+}
+
 /// The hash of an instance's state.
 pub fn instance(instance: &str) -> Key {
     join(&["is:{", instance, "}"])

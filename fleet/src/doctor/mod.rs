@@ -24,7 +24,7 @@ use clap::Args;
 use mt5_redis::config::{Config, Site};
 
 pub use finding::{Finding, Light};
-pub use site::{Member, Place};
+pub use site::{Member, Place, connect};
 
 #[derive(Args, Default)]
 pub struct Options {

@@ -92,5 +92,8 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("sw", AnyCount),
         ("rf", AnyCount),
         ("ag", text(&account.agent)),
+        ("th", AnyCount),
+        ("ta", AnyCount),
+        ("sa", AnyCount),
     ]
 }

@@ -2,8 +2,8 @@
 //|                                                 FleetAgent.mq5   |
 //+------------------------------------------------------------------+
 // Attach it to one chart of a terminal, any symbol: it keeps the terminal's account and positions up to date
-// in Redis. It never trades and never waits for the network. It goes on through changes of chart, inputs and
-// account, and does nothing in the strategy tester.
+// in Redis, and under pressure less often (docs/backpressure.md). It never trades and never waits for the
+// network. It goes on through changes of chart, inputs and account, and does nothing in the strategy tester.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
 #property description "Shows this terminal's account and positions in Redis. One chart a terminal is enough."
@@ -18,6 +18,7 @@ input int    InpHeartbeatMs = 1000;                     // Publish the account e
 
 CMt5Redis redis;
 ulong     next_heartbeat_ms=0;
+int       shown_level=0;
 
 //+------------------------------------------------------------------+
 int OnInit(void)
@@ -65,11 +66,40 @@ void OnTimer(void)
    ulong now_ms=GetTickCount64();
    if(now_ms>=next_heartbeat_ms)
      {
-      next_heartbeat_ms=now_ms+(ulong)InpHeartbeatMs;
+      int every_ms=MathMax(InpHeartbeatMs,redis.IntervalMs(MT5REDIS_LANE_RIS));
+      next_heartbeat_ms=now_ms+(ulong)every_ms;
       redis.PublishInstance(InpHeartbeatMs,"FleetAgent");
      }
    redis.PublishPositions();
    redis.PrintEvents();
+   ShowLevel();
+  }
+//+------------------------------------------------------------------+
+//| The pressure on the chart, while there is any. When it is gone   |
+//| the next heartbeat need not wait for its long interval.          |
+//+------------------------------------------------------------------+
+void ShowLevel(void)
+  {
+   int level=MathMax(0,redis.Throttle());
+   if(level==shown_level)
+      return;
+   if(level<shown_level)
+      next_heartbeat_ms=0;
+   shown_level=level;
+   switch(level)
+     {
+      case 1:
+         Comment("mt5-redis: slow (1 of 3). Heartbeats and prices are sent less often");
+         break;
+      case 2:
+         Comment("mt5-redis: heavy (2 of 3). Prices wait; opens, changes, closes and signals do not");
+         break;
+      case 3:
+         Comment("mt5-redis: critical (3 of 3). Only what cannot wait is sent; see the Experts tab");
+         break;
+      default:
+         Comment("");
+     }
   }
 //+------------------------------------------------------------------+
 void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &request,const MqlTradeResult &result)
@@ -80,6 +110,9 @@ void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &
 void OnDeinit(const int reason)
   {
    EventKillTimer();
+   if(shown_level>0)
+      Comment("");
+   shown_level=0;
    redis.Close(reason);
   }
 //+------------------------------------------------------------------+

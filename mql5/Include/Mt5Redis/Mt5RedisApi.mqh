@@ -192,6 +192,8 @@ long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
 long   mt5redis_committed(long handle,int lane);
 int    mt5redis_status(long handle,int lane,long sequence);
+int    mt5redis_throttle(long handle);
+int    mt5redis_interval_ms(long handle,int lane);
 int    mt5redis_flush(long handle,int timeout_ms);
 int    mt5redis_close(long handle,int timeout_ms);
 int    mt5redis_stats(long handle,ushort &buffer[],int capacity);

@@ -48,9 +48,12 @@ private:
    int               m_connected_looks;
    int               m_sent;
    long              m_refused;        // the first refusal of this look
+   bool              m_prices_due;     // prices may be sent in this look
+   ulong             m_prices_ms;      // when they were sent last
 
    void              Count(const long result);
    int               Find(const long position) const;
+   void              LookAtPressure(void);
    void              ReadSelected(mt5redis_trade_t &state) const;
    void              ReadDeals(Mt5RedisPosition &position);
    long              SendSelected(const bool refresh);
@@ -64,7 +67,7 @@ protected:
 
 public:
                      CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0),m_sent(0),
-                                                m_refused(0) { }
+                                                m_refused(0),m_prices_due(true),m_prices_ms(0) { }
    long              PublishPositions(void);
    long              PublishPosition(const ulong ticket=0);
    void              MarkTrade(const MqlTradeTransaction &transaction);
@@ -93,6 +96,7 @@ long CMt5RedisPositions::PublishPositions(void)
       return(0);
      }
    m_connected_looks++;
+   LookAtPressure();
    m_sent=0;
    m_refused=0;
    m_open.Clear();
@@ -132,6 +136,18 @@ long CMt5RedisPositions::PublishPositions(void)
      }
    SendOpenSet();
    return(m_refused<0 ? m_refused : m_sent);
+  }
+//+------------------------------------------------------------------+
+//| Under pressure prices are sent less often. The library would     |
+//| hold them back as well; this spares its journal.                 |
+//+------------------------------------------------------------------+
+void CMt5RedisPositions::LookAtPressure(void)
+  {
+   int   every=IntervalMs(MT5REDIS_LANE_RTS);
+   ulong now_ms=GetTickCount64();
+   m_prices_due=(every<=0 || now_ms>=m_prices_ms+(ulong)every);
+   if(m_prices_due)
+      m_prices_ms=now_ms;
   }
 //+------------------------------------------------------------------+
 //| Sends one position now, by its ticket; 0: the selected one.      |
@@ -208,7 +224,7 @@ long CMt5RedisPositions::SendSelected(const bool refresh)
    bool moved=(now.state.price_current!=last.price_current || now.state.profit!=last.profit ||
                now.state.swap!=last.swap);
    m_known[at].deals_looks=now.deals_looks;
-   if(!changed && !moved && !refresh)
+   if(!changed && !refresh && (!moved || !m_prices_due))
       return(0);
    now.state.event=(changed ? MT5REDIS_EVENT_CHANGE : MT5REDIS_EVENT_PRICE);
    long result=SendTrade(now.state,now.symbol,now.comment);

@@ -61,6 +61,8 @@ public:
    bool              Flush(const int timeout_ms);
    long              Committed(const int lane);
    int               Status(const int lane,const long sequence);
+   int               Throttle(void);
+   int               IntervalMs(const int lane);
    string            Stats(void);
    string            Version(void);
    int               PrintEvents(void);
@@ -201,6 +203,28 @@ int CMt5RedisSession::Status(const int lane,const long sequence)
    if(m_handle<=0)
       return((int)NotOpen());
    return((int)Checked(mt5redis_status(m_handle,lane,sequence)));
+  }
+//+------------------------------------------------------------------+
+//| How much pressure there is: 0 normal, 1 slow, 2 heavy,           |
+//| 3 critical; below 0 an error code. The library acts on it by     |
+//| itself.                                                          |
+//+------------------------------------------------------------------+
+int CMt5RedisSession::Throttle(void)
+  {
+   if(m_handle<=0)
+      return((int)NotOpen());
+   return((int)Checked(mt5redis_throttle(m_handle)));
+  }
+//+------------------------------------------------------------------+
+//| How far apart to send what can wait on a lane, ms: heartbeats on |
+//| MT5REDIS_LANE_RIS, prices of positions on MT5REDIS_LANE_RTS.     |
+//| 0: as it comes; INT_MAX: not now; below 0 an error code.         |
+//+------------------------------------------------------------------+
+int CMt5RedisSession::IntervalMs(const int lane)
+  {
+   if(m_handle<=0)
+      return((int)NotOpen());
+   return((int)Checked(mt5redis_interval_ms(m_handle,lane)));
   }
 //+------------------------------------------------------------------+
 //| Counters and latencies of all lanes, as JSON.                    |

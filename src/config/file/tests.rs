@@ -112,3 +112,14 @@ fn a_file_that_is_not_there_is_named() {
     assert_eq!(error.code(), MT5REDIS_ERR_CONFIG_FILE);
     assert!(error.to_string().starts_with("cannot read the configuration /nowhere/mt5-redis.toml: "));
 }
+
+#[test]
+fn a_limit_is_off_unless_it_is_set() {
+    let config = parse("t.toml", "[rts]\nrecords_per_second = 100\n[rtss]\nbytes_per_second = 0\n").unwrap();
+    assert_eq!((config.rts.rate.records, config.rts.rate.bytes), (Some(100), None));
+    assert_eq!(config.rtss.rate, Default::default());
+    let error = parse("t.toml", "[rts]\nbytes_per_second = 5\n").unwrap_err().to_string();
+    assert_eq!(error, "t.toml:2: rts.bytes_per_second = 5 is refused: pass 1024 to 4294967296");
+    let config = parse("t.toml", "[pressure]\nquiet = \"1m\"\n").unwrap();
+    assert_eq!(config.pressure_quiet, Duration::from_secs(60));
+}

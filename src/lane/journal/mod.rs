@@ -255,6 +255,14 @@ impl Journal {
         if self.limits.sync == JournalSync::Disk { self.flush() } else { Ok(()) }
     }
 
+    /// Which part of the journal's limit so many records take, by what the kept ones take.
+    pub(crate) fn share(&self, records: u64) -> f64 {
+        let kept = (self.last() + 1).saturating_sub(self.first()).max(1);
+        // The segment in use and the next one are there in any case.
+        let bytes = self.bytes().saturating_sub(2 * self.limits.segment_bytes);
+        records as f64 / kept as f64 * bytes as f64 / self.limits.max_bytes as f64
+    }
+
     /// The size of all segments.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)

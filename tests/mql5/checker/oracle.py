@@ -33,7 +33,17 @@ class Oracle:
                 found += self.positions(instance, account, books["terminal"])
             if account["current"]:
                 found += self.instance(instance, account, books)
-        return found + self.signals(books)
+        found += self.signals(books)
+        self.govern()
+        return found
+
+    def govern(self):
+        """Asks the fleet for a level from now on, if the step says so; 0 takes that back."""
+        for word in self.step:
+            if word.startswith("directive="):
+                until = int(self.redis.time()[0] + 3600) * 1000
+                level = int(word.partition("=")[2])
+                self.redis.set("ctl", f"{level}:{until}") if level else self.redis.delete("ctl")
 
     def text(self, key):
         return {name.decode(): value.decode() for name, value in self.redis.hgetall(key).items()}

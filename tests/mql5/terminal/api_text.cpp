@@ -74,6 +74,7 @@ static std::string joined(std::initializer_list<mql::String> values) {
 
 void Print(std::initializer_list<mql::String> values) { terminal::print(joined(values)); }
 void Alert(std::initializer_list<mql::String> values) { terminal::print("Alert: " + joined(values)); }
+void Comment(std::initializer_list<mql::String> values) { terminal::print("Comment: " + joined(values)); }
 
 // The translator has compared the format with the values.
 mql::String StringFormat(const mql::String &format, std::initializer_list<mql::Argument> values) {

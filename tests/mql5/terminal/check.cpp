@@ -1,7 +1,9 @@
 // Where a scenario compares: the books as JSON for whoever reads Redis, and what programs printed and called.
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <sstream>
+#include <thread>
 #include "player.h"
 
 namespace terminal {
@@ -97,6 +99,19 @@ std::string Player::json() const {
 }
 
 // Everything that was published is in Redis, and then whoever reads our output compares and answers.
+// A machine that stalls raises the level, and programs send less. The scenario's hours pass in no time, so it
+// waits for the real seconds after which the level falls.
+void Player::wait_for_calm() {
+  using Throttle = int (*)(long long handle);
+  if(it.handles.empty())
+    return;
+  Throttle throttle = (Throttle)library_function(u"mt5_redis.dll", "mt5redis_throttle");
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for(long long handle : it.handles)
+    while(throttle(handle) > directed_ && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
 void Player::check(const Step &step) {
   using Flush = int (*)(long long handle, int timeout_ms);
   if(!it.handles.empty()) {
@@ -116,6 +131,7 @@ void Player::check(const Step &step) {
   std::getline(std::cin, answer);
   if(answer.substr(0, 4) != "good")
     fail("Redis differs from the books");
+  directed_ = (int)step.whole("directive", directed_);
 }
 
 void Player::expect(const Step &step) {

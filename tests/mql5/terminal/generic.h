@@ -9,6 +9,7 @@ namespace api {
 
 void Print(std::initializer_list<mql::String> values);
 void Alert(std::initializer_list<mql::String> values);
+void Comment(std::initializer_list<mql::String> values);
 void PrintFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
 mql::String StringFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
 

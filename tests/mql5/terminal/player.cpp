@@ -245,6 +245,7 @@ void Player::wait(long long milliseconds) {
     it.clock_ms = std::max(it.clock_ms, next);
     it.broker.server_ms = it.server_ms();
     bool any = false;
+    wait_for_calm();
     for(auto &attached : it.programs)
       if(attached->timer_ms > 0 && !attached->removed && attached->next_timer_ms <= it.clock_ms) {
         any = true;

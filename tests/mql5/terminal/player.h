@@ -38,6 +38,7 @@ class Player {
   void attach(const Step &step);
   void detach(const std::string &name, int reason);
   void wait(long long milliseconds);
+  void wait_for_calm();
   void tick(const Step &step);
   void check(const Step &step);
   void expect(const Step &step);
@@ -55,6 +56,7 @@ class Player {
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
+  int directed_ = 0;  // the level that the scenario asks for
 };
 
 }

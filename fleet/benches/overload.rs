@@ -1,0 +1,272 @@
+//! What an overloaded Redis costs whom: terminals offer half to four times the states that a server takes, and
+//! give a signal now and then. Prints the rows of `docs/performance.md` and draws `docs/overload.svg`.
+//!
+//! The server's capacity is set by a proxy (`slow.rs`), so that the figures do not depend on how many of this
+//! machine's processors the server and the terminals share. `cargo bench -p mt5fleet --bench overload -- 0.2`
+//! takes a fifth of the time.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use mt5_redis::model::trade::*;
+use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5fleet::library::{self, Account, Bridge, Session, Text};
+use mt5fleet::slow::SlowRedis;
+use mt5fleet::up::Servers;
+use plotters::prelude::*;
+
+const TERMINALS: usize = 20;
+const POSITIONS: i64 = 50;
+/// One in so many states is a change, which pressure holds back as little as an open or a close.
+const CHANGE: u64 = 100;
+/// What the server takes, bytes a second.
+const CAPACITY: u64 = 4_000_000;
+/// A state of a position and its share of a transaction, on the wire.
+const STATE_BYTES: f64 = 420.0;
+const SIGNALS_EVERY: Duration = Duration::from_millis(100);
+
+/// A line of the drawing: its name, its colour, what of a row it shows.
+type Line = (&'static str, RGBColor, fn(&Row) -> f64);
+
+/// One row.
+struct Row {
+    name: String,
+    offered: f64,
+    offered_per_s: f64,
+    written_per_s: f64,
+    level: u64,
+    signals_ms: Histogram<u64>,
+}
+
+fn main() {
+    // Cargo passes --bench.
+    let scale = std::env::args().skip(1).find_map(|argument| argument.parse::<f64>().ok()).unwrap_or(1.0);
+    let bridge = Bridge::load(&library::default_path().expect("the library is built")).expect("it loads");
+    println!(
+        "{TERMINALS} terminals with {POSITIONS} positions each, one server for all lanes that takes {} KB/s",
+        CAPACITY / 1000
+    );
+    println!(
+        "\n| offered | states offered/s | written/s | held back or replaced | highest level | signal p50, ms | p99, ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let mut rows = Vec::new();
+    for offered in [0.0, 0.5, 1.0, 2.0, 4.0] {
+        rows.push(run(&bridge, &format!("{offered}×"), offered, CHANGE, scale));
+    }
+    rows.push(run(&bridge, "4×, nothing of it can wait", 4.0, 1, scale));
+    draw(&rows).expect("docs/overload.svg can be written");
+}
+
+fn run(bridge: &Bridge, name: &str, offered: f64, change: u64, scale: f64) -> Row {
+    let [calm, onset, time] = [4.0, 5.0, 20.0].map(|seconds| Duration::from_secs_f64(seconds * scale));
+    let servers = Servers::start_temporary(None).expect("redis-server runs");
+    let slow =
+        SlowRedis::before(servers.urls()[1].trim_start_matches("redis://"), CAPACITY).expect("a proxy");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let per_s = offered * CAPACITY as f64 / STATE_BYTES / TERMINALS as f64;
+    let [loaded, counted, done] = [const { AtomicBool::new(false) }; 3];
+    let (mut signals_ms, mut accepted, mut written, mut level) = (histogram(), 0, 0, 0);
+    thread::scope(|scope| {
+        let terminals: Vec<_> = (0..TERMINALS)
+            .map(|at| {
+                let session = open(bridge, &slow, folder.path(), at);
+                let switches = [&loaded, &counted, &done];
+                scope.spawn(move || terminal(session, at, per_s, change, switches))
+            })
+            .collect();
+        // What is usual must be known before it is exceeded, as in a fleet that runs for longer than a moment.
+        thread::sleep(calm);
+        loaded.store(true, Relaxed);
+        // The first moments of an overload cost what it costs without any relief.
+        thread::sleep(onset);
+        counted.store(true, Relaxed);
+        thread::sleep(time);
+        done.store(true, Relaxed);
+        for terminal in terminals {
+            let (own, stats, before) = terminal.join().expect("no panic");
+            signals_ms.add(own).expect("the same bounds");
+            let number = |stats: &serde_json::Value, name: &str| stats["rts"][name].as_u64().unwrap_or(0);
+            let sent = |stats: &serde_json::Value| {
+                number(stats, "accepted") - number(stats, "waiting") - number(stats, "superseded")
+            };
+            accepted += number(&stats, "accepted") - number(&before, "accepted");
+            written += sent(&stats).saturating_sub(sent(&before));
+            level = level.max(stats["pressure"]["highest"].as_u64().unwrap_or(0));
+        }
+    });
+    let row = Row {
+        name: name.to_owned(),
+        offered,
+        offered_per_s: accepted as f64 / time.as_secs_f64(),
+        written_per_s: written as f64 / time.as_secs_f64(),
+        level,
+        signals_ms,
+    };
+    let kept = if accepted == 0 { 0.0 } else { 100.0 - 100.0 * written as f64 / accepted as f64 };
+    println!(
+        "| {} | {:.0} | {:.0} | {kept:.0} % | {} | {:.2} | {:.1} |",
+        row.name,
+        row.offered_per_s,
+        row.written_per_s,
+        row.level,
+        quantile(&row, 0.5),
+        quantile(&row, 0.99),
+    );
+    row
+}
+
+fn open<'a>(bridge: &'a Bridge, slow: &SlowRedis, folder: &Path, at: usize) -> Session<'a> {
+    bridge.open(&slow.url(), &format!("{at}.Demo"), &folder.join(at.to_string())).expect("it opens")
+}
+
+/// States at a steady rate while there is load, a heartbeat a second, and a signal now and then whose way to
+/// Redis is timed. Returns the times and the statistics at the end and when the load began.
+fn terminal(
+    session: Session,
+    at: usize,
+    per_s: f64,
+    change: u64,
+    [loaded, counted, done]: [&AtomicBool; 3],
+) -> (Histogram<u64>, serde_json::Value, serde_json::Value) {
+    let text = |text| Text::new(text);
+    let account =
+        Account { server: text("S"), company: text("C"), currency: text("EUR"), agent: text("bench") };
+    let (symbol, comment) = (text("EURUSD"), text("grid"));
+    let mut times = histogram();
+    let mut before = session.stats().expect("JSON");
+    let mut began: Option<Instant> = None;
+    let (mut sent, mut beat, mut counts) = (0u64, Instant::now(), false);
+    // Not all in the same moment.
+    let mut signal = Instant::now() + SIGNALS_EVERY.mul_f64(at as f64 / TERMINALS as f64);
+    let mut under_way: Option<(Instant, u64)> = None;
+    let state = |number: u64, event: i32| TradeState {
+        position: 1 + (number % POSITIONS as u64) as i64,
+        volume: 0.3,
+        price_open: 1.10345,
+        price_current: 1.1 + number as f64 / 1e7,
+        profit: number as f64 / 100.0,
+        event,
+        side: MT5REDIS_SIDE_BUY,
+        digits: 5,
+        ..Default::default()
+    };
+    for position in 0..POSITIONS as u64 {
+        session.trade_state(&state(position, MT5REDIS_EVENT_OPEN), &symbol, &comment);
+    }
+    while !done.load(Relaxed) {
+        let now = Instant::now();
+        if began.is_none() && loaded.load(Relaxed) {
+            began = Some(now);
+        }
+        if !counts && counted.load(Relaxed) {
+            counts = true;
+            before = session.stats().expect("JSON");
+            times.reset();
+        }
+        if let Some(began) = began {
+            let due = (began.elapsed().as_secs_f64() * per_s) as u64;
+            while sent < due {
+                sent += 1;
+                let event =
+                    if sent.is_multiple_of(change) { MT5REDIS_EVENT_CHANGE } else { MT5REDIS_EVENT_PRICE };
+                session.trade_state(&state(sent, event), &symbol, &comment);
+            }
+        } else {
+            // The server's usual latency is learnt from a quiet fleet.
+            session.trade_state(&state(sent, MT5REDIS_EVENT_CHANGE), &symbol, &comment);
+        }
+        if now >= beat {
+            beat = now + Duration::from_secs(1);
+            let state = InstanceState { interval_ms: 1000, leverage: 100, ..Default::default() };
+            session.instance_state(&state, &account);
+        }
+        match under_way {
+            Some((since, sequence)) if session.committed().expect("numbers")[2] >= sequence => {
+                times.saturating_record(since.elapsed().as_micros() as u64);
+                under_way = None;
+            }
+            None if now >= signal => {
+                signal = now + SIGNALS_EVERY;
+                let given = Signal { volume: 0.1, action: 1, ..Default::default() };
+                let since = Instant::now();
+                under_way = Some((since, session.signal(&given, &symbol, &comment) as u64));
+            }
+            _ => {}
+        }
+        let pause = if under_way.is_some() { Duration::from_micros(200) } else { Duration::from_millis(5) };
+        thread::sleep(pause);
+    }
+    let stats = session.stats().expect("JSON");
+    // What the overloaded server has not taken is of no interest any more.
+    let _ = session.close(Duration::ZERO);
+    (times, stats, before)
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid")
+}
+
+/// Of the signals' way, ms.
+fn quantile(row: &Row, quantile: f64) -> f64 {
+    row.signals_ms.value_at_quantile(quantile) as f64 / 1000.0
+}
+
+fn draw(rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/overload.svg");
+    let area = SVGBackend::new(&path, (900, 420)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let (left, right) = area.split_horizontally(450);
+    // The last row is another kind of load.
+    let steps = &rows[..rows.len() - 1];
+    let states = steps.iter().map(|row| row.offered_per_s).fold(1.0, f64::max);
+    let mut chart = ChartBuilder::on(&left)
+        .caption("States a second", ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..4.2, 0.0..states * 1.1)?;
+    chart.configure_mesh().x_desc("offered, times the capacity").draw()?;
+    let lines: [Line; 2] =
+        [("offered", BLACK, |row| row.offered_per_s), ("written", BLUE, |row| row.written_per_s)];
+    for (name, color, value) in lines {
+        chart
+            .draw_series(LineSeries::new(
+                steps.iter().map(|row| (row.offered, value(row))),
+                color.stroke_width(2),
+            ))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+    }
+    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+
+    let limit = 5.0 * quantile(&steps[0], 0.5);
+    let highest = steps.iter().map(|row| quantile(row, 0.99)).fold(limit, f64::max) * 1.5;
+    let mut chart = ChartBuilder::on(&right)
+        .caption("A signal's way to Redis, ms", ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(64)
+        .build_cartesian_2d(0.0..4.2, (0.1..highest).log_scale())?;
+    chart.configure_mesh().x_desc("offered, times the capacity").draw()?;
+    let lines: [Line; 2] = [("p50", BLUE, |row| quantile(row, 0.5)), ("p99", RED, |row| quantile(row, 0.99))];
+    for (name, color, value) in lines {
+        chart
+            .draw_series(LineSeries::new(
+                steps.iter().map(|row| (row.offered, value(row))),
+                color.stroke_width(2),
+            ))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+    }
+    chart
+        .draw_series(LineSeries::new([(0.0, limit), (4.2, limit)], BLACK))?
+        .label("5 × the unloaded p50")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLACK));
+    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+    area.present()?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! The governor's figures for Prometheus, on `/metrics`; `deploy/grafana.json` shows them.
+
+use std::net::SocketAddr;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+use metrics::{counter, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use mt5_redis::config::Address;
+use tiny_http::{Header, Response, Server};
+
+use super::sample::Seen;
+use super::streams::Stream;
+
+/// Serves the figures from now on. Returns the address, for a port of 0.
+pub fn serve(address: SocketAddr) -> Result<SocketAddr> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder).context("the figures are exported already")?;
+    let server = Server::http(address).map_err(|error| anyhow!("cannot listen on {address}: {error}"))?;
+    let bound = server.server_addr().to_ip().context("no address")?;
+    thread::spawn(move || answer(&server, &handle));
+    Ok(bound)
+}
+
+fn answer(server: &Server, handle: &PrometheusHandle) {
+    for request in server.incoming_requests() {
+        let response = if request.url() == "/metrics" {
+            let kind = Header::from_bytes("Content-Type", "text/plain; version=0.0.4");
+            Response::from_string(handle.render()).with_header(kind.expect("a valid header"))
+        } else {
+            Response::from_string("the figures are at /metrics\n").with_status_code(404)
+        };
+        // Whoever asked may be gone.
+        let _ = request.respond(response);
+        handle.run_upkeep();
+    }
+}
+
+/// A node that answered.
+pub fn node(lane: &'static str, address: &Address, seen: &Seen) {
+    let labels = [("lane", lane.to_owned()), ("node", address.to_string())];
+    let now = &seen.now;
+    gauge!("mt5fleet_node_up", &labels).set(1.0);
+    gauge!("mt5fleet_node_memory_bytes", &labels).set(now.used_memory as f64);
+    gauge!("mt5fleet_node_memory_limit_bytes", &labels).set(now.max_memory as f64);
+    gauge!("mt5fleet_node_cpu_ratio", &labels).set(seen.cpu);
+    gauge!("mt5fleet_node_ping_seconds", &labels).set(now.ping.as_secs_f64());
+    gauge!("mt5fleet_node_clients", &labels).set(now.clients as f64);
+    gauge!("mt5fleet_node_blocked_clients", &labels).set(now.blocked_clients as f64);
+    gauge!("mt5fleet_node_operations_per_second", &labels).set(now.ops_per_second as f64);
+    gauge!("mt5fleet_node_replicas", &labels).set(now.replicas as f64);
+    gauge!("mt5fleet_node_replica_lag_seconds", &labels).set(now.replica_lag_s as f64);
+    gauge!("mt5fleet_node_replica_lag_bytes", &labels).set(now.replica_lag_bytes as f64);
+    counter!("mt5fleet_node_oom_errors_total", &labels).absolute(now.oom_errors);
+    counter!("mt5fleet_node_evictions_total", &labels).absolute(now.evicted_keys);
+    counter!("mt5fleet_node_rejected_connections_total", &labels).absolute(now.rejected_connections);
+}
+
+/// A node that did not.
+pub fn node_is_down(lane: &'static str, address: &Address) {
+    gauge!("mt5fleet_node_up", "lane" => lane, "node" => address.to_string()).set(0.0);
+}
+
+pub fn stream(stream: &Stream, now_ms: u64) {
+    let age_ms = stream.first.map_or(0, |first| now_ms.saturating_sub(first.0));
+    gauge!("mt5fleet_stream_length", "stream" => stream.key.clone()).set(stream.length as f64);
+    gauge!("mt5fleet_stream_age_seconds", "stream" => stream.key.clone()).set(age_ms as f64 / 1000.0);
+    for group in &stream.groups {
+        let labels = [("stream", stream.key.clone()), ("group", group.name.clone())];
+        gauge!("mt5fleet_group_lag", &labels).set(group.lag.unwrap_or(0) as f64);
+        gauge!("mt5fleet_group_pending", &labels).set(group.pending as f64);
+    }
+}
+
+pub fn trimmed(entries: u64) {
+    counter!("mt5fleet_stream_trimmed_total").increment(entries);
+}
+
+/// How many instances live at each level, and how many do not live.
+pub fn instances(at_level: [usize; 4], dead: usize) {
+    for (level, count) in at_level.into_iter().enumerate() {
+        gauge!("mt5fleet_instances", "level" => level.to_string()).set(count as f64);
+    }
+    gauge!("mt5fleet_instances_dead").set(dead as f64);
+}
+
+pub fn forgotten(instances: u64) {
+    counter!("mt5fleet_instances_forgotten_total").increment(instances);
+}
+
+/// What is asked of the fleet, and whether this governor is the one that asks.
+pub fn level(level: u8, leads: bool) {
+    gauge!("mt5fleet_level").set(f64::from(level));
+    gauge!("mt5fleet_leader").set(f64::from(u8::from(leads)));
+}
+
+pub fn directives(count: u64) {
+    counter!("mt5fleet_directives_total").increment(count);
+}
+
+pub fn warnings(count: u64) {
+    counter!("mt5fleet_warnings_total").increment(count);
+}

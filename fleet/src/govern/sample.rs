@@ -1,0 +1,147 @@
+//! One look at one node: what INFO says and how long a PING takes; and what became of it since the last look.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use mt5_redis::config::Address;
+
+use super::nodes::Nodes;
+
+/// PINGs whose median is the latency.
+const PINGS: usize = 3;
+
+/// What a node says of itself at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    pub run_id: String,
+    pub used_memory: u64,
+    /// 0: no limit.
+    pub max_memory: u64,
+    /// Of the thread that serves commands, s.
+    pub cpu_s: f64,
+    pub oom_errors: u64,
+    pub evicted_keys: u64,
+    pub rejected_connections: u64,
+    pub blocked_clients: u64,
+    pub clients: u64,
+    pub ops_per_second: u64,
+    pub ping: Duration,
+    /// Of the replica that lags most, s and bytes.
+    pub replica_lag_s: u64,
+    pub replica_lag_bytes: u64,
+    pub replicas: u64,
+}
+
+/// Looks at a node.
+pub fn look(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
+    let info: String = nodes.ask(address, redis::cmd("INFO").arg("all"))?;
+    let mut pings = Vec::new();
+    for _ in 0..PINGS {
+        let start = Instant::now();
+        nodes.ask::<redis::Value>(address, &redis::cmd("PING"))?;
+        pings.push(start.elapsed());
+    }
+    pings.sort();
+    Ok(Sample { ping: pings[PINGS / 2], ..parse(&info) })
+}
+
+fn parse(info: &str) -> Sample {
+    let fields: HashMap<&str, &str> =
+        info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
+    let number = |name: &str| fields.get(name).and_then(|value| value.parse().ok()).unwrap_or(0u64);
+    let seconds = |name: &str| fields.get(name).and_then(|value| value.parse::<f64>().ok());
+    // Redis 6.2 knows the whole process only.
+    let cpu = |part: &str| {
+        seconds(&format!("used_cpu_{part}_main_thread")).or(seconds(&format!("used_cpu_{part}")))
+    };
+    let inner = |value: &str, name: &str| {
+        let mut parts = value.split(',').filter_map(|part| part.split_once('='));
+        parts.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let offset = number("master_repl_offset");
+    let replicas: Vec<&str> = (0..number("connected_slaves"))
+        .filter_map(|at| fields.get(format!("slave{at}").as_str()).copied())
+        .collect();
+    Sample {
+        run_id: fields.get("run_id").copied().unwrap_or_default().to_owned(),
+        used_memory: number("used_memory"),
+        max_memory: number("maxmemory"),
+        cpu_s: cpu("sys").unwrap_or(0.0) + cpu("user").unwrap_or(0.0),
+        oom_errors: fields.get("errorstat_OOM").map_or(0, |value| inner(value, "count")),
+        evicted_keys: number("evicted_keys"),
+        rejected_connections: number("rejected_connections"),
+        blocked_clients: number("blocked_clients"),
+        clients: number("connected_clients"),
+        ops_per_second: number("instantaneous_ops_per_sec"),
+        ping: Duration::ZERO,
+        replica_lag_s: replicas.iter().map(|replica| inner(replica, "lag")).max().unwrap_or(0),
+        replica_lag_bytes: replicas
+            .iter()
+            .map(|replica| offset.saturating_sub(inner(replica, "offset")))
+            .max()
+            .unwrap_or(0),
+        replicas: replicas.len() as u64,
+    }
+}
+
+/// A sample with what happened since the one before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    pub now: Sample,
+    /// Part of a processor, 0 to 1.
+    pub cpu: f64,
+    pub new_oom_errors: u64,
+    pub new_evictions: u64,
+    pub new_rejections: u64,
+}
+
+impl Seen {
+    /// Compares two samples, `time` apart. A node that was restarted begins anew.
+    pub fn since(before: Option<&Sample>, now: Sample, time: Duration) -> Self {
+        let Some(before) = before.filter(|before| before.run_id == now.run_id) else {
+            return Self { now, ..Default::default() };
+        };
+        Self {
+            cpu: (now.cpu_s - before.cpu_s).max(0.0) / time.as_secs_f64().max(0.001),
+            new_oom_errors: now.oom_errors.saturating_sub(before.oom_errors),
+            new_evictions: now.evicted_keys.saturating_sub(before.evicted_keys),
+            new_rejections: now.rejected_connections.saturating_sub(before.rejected_connections),
+            now,
+        }
+    }
+
+    /// Part of its memory that is used; none without a limit.
+    pub fn memory(&self) -> Option<f64> {
+        (self.now.max_memory > 0).then(|| self.now.used_memory as f64 / self.now.max_memory as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INFO: &str = "# Server\r\nrun_id:abc\r\n# Memory\r\nused_memory:900\r\nmaxmemory:1000\r\n\
+        used_cpu_sys:9.0\r\nused_cpu_user:9.0\r\nused_cpu_sys_main_thread:1.5\r\nused_cpu_user_main_thread:2.5\r\n\
+        errorstat_OOM:count=7\r\nevicted_keys:3\r\nrejected_connections:2\r\nblocked_clients:4\r\n\
+        connected_slaves:2\r\nmaster_repl_offset:1000\r\n\
+        slave0:ip=1,port=1,state=online,offset=990,lag=0\r\nslave1:ip=2,port=1,state=online,offset=400,lag=6\r\n";
+
+    #[test]
+    fn what_info_says_is_read() {
+        let sample = parse(INFO);
+        assert_eq!((sample.used_memory, sample.max_memory, sample.cpu_s), (900, 1000, 4.0));
+        assert_eq!((sample.oom_errors, sample.evicted_keys, sample.rejected_connections), (7, 3, 2));
+        assert_eq!((sample.replicas, sample.replica_lag_s, sample.replica_lag_bytes), (2, 6, 600));
+    }
+
+    #[test]
+    fn rates_are_of_one_life_of_the_server() {
+        let before = Sample { cpu_s: 3.0, oom_errors: 5, ..parse(INFO) };
+        let seen = Seen::since(Some(&before), parse(INFO), Duration::from_secs(2));
+        assert_eq!((seen.cpu, seen.new_oom_errors, seen.memory()), (0.5, 2, Some(0.9)));
+        let another = Sample { run_id: "other".into(), ..before };
+        let seen = Seen::since(Some(&another), parse(INFO), Duration::from_secs(2));
+        assert_eq!((seen.cpu, seen.new_oom_errors), (0.0, 0));
+    }
+}

@@ -1,0 +1,101 @@
+//! A slow Redis: a proxy before a real one that lets only so many bytes a second through, all connections
+//! together, piece by piece in turn. So it behaves like a server whose one thread is at its limit. Answers
+//! come back at once.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+/// What one connection gets through at a time; Redis reads as much of a client in a turn.
+const PIECE: usize = 16 * 1024;
+
+/// A running proxy; it lives as long as this.
+pub struct SlowRedis {
+    address: SocketAddr,
+    rate: Arc<AtomicU64>,
+}
+
+impl SlowRedis {
+    /// A proxy before the server at `target`, host and port, that takes `bytes_per_second`.
+    pub fn before(target: &str, bytes_per_second: u64) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").context("no free port for the slow Redis")?;
+        let address = listener.local_addr()?;
+        let rate = Arc::new(AtomicU64::new(bytes_per_second.max(1)));
+        let (turns, waiting) = channel();
+        let serving = rate.clone();
+        thread::spawn(move || serve(&waiting, &serving));
+        let target = target.to_owned();
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                // A server that is away is a connection that ends at once.
+                if let Ok(server) = TcpStream::connect(&target) {
+                    let _ = join(client, server, turns.clone());
+                }
+            }
+        });
+        Ok(Self { address, rate })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Makes it faster or slower.
+    pub fn set_rate(&self, bytes_per_second: u64) {
+        self.rate.store(bytes_per_second.max(1), Relaxed);
+    }
+}
+
+/// A piece that waits for its turn.
+struct Turn {
+    bytes: usize,
+    done: Sender<()>,
+}
+
+/// One piece after the other, each for as long as it takes. Short times are added up: a sleep is never short.
+fn serve(waiting: &Receiver<Turn>, rate: &AtomicU64) {
+    let mut busy_until = Instant::now();
+    while let Ok(Turn { bytes, done }) = waiting.recv() {
+        let now = Instant::now();
+        busy_until = busy_until.max(now) + Duration::from_secs_f64(bytes as f64 / rate.load(Relaxed) as f64);
+        let ahead = busy_until - now;
+        if ahead > Duration::from_millis(1) {
+            thread::sleep(ahead);
+        }
+        let _ = done.send(());
+    }
+}
+
+fn join(client: TcpStream, server: TcpStream, turns: Sender<Turn>) -> Result<()> {
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (from_client, to_client) = (client.try_clone()?, client);
+    let (from_server, to_server) = (server.try_clone()?, server);
+    thread::spawn(move || {
+        let (done, is_done) = channel();
+        copy(from_client, to_server, |bytes| {
+            let _ = turns.send(Turn { bytes, done: done.clone() });
+            is_done.recv().is_ok()
+        });
+    });
+    thread::spawn(move || copy(from_server, to_client, |_| true));
+    Ok(())
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream, mut may_go: impl FnMut(usize) -> bool) {
+    let mut piece = vec![0; PIECE];
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        if !may_go(length) || to.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}

@@ -1,0 +1,339 @@
+//! The governor as it is typed, against real servers and terminals that load the library: what it asks for
+//! reaches them and ends by itself, whoever dies; what it trims and forgets; what it exports.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mt5_redis::model::InstanceState;
+use mt5fleet::library::{self, Account, Bridge, Session, Text};
+use mt5fleet::up::Servers;
+use redis::FromRedisValue;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Servers with the bundled configurations.
+struct World(Servers);
+
+impl World {
+    fn start() -> Self {
+        Self(Servers::start_temporary(None).unwrap())
+    }
+
+    fn config(&self) -> String {
+        self.0.config_file().to_str().unwrap().to_owned()
+    }
+
+    /// Asks what one would type into redis-cli; lanes are numbered.
+    fn ask<T: FromRedisValue>(&self, lane: usize, command: &str) -> T {
+        let client = redis::Client::open(self.0.urls()[lane].as_str()).unwrap();
+        let mut words = command.split_whitespace();
+        let mut ask = redis::cmd(words.next().unwrap());
+        words.for_each(|word| {
+            ask.arg(word);
+        });
+        ask.query(&mut client.get_connection().unwrap()).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    fn now_ms(&self) -> u64 {
+        let (seconds, micros): (u64, u64) = self.ask(0, "TIME");
+        seconds * 1000 + micros / 1000
+    }
+
+    /// Leaves rts hardly any memory.
+    fn squeeze(&self) {
+        let info: redis::InfoDict = self.ask(1, "INFO memory");
+        let used: u64 = info.get("used_memory").unwrap();
+        self.ask::<()>(1, &format!("CONFIG SET maxmemory {}", used * 21 / 20));
+    }
+}
+
+/// A running governor and the lines it writes.
+struct Governor {
+    process: Child,
+    lines: Receiver<Value>,
+}
+
+fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    command.arg("govern").arg("--config").arg(world.config()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+impl Governor {
+    fn start(world: &World, arguments: &[&str]) -> Self {
+        let usual = ["--every", "100ms", "--quiet", "500ms", "--hold", "2s"];
+        let mut process =
+            command(world, &usual).args(arguments).stdout(Stdio::piped()).spawn().expect("the program");
+        let (sender, lines) = channel();
+        let out: ChildStdout = process.stdout.take().unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let line = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+                let _ = sender.send(line);
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// Waits for a line that fits.
+    fn line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("never said: {what}"));
+            if fits(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn leads(&self) {
+        self.line("it leads", |line| line["event"] == "lease" && line["leads"] == true);
+    }
+}
+
+impl Drop for Governor {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs it to its end; its lines, and whether it found all calm.
+fn run(world: &World, arguments: &[&str]) -> (Vec<Value>, bool) {
+    let output = command(world, &["--every", "100ms"]).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.is_empty(), "{complaint}");
+    (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), output.status.success())
+}
+
+fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
+}
+
+fn bridge() -> Bridge {
+    Bridge::load(&library::default_path().unwrap()).unwrap()
+}
+
+/// Terminals, each with a journal of its own, as if they were processes.
+fn terminals<'a>(bridge: &'a Bridge, world: &World, folder: &Path, count: usize) -> Vec<Session<'a>> {
+    (0..count)
+        .map(|at| bridge.open(&world.config(), &format!("{at}.Demo"), &folder.join(at.to_string())).unwrap())
+        .collect()
+}
+
+fn beat(session: &Session) {
+    let text = |text| Text::new(text);
+    let account =
+        Account { server: text("S"), company: text("C"), currency: text("EUR"), agent: text("test") };
+    let state = InstanceState { interval_ms: 1000, leverage: 100, ..Default::default() };
+    assert!(session.instance_state(&state, &account) > 0);
+    session.flush(PATIENCE).unwrap();
+}
+
+#[test]
+fn what_it_asks_for_reaches_every_terminal_within_two_heartbeats_and_ends_when_it_is_killed() {
+    let world = World::start();
+    let (bridge, folder) = (bridge(), tempfile::tempdir().unwrap());
+    let sessions = terminals(&bridge, &world, folder.path(), 8);
+    sessions.iter().for_each(beat);
+    let mut governor = Governor::start(&world, &[]);
+    governor.leads();
+
+    world.squeeze();
+    let line = governor.line("a directive for want of memory", |line| {
+        line["event"] == "directive" && line["why"].as_str().unwrap().contains("memory is at 9")
+    });
+    assert!(line["why"].as_str().unwrap().starts_with("rts 127.0.0.1:"), "{line}");
+    eventually("it is written", || world.ask::<bool>(0, "EXISTS ctl"));
+    for session in &sessions {
+        beat(session);
+        if session.throttle().unwrap() == 0 {
+            beat(session);
+        }
+        assert!(session.throttle().unwrap() >= 2);
+    }
+
+    // Nobody takes it back, and so it ends.
+    governor.process.kill().unwrap();
+    eventually("it ends by itself", || {
+        sessions.iter().for_each(beat);
+        sessions.iter().all(|session| session.throttle().unwrap() == 0)
+    });
+}
+
+#[test]
+fn of_two_one_acts_and_the_other_takes_over() {
+    let world = World::start();
+    let mut one = Governor::start(&world, &[]);
+    one.leads();
+    let other = Governor::start(&world, &["--metrics", "127.0.0.1:0"]);
+    let url = other.line("where its figures are", |line| line["event"] == "metrics")["url"].clone();
+    let url = url.as_str().unwrap().to_owned();
+    eventually("it looks too, and does not lead", || fetch(&url).contains("mt5fleet_leader 0"));
+    world.squeeze();
+    one.line("a directive", |line| line["event"] == "directive" && line["level"] != 0);
+    assert!(!other.lines.try_iter().any(|line| line["event"] == "directive" || line["event"] == "lease"));
+
+    one.process.kill().unwrap();
+    other.leads();
+    other.line("a directive", |line| line["event"] == "directive" && line["level"] != 0);
+    let until = || {
+        let directive: String = world.ask(0, "GET ctl");
+        directive.split_once(':').unwrap().1.parse::<u64>().unwrap()
+    };
+    eventually("it is written", || world.ask::<bool>(0, "EXISTS ctl"));
+    let before = until();
+    eventually("it goes on asking", || until() > before);
+    world.ask::<()>(1, "CONFIG SET maxmemory 0");
+    other.line("the end", |line| line["event"] == "directive" && line["level"] == 0);
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let world = World::start();
+    world.squeeze();
+    // Older than signals are kept.
+    world.ask::<()>(2, "XADD ss:{0} 1000-1 a b");
+    world.ask::<()>(0, "ZADD il 1000 dead.Demo");
+    let (lines, calm) = run(&world, &["--once", "--dry-run"]);
+    assert!(!calm, "a level is asked for");
+    assert!(events(&lines, "directive")[0]["level"].as_i64() >= Some(2), "{lines:?}");
+    assert_eq!(events(&lines, "trim")[0]["entries"], 0);
+    assert_eq!(events(&lines, "forget")[0]["instances"][0], "dead.Demo");
+    assert_eq!(world.ask::<Vec<String>>(0, "KEYS *"), ["il"]);
+    assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}"), 2);
+
+    let (lines, calm) = run(&world, &["--once"]);
+    assert!(!calm && world.ask::<bool>(0, "EXISTS ctl"), "{lines:?}");
+    assert!(!world.ask::<bool>(0, "EXISTS ctl:lease"), "the lease is given back");
+    assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}"), 0);
+}
+
+#[test]
+fn an_operators_longer_directive_is_left_alone() {
+    let world = World::start();
+    world.squeeze();
+    let own = format!("3:{}", world.now_ms() + 3_600_000);
+    world.ask::<()>(0, &format!("SET ctl {own}"));
+    run(&world, &["--once"]);
+    assert_eq!(world.ask::<String>(0, "GET ctl"), own);
+}
+
+#[test]
+fn streams_are_trimmed_to_what_every_group_has_passed_and_late_ones_are_told() {
+    let world = World::start();
+    let now = world.now_ms();
+    // A signal a second, for fifty-five minutes.
+    let first = now - 3300 * 1000;
+    let mut pipe = redis::pipe();
+    for second in 0..3300 {
+        pipe.cmd("XADD").arg("ss:{0}").arg(format!("{}-0", first + second * 1000)).arg("d").arg("x").ignore();
+    }
+    let client = redis::Client::open(world.0.urls()[2].as_str()).unwrap();
+    pipe.exec(&mut client.get_connection().unwrap()).unwrap();
+    for group in ["fast", "late"] {
+        world.ask::<()>(2, &format!("XGROUP CREATE ss:{{0}} {group} 0"));
+    }
+    // Has all, and all acknowledged.
+    world.ask::<redis::Value>(2, "XREADGROUP GROUP fast one COUNT 4000 NOACK STREAMS ss:{0} >");
+    let (lines, _) = run(&world, &["--once"]);
+    assert!(events(&lines, "trim").is_empty(), "late has read nothing: {lines:?}");
+    let warnings = events(&lines, "warning");
+    assert_eq!(warnings.len(), 1, "{lines:?}");
+    assert_eq!(warnings[0]["what"], "ss:{0} late");
+    assert!(warnings[0]["text"].as_str().unwrap().contains("signals are kept for 3600 s"), "{lines:?}");
+
+    // It reads 2,000 and acknowledges the first 1,000.
+    world.ask::<redis::Value>(2, "XREADGROUP GROUP late one COUNT 2000 STREAMS ss:{0} >");
+    let mut acknowledge = redis::cmd("XACK");
+    acknowledge.arg("ss:{0}").arg("late");
+    (0..1000).for_each(|second| {
+        acknowledge.arg(format!("{}-0", first + second * 1000));
+    });
+    acknowledge.exec(&mut client.get_connection().unwrap()).unwrap();
+    let (lines, _) = run(&world, &["--once"]);
+    assert_eq!(events(&lines, "trim")[0]["entries"], 1000, "{lines:?}");
+    assert_eq!(world.ask::<i64>(2, "XLEN ss:{0}"), 2300);
+    // Without the late one only the last minute is kept.
+    world.ask::<()>(2, "XGROUP DESTROY ss:{0} late");
+    run(&world, &["--once"]);
+    let left: i64 = world.ask(2, "XLEN ss:{0}");
+    assert!((1..=60).contains(&left), "{left}");
+}
+
+#[test]
+fn only_instances_that_are_dead_for_long_are_forgotten() {
+    let world = World::start();
+    let (bridge, folder) = (bridge(), tempfile::tempdir().unwrap());
+    let sessions = terminals(&bridge, &world, folder.path(), 1);
+    beat(&sessions[0]);
+    let now = world.now_ms();
+    // One that lives though its clock is wrong, one that died a minute ago, one long ago.
+    world.ask::<()>(0, "ZADD il 1000 0.Demo");
+    world.ask::<()>(0, &format!("ZADD il {} young.Demo 1000 old.Demo", now - 60_000));
+    world.ask::<()>(0, "SET ctl:{old.Demo} 1:1000");
+    run(&world, &["--once"]);
+    let mut left: Vec<String> = world.ask(0, "ZRANGE il 0 -1");
+    left.sort();
+    assert_eq!(left, ["0.Demo", "young.Demo"]);
+    assert!(!world.ask::<bool>(0, "EXISTS ctl:{old.Demo}"));
+}
+
+#[test]
+fn the_dashboard_shows_what_is_exported() {
+    let world = World::start();
+    world.ask::<()>(2, "XGROUP CREATE ss:{0} work $ MKSTREAM");
+    let governor = Governor::start(&world, &["--metrics", "127.0.0.1:0"]);
+    let url = governor.line("where its figures are", |line| line["event"] == "metrics")["url"].clone();
+    let url = url.as_str().unwrap();
+    eventually("the figures are there", || fetch(url).contains("mt5fleet_group_lag"));
+    let names = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
+        words.filter(|word| word.starts_with("mt5fleet_")).map(str::to_owned).collect()
+    };
+    // Counted when they happen for the first time.
+    let source = include_str!("../src/govern/export.rs");
+    let exported = names(source);
+    let dashboard = include_str!("../../deploy/grafana.json");
+    let board: Value = serde_json::from_str(dashboard).expect("JSON");
+    assert!(board["panels"].as_array().unwrap().len() >= 8);
+    let shown = names(dashboard);
+    assert!(shown.len() >= 15, "{shown:?}");
+    let found = names(&fetch(url));
+    for name in &shown {
+        let happens = name.ends_with("_total") && exported.contains(name);
+        assert!(found.contains(name) || happens, "{name} is shown and not exported");
+    }
+    for name in &exported {
+        assert!(shown.contains(name), "{name} is exported and not shown");
+    }
+    assert!(fetch(&url.replace("/metrics", "/")).lines().next().unwrap().contains(" 404 "));
+}
+
+fn fetch(url: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}

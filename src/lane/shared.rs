@@ -1,0 +1,129 @@
+//! What callers and the lane's thread have in common: the queue, how far the thread is, what it sees of the
+//! pressure, and how one tells the other to go on, to hurry or to end.
+
+use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use parking_lot::{Condvar, Mutex};
+
+use super::dead::DeadLetters;
+use super::journal::Journal;
+use super::policy::Policy;
+use crate::events::Events;
+use crate::pressure::Pressure;
+use crate::pressure::gauge::{Gauge, Seen};
+use crate::stats::Counters;
+
+/// What callers and the lane's thread have in common.
+pub(super) struct Shared<P: Policy> {
+    pub(super) records: Receiver<P::Record>,
+    pub(super) wake: (Sender<()>, Receiver<()>),
+    pub(super) counters: Counters,
+    pub(super) events: Arc<Events>,
+    pub(super) pressure: Arc<Pressure>,
+    pub(super) gauge: Mutex<Gauge>,
+    /// The last sequence number up to which everything is in Redis, or passed over for now.
+    pub(super) committed: AtomicU64,
+    /// The first sequence number that pressure holds back; `u64::MAX`: none.
+    pub(super) held_from: AtomicU64,
+    /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
+    pub(super) hurry: AtomicUsize,
+    /// What the queue holds, if a full one refuses calls.
+    pub(super) queue_limit: Option<usize>,
+    /// Not its owner: a thread that has ended must not keep the journal from its next user.
+    pub(super) journal: Weak<Journal>,
+    /// The last sequence number that was sent without an answer so far; 0: all were answered.
+    pub(super) unanswered: AtomicU64,
+    /// What the server will never take; a lane without a journal only tells of it.
+    pub(super) dead: Option<DeadLetters>,
+    pub(super) life: Mutex<Life>,
+    /// A commit, a start or an end.
+    pub(super) changed: Condvar,
+}
+
+/// The life of a lane's thread.
+#[derive(Default)]
+pub(super) struct Life {
+    pub(super) running: bool,
+    /// The thread has made up its mind to end, and only tidies up.
+    pub(super) leaving: bool,
+    /// The thread shall end as soon as nothing waits any more.
+    pub(super) retiring: bool,
+    /// It shall not even wait for that: what waits is in the journal.
+    pub(super) abandoned: bool,
+    /// Calls waiting for a commit.
+    pub(super) waiters: usize,
+}
+
+impl<P: Policy> Shared<P> {
+    /// The last sequence number up to which everything is in Redis.
+    pub(super) fn committed(&self) -> u64 {
+        let passed = self.passed();
+        passed.min(self.held_from.load(Ordering::Acquire).saturating_sub(1))
+    }
+
+    /// The last sequence number up to which nothing needs the journal any more.
+    pub(super) fn passed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Whether what pressure holds back shall be written now.
+    pub(super) fn is_in_a_hurry(&self) -> bool {
+        self.hurry.load(Ordering::SeqCst) > 0 || self.life.lock().retiring
+    }
+
+    /// Tells the pressure what this lane sees.
+    pub(super) fn look(&self, now: Instant) {
+        let accepted = self.counters.accepted.load(Ordering::Relaxed);
+        let committed = self.passed();
+        let waiting = accepted.saturating_sub(committed);
+        let journal = self.journal.upgrade().map_or(0.0, |journal| journal.share(waiting));
+        let queue = self.queue_limit.map_or(0.0, |limit| self.records.len() as f64 / limit as f64);
+        let readings = self.gauge.lock().look(now, &Seen { accepted, committed, queue, journal });
+        self.pressure.seen(P::LANE, readings, now);
+    }
+
+    /// Everything up to `sequence` is in Redis. What was once committed stays so, even while it is sent again
+    /// to a server that lacks it.
+    pub(super) fn commit(&self, sequence: u64) {
+        self.committed.fetch_max(sequence, Ordering::AcqRel);
+        if self.life.lock().waiters > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    pub(super) fn tell(&self, what: impl Display) {
+        self.events.tell(format!("{}: {what}", P::LANE));
+    }
+
+    /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
+    /// what waits is kept.
+    pub(super) fn leave(&self, idle: bool) -> bool {
+        let mut life = self.life.lock();
+        let nothing_waits = idle && self.records.is_empty();
+        life.leaving = life.retiring && (nothing_waits || life.abandoned);
+        life.leaving
+    }
+
+    /// The thread has let go of everything.
+    pub(super) fn left(&self) {
+        let mut life = self.life.lock();
+        (life.running, life.leaving) = (false, false);
+        self.counters.connected.store(false, Ordering::Relaxed);
+        self.changed.notify_all();
+    }
+
+    /// Lets time pass until `deadline`; less when the thread shall retire.
+    pub(super) fn pause(&self, deadline: Instant) {
+        let mut life = self.life.lock();
+        let before = (life.retiring, life.abandoned);
+        while (life.retiring, life.abandoned) == before {
+            if self.changed.wait_until(&mut life, deadline).timed_out() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the operator or `mt5fleet govern` says: `<level>:<until ms>` in `ctl`, for all, and in `ctl:{I}`, for
+//! one instance. `until` is by the server's clock, which is asked with it: a terminal's own may be hours off.
+//! A directive ends by itself; one that cannot be read says nothing.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use redis::Value;
+
+use super::level::CRITICAL;
+
+/// A level that somebody else asks for, and until when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Directive {
+    pub(crate) level: u8,
+    pub(crate) until: Instant,
+}
+
+impl Directive {
+    /// Reads a reply to GET, `server_ms` being the server's clock at `now`. None: nothing is asked for.
+    pub(crate) fn read(reply: &Value, server_ms: u64, now: Instant) -> Option<Self> {
+        let Value::BulkString(text) = reply else { return None };
+        let (level, until) = std::str::from_utf8(text).ok()?.trim().split_once(':')?;
+        let (level, until_ms) = (level.parse::<u8>().ok()?, until.parse::<u64>().ok()?);
+        let left = Duration::from_millis(until_ms.checked_sub(server_ms).filter(|&left| left > 0)?);
+        let until = now.checked_add(left)?;
+        (1..=CRITICAL).contains(&level).then_some(Self { level, until })
+    }
+}
+
+/// Reads a reply to TIME, ms. A server that does not answer it is taken to have our clock.
+pub(crate) fn server_ms(reply: Option<&Value>) -> u64 {
+    let part = |value: &Value| match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse::<u64>().ok(),
+        Value::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    let told = match reply {
+        Some(Value::Array(parts)) => match parts.as_slice() {
+            [seconds, micros] => part(seconds).zip(part(micros)),
+            _ => None,
+        },
+        _ => None,
+    };
+    match told {
+        Some((seconds, micros)) => seconds.saturating_mul(1000).saturating_add(micros / 1000),
+        None => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directive_is_a_level_and_an_end() {
+        let now = Instant::now();
+        let read = |text: &str| Directive::read(&Value::BulkString(text.into()), 1_000_000, now);
+        let end = now + Duration::from_millis(500);
+        assert_eq!(read("2:1000500"), Some(Directive { level: 2, until: end }));
+        for nothing in
+            ["", "2", "0:1000500", "4:1000500", "2:1000000", "2:5", "x:1000500", "2:-1", "-2:1000500"]
+        {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+        assert_eq!(Directive::read(&Value::Nil, 0, now), None);
+        assert!(read("1:18446744073709551615").is_none_or(|directive| directive.until > now));
+    }
+
+    #[test]
+    fn the_servers_clock_is_two_numbers() {
+        let time = Value::Array(vec![
+            Value::BulkString(b"1763800000".to_vec()),
+            Value::BulkString(b"123456".to_vec()),
+        ]);
+        assert_eq!(server_ms(Some(&time)), 1_763_800_000_123);
+        assert!(server_ms(None) > 1_763_800_000_123);
+    }
+}

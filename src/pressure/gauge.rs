@@ -1,0 +1,195 @@
+//! What a lane sees of its own way: how far commits are behind, how long the server takes compared with
+//! usually, what it refuses. The lane's thread tells it of each exchange; whoever wants to know looks.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::level::Readings;
+
+/// Marks of what was accepted when: fine enough for a lag of a second.
+const MARK_EVERY: Duration = Duration::from_millis(100);
+/// More than anyone is behind without being told so.
+const MARKS: usize = 600;
+const TREND_EVERY: Duration = Duration::from_secs(1);
+/// Exchanges whose median is the latency of now.
+const RECENT: usize = 5;
+/// Older ones say nothing of now.
+const FORGET: Duration = Duration::from_secs(10);
+/// An exchange that takes so long counts before it ends.
+const STALL: Duration = Duration::from_millis(500);
+/// How much of a difference the baseline takes over from one exchange, downwards and upwards.
+const LEARN_DOWN: f64 = 1.0 / 8.0;
+const LEARN_UP: f64 = 1.0 / 512.0;
+/// The most it rises at once, as a part of itself: one stall is no new habit.
+const RISE: f64 = 0.01;
+
+/// What is known of the lane when somebody looks.
+pub(crate) struct Seen {
+    pub(crate) accepted: u64,
+    pub(crate) committed: u64,
+    /// How full the queue is where that matters, 0 to 1.
+    pub(crate) queue: f64,
+    /// How much of the journal waits, 0 to 1.
+    pub(crate) journal: f64,
+}
+
+#[derive(Default)]
+pub(crate) struct Gauge {
+    /// When how much had been accepted that is not committed yet.
+    marks: VecDeque<(Instant, u64)>,
+    last_mark: Option<Instant>,
+    trend: Option<(Instant, u64)>,
+    draining: bool,
+    /// The last exchanges, s.
+    recent: VecDeque<f64>,
+    last_exchange: Option<Instant>,
+    /// When the exchange under way began.
+    began: Option<Instant>,
+    /// The usual latency, s; 0: not known yet.
+    baseline: f64,
+    reply: u8,
+}
+
+impl Gauge {
+    /// An exchange begins.
+    pub(crate) fn began(&mut self, now: Instant) {
+        self.began = Some(now);
+    }
+
+    /// The exchange that began has ended, with all replies or without.
+    pub(crate) fn ended(&mut self, now: Instant) {
+        let Some(began) = self.began.take() else { return };
+        let took = now.saturating_duration_since(began).as_secs_f64();
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(took);
+        self.last_exchange = Some(now);
+        if self.recent.len() < RECENT {
+            return;
+        }
+        let difference = took - self.baseline;
+        self.baseline = match self.baseline {
+            0.0 => self.median(),
+            _ if difference < 0.0 => self.baseline + difference * LEARN_DOWN,
+            baseline => baseline + (difference * LEARN_UP).min(baseline * RISE),
+        };
+    }
+
+    /// What the server's last answer was worth; 0 for one that is no refusal.
+    pub(crate) fn replied(&mut self, level: u8) {
+        self.reply = level;
+    }
+
+    fn median(&self) -> f64 {
+        let mut recent: Vec<f64> = self.recent.iter().copied().collect();
+        recent.sort_by(f64::total_cmp);
+        recent.get(recent.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    pub(crate) fn look(&mut self, now: Instant, seen: &Seen) -> Readings {
+        while self.marks.front().is_some_and(|&(_, accepted)| accepted <= seen.committed) {
+            self.marks.pop_front();
+        }
+        let waiting = seen.accepted.saturating_sub(seen.committed);
+        let due = self.last_mark.is_none_or(|last| now.saturating_duration_since(last) >= MARK_EVERY);
+        if due && waiting > 0 && self.marks.len() < MARKS {
+            self.marks.push_back((now, seen.accepted));
+            self.last_mark = Some(now);
+        }
+        match self.trend {
+            Some((at, before)) if now.saturating_duration_since(at) >= TREND_EVERY => {
+                self.draining = waiting < before;
+                self.trend = Some((now, waiting));
+            }
+            Some(_) => {}
+            None => self.trend = Some((now, waiting)),
+        }
+        let fresh = self.last_exchange.is_some_and(|last| now.saturating_duration_since(last) < FORGET);
+        let enough = fresh && self.recent.len() == RECENT && self.baseline > 0.0;
+        let under_way = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        let stall = if under_way >= STALL { under_way } else { Duration::ZERO };
+        let median = if enough { self.median() } else { 0.0 };
+        let last_two = self.recent.iter().rev().take(2).copied();
+        let least = if enough { last_two.fold(f64::MAX, f64::min) } else { 0.0 };
+        Readings {
+            queue: seen.queue,
+            journal: seen.journal,
+            lag: self.marks.front().map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at)),
+            draining: self.draining,
+            latency: Duration::from_secs_f64(median).max(stall),
+            least: Duration::from_secs_f64(least),
+            baseline: Duration::from_secs_f64(self.baseline),
+            reply: self.reply,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pressure::level::judge;
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    fn seen(accepted: u64, committed: u64) -> Seen {
+        Seen { accepted, committed, queue: 0.0, journal: 0.0 }
+    }
+
+    /// Exchanges of so many ms each, one after the other.
+    fn exchange(gauge: &mut Gauge, now: &mut Instant, took: &[u64]) {
+        for &took in took {
+            gauge.began(*now);
+            *now += ms(took);
+            gauge.ended(*now);
+        }
+    }
+
+    #[test]
+    fn the_lag_is_the_age_of_what_waits_longest() {
+        let (start, mut gauge) = (Instant::now(), Gauge::default());
+        gauge.look(start, &seen(10, 0));
+        gauge.look(start + ms(500), &seen(20, 0));
+        assert_eq!(gauge.look(start + ms(2000), &seen(30, 0)).lag, ms(2000));
+        assert_eq!(gauge.look(start + ms(2000), &seen(30, 10)).lag, ms(1500));
+        assert_eq!(gauge.look(start + ms(2100), &seen(30, 30)).lag, ms(0));
+    }
+
+    #[test]
+    fn what_becomes_less_is_draining() {
+        let (start, mut gauge) = (Instant::now(), Gauge::default());
+        gauge.look(start, &seen(1000, 0));
+        assert!(!gauge.look(start + ms(1100), &seen(3000, 100)).draining);
+        assert!(gauge.look(start + ms(2200), &seen(3000, 2000)).draining);
+    }
+
+    #[test]
+    fn latency_is_held_against_what_is_usual_here() {
+        let (mut now, mut gauge) = (Instant::now(), Gauge::default());
+        exchange(&mut gauge, &mut now, &[2; 50]);
+        let readings = gauge.look(now, &seen(0, 0));
+        assert_eq!((readings.latency, readings.baseline), (ms(2), ms(2)));
+        // One slow exchange is a blink; several are a slow server, and do not become usual soon.
+        exchange(&mut gauge, &mut now, &[300]);
+        assert_eq!(gauge.look(now, &seen(0, 0)).least, ms(2));
+        exchange(&mut gauge, &mut now, &[2, 2]);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 0);
+        exchange(&mut gauge, &mut now, &[300; 20]);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 2);
+        // Nobody knows how it is after a while without any.
+        assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0)), false).0, 0);
+    }
+
+    #[test]
+    fn a_stall_counts_while_it_lasts() {
+        let (mut now, mut gauge) = (Instant::now(), Gauge::default());
+        exchange(&mut gauge, &mut now, &[2; 10]);
+        gauge.began(now);
+        assert_eq!(judge(&gauge.look(now + ms(400), &seen(0, 0)), false).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(1200), &seen(0, 0)), false).0, 3);
+        gauge.ended(now + ms(1300));
+        assert_eq!(judge(&gauge.look(now + ms(1300), &seen(0, 0)), false).0, 0);
+    }
+}

@@ -1,0 +1,181 @@
+//! From what one lane sees to a level, and from levels that come and go to one that does not flap. Both are
+//! plain functions of their arguments and of the time they are told.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Nothing is held back.
+pub(crate) const NORMAL: u8 = 0;
+/// Heartbeats half as often, price-only updates once a second.
+pub(crate) const SLOW: u8 = 1;
+/// Opens, changes and closes only.
+pub(crate) const HEAVY: u8 = 2;
+/// Heartbeats just often enough to stay alive.
+pub(crate) const CRITICAL: u8 = 3;
+
+/// A level for a reader of the log.
+pub(crate) fn name(level: u8) -> &'static str {
+    ["normal", "slow", "heavy", "critical"][usize::from(level.min(CRITICAL))]
+}
+
+/// What one lane sees at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Readings {
+    /// How full the queue is where a full one refuses calls, 0 to 1.
+    pub(crate) queue: f64,
+    /// How much of the journal waits to be committed, 0 to 1.
+    pub(crate) journal: f64,
+    /// How long the oldest record that waits has waited.
+    pub(crate) lag: Duration,
+    /// What waits is becoming less.
+    pub(crate) draining: bool,
+    /// How long the server takes for a batch now.
+    pub(crate) latency: Duration,
+    /// The shorter of its last two.
+    pub(crate) least: Duration,
+    /// How long it takes usually.
+    pub(crate) baseline: Duration,
+    /// What its last answer was worth, if it was a refusal.
+    pub(crate) reply: u8,
+}
+
+/// What raised a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Queue,
+    Journal,
+    Lag,
+    Latency,
+    Reply,
+}
+
+/// Thresholds of levels 1, 2 and 3.
+const QUEUE: [f64; 3] = [0.5, 0.75, 0.9];
+/// A full journal refuses calls: the highest level comes well before.
+const JOURNAL: [f64; 3] = [0.1, 0.25, 0.5];
+const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// So many times the usual latency...
+const LATENCY: [u32; 3] = [8, 16, 32];
+/// ...but not what is short anyway: a busy machine alone makes a millisecond into ten.
+const LATENCY_FLOOR: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
+
+/// The same for a level that has just fallen, on trial.
+const LATENCY_ON_TRIAL: (u32, Duration) = (4, Duration::from_millis(25));
+
+/// The level that one lane's readings ask for, and why. `on_trial`: the level fell to see whether the load has
+/// gone, and two slow batches are enough to know that it has not.
+pub(crate) fn judge(readings: &Readings, on_trial: bool) -> (u8, Cause) {
+    let lag = reached(|at| readings.lag >= LAG[at]);
+    let slow = |at: usize| readings.latency >= LATENCY_FLOOR[at].max(readings.baseline * LATENCY[at]);
+    let (times, floor) = LATENCY_ON_TRIAL;
+    let fails = on_trial && readings.least >= floor.max(readings.baseline * times);
+    let candidates = [
+        (readings.reply.min(CRITICAL), Cause::Reply),
+        (reached(|at| readings.journal >= JOURNAL[at]), Cause::Journal),
+        (reached(|at| readings.queue >= QUEUE[at]), Cause::Queue),
+        // A lane that catches up needs no more relief than it has.
+        (if readings.draining { lag.min(SLOW) } else { lag }, Cause::Lag),
+        (reached(slow).max(if fails { SLOW } else { NORMAL }), Cause::Latency),
+    ];
+    // The first of the highest.
+    candidates.into_iter().rev().max_by_key(|(level, _)| *level).expect("there are some")
+}
+
+fn reached(is: impl Fn(usize) -> bool) -> u8 {
+    (0..3).rev().find(|&at| is(at)).map_or(NORMAL, |at| at as u8 + 1)
+}
+
+/// What a refusal of the server is worth, by its first word.
+pub(crate) fn of_reply(text: &str) -> u8 {
+    match text.split(' ').next().unwrap_or_default() {
+        // Nothing can be written until somebody makes room.
+        "OOM" => CRITICAL,
+        "BUSY" | "LOADING" | "NOREPLICAS" | "MISCONF" => HEAVY,
+        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => SLOW,
+        _ => NORMAL,
+    }
+}
+
+/// A cause with its figures, for the log.
+pub(crate) struct Reason<'a>(pub(crate) Cause, pub(crate) &'a Readings);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Readings { queue, journal, lag, latency, least, baseline, .. } = self.1;
+        match self.0 {
+            Cause::Queue => write!(f, "its queue is {:.0} % full", queue * 100.0),
+            Cause::Journal => write!(f, "{:.0} % of its journal waits", journal * 100.0),
+            Cause::Lag => write!(f, "commits are {:.1} s behind", lag.as_secs_f64()),
+            Cause::Latency => {
+                let now = latency.max(least).as_millis();
+                write!(f, "the server takes {now} ms, usually {:.1}", ms(*baseline))
+            }
+            Cause::Reply => f.write_str("the server refuses to write"),
+        }
+    }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+/// A level that rises at once and falls step by step, each step after a quiet time. Where it has to rise
+/// again soon after, the quiet time doubles: a load that comes in waves holds the level instead of making
+/// it swing.
+pub(crate) struct Hysteresis {
+    level: u8,
+    quiet: Duration,
+    /// What a fall waits for now: `quiet`, or longer.
+    patience: Duration,
+    quiet_since: Option<Instant>,
+    fell: Option<Instant>,
+    /// It has not risen since it fell.
+    stands: bool,
+}
+
+/// How many times the quiet time may double.
+const DOUBLINGS: u32 = 3;
+
+impl Hysteresis {
+    pub(crate) fn new(quiet: Duration) -> Self {
+        Self { level: NORMAL, quiet, patience: quiet, quiet_since: None, fell: None, stands: false }
+    }
+
+    pub(crate) fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Whether it fell just now, and may have to rise again.
+    pub(crate) fn is_on_trial(&self, now: Instant) -> bool {
+        self.stands && self.fell.is_some_and(|fell| now.saturating_duration_since(fell) < self.quiet)
+    }
+
+    /// The level now that `wanted` is asked for.
+    pub(crate) fn step(&mut self, now: Instant, wanted: u8) -> u8 {
+        let since_fall = self.fell.map(|fell| now.saturating_duration_since(fell));
+        if wanted > self.level {
+            if since_fall.is_some_and(|time| time < self.patience * 2) {
+                self.patience = (self.patience * 2).min(self.quiet * (1 << DOUBLINGS));
+            }
+            self.level = wanted;
+            (self.quiet_since, self.stands) = (None, false);
+        } else if wanted == self.level {
+            self.quiet_since = None;
+            if self.level == NORMAL && since_fall.is_some_and(|time| time > self.patience * 4) {
+                (self.patience, self.fell) = (self.quiet, None);
+            }
+        } else {
+            let since = *self.quiet_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= self.patience {
+                self.level -= 1;
+                (self.fell, self.stands) = (Some(now), true);
+                self.quiet_since = Some(now);
+            }
+        }
+        self.level
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,424 @@
+//! What happens when Redis nears its limits: states thin out, signals do not, and nothing is lost.
+//! `MT5REDIS_LONG=1` runs it with fifty terminals.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use mt5_redis::abi::*;
+use mt5_redis::model::trade::*;
+use support::bridge::{Bridge, account, buy, sequences, trade};
+use support::eventually;
+use support::server::Server;
+
+/// A directive that holds for a minute, by the server's own clock.
+fn direct(server: &Server, key: &str, level: u8, ms: i64) {
+    let time: (i64, i64) = server.ask("TIME");
+    server.ask::<()>(&format!("SET {key} {level}:{}", time.0 * 1000 + time.1 / 1000 + ms));
+}
+
+fn throttle(bridge: &Bridge) -> i32 {
+    mt5redis_throttle(bridge.handle)
+}
+
+fn interval_ms(bridge: &Bridge, lane: i32) -> i32 {
+    mt5redis_interval_ms(bridge.handle, lane)
+}
+
+/// A configuration in which the level falls quickly.
+fn quick(server: &Server) -> (tempfile::TempDir, String) {
+    support::configuration(&format!("url = \"{}\"\n[pressure]\nquiet = \"200ms\"\n", server.url()))
+}
+
+/// How often the server has run a command.
+fn calls(server: &Server, command: &str) -> i64 {
+    let info: String = server.ask("INFO commandstats");
+    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+    line.map_or(0, |rest| rest.split(',').next().expect("a number").parse().expect("a number"))
+}
+
+/// The field of a position's hash.
+fn field(server: &Server, position: i64, name: &str) -> String {
+    server.ask(&format!("HGET ts:{{1.Demo}}:{position} {name}"))
+}
+
+fn price(position: i64, profit: f64) -> TradeState {
+    TradeState { profit, ..trade(position, MT5REDIS_EVENT_PRICE) }
+}
+
+#[test]
+fn a_directive_reaches_the_terminal_with_its_next_heartbeat_and_ends_by_itself() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.heartbeat(&account());
+    bridge.settle();
+    eventually("all is calm", || throttle(&bridge) == 0);
+    assert_eq!(interval_ms(&bridge, MT5REDIS_LANE_RIS), 1000);
+    assert_eq!(interval_ms(&bridge, MT5REDIS_LANE_RTS), 0);
+
+    direct(&server, "ctl", 1, 60_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!((throttle(&bridge), interval_ms(&bridge, MT5REDIS_LANE_RIS)), (1, 2000));
+    assert_eq!(interval_ms(&bridge, MT5REDIS_LANE_RTS), 1000);
+
+    // The one for this instance is higher, and shorter.
+    direct(&server, "ctl:{1.Demo}", 3, 1500);
+    direct(&server, "ctl:{2.Demo}", 2, 60_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!((throttle(&bridge), interval_ms(&bridge, MT5REDIS_LANE_RIS)), (3, 45_000));
+    assert_eq!(interval_ms(&bridge, MT5REDIS_LANE_RTS), i32::MAX);
+    assert_eq!(interval_ms(&bridge, MT5REDIS_LANE_RTSS), 0);
+    eventually("it ends, and the one for all is left", || throttle(&bridge) == 1);
+    server.ask::<()>("DEL ctl");
+    bridge.heartbeat(&account());
+    bridge.settle();
+    eventually("it is gone", || throttle(&bridge) == 0);
+    let events = bridge.events().join("\n");
+    for words in [
+        "pressure is at level 1 (slow), before at 0: the governor's directive",
+        "pressure is at level 3 (critical), before at 1: the governor's directive",
+        "pressure is at level 1 (slow), before at 3",
+        "pressure is at level 0 (normal), before at 1",
+    ] {
+        assert!(events.contains(words), "{words}\n{events}");
+    }
+    assert_eq!(bridge.stats()["pressure"]["highest"], 3);
+}
+
+#[test]
+fn a_directive_that_cannot_be_read_harms_nobody() {
+    let server = Server::start();
+    server.ask::<()>("HSET ctl a b");
+    server.ask::<()>("SET ctl:{1.Demo} nonsense");
+    let bridge = Bridge::at(&server, "1.Demo");
+    for number in 1..=3 {
+        assert_eq!(bridge.heartbeat(&account()), number);
+        bridge.settle();
+    }
+    // A user that may not ask for it writes on.
+    server.ask::<()>("ACL SETUSER default -get -time");
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), 4);
+    let events = bridge.events().join("\n");
+    assert!(!events.contains("takes nothing"), "{events}");
+}
+
+#[test]
+fn at_level_2_only_opens_changes_and_closes_are_written_and_nothing_is_lost() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    direct(&server, "ctl", 2, 60_000);
+    bridge.heartbeat(&account());
+    for position in [1, 2, 3] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 2);
+    let before = calls(&server, "hset");
+    for tick in 0..200 {
+        for position in [1, 2, 3] {
+            assert!(bridge.trade(&price(position, f64::from(tick))) > 0);
+        }
+    }
+    // What comes after them is not held up, and carries what they said of its own position.
+    let changed = bridge.trade(&TradeState { stop_loss: 1.05, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    let closed = bridge.trade(&trade(3, MT5REDIS_EVENT_CLOSE));
+    let signal = bridge.signal(&buy(1));
+    eventually("the change", || field(&server, 2, "sl") == "1.05");
+    eventually("the close", || field(&server, 3, "st") == "c");
+    eventually("the signal", || bridge.committed(MT5REDIS_LANE_RTSS) == signal);
+    assert_eq!(calls(&server, "hset") - before, 2);
+    assert_eq!(field(&server, 1, "pr"), "16.8", "the price of the first one waits");
+    let stats = bridge.stats();
+    assert_eq!((&stats["rts"]["deferred"], &stats["rts"]["superseded"]), (&1.into(), &599.into()), "{stats}");
+    // It is not called committed, and neither is what came after it.
+    assert!(bridge.committed(MT5REDIS_LANE_RTS) < changed.min(closed));
+    eventually("it is queued", || bridge.status(MT5REDIS_LANE_RTS, changed - 3) == MT5REDIS_STATUS_QUEUED);
+
+    // Whoever waits for it gets it.
+    bridge.settle();
+    assert_eq!(field(&server, 1, "pr"), "199");
+    assert_eq!(bridge.committed(MT5REDIS_LANE_RTS), closed);
+    assert_eq!(calls(&server, "hset") - before, 3);
+    assert_eq!(bridge.stats()["rts"]["deferred"], 0);
+    let watermark =
+        bridge.stats()["rts"]["producer"].as_str().map(|producer| format!("GET wm:{{1.Demo}}:{producer}"));
+    assert_eq!(server.ask::<i64>(&watermark.expect("a producer")), closed);
+}
+
+#[test]
+fn what_was_held_back_is_written_when_the_pressure_is_gone() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    direct(&server, "ctl", 2, 1000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 2);
+    bridge.trade(&price(1, 77.0));
+    eventually("the directive ends, and the price is there", || field(&server, 1, "pr") == "77");
+    eventually("it is committed", || bridge.committed(MT5REDIS_LANE_RTS) == 2);
+}
+
+#[test]
+fn a_position_that_is_gone_keeps_its_last_price_and_does_not_come_back_by_it() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    direct(&server, "ctl", 2, 60_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    bridge.trade(&price(1, 77.0));
+    bridge.open_positions(0, &[]);
+    eventually("it is gone", || field(&server, 1, "st") == "g");
+    assert_eq!(field(&server, 1, "pr"), "77", "what was held is written first, though nobody waits");
+    bridge.settle();
+    assert_eq!(field(&server, 1, "st"), "g");
+    assert!(server.ask::<i64>("PTTL ts:{1.Demo}:1") > 0);
+}
+
+#[test]
+fn prices_held_back_survive_a_server_that_restarts_empty() {
+    let mut server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    bridge.trade(&trade(2, MT5REDIS_EVENT_OPEN));
+    direct(&server, "ctl", 2, 60_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    for tick in 0..50 {
+        bridge.trade(&price(1, f64::from(tick)));
+        bridge.trade(&TradeState { stop_loss: f64::from(tick), ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    }
+    eventually("the changes are there", || field(&server, 2, "sl") == "49");
+    server.kill();
+    server.restart();
+    bridge.settle();
+    eventually("both are there again", || server.ask::<i64>("SCARD to:{1.Demo}") == 2);
+    bridge.settle();
+    assert_eq!((field(&server, 1, "pr").as_str(), field(&server, 2, "sl").as_str()), ("49", "49"));
+    assert_eq!(bridge.stats()["rts"]["lost"], 0);
+}
+
+/// Set in a child of this test: `<config> <data folder>`.
+const CHILD: &str = "MT5REDIS_TEST_CHILD";
+
+/// Not a test of its own: the body of the process that the next test kills while prices are held back.
+#[test]
+fn child() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let (config, folder) = task.split_once(' ').expect("two words");
+    let bridge = Bridge::open(config, "1.Demo", Path::new(folder));
+    bridge.heartbeat(&account());
+    for position in 1..=4 {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 2, "the directive");
+    let deferred = |count| eventually("it is held", || bridge.stats()["rts"]["deferred"] == count);
+    for position in 1..=4 {
+        bridge.trade(&price(position, 50.0 + position as f64));
+    }
+    deferred(4);
+    // A reconcile writes what was held before it.
+    bridge.trade(&TradeState { profit: 99.0, stop_loss: 1.5, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    bridge.trade(&TradeState { profit: 98.0, ..trade(3, MT5REDIS_EVENT_CLOSE) });
+    bridge.open_positions(0, &[1, 2]);
+    deferred(0);
+    bridge.trade(&price(1, 77.0));
+    bridge.trade(&price(2, 78.0));
+    deferred(2);
+    // What is known of the second position is newer than its price, that of the first is not.
+    bridge.trade(&TradeState { profit: 79.0, stop_loss: 2.5, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    println!("accepted");
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_killed_terminal_leaves_its_held_prices_to_the_next_one() {
+    let server = Server::start();
+    direct(&server, "ctl", 2, 60_000);
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["child", "--exact", "--nocapture"])
+        .env(CHILD, format!("{} {}", server.url(), server.folder().display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this test again");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    // The test harness prints lines of its own, the first one into ours.
+    assert!(lines.any(|line| line.expect("text").ends_with("accepted")), "the child died");
+    eventually("the watermark has passed it", || field(&server, 2, "sl") == "2.5");
+    child.kill().expect("our own child");
+    child.wait().expect("our own child");
+    assert_eq!(field(&server, 1, "pr"), "51");
+    server.ask::<()>("DEL ctl");
+
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert!(bridge.committed(MT5REDIS_LANE_RTS) < bridge.accepted("rts"));
+    bridge.settle();
+    let profits = [1, 2, 3, 4].map(|position| field(&server, position, "pr"));
+    assert_eq!(profits, ["77", "79", "98", "54"]);
+    assert_eq!(field(&server, 2, "sl"), "2.5");
+    assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [1, 2]);
+    assert_eq!(bridge.stats()["rts"]["lost"], 0);
+}
+
+#[test]
+fn heartbeats_thin_out_and_the_last_one_counts() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    direct(&server, "ctl", 3, 60_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 3);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    let before = calls(&server, "hset");
+    let mut last = 0;
+    for _ in 0..200 {
+        last = bridge.heartbeat(&account());
+        assert!(last > 0, "what is held back takes no room in the queue");
+        eventually("it is taken from the queue", || bridge.stats()["ris"]["deferred"] == 1);
+    }
+    assert_eq!(calls(&server, "hset"), before);
+    bridge.settle();
+    assert_eq!(calls(&server, "hset"), before + 1);
+    assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), last);
+    assert_eq!(server.ask::<i64>("HGET is:{1.Demo} th"), 3);
+    // At the close as well.
+    bridge.heartbeat(&account());
+    bridge.close(30_000);
+    assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), last + 1);
+}
+
+/// Instance and sequence of every signal, in the stream's order.
+fn signals_of(server: &Server) -> Vec<(String, i64)> {
+    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
+    let read = |entry: &(String, Vec<Vec<u8>>)| {
+        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
+        (fields[5].as_str().expect("a text").to_owned(), fields[2].as_i64().expect("a number"))
+    };
+    entries.iter().map(read).collect()
+}
+
+/// Terminals that write into a server until it is full, and what becomes of all of it.
+#[test]
+fn a_server_without_memory_loses_nothing() {
+    let long = std::env::var_os("MT5REDIS_LONG").is_some();
+    let terminals = if long { 50 } else { 6 };
+    let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction", "--maxmemory", "4mb"]);
+    let (folder, config) = quick(&server);
+    let bridges: Vec<Bridge> = (0..terminals)
+        .map(|number| {
+            let data = folder.path().join(number.to_string());
+            Bridge::open(&config, &format!("{number}.Demo"), &data)
+        })
+        .collect();
+    for bridge in &bridges {
+        bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+        bridge.heartbeat(&account());
+    }
+    let mut signals = vec![0; bridges.len()];
+    eventually("every terminal sees that the server is full", || {
+        for (bridge, last) in bridges.iter().zip(&mut signals) {
+            for _ in 0..200 {
+                *last = bridge.signal(&buy(*last + 1));
+                assert!(*last > 0, "{}", support::bridge::last_error());
+            }
+            assert!(bridge.trade(&price(1, *last as f64)) > 0);
+            bridge.heartbeat(&account());
+        }
+        bridges.iter().all(|bridge| throttle(bridge) == 3)
+    });
+    let full: i64 = server.ask("XLEN ss:{0}");
+    assert!(full < signals.iter().sum::<i64>(), "signals wait in the journals");
+    // Far more states, none of which is written now.
+    let before = calls(&server, "hset");
+    let mut last = 0.0;
+    for tick in 0..500 {
+        last = f64::from(tick);
+        bridges.iter().for_each(|bridge| assert!(bridge.trade(&price(1, last)) > 0));
+    }
+    for (bridge, last) in bridges.iter().zip(&mut signals) {
+        *last = bridge.signal(&buy(*last + 1));
+        assert!(*last > 0);
+    }
+    let events = bridges[0].events().join("\n");
+    assert!(events.contains("OOM"), "{events}");
+    assert!(events.contains("pressure is at level 3 (critical)"), "{events}");
+
+    server.ask::<()>("CONFIG SET maxmemory 0");
+    for bridge in &bridges {
+        bridge.settle();
+    }
+    // Every signal of every terminal once and in order.
+    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), signals.iter().sum::<i64>());
+    let mut next = vec![1; bridges.len()];
+    for (instance, sequence) in signals_of(&server) {
+        let terminal: usize = instance.split('.').next().expect("a number").parse().expect("a number");
+        assert_eq!(sequence, next[terminal], "{instance}");
+        next[terminal] += 1;
+    }
+    for number in 0..terminals {
+        let shown: f64 = server.ask(&format!("HGET ts:{{{number}.Demo}}:1 pr"));
+        assert_eq!(shown, last);
+    }
+    let written = calls(&server, "hset") - before;
+    assert!(written < terminals * 60, "{written} of {} states", terminals * 500);
+    eventually("the level falls to where it was", || {
+        // As an Expert Advisor does: a heartbeat now and then.
+        bridges.iter().all(|bridge| throttle(bridge) == 0)
+    });
+}
+
+#[test]
+fn a_server_that_sleeps_raises_the_level_while_it_does() {
+    let server = Server::with(&["--save", "", "--enable-debug-command", "yes"]);
+    let (folder, config) = quick(&server);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let mut last = 0;
+    for _ in 0..20 {
+        last = bridge.signal(&buy(last + 1));
+        bridge.settle();
+    }
+    eventually("all is calm", || throttle(&bridge) == 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.ask::<()>("DEBUG SLEEP 1.5"));
+        eventually("the level rises", || {
+            last = bridge.signal(&buy(last + 1));
+            throttle(&bridge) > 0
+        });
+    });
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=last).collect::<Vec<_>>());
+    eventually("the level falls", || throttle(&bridge) == 0);
+    let events = bridge.events().join("\n");
+    assert!(events.contains("it has been calmer for a while"), "{events}");
+}
+
+#[test]
+fn a_lane_with_a_limit_sends_no_faster_and_loses_nothing() {
+    let server = Server::start();
+    let (folder, config) = support::configuration(&format!(
+        "url = \"{}\"\n[rtss]\nrecords_per_second = 2000\n[rts]\nbytes_per_second = 1000000\n",
+        server.url()
+    ));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let started = std::time::Instant::now();
+    // The first second's worth goes at once, the second one takes a second.
+    for number in 1..=4000 {
+        assert_eq!(bridge.signal(&buy(number)), number);
+    }
+    bridge.settle();
+    // The least that it can take: slower is a slow machine.
+    assert!(started.elapsed() >= std::time::Duration::from_millis(950), "{:?}", started.elapsed());
+    assert_eq!(sequences(&server), (1..=4000).collect::<Vec<_>>());
+}
