@@ -136,6 +136,8 @@ fn a_mistake_in_an_import_is_found() {
         "int    mt5redis_versions(ushort &buffer[],int capacity);\nint    mt5redis_version(",
     );
     is_refused(unknown.path(), &header, "mt5redis_versions");
+    let lane = spoiled(api, "MT5REDIS_LANE_RTSS            2", "MT5REDIS_LANE_RTSS            1");
+    is_refused(lane.path(), &header, "MT5REDIS_LANE_RTSS has another value in the header");
 }
 
 #[test]

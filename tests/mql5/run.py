@@ -5,6 +5,7 @@
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
     run.py random SEED COUNT        scenarios made from a seed
     run.py mutants SEED COUNT       changes single tokens of the sources: who notices?
+    run.py mutants again FILE       those that survived in an earlier run, whose output the file has
     run.py bench                    the time of a publishing call
 """
 

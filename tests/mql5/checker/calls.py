@@ -3,7 +3,7 @@
 import re
 
 from .tokens import Mistake
-from .types import STRING, Value, common, convert, cpp_name
+from .types import STRING, Type, Value, common, convert, cpp_name
 
 FORMAT = re.compile(r"%%|%[-+ 0#]*(?:\d+|\*)?(?:\.\d+)?(I64|I32|ll|l|h)?(.)")
 
@@ -27,6 +27,8 @@ class Calls:
                 if self.const_method and not method.const and not method.static:
                     raise Mistake(called.place, f"a constant method cannot call {name}, which is not")
                 return Value(symbols.type(method.result), f"{cpp_name(name)}({code})")
+        if name in symbols.templates:
+            return self.template_call(name, arguments, called.place)
         if name in symbols.functions:
             function, code = self.chosen(symbols.functions[name], arguments, called.place)
             return Value(symbols.type(function.result), f"{cpp_name(name)}({code})")
@@ -38,7 +40,7 @@ class Calls:
         raise Mistake(called.place, f"undeclared function '{name}'")
 
     def method_call(self, called, arguments):
-        of = self.value(called.parts[0])
+        of = self.object(self.value(called.parts[0]))
         methods, record = self.symbols.methods(of.type.name, called.text) if of.type.array is None else ([], None)
         if not methods:
             raise Mistake(called.place, f"{of.type} has no method '{called.text}'")
@@ -47,6 +49,33 @@ class Calls:
         if not method.const and not of.writable:
             raise Mistake(called.place, f"{called.text} changes its object, which is constant here")
         return Value(self.symbols.type(method.result), f"({of.code}).{cpp_name(called.text)}({code})")
+
+    def object(self, value):
+        """What a pointer points to; anything else is itself."""
+        if value.type.kind != "pointer" or value.type.array is not None:
+            return value
+        return Value(Type(value.type.name, "class"), f"({value.code}).object()", True, True)
+
+    def template_call(self, name, arguments, place):
+        """The template with the types of these arguments, which is a function like any other from then on."""
+        names, function = self.symbols.templates[name]
+        if len(arguments) != len(function.parameters):
+            raise Mistake(place, f"{name} takes {len(function.parameters)} arguments, not {len(arguments)}")
+        types = {}
+        for part, argument in zip(function.parameters, arguments):
+            if part.type.name in names:
+                known = set(self.assigned)
+                if part.type.reference and argument.kind == "name":
+                    self.set(argument.text)
+                kind = self.value(argument).type
+                self.assigned = known
+                if types.setdefault(part.type.name, kind.element) != kind.element:
+                    raise Mistake(place, f"{name}: {part.type.name} is '{types[part.type.name]}' and '{kind.element}'")
+        for missing in set(names) - set(types):
+            raise Mistake(place, f"{name}: no argument says what {missing} is")
+        made = self.symbols.instance(function, types)
+        code = self.passed(made, arguments, place)
+        return Value(self.symbols.type(made.result), f"{cpp_name(made.name)}({code})")
 
     def allow(self, member, record, place):
         if member.access == "public":
@@ -88,6 +117,8 @@ class Calls:
                 self.set(expression.text)
         value = self.value(expression)
         kind = self.symbols.type(part.type)
+        if kind.kind == "class" and part.type.reference:
+            value = self.object(value)
         if not part.type.reference:
             return convert(value, kind, expression.place, what)
         if not value.variable:
@@ -109,12 +140,27 @@ class Calls:
     def reference_call(self, name, arguments, place):
         functions = self.symbols.reference.functions[name]
         kinds = [part.type.name for part in functions[0].parameters]
+        if name in ("CheckPointer", "GetPointer"):
+            return self.pointer_call(name, arguments, place)
         if "any" in kinds:
             return self.any_call(name, functions[0], arguments, place)
         if "number" in kinds:
             return self.number_call(name, functions[0], arguments, place)
         function, code = self.chosen(functions, arguments, place)
         return Value(self.symbols.type(function.result), f"api::{name}({code})")
+
+    def pointer_call(self, name, arguments, place):
+        if len(arguments) != 1:
+            raise Mistake(place, f"{name} takes 1 arguments, not {len(arguments)}")
+        value = self.value(arguments[0])
+        if name == "CheckPointer":
+            if value.type.kind != "pointer" or value.type.array is not None:
+                raise Mistake(place, f"{name} takes a pointer, not '{value.type}'")
+            return Value(Type("ENUM_POINTER_TYPE", "enum"), f"api::CheckPointer({value.code})")
+        value = self.object(value)
+        if value.type.kind != "class" or value.type.array is not None or not value.variable:
+            raise Mistake(place, f"{name} takes an object of a class, not '{value.type}'")
+        return Value(self.symbols.pointer(value.type.name), f"api::GetPointer({value.code})")
 
     def number_call(self, name, function, arguments, place):
         if len(arguments) != len(function.parameters):

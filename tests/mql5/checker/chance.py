@@ -25,6 +25,7 @@ class Chance:
         self.price = 1.1
         self.open, self.away = {}, []  # volume in hundredths of a lot by name; those that the server reopens
         self.made = 0
+        self.disturbed = False  # the terminal shows less than there is
         self.kills = int(self.random.random() < 0.3)
         offset = self.random.choice([0, 7_200_000, 10_800_000, -18_000_000, 19_800_000])
         self.lines = [
@@ -32,6 +33,7 @@ class Chance:
             "symbol EURUSD bid=1.1 ask=1.1001",
             f"terminal offset_ms={offset}",
             "attach FleetAgent",
+            "attach Trader",
             "wait 1500",
         ]
 
@@ -48,7 +50,7 @@ class Chance:
 
     def trade(self):
         there = [name for name in self.open if name not in self.away]
-        deeds = ["open"] * 4 + ["close", "part", "modify", "swapout"] * (2 if there else 0)
+        deeds = ["open"] * 4 + ["request"] * (0 if self.disturbed else 2) + ["close", "part", "modify", "swapout"] * (2 if there else 0)
         if there and not self.hedging:
             deeds += ["add", "reverse"] * 2
         if len(there) > 1 and self.hedging:
@@ -62,6 +64,14 @@ class Chance:
             side = self.random.choice(["buy", "sell"])
             who = f"magic={self.made} comment=c{self.made}"
             self.say(f"open {name} side={side} volume={volume / 100} {who} {self.money()}")
+            self.open[name] = volume
+        elif deed == "request" and (self.hedging or not self.open):
+            # A program of the same terminal opens it.
+            self.made += 1
+            name = f"p{self.made}"
+            deal = f"InpDo=deal InpVolume={volume / 100} InpBuy={self.random.randint(0, 1)} InpComment=r{self.made}"
+            self.say(f"parameters Trader {deal}")
+            self.say(f"name {name} comment=r{self.made}")
             self.open[name] = volume
         elif deed == "close" or (deed == "part" and self.open[name] == 1):
             reason = self.random.choice(["client", "sl", "tp", "so", "expert", "corporate"])
@@ -119,16 +129,20 @@ class Chance:
                 if self.random.random() < 0.15 and not quirks:
                     quirks.append(self.random.choice(list(QUIRKS)))
                     self.say(f"terminal {quirks[-1]}")
+                    self.disturbed = True
                 if self.random.random() < 0.05:
                     self.say(f"{self.random.choice(['chart', 'parameters'])} FleetAgent")
             if self.kills and part == 3:
                 self.kills -= 1
                 self.say("kill")
+                self.disturbed = True  # nobody is there to trade
                 for _ in range(4):
                     self.trade()
                 self.come_back()
                 self.say("attach FleetAgent")
+                self.say("attach Trader")
             self.settle(quirks)
+            self.disturbed = False
         self.say("detach FleetAgent")
         return "\n".join(self.lines) + "\n"
 

@@ -7,6 +7,7 @@ from .calls import Calls
 from .tokens import Mistake
 from .types import (
     BOOL, DATETIME, DOUBLE, INT, LONG, NULL, NUMBERS, STRING, UINT, USHORT, Type, Value, common, convert, cpp_name,
+    why_not,
 )  # fmt: skip
 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "0": "\0"}
@@ -79,7 +80,29 @@ class Expressions(Calls):
         return Value(NULL, "NULL")
 
     def this_value(self, expression):
-        raise Mistake(expression.place, "this tool knows no pointers, and so no this")
+        if not self.owner or self.owner.kind != "class" or self.static_method:
+            raise Mistake(expression.place, "only a method of an object has this")
+        if self.const_method:
+            raise Mistake(expression.place, "this tool knows no this in a constant method")
+        return Value(self.symbols.pointer(self.owner.name), "api::GetPointer(*this)")
+
+    def new_value(self, expression):
+        name = cpp_name(expression.text)
+        return Value(self.symbols.pointer(expression.text), f"mql::made<{name}>({self.constructed(expression)})")
+
+    def construct_value(self, expression):
+        return Value(Type(expression.text, "class"), f"{cpp_name(expression.text)}({self.constructed(expression)})")
+
+    def constructed(self, expression):
+        """The C++ of a constructor's arguments."""
+        name, code = expression.text, ""
+        methods, record = self.symbols.methods(name, name)
+        if methods:
+            method, code = self.chosen(methods, expression.parts, expression.place)
+            self.allow(method, record, expression.place)
+        elif expression.parts:
+            raise Mistake(expression.place, f"{name} has no constructor with arguments")
+        return code
 
     def list_value(self, expression):
         raise Mistake(expression.place, "a list of values initialises a variable only")
@@ -117,7 +140,7 @@ class Expressions(Calls):
         return Value(kind, code, True, writable and not field.type.const)
 
     def member_value(self, expression):
-        of = self.value(expression.parts[0])
+        of = self.object(self.value(expression.parts[0]))
         if of.type.array is not None or of.type.kind not in ("struct", "class"):
             raise Mistake(expression.place, f"'{of.type}' has no members, and so no {expression.text}")
         found = self.symbols.field(of.type.name, expression.text)
@@ -144,6 +167,8 @@ class Expressions(Calls):
             return self.step(part, expression, f"{expression.text}({{}})")
         value = self.value(part)
         if expression.text == "!":
+            if value.type.kind == "pointer" and value.type.array is None:
+                return Value(BOOL, f"(!({value.code}).valid())")
             if value.type != BOOL and not value.type.integer:
                 raise Mistake(expression.place, f"! of '{value.type}'")
             return Value(BOOL, f"(!({value.code}))")
@@ -201,6 +226,10 @@ class Expressions(Calls):
 
     def compared(self, sign, left, right, place):
         kinds = {left.type, right.type}
+        if any(kind.kind == "pointer" and kind.array is None for kind in kinds) and sign in ("==", "!="):
+            first, second = (left, right) if why_not(right, left.type) is None else (right, left)
+            code = f"({first.code}).is({convert(second, first.type, place, 'comparison')})"
+            return Value(BOOL, f"({'!' if sign == '!=' else ''}{code})")
         what = f"'{left.type}' {sign} '{right.type}'"
         if kinds == {STRING, NULL} and sign in ("==", "!="):
             text = left if left.type == STRING else right
@@ -228,6 +257,8 @@ class Expressions(Calls):
             if sign != "+" or left.type != right.type:
                 raise Mistake(place, f"implicit conversion between text and number in {what}")
             return Value(STRING, f"({left.code} + {right.code})")
+        if left.type == DATETIME and sign in ("+", "-") and (right.type.integer or (sign, right.type) == ("-", DATETIME)):
+            return Value(DATETIME if right.type.integer else LONG, f"({left.code} {sign} (long long)({right.code}))")
         if not (left.type.number and right.type.number):
             raise Mistake(place, f"cannot calculate {what}")
         into = common(left.type, right.type)
@@ -251,7 +282,7 @@ class Expressions(Calls):
         known = set(self.assigned)
         yes, no = self.value(expression.parts[1]), self.value(expression.parts[2])
         self.assigned = known
-        if yes.type == no.type and yes.type.plain:
+        if yes.type == no.type and (yes.type.plain or (yes.type.kind == "pointer" and yes.type.array is None)):
             kind = yes.type
         elif yes.type.number and no.type.number:
             kind = common(yes.type, no.type)

@@ -33,6 +33,7 @@ class Grammar:
         self.tokens = tokens
         self.at = 0
         self.types = types | SIMPLE
+        self.classes = set()
 
     @property
     def token(self):
@@ -77,9 +78,19 @@ class Grammar:
             if token.kind == "name" and token.text not in KEYWORDS:
                 raise Mistake(token.place, f"unknown type {token.text} where {what} is expected")
             raise Mistake(token.place, f"{what} expected, not {token.text}")
-        if self.token.text == "*":
-            raise Mistake(self.token.place, "this tool knows no pointers (and MQL5 has them for classes only)")
-        return TypeName(token.text, token.place, const)
+        written = TypeName(token.text, token.place, const)
+        self.pointer(written)
+        return written
+
+    def pointer(self, written):
+        if self.token.text != "*":
+            return
+        if written.name not in self.classes:
+            raise Mistake(self.token.place, f"MQL5 has pointers to objects of classes only, not to {written.name}")
+        if written.const:
+            raise Mistake(self.token.place, "this tool knows no pointers to constant objects")
+        self.skip()
+        written.pointer = True
 
     def sizes(self, type_name):
         while self.token.text == "[":
@@ -97,11 +108,14 @@ class Grammar:
             if self.token.text == "=":
                 self.skip()
                 variable.value = self.list() if self.token.text == "{" else self.expression()
+            elif self.token.text == "(" and type_name.name in self.classes and not type_name.pointer:
+                variable.value = Expression("construct", name.place, type_name.name, self.arguments())
             variables.append(variable)
             if self.token.text != ",":
                 break
             self.skip()
             type_name = TypeName(type_name.name, type_name.place, type_name.const)
+            self.pointer(type_name)
             name = self.name("a variable's name")
         self.expect(";", "after a variable")
         return variables
@@ -233,6 +247,11 @@ class Grammar:
         self.expect(";", "after continue")
         return Statement("continue", place)
 
+    def delete_statement(self, place):
+        value = self.expression()
+        self.expect(";", "after delete")
+        return Statement("delete", place, [value])
+
     def else_statement(self, place):
         raise Mistake(place, "else without if")
 
@@ -274,7 +293,12 @@ class Grammar:
             self.skip()
             return Expression("cast", token.place, parts=[self.unary()], type=type_name)
         if token.text == "new":
-            raise Mistake(token.place, "this tool knows no pointers, and so no new")
+            self.skip()
+            name = self.name("a class behind new")
+            if name.text not in self.classes:
+                raise Mistake(name.place, f"new makes objects of classes only, not {name.text}")
+            arguments = self.arguments() if self.token.text == "(" else []
+            return self.postfix(Expression("new", token.place, name.text, arguments))
         return self.postfix(self.primary())
 
     def postfix(self, value):

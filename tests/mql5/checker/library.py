@@ -35,6 +35,11 @@ def assertions(source, header):
             f"static_assert(std::is_same_v<decltype(header::{function.name}), {wanted}>,"
             f' "{function.place}: {function.name} is imported otherwise than the header declares it");'
         )
+    for name, body in source.macros.items():
+        if name.startswith("MT5REDIS_"):
+            value = " ".join(token.text for token in body)
+            lines += [f"#ifndef {name}", f'#error "{name} is not in the header"', "#else",
+                      f'static_assert({name} == {value}, "{name} has another value in the header");', "#endif"]  # fmt: skip
     used = {p.type.name for f in source.tree.imports for p in f.parameters} & set(source.symbols.records)
     for name in sorted(used):
         at = 0

@@ -94,10 +94,13 @@ class Trial:
         # A program that uses the include as others do would only cost time.
         self.originals = {source.path.name: source for source in sources if source.path.stem != "Bench"}
 
-    def sample(self, seed, count):
+    def all_of_them(self):
         members = neighbours(self.build.reference)
         paths = sorted(self.folder.rglob("*.mqh")) + sorted(self.folder.rglob("*.mq5"))
-        all_of_them = [mutant for path in paths for mutant in mutants_of(path, members)]
+        return [mutant for path in paths for mutant in mutants_of(path, members)]
+
+    def sample(self, seed, count):
+        all_of_them = self.all_of_them()
         random.Random(seed).shuffle(all_of_them)
         return all_of_them[:count], len(all_of_them)
 
@@ -126,6 +129,8 @@ class Trial:
             changes = {}
             for name, original in self.originals.items():
                 ours = self.folder in original.path.parents
+                if not ours and not original.tree.imports:
+                    continue  # the suite's own, without the include
                 moved = copy / original.path.relative_to(self.folder) if ours else original.path
                 source = self.build.source(moved, copy / "Include")
                 if source.mistakes or mistakes(source, self.header):

@@ -4,6 +4,8 @@ Reads the wire format as docs/wire-format.md describes it, with a Redis client a
 library does not share. Each difference is one line.
 """
 
+import time
+
 import msgpack
 import redis
 
@@ -16,6 +18,11 @@ CLOSE = 1e-7
 
 def near(left, right):
     return abs(float(left) - float(right)) <= CLOSE * max(1.0, abs(float(right)))
+
+
+def recent(milliseconds):
+    """Records bear the time of this machine's clock, whatever the scenario's says."""
+    return abs(int(milliseconds) / 1000 - time.time()) < 3600
 
 
 class Oracle:
@@ -33,6 +40,8 @@ class Oracle:
                 found += self.positions(instance, account, books["terminal"])
             if account["current"]:
                 found += self.instance(instance, account, books)
+        for stored in books["stored"]:
+            found += self.stored(stored["line"])
         found += self.signals(books)
         self.govern()
         return found
@@ -95,10 +104,26 @@ class Oracle:
         events = "omp" if state == "o" else "c"
         if stored["e"] not in events:
             found.append(f"{key}: event {stored['e']} of a position in state {state}")
+        if not recent(stored["t"]):
+            found.append(f"{key}: t is {stored['t']}, an hour or more from now")
         life = self.redis.pttl(key)
         if (life >= 0) != (state != "o"):
             found.append(f"{key}: lives {life} ms in state {state}")
         return found
+
+    def stored(self, line):
+        """A key and what must be in it: fields of a hash, or `members=1,2` of a set."""
+        key, *words = line.split()
+        if words[0].startswith("members="):
+            wanted, there = words[0].partition("=")[2], self.redis.smembers(key)
+            found = ",".join(sorted(member.decode() for member in there))
+            return [] if found == wanted else [f"{key}: has {found}, not {wanted}"]
+        fields, wrong = self.text(key), []
+        for word in words:
+            name, _, value = word.partition("=")
+            if fields.get(name) != value.replace("_", " "):
+                wrong.append(f"{key}: {name} is {fields.get(name)}, not {value}")
+        return wrong
 
     def instance(self, instance, account, books):
         terminal = books["terminal"]
@@ -126,6 +151,8 @@ class Oracle:
         wrong += [name for name, value in numbers.items() if not near(stored.get(name, "nan"), value)]
         books = texts | numbers
         found = [f"{key}: {name} is {stored.get(name)}, in the books {books[name]}" for name in wrong]
+        if not recent(stored["t"]):
+            found.append(f"{key}: t is {stored['t']}, an hour or more from now")
         if not 0 < self.redis.pttl(key) <= 90_000:
             found.append(f"{key}: lives {self.redis.pttl(key)} ms")
         return found

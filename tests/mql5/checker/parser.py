@@ -5,7 +5,6 @@ from .tokens import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
 UNKNOWN = {
-    "template": "templates",
     "interface": "interfaces",
     "union": "unions",
     "typedef": "typedef",
@@ -22,6 +21,8 @@ class Parser(Grammar):
         for token, after in zip(tokens, tokens[1:]):
             if token.text in ("struct", "class", "enum") and after.kind == "name":
                 self.types.add(after.text)
+                if token.text == "class":
+                    self.classes.add(after.text)
         self.program = Program()
 
     def parse(self):
@@ -35,6 +36,10 @@ class Parser(Grammar):
             raise Mistake(token.place, f"this tool knows no {UNKNOWN[token.text]}")
         if token.kind == "import":
             self.imports()
+        elif token.text == "template":
+            self.template()
+        elif token.text == "class" and self.ahead(2).text == ";":
+            self.skip(3)  # it is declared further on
         elif token.text in ("struct", "class"):
             self.record()
         elif token.text == "enum":
@@ -46,6 +51,28 @@ class Parser(Grammar):
             self.skip()
         else:
             self.function_or_variables()
+
+    def template(self):
+        self.skip()
+        self.expect("<", "after template")
+        names = []
+        while not names or self.token.text == ",":
+            self.skip(bool(names))
+            self.expect("typename", "before the name of a template's type")
+            token = self.take()
+            if token.kind != "name" or token.text in self.types:
+                raise Mistake(token.place, f"the name of a template's type is new, not {token.text}")
+            names.append(token.text)
+        self.expect(">", "after the types of a template")
+        if self.token.text in ("class", "struct"):
+            raise Mistake(self.token.place, "this tool knows templates of functions only")
+        known, self.types = self.types, self.types | set(names)
+        before = len(self.program.functions)
+        self.function_or_variables()
+        self.types = known
+        if len(self.program.functions) != before + 1 or self.program.functions[-1].owner:
+            raise Mistake(self.token.place, "this tool knows templates of functions outside of classes only")
+        self.program.templates.append((names, self.program.functions.pop()))
 
     def imports(self):
         library = self.take().text
@@ -123,6 +150,7 @@ class Parser(Grammar):
                 break
             self.skip()
             type_name = TypeName(type_name.name, type_name.place, type_name.const)
+            self.pointer(type_name)
             name = self.name("the member's name")
         self.expect(";", "after a member")
 

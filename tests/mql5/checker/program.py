@@ -21,6 +21,7 @@ class Source:
         self.path, self.mistakes, self.cpp, self.symbols, self.tree = Path(path), [], "", None, None
         self.reference = reference or Reference()
         reader = Reader(Path(include_folder), ("__MQL5__",))
+        self.macros = reader.macros
         try:
             tokens = reader.read(self.path)
             self.tree = Parser(tokens, self.reference.types).parse()
@@ -32,18 +33,22 @@ class Source:
     def _translated(self):
         heads, self.bodies = [], {}  # of each function that is no constructor: its head, and its lines
         rest = []
+        heads += [f"struct {cpp_name(record.name)};" for record in self.tree.records if record.kind == "class"]
         for record in self.tree.records:
             heads += self._record(record)
         for function in self.tree.imports:
             self._check_import(function)
-        for name, functions in self.symbols.functions.items():
-            if not functions[0].library:
-                heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
-        heads += self._imports()
+        imports = self._imports()
         functions = [f for same in self.symbols.functions.values() for f in same if not f.library]
         methods = [method for record in self.tree.records for method in record.methods]
         for function in functions + methods:
             rest += self._function(function)
+        for instance in self.symbols.instances:  # the list grows while the templates call each other
+            rest += self._function(instance)
+        for name, functions in self.symbols.functions.items():
+            if not functions[0].library:
+                heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
+        heads += imports
         if self.mistakes:
             return ""
         name = self.path.stem
@@ -77,14 +82,17 @@ class Source:
             if field.static:
                 raise Mistake(field.place, "this tool knows no static members")
             kind = self.symbols.type(field.type, self.symbols.constant_size(field.type))
-            if kind == VOID or (kind.kind != "simple" and kind.name == record.name):
+            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name):
                 raise Mistake(field.place, f"'{field.name}' cannot be '{kind}'")
             spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" else ""
             lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
         for method in record.methods:
             self._check_method(record, method)
-            words = "static " if method.static else "virtual " if method.virtual or method.override else ""
+            destructor = method.name.startswith("~")  # MQL5's are all virtual
+            words = "static " if method.static else "virtual " if method.virtual or method.override or destructor else ""
             lines.append(f"{words}{self._head(method)}; // {key_of(method)}")
+        if record.kind == "class" and not any(method.name.startswith("~") for method in record.methods):
+            lines.append(f"virtual ~{cpp_name(record.name)}() = default;")
         return lines + ["};", "#pragma pack(pop)"]
 
     def _check_method(self, record, method):
@@ -160,7 +168,10 @@ class Source:
             result = self.symbols.type(function.result).cpp
             call = f"(({result} (*)({', '.join(raw)}))library_functions[{at}])({', '.join(codes)})"
             if result != "void":
-                call = f'return mql::returned("{function.name}", {call})'
+                last = function.parameters[-1] if function.parameters else None
+                whole = last and last.type.name in ("int", "long") and not last.type.sizes
+                argument = cpp_name(last.name) if whole else "0"
+                call = f'return mql::returned("{function.name}", {call}, {argument})'
             lines.append(f"static {self._head(function)} {{ {call}; }}")
         return lines
 

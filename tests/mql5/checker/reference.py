@@ -119,7 +119,7 @@ class Reference:
                 result = self.type(function.result.name).cpp
                 pointers.append(f"  (void *)static_cast<{result} (*)({parameters})>(api::{name}),")
         variables = [f"  (void *)api::{name}," for name in self.variables]
-        return '#include "api.h"\nvoid *all_of_the_reference[] = {\n' + "\n".join(pointers + variables) + "\n};\n"
+        return '#include "api.h"\nusing namespace api;\nvoid *all_of_the_reference[] = {\n' + "\n".join(pointers + variables) + "\n};\n"
 
 
 def parse(prototype, types):

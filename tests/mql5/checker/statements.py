@@ -171,6 +171,8 @@ class Body(Expressions):
                 code = self.as_type(variable.value, kind, f"initialiser of {variable.name}")
         elif written.const:
             raise Mistake(variable.place, f"constant '{variable.name}' has no value")
+        elif kind.name in self.symbols.reference.structs and kind.array is None:
+            raise Mistake(variable.place, f"'{variable.name}' is left as the memory was: write {variable.name}={{}}")
         if variable.static and not (kind.number or kind == BOOL):
             raise Mistake(variable.place, "this tool knows static numbers only")
         local = self.declare(variable, kind, written.const)
@@ -182,6 +184,12 @@ class Body(Expressions):
         self.emit(variable.place, f"{prefix}{kind.cpp} {local.code}{f' = {code}' if code is not None else ''};")
 
     def list_of(self, expression, kind):
+        if kind.array is None and kind.kind == "struct":
+            if expression.parts:
+                raise Mistake(expression.place, f"'{kind}': this tool knows only the empty list, for zeros everywhere")
+            if kind.name not in self.symbols.reference.structs and not self.symbols.is_simple(kind.name):
+                raise Mistake(expression.place, f"'{kind}' has texts, arrays or objects: set its fields one by one")
+            return kind, f"mql::zeroed<{kind.cpp}>()"
         if kind.array is None:
             raise Mistake(expression.place, f"a list of values for '{kind}', which is no array")
         codes = [self.as_type(part, kind.element, "element of a list") for part in expression.parts]
@@ -309,6 +317,13 @@ class Body(Expressions):
             raise Mistake(part.place, f"{self.function.name} must return '{self.result}'")
         self.emit(part.place, f"return {self.as_type(value, self.result, 'return value')};")
         return True
+
+    def delete_part(self, part):
+        value = self.value(part.parts[0])
+        if value.type.kind != "pointer" or value.type.array is not None:
+            raise Mistake(part.place, f"delete wants a pointer, not '{value.type}'")
+        self.emit(part.place, f"mql::unmade({value.code});")
+        return False
 
     def break_part(self, part):
         if not self.loops and not self.switches:

@@ -62,7 +62,7 @@ def check_reference(build, sources):
     reference, wrong = build.reference, []
     build.terminal(sources)  # links only when every function of the table is there
     text = (HERE / "terminal" / "generic.h").read_text()
-    written = set(re.findall(r"^(?:\w+(?:::\w+)?) (\w+)\(", text, re.MULTILINE))
+    written = set(re.findall(r"^[\w:<>]+ (\w+)\(", text, re.MULTILINE))
     wanted = reference.generic() | set(reference.variadic)
     wrong += [f"generic.h has {name}, which reference.tsv lacks" for name in sorted(written - wanted)]
     wrong += [f"reference.tsv has {name}, which generic.h lacks" for name in sorted(wanted - written)]
@@ -121,19 +121,24 @@ class Suite:
         return 0 if good and output.count("p99") == 2 else 1
 
     def mutants(self, names):
-        """`mutants SEED COUNT`: how many the check and the scenarios notice."""
+        """`mutants SEED COUNT`: how many the check and the scenarios notice. `mutants again FILE`: of those that
+        survived in an earlier run, whose output the file has."""
         from .mutants import Trial
 
-        seed, count = int(names[0]), int(names[1])
         trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header)
-        mutants, of = trial.sample(seed, count)
+        if names[0] == "again":
+            earlier = set(re.findall(r"^\d+/\d+ survived: (.*)$", Path(names[1]).read_text(), re.MULTILINE))
+            mutants, of = trial.all_of_them(), len(earlier)
+            mutants = list({str(mutant): mutant for mutant in mutants if str(mutant) in earlier}.values())
+        else:
+            mutants, of = trial.sample(int(names[0]), int(names[1]))
         found = dict.fromkeys(("check", "scenario", "same", "apart", "survived"), 0)
         for mutant, verdict in trial.verdicts(mutants):
             found[verdict] += 1
             print(f"{sum(found.values())}/{len(mutants)} {verdict}: {mutant}", flush=True)
         tried = len(mutants) - found["same"] - found["apart"]
         noticed = found["check"] + found["scenario"]
-        print(f"seed {seed}: {noticed} of {tried} mutants noticed ({found['check']} by the check, {found['scenario']} by"
+        print(f"{' '.join(names)}: {noticed} of {tried} mutants noticed ({found['check']} by the check, {found['scenario']} by"
               f" a scenario), {found['survived']} survived; {of} are possible")  # fmt: skip
         return 0 if noticed * 10 >= tried * 9 else 1
 
@@ -153,6 +158,7 @@ class Suite:
             folder = Path(folder)
             (folder / "MQL5" / "Files").mkdir(parents=True)
             (folder / "MQL5" / "Libraries").mkdir(parents=True)
+            (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
             shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
             start = int(time.time() * 1000)
             quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]

@@ -1,12 +1,17 @@
 """All the names of a program and what they stand for."""
 
-from .tokens import Mistake
+import copy
+from dataclasses import fields, is_dataclass
+
+from .tokens import Mistake, Place
+from .tree import TypeName
 from .types import SIZES, Type
 
 
 class Symbols:
     def __init__(self, program, reference):
         self.reference = reference
+        self.templates, self.instances = dict(), []  # instances: templates with types, to be translated
         self.records, self.functions, self.variables, self.constants = {}, {}, {}, dict(reference.constants)
         self.enumerations = {name: dict(members) for name, members in reference.enumerations.items()}
         for record in program.records:
@@ -23,12 +28,17 @@ class Symbols:
             self.functions[function.name] = [function]
         for function in program.functions:
             self._function(function)
+        for names, function in program.templates:
+            self._new(function.name, function.place)
+            if function.name in self.templates:
+                raise Mistake(function.place, f"this tool knows one template {function.name} only")
+            self.templates[function.name] = (names, function)
         for variable in program.variables:
             self._new(variable.name, variable.place)
             self.variables[variable.name] = variable
 
     def _new(self, name, place):
-        known = (self.records, self.functions, self.variables, self.constants, self.enumerations)
+        known = (self.templates, self.records, self.functions, self.variables, self.constants, self.enumerations)
         if any(name in names for names in known):
             raise Mistake(place, f"{name} is declared twice")
         if name in self.reference.functions or name in self.reference.variadic or name in self.reference.structs:
@@ -86,7 +96,24 @@ class Symbols:
         array = None
         if written.sizes:
             array = "dynamic" if written.sizes[0] is None else size
+        if written.pointer:
+            return self.pointer(name, array)
         return Type(name, kind, array)
+
+    def pointer(self, name, array=None):
+        return Type(name, "pointer", array, tuple(record.name for record in self.lineage(name))[1:])
+
+    def instance(self, template, types):
+        """The template as a function, with these types in the place of its names."""
+        words = "_".join(f"{kind.name}{'_pointer' * (kind.kind == 'pointer')}" for kind in types.values())
+        name = f"{template.name}__{words}"
+        if name not in self.functions:
+            made = copy.deepcopy(template)
+            fill(made, types)
+            made.name = name
+            self.functions[name] = [made]
+            self.instances.append(made)
+        return self.functions[name][0]
 
     def lineage(self, name):
         """The record and its bases, the nearest first."""
@@ -120,7 +147,7 @@ class Symbols:
     def is_simple(self, name):
         """Whether a struct has neither text nor dynamic arrays nor objects in it."""
         for kind, field in self.flat_fields(name):
-            if kind.name == "string" or kind.array == "dynamic" or kind.kind == "class" or field is None:
+            if kind.name == "string" or kind.array == "dynamic" or kind.kind in ("class", "pointer") or field is None:
                 return False
         return True
 
@@ -153,8 +180,20 @@ class Symbols:
         raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
 
 
+def fill(tree, types):
+    """Puts types into the place of a template's names, all over the tree."""
+    if isinstance(tree, TypeName) and tree.name in types:
+        kind = types[tree.name]
+        tree.name, tree.pointer = kind.name, kind.kind == "pointer"
+    for part in tree if isinstance(tree, (list, tuple)) else []:
+        fill(part, types)
+    if is_dataclass(tree) and not isinstance(tree, Place):
+        for field in fields(tree):
+            fill(getattr(tree, field.name), types)
+
+
 def signature(function):
-    return [(part.type.name, part.type.reference, bool(part.type.sizes)) for part in function.parameters]
+    return [(part.type.name, part.type.pointer, part.type.reference, bool(part.type.sizes)) for part in function.parameters]
 
 
 def with_defaults(definition, declaration):

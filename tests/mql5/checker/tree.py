@@ -7,19 +7,20 @@ from .tokens import Place
 
 @dataclass
 class TypeName:
-    """A type as it is written: `const`, a name, `&`, and for each `[...]` a size or None."""
+    """A type as it is written: `const`, a name, `*`, `&`, and for each `[...]` a size or None."""
 
     name: str
     place: Place
     const: bool = False
     reference: bool = False
     sizes: list = field(default_factory=list)
+    pointer: bool = False
 
 
 @dataclass
 class Expression:
     """kind: number, text, character, date, truth, null, name, this, call, member, index, unary, postfix,
-    binary, assign, choice, cast, sizeof, list."""
+    binary, assign, choice, cast, sizeof, new, construct, list."""
 
     kind: str
     place: Place
@@ -90,5 +91,6 @@ class Program:
     records: list = field(default_factory=list)
     enumerations: list = field(default_factory=list)
     functions: list = field(default_factory=list)
+    templates: list = field(default_factory=list)  # (names of the types, function)
     variables: list = field(default_factory=list)
     imports: list = field(default_factory=list)

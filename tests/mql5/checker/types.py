@@ -4,7 +4,7 @@ Stricter than MetaEditor on purpose: what it only warns of is a mistake here, fo
 compile without warnings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .tokens import Mistake
 
@@ -36,20 +36,23 @@ def cpp_name(name):
 
 @dataclass(frozen=True)
 class Type:
-    """`array`: None, or "dynamic", or the number of elements. `kind`: simple, enum, struct, class, null."""
+    """`array`: None, or "dynamic", or the number of elements. `kind`: simple, enum, struct, class, pointer, null.
+    `bases`: the classes that a pointer's class is derived from."""
 
     name: str
     kind: str = "simple"
     array: object = None
+    bases: tuple = field(default=(), compare=False)
 
     def __str__(self):
+        name = self.name + ("*" if self.kind == "pointer" else "")
         if self.array is None:
-            return self.name
-        return f"{self.name}[{'' if self.array == 'dynamic' else self.array}]"
+            return name
+        return f"{name}[{'' if self.array == 'dynamic' else self.array}]"
 
     @property
     def element(self):
-        return Type(self.name, self.kind)
+        return replace(self, array=None)
 
     @property
     def plain(self):
@@ -67,6 +70,8 @@ class Type:
     @property
     def cpp(self):
         one = "int" if self.kind == "enum" else IN_CPP.get(self.name, cpp_name(self.name))
+        if self.kind == "pointer":
+            one = f"mql::Pointer<{one}>"
         if self.array == "dynamic":
             return f"mql::Array<{one}>"
         return one if self.array is None else f"mql::Fixed<{one},{self.array}>"
@@ -119,7 +124,9 @@ def why_not(value, target):
     if source.array is not None or target.array is not None:
         return f"{source} is no {target}"
     if source.kind == "null":
-        return None if target == STRING else f"NULL is no {target}"
+        return None if target == STRING or target.kind == "pointer" else f"NULL is no {target}"
+    if "pointer" in (source.kind, target.kind):
+        return None if source.kind == target.kind and target.name in source.bases else f"'{source}' is no '{target}'"
     if "string" in (source.name, target.name):
         return f"implicit conversion from '{source}' to '{target}'"
     if source.kind in ("struct", "class") or target.kind in ("struct", "class") or "void" in (source.name, target.name):
@@ -149,7 +156,7 @@ def convert(value, target, place, what):
     if reason:
         raise Mistake(place, f"{what}: {reason}")
     if value.type.kind == "null":
-        return "mql::String()"
+        return f"{target.cpp}()"
     return value.code if value.type.cpp == target.cpp else f"({target.cpp})({value.code})"
 
 

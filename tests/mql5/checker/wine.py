@@ -43,9 +43,11 @@ class Wine:
     def _play(self, arguments, answer, limit, patient):
         # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
         reading, writing = os.pipe()
+        # In Wine's folder: a mutant may give the library a path that leads nowhere in particular.
         process = subprocess.Popen(
-            [self.program, *arguments], env=self.environment, stdin=subprocess.PIPE, stdout=writing, stderr=writing
-        )
+            [self.program, *arguments], cwd=self.prefix, env=self.environment, stdin=subprocess.PIPE, stdout=writing,
+            stderr=writing,
+        )  # fmt: skip
         killer = threading.Timer(limit, process.kill)
         killer.start()
         threading.Thread(target=lambda: (process.wait(), os.write(writing, END)), daemon=True).start()

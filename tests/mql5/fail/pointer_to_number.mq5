@@ -1,7 +1,7 @@
-// line 4: this tool knows no pointers
-int OnInit()
+// line 5: MQL5 has pointers to objects of classes only, not to double
+void OnStart(void)
   {
-   int *number=NULL;
-   Print(number);
-   return(INIT_SUCCEEDED);
+   double lots=0.1;
+   double *pointer=GetPointer(lots);
+   Print(pointer);
   }

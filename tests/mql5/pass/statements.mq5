@@ -48,7 +48,7 @@ int OnInit()
       case DEAL_ENTRY_OUT:
          return(INIT_FAILED);
      }
-   MqlTradeRequest request;
+   MqlTradeRequest request={};
    request.volume=InpLots;
    Print(KIND,InpName,found,sizeof(int),request.volume);
    return(INIT_SUCCEEDED);

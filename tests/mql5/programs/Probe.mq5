@@ -43,6 +43,8 @@ int OnInit(void)
       result=StringFind(redis.Stats(),"\"rts\"");
    if(InpDo=="default")
       Print("default ",redis.DefaultInstance());
+   if(InpDo=="version")
+      Print("version ",redis.Version(),".");
    if(InpDo=="default fields")
       SendDefaults();
    PrintFormat("%s: %I64d, code %d, %s%s",InpDo,result,redis.ErrorCode(),redis.IsOpen() ? "open" : "not open",

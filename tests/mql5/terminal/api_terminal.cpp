@@ -93,10 +93,42 @@ bool GlobalVariableGet(mql::String name, double &value) {
   return true;
 }
 
+// A name has at most 63 characters.
 long long GlobalVariableSet(mql::String name, double value) {
   Lock lock(it.mutex);
+  if(name.text().empty() || name.text().size() > 63)
+    return 0;
   it.variables[mql::utf8(name)] = value;
   return TimeTradeServer();
+}
+
+bool GlobalVariableCheck(mql::String name) {
+  Lock lock(it.mutex);
+  return it.variables.contains(mql::utf8(name));
+}
+
+bool GlobalVariableDel(mql::String name) {
+  Lock lock(it.mutex);
+  it.temporary.erase(mql::utf8(name));
+  return it.variables.erase(mql::utf8(name)) > 0;
+}
+
+bool GlobalVariableTemp(mql::String name) {
+  Lock lock(it.mutex);
+  if(name.text().empty() || name.text().size() > 63 || GlobalVariableCheck(name))
+    return false;
+  it.variables[mql::utf8(name)] = 0;
+  it.temporary.insert(mql::utf8(name));
+  return true;
+}
+
+bool GlobalVariableSetOnCondition(mql::String name, double value, double wanted) {
+  Lock lock(it.mutex);
+  double now = 0;
+  if(!GlobalVariableGet(name, now) || now != wanted)
+    return false;
+  it.variables[mql::utf8(name)] = value;
+  return true;
 }
 
 // What survives when the terminal is killed.
@@ -105,7 +137,8 @@ void GlobalVariablesFlush() {
   std::ofstream file(it.data_folder + "\\variables.txt");
   file.precision(17);
   for(auto &[name, value] : it.variables)
-    file << name << ' ' << value << '\n';
+    if(!it.temporary.contains(name))
+      file << name << ' ' << value << '\n';
 }
 
 static bool has_file(const mql::String &path) { return it.files.contains(mql::utf8(path)); }

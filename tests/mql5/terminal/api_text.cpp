@@ -134,6 +134,20 @@ mql::String StringSubstr(mql::String text, int start, int length) {
   return text.text().substr((size_t)start, length < 0 ? std::u16string::npos : (size_t)length);
 }
 
+int StringSplit(mql::String text, unsigned short separator, mql::View<mql::String> parts) {
+  size_t count = text.text().empty() ? 0 : 1;
+  for(char16_t unit : text.text())
+    count += unit == separator;
+  if(!parts.resize(count))
+    return -1;
+  for(size_t from = 0, at = 0; at < count; at++) {
+    size_t end = text.text().find((char16_t)separator, from);
+    parts.at((long long)at) = text.text().substr(from, end - from);
+    from = end + 1;
+  }
+  return (int)count;
+}
+
 unsigned short StringGetCharacter(mql::String text, int at) {
   return at < 0 || at >= StringLen(text) ? (unsigned short)0 : text.text()[(size_t)at];
 }

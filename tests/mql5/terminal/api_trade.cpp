@@ -1,4 +1,4 @@
-// MQL5's functions about account, symbols, positions, orders and history.
+// MQL5's functions about the account, its positions and its history.
 #include "terminal.h"
 
 using terminal::it;
@@ -45,11 +45,6 @@ static bool selected(books::Position &found) { return find(self->selected_positi
 
 namespace api {
 
-mql::String _Symbol() { return mql::from_utf8(self->symbol); }
-int _Digits() { return (int)SymbolInfoInteger(_Symbol(), SYMBOL_DIGITS); }
-double _Point() { return SymbolInfoDouble(_Symbol(), SYMBOL_POINT); }
-int _Period() { return PERIOD_H1; }
-
 double AccountInfoDouble(int property) {
   Lock lock(it.mutex);
   const books::Account &account = *it.broker.account;
@@ -94,33 +89,6 @@ mql::String AccountInfoString(int property) {
   return mql::String();
 }
 
-static const books::Symbol *symbol(const mql::String &name) {
-  auto found = it.broker.symbols.find(mql::utf8(name));
-  if(found != it.broker.symbols.end())
-    return &found->second;
-  self->last_error = ERR_MARKET_UNKNOWN_SYMBOL;
-  return nullptr;
-}
-
-double SymbolInfoDouble(mql::String name, int property) {
-  Lock lock(it.mutex);
-  const books::Symbol *of = symbol(name);
-  if(!of)
-    return 0;
-  switch(property) {
-    case SYMBOL_BID: return of->bid;
-    case SYMBOL_ASK: return of->ask;
-    case SYMBOL_POINT: return std::pow(10.0, -of->digits);
-  }
-  return 0;
-}
-
-long long SymbolInfoInteger(mql::String name, int property) {
-  Lock lock(it.mutex);
-  const books::Symbol *of = symbol(name);
-  return of && property == SYMBOL_DIGITS ? of->digits : 0;
-}
-
 int PositionsTotal() {
   Lock lock(it.mutex);
   int total = (int)it.shown().size();
@@ -140,9 +108,8 @@ unsigned long long PositionGetTicket(int index) {
     return 0;
   }
   self->selected_position = shown[index].ticket;
-  for(books::Position &position : it.broker.account->positions)
-    if(position.id == shown[index].id)
-      position.seen_ticket = shown[index].ticket;
+  self->looked[shown[index].id] = shown[index].ticket;
+  terminal::note_what_was_seen();
   return (unsigned long long)shown[index].ticket;
 }
 
@@ -196,11 +163,6 @@ mql::String PositionGetString(int property) {
   return mql::from_utf8(property == POSITION_SYMBOL ? position.symbol : position.comment);
 }
 
-int OrdersTotal() {
-  Lock lock(it.mutex);
-  return (int)it.broker.account->orders.size();
-}
-
 template <class Wanted>
 static bool select(Wanted wanted) {
   Lock lock(it.mutex);
@@ -249,8 +211,8 @@ double HistoryDealGetDouble(unsigned long long ticket, int property) {
     case DEAL_SWAP: return deal->swap;
     case DEAL_PROFIT: return deal->profit;
     case DEAL_FEE: return deal->fee;
-    case DEAL_SL: return deal->stop_loss;
-    case DEAL_TP: return deal->take_profit;
+    case DEAL_SL: return it.deals_without_stops ? 0 : deal->stop_loss;
+    case DEAL_TP: return it.deals_without_stops ? 0 : deal->take_profit;
   }
   return 0;
 }
@@ -282,7 +244,11 @@ mql::String HistoryDealGetString(unsigned long long ticket, int property) {
   return mql::from_utf8(property == DEAL_SYMBOL ? deal->symbol : deal->comment);
 }
 
-int iMA(mql::String, int, int period, int, int, int) { return it.averages_fail ? INVALID_HANDLE : period; }
+// The averages of a scenario are exponential ones of the chart's closing prices. Of others it knows nothing.
+int iMA(mql::String symbol, int timeframe, int period, int shift, int method, int price) {
+  bool known = symbol == _Symbol() && timeframe == _Period() && shift == 0 && method == MODE_EMA && price == PRICE_CLOSE;
+  return it.averages_fail ? INVALID_HANDLE : known ? period : period + 1'000'000;
+}
 
 int CopyBuffer(int handle, int buffer, int start, int count, mql::View<double> values) {
   Lock lock(it.mutex);
@@ -293,7 +259,10 @@ int CopyBuffer(int handle, int buffer, int start, int count, mql::View<double> v
   return count;
 }
 
-bool IndicatorRelease(int handle) { return handle != INVALID_HANDLE; }
+bool IndicatorRelease(int handle) {
+  mql::called("IndicatorRelease", 0);
+  return handle != INVALID_HANDLE;
+}
 long long iTime(mql::String, int, int shift) { return shift == 0 ? it.bar_time : 0; }
 
 }

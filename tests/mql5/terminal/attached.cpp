@@ -35,6 +35,15 @@ void *library_function(const char16_t *library, const char *function) {
   return found;
 }
 
+void note_what_was_seen() {
+  if(!self->publishes)
+    return;
+  for(books::Position &position : it.broker.account->positions)
+    if(auto found = self->looked.find(position.id); found != self->looked.end())
+      position.seen_ticket = found->second;
+  self->looked.clear();
+}
+
 Attached::Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs)
     : program(program), symbol(std::move(symbol)), inputs(std::move(inputs)) {
   thread_ = std::thread([this] { run(); });
@@ -57,6 +66,8 @@ void Attached::run() {
     changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
     if(queue_.empty()) {
       program.destroy();
+      if(size_t left = made.objects.size())
+        print(std::to_string(left) + " undeleted objects left");
       return;
     }
     std::function<void()> event = std::move(queue_.front());
@@ -80,6 +91,7 @@ void Attached::call(std::function<void()> event) {
   {
     std::lock_guard lock(mutex_);
     queue_.push_back(std::move(event));
+    it.events++;
   }
   changed_.notify_all();
 }
@@ -136,6 +148,8 @@ namespace mql {
 
 int mutant = 0;
 
+Made &made_here() { return terminal::self->made; }
+
 Registration::Registration(const Program &program) { terminal::programs().push_back(program); }
 
 const std::string *given_input(const char *name) {
@@ -143,11 +157,17 @@ const std::string *given_input(const char *name) {
   return found == terminal::self->inputs.end() ? nullptr : &found->second;
 }
 
-void called(const char *function, long long result) {
+void called(const char *function, long long result, long long argument) {
   std::lock_guard lock(terminal::it.mutex);
-  terminal::it.calls[function]++;
-  if(std::string(function) == "mt5redis_open" && result > 0)
+  std::string name = function;
+  terminal::it.calls[name]++;
+  terminal::it.arguments[name] = argument;
+  if(name == "mt5redis_open" && result > 0)
     terminal::it.handles.insert(result);
+  if(name == "mt5redis_trade_state" || name == "mt5redis_open_positions") {
+    terminal::self->publishes = true;
+    terminal::note_what_was_seen();
+  }
 }
 
 void critical(const char *what, const char *file, int line) {

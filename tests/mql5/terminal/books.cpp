@@ -52,9 +52,9 @@ Deal Books::deal(const Position &position, const Terms &terms, int entry, bool b
   deal.price = price;
   deal.commission = terms.commission;
   deal.fee = terms.fee;
-  deal.magic = position.magic;
+  deal.magic = terms.requested ? terms.magic : position.magic;
   deal.symbol = position.symbol;
-  deal.comment = position.comment;
+  deal.comment = terms.requested ? terms.comment : position.comment;
   deal.stop_loss = position.stop_loss;
   deal.take_profit = position.take_profit;
   return deal;

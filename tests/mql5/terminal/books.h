@@ -11,6 +11,11 @@ struct Symbol {
   int digits = 5;
   double bid = 0, ask = 0;
   double contract = 100000;
+  double volume_min = 0.01, volume_max = 100, volume_step = 0.01, volume_limit = 0;
+  int stops_level = 0, freeze_level = 0;  // points
+  int filling = 3;                        // of SYMBOL_FILLING_*
+  int mode = 4, execution = 2;            // of SYMBOL_TRADE_MODE_*, SYMBOL_TRADE_EXECUTION_*, in their order
+  bool selected = true;                   // in the Market Watch
 };
 
 struct Deal {
@@ -21,8 +26,10 @@ struct Deal {
 };
 
 struct Order {
-  long long ticket = 0;
-  std::string symbol;
+  long long ticket = 0, magic = 0, time_ms = 0;
+  int type = 0;
+  double volume = 0, price = 0, price_stop_limit = 0, stop_loss = 0, take_profit = 0;
+  std::string symbol, comment;
 };
 
 // A position and what its deals came to. Prices and volumes closed are those of the current direction where a
@@ -57,6 +64,7 @@ struct Terms {
   std::string symbol, comment;
   int reason = 0;
   bool buy = true;
+  bool requested = false;  // by a program: the deal has its magic number and its comment
 };
 
 class Books {

@@ -6,6 +6,9 @@
 #include <thread>
 #include "player.h"
 
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+
 namespace terminal {
 
 // One JSON object, field by field.
@@ -88,13 +91,16 @@ std::string Player::json() const {
   for(auto &[instance, lines] : signals_)
     for(const std::string &line : lines)
       signals.push_back(Json().put("instance", instance).put("line", line).str());
+  std::vector<std::string> stored;
+  for(const std::string &line : stored_)
+    stored.push_back(Json().put("line", line).str());
   Json terminal;
   terminal.put("connected", it.connected).put("trade_allowed", it.trade_allowed).put("expert_trade", it.expert_trade);
   terminal.put("vps", it.vps).put("build", it.build).put("ping_us", it.ping_us).put("offset_s", it.offset_ms / 1000);
   terminal.put("now_ms", it.clock_ms);
   Json json;
-  json.put("scenario", scenario_).put("line", line_).raw("terminal", terminal.str());
-  json.raw("accounts", list(accounts)).raw("signals", list(signals));
+  json.put("scenario", it.scenario).put("line", it.line).raw("terminal", terminal.str());
+  json.raw("accounts", list(accounts)).raw("signals", list(signals)).raw("stored", list(stored));
   return json.str();
 }
 
@@ -125,6 +131,7 @@ void Player::check(const Step &step) {
   }
   std::string what = json();
   what.insert(what.size() - 1, ",\"step\":" + Json().put("rest", step.rest).str());
+  stored_.clear();
   printf("CHECK %s\n", what.c_str());
   fflush(stdout);
   std::string answer;
@@ -135,15 +142,45 @@ void Player::check(const Step &step) {
 }
 
 void Player::expect(const Step &step) {
+  std::string why = unmet(step);
+  if(!why.empty())
+    fail(why);
+}
+
+// As `expect`, once it is so: the library's threads need time that no scenario's clock has. Timers run meanwhile.
+void Player::until(const Step &step) {
+  ULONGLONG end = GetTickCount64() + 10000;
+  for(;;) {
+    std::string why = unmet(step);
+    if(why.empty())
+      return;
+    if(GetTickCount64() > end) {
+      fail("not within 10 s: " + why);
+      return;
+    }
+    Sleep(5);
+    wait(20);
+  }
+}
+
+// Why an expectation is not met; empty when it is.
+std::string Player::unmet(const Step &step) {
+  std::string why;
   if(step.word == "calls") {
     // Of the library, since the last time: `expect calls mt5redis_trade_state=2 mt5redis_signal=0`.
     std::lock_guard lock(it.mutex);
     for(auto &[name, wanted] : step.values()) {
       long long calls = it.calls[name] - counted_[name];
       if(std::to_string(calls) != wanted)
-        fail(name + " was called " + std::to_string(calls) + " times, not " + wanted);
+        why += name + " was called " + std::to_string(calls) + " times, not " + wanted + "; ";
     }
-    counted_ = it.calls;
+    if(why.empty() || step.verb == "expect")
+      counted_ = it.calls;
+  } else if(step.word == "argument") {
+    // The last argument of the last call: `expect argument mt5redis_close=200`.
+    for(auto &[name, wanted] : step.values())
+      if(std::to_string(it.arguments[name]) != wanted)
+        why += name + " was called with " + std::to_string(it.arguments[name]) + ", not " + wanted + "; ";
   } else if(step.word == "printed" || step.word == "unprinted") {
     // A part of a line since the last `expect printed`.
     std::string sought = step.text("text");
@@ -155,19 +192,33 @@ void Player::expect(const Step &step) {
           printed_ = at + 1;
       }
     if(found != (step.word == "printed"))
-      fail((found ? "somebody printed: " : "nobody printed: ") + sought);
+      why = (found ? "somebody printed: " : "nobody printed: ") + sought;
   } else if(step.word == "variable") {
     auto found = it.variables.find(step.text("name"));
     if(found == it.variables.end() || std::abs(found->second - step.number("value", found->second)) > step.number("within"))
-      fail("the global variable " + step.text("name") + " is not so");
+      why = "the global variable " + step.text("name") + " is not so";
+  } else if(step.word == "positions") {
+    long long count = 0;
+    for(const books::Position &position : it.broker.account->positions)
+      count += position.open && is_meant(position, step);
+    if(count != step.whole("count", 1))
+      why = std::to_string(count) + " open positions are " + step.rest;
+  } else if(step.word == "orders") {
+    if((long long)it.broker.account->orders.size() != step.whole("count"))
+      why = std::to_string(it.broker.account->orders.size()) + " orders wait";
   } else if(step.word == "removed") {
-    if(!program(step.text("program"))->removed)
-      fail(step.text("program") + " still runs");
+    // `inputs=1`: because of its inputs, which somebody can correct.
+    Attached *ended = program(step.text("program"));
+    if(!ended->removed)
+      why = step.text("program") + " still runs";
+    else if(step.has("inputs") && step.truth("inputs", true) != (ended->init_result == api::INIT_PARAMETERS_INCORRECT))
+      why = step.text("program") + " ended for another reason";
   } else if(step.word == "running") {
     if(program(step.text("program"))->removed)
-      fail(step.text("program") + " does not run");
+      why = step.text("program") + " does not run";
   } else
-    fail("unknown expectation " + step.word);
+    why = "unknown expectation " + step.word;
+  return why;
 }
 
 }

@@ -3,7 +3,9 @@
 #pragma once
 #include <algorithm>
 #include <type_traits>
+#include "api.h"
 #include "language.h"
+#include "pointers.h"
 
 namespace api {
 
@@ -12,6 +14,15 @@ void Alert(std::initializer_list<mql::String> values);
 void Comment(std::initializer_list<mql::String> values);
 void PrintFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
 mql::String StringFormat(const mql::String &format, std::initializer_list<mql::Argument> values);
+
+template <class T>
+int CheckPointer(const mql::Pointer<T> &pointer) {
+  return pointer.dynamic() ? POINTER_DYNAMIC : pointer.valid() ? POINTER_AUTOMATIC : POINTER_INVALID;
+}
+template <class T>
+mql::Pointer<T> GetPointer(T &object) {
+  return mql::pointer_to(object);
+}
 
 template <class A>
 int ArraySize(A &array) {

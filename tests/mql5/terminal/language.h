@@ -44,15 +44,28 @@ inline bool operator>=(const String &a, const String &b) { return a.text() >= b.
 std::string utf8(const String &text);
 String from_utf8(const std::string &text);
 
-// Becomes a value that no program can have meant, for a variable that MQL5 leaves as it was in memory.
+// Becomes a value that no program can have meant, for a variable that MQL5 leaves as it was in memory. A truth
+// is now this, now that, in each run the same.
 struct Spoiled {
   template <class T>
   operator T() const {
+    static thread_local unsigned state = 1;
     T value{};
-    memset(&value, sizeof(T) == 1 ? 1 : 0x5B, sizeof(T));
+    if(sizeof(T) == 1)
+      memset(&value, (state = state * 1664525 + 1013904223) >> 31, 1);
+    else
+      memset(&value, 0x5B, sizeof(T));
     return value;
   }
 };
+// A struct without texts, or one of MQL5's own, of which each field is 0.
+template <class T>
+T zeroed() {
+  T value;
+  if constexpr(std::is_trivially_copyable_v<T>)
+    memset((void *)&value, 0, sizeof(T));
+  return value;
+}
 template <class T>
 T unset() {
   if constexpr(std::is_arithmetic_v<T>)

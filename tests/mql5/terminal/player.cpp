@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 #include <utility>
+#include "dealing.h"
 
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
@@ -47,16 +48,16 @@ long long Step::whole(const std::string &name, long long usual) const {
 
 void Player::fail(const std::string &what) {
   failures_++;
-  printf("FAILED %s:%d: %s\n", scenario_.c_str(), line_, what.c_str());
+  printf("FAILED %s:%d: %s\n", it.scenario.c_str(), it.line, what.c_str());
 }
 
 bool Player::play(const std::string &path) {
-  scenario_ = path.substr(path.find_last_of("/\\") + 1);
+  it.scenario = path.substr(path.find_last_of("/\\") + 1);
   std::ifstream file(path);
   if(!file)
     fail("cannot be read");
   for(std::string line; std::getline(file, line);) {
-    line_++;
+    it.line++;
     if(!line.empty() && line.back() == '\r')
       line.pop_back();
     Step next(line);
@@ -64,6 +65,9 @@ bool Player::play(const std::string &path) {
       continue;
     try {
       step(next);
+      if(!running())
+        repeat_requests();
+      settle();
     } catch(const std::exception &error) {
       fail(error.what());
     }
@@ -98,11 +102,18 @@ void Player::step(const Step &step) {
     wait(step.has("ms") ? step.whole("ms") : std::stoll(step.word));
   else if(verb == "tick")
     tick(step);
-  else if(verb == "transactions")
-    order_ = step.word;
-  else if(verb == "deliver") {
-    for(const api::MqlTradeTransaction &transaction : std::exchange(late_, {}))
-      deliver(transaction);
+  else if(verb == "transactions") {
+    static const std::set<std::string> known = {"documented", "reversed", "twice", "late", "lost"};
+    if(!known.contains(step.word))
+      throw std::runtime_error("unknown order of transactions: " + step.word);
+    it.transactions = step.word;
+  } else if(verb == "deliver") {
+    std::string order = std::exchange(it.transactions, "documented");
+    tell(std::exchange(it.late, {}));
+    it.transactions = order;
+    if(running())
+      carry_out_late();
+    it.waiting.clear();
   } else if(verb == "kill") {
     if(running()) {
       printf("KILLED\n");
@@ -110,15 +121,22 @@ void Player::step(const Step &step) {
       TerminateProcess(GetCurrentProcess(), 0);
     }
     skip_kills_--;
+    it.answers.clear();
   } else if(verb == "check") {
     if(running())
       check(step);
   } else if(verb == "expect") {
     if(running())
       expect(step);
+  } else if(verb == "until") {
+    if(running())
+      until(step);
   } else if(verb == "signal") {
     // The wire's letters and numbers of a signal that must come, in its order.
     signals_[step.text("instance")].push_back(step.rest);
+  } else if(verb == "stored") {
+    if(running())
+      stored_.push_back(step.rest);
   } else
     trade(step);
 }
@@ -155,10 +173,22 @@ void Player::symbol(const Step &step) {
   symbol.bid = step.number("bid", symbol.bid);
   symbol.ask = step.number("ask", symbol.ask);
   symbol.contract = step.number("contract", symbol.contract);
+  symbol.volume_min = step.number("volume_min", symbol.volume_min);
+  symbol.volume_max = step.number("volume_max", symbol.volume_max);
+  symbol.volume_step = step.number("volume_step", symbol.volume_step);
+  symbol.volume_limit = step.number("volume_limit", symbol.volume_limit);
+  symbol.stops_level = (int)step.whole("stops_level", symbol.stops_level);
+  symbol.freeze_level = (int)step.whole("freeze_level", symbol.freeze_level);
+  symbol.filling = (int)step.whole("filling", symbol.filling);
+  symbol.mode = (int)step.whole("mode", symbol.mode);
+  symbol.execution = (int)step.whole("execution", symbol.execution);
+  symbol.selected = step.truth("selected", symbol.selected);
 }
 
 // Who starts anew knows no ticket of a position that closes before it looks.
 void Player::forget_seen() {
+  for(auto &attached : it.programs)
+    attached->looked.clear();
   for(auto &[name, account] : it.broker.accounts)
     for(books::Position &position : account.positions)
       if(position.open)
@@ -174,6 +204,7 @@ void Player::set(const Step &step) {
   it.tester = step.truth("tester", it.tester);
   it.vps = step.truth("vps", it.vps);
   it.x64 = step.truth("x64", it.x64);
+  it.deals_without_stops = step.truth("deals_without_stops", it.deals_without_stops);
   it.timers_fail = step.truth("timers_fail", it.timers_fail);
   it.averages_fail = step.truth("averages_fail", it.averages_fail);
   it.averages_ready = step.truth("averages_ready", it.averages_ready);
@@ -255,8 +286,7 @@ void Player::wait(long long milliseconds) {
             one.program.OnTimer();
         });
       }
-    for(auto &attached : it.programs)
-      attached->wait();
+    settle();
     if(!any && it.clock_ms >= end)
       return;
   }
@@ -277,8 +307,7 @@ void Player::tick(const Step &step) {
   for(auto &attached : it.programs)
     if(attached->symbol == step.word && attached->program.OnTick)
       attached->call([&one = *attached] { one.program.OnTick(); });
-  for(auto &attached : it.programs)
-    attached->wait();
+  settle();
 }
 
 }

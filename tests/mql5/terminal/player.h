@@ -21,6 +21,9 @@ class Step {
   std::map<std::string, std::string> values_;
 };
 
+// Whether a step's side, volume, price, sl, tp, magic, symbol and comment, as far as it has them, are the position's.
+bool is_meant(const books::Position &position, const Step &step);
+
 class Player {
  public:
   Player(std::string redis, int resume) : redis_(std::move(redis)), skip_kills_(resume) {}
@@ -33,8 +36,7 @@ class Player {
   void set(const Step &step);
   void forget_seen();
   void trade(const Step &step);
-  void transactions(const std::vector<books::Deal> &deals);
-  void deliver(api::MqlTradeTransaction transaction);
+  void dealing(const Step &step);
   void attach(const Step &step);
   void detach(const std::string &name, int reason);
   void wait(long long milliseconds);
@@ -42,6 +44,8 @@ class Player {
   void tick(const Step &step);
   void check(const Step &step);
   void expect(const Step &step);
+  void until(const Step &step);
+  std::string unmet(const Step &step);
   void fail(const std::string &what);
   long long position(const Step &step, const std::string &name) const;
   books::Terms terms(const Step &step) const;
@@ -49,11 +53,11 @@ class Player {
   Attached *program(const std::string &name);
   std::string json() const;
 
-  std::string redis_, scenario_, order_ = "documented";
-  int skip_kills_, line_ = 0, failures_ = 0;
+  std::string redis_;
+  int skip_kills_, failures_ = 0;
   std::map<std::string, long long> references_;  // a position's name in the scenario: its identifier
-  std::vector<api::MqlTradeTransaction> late_;
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
+  std::vector<std::string> stored_;                          // what the next check must find
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
   int directed_ = 0;  // the level that the scenario asks for

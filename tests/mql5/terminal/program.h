@@ -35,11 +35,11 @@ struct Registration {
 // The mutant that runs, where a program has some in it; 0: none.
 extern int mutant;
 
-// Counts a call of the library, and notes the handles it gives out.
-void called(const char *function, long long result);
+// Counts a call of the library, and notes the handles it gives out and the last argument, where that is a number.
+void called(const char *function, long long result, long long argument = 0);
 template <class T>
-T returned(const char *function, T result) {
-  called(function, (long long)result);
+T returned(const char *function, T result, long long argument) {
+  called(function, (long long)result, argument);
   return result;
 }
 

@@ -1,5 +1,6 @@
 // The stand-in terminal: what programs see of the account, when they are called, and what they did.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -34,6 +35,11 @@ class Attached {
   int last_error = 0;
   bool stopped = false;
   long long selected_position = 0;  // its ticket
+  books::Order selected_order;
+  // The tickets that it was shown, by position, before it first published any.
+  std::map<long long, long long> looked;
+  bool publishes = false;
+  mql::Made made;
   std::vector<long long> selected_deals;
 
  private:
@@ -47,6 +53,26 @@ class Attached {
 
 struct Average {
   double before = 0, now = 0;
+};
+
+// One call of OnTradeTransaction.
+struct Event {
+  api::MqlTradeTransaction transaction;
+  api::MqlTradeRequest request;
+  api::MqlTradeResult result;
+};
+
+// What the trade server answers to a request, whatever its rules say.
+struct Answer {
+  int retcode = 0;
+  bool executed = false;  // it does what was asked nevertheless
+  bool late = false;      // it does so at the scenario's next `deliver`
+};
+
+// A request that the server has accepted.
+struct Accepted {
+  api::MqlTradeRequest request;
+  double volume = 0, price = 0;
 };
 
 // What a scenario sets and programs leave behind. Each scenario begins with a new one.
@@ -70,7 +96,20 @@ struct State {
   int wrong_totals = 0;                          // so many calls of PositionsTotal come one too low, from the second on
   int totals_asked = 0;
   int failing_histories = 0;                     // so many selections of the history fail
+  bool deals_without_stops = false;              // as servers show them that keep none with a deal
   bool timers_fail = false, averages_fail = false;
+
+  // How the trade server deals with requests.
+  std::deque<Answer> answers;     // to the next requests; then it answers by its rules
+  double slip = 0;                // how far prices have moved when a request reaches it
+  double fill = 0;                // what it finds to fill a request with; 0: all
+  long long slow_ms = 0;          // how long a request takes
+  std::vector<Accepted> waiting;  // for the next `deliver`
+  unsigned requests = 0;
+
+  std::string scenario, transactions = "documented";
+  int line = 0;
+  std::vector<Event> late;  // transactions that wait for the next `deliver`
 
   long long bar_time = 0;
   std::map<int, Average> averages;  // by period
@@ -78,6 +117,7 @@ struct State {
 
   std::vector<std::string> printed;            // "<program>: <line>"
   std::map<std::string, long long> calls;      // of the library, by function
+  std::map<std::string, long long> arguments;  // the last one of the last call of each
   std::set<long long> handles;                 // given out by the library
 };
 
@@ -86,6 +126,8 @@ struct Terminal : State {
   std::recursive_mutex mutex;
   std::string data_folder, library_folder;
   std::map<std::string, double> variables;  // global variables of the terminal
+  std::set<std::string> temporary;          // those that end with it
+  std::atomic<long long> events = 0;        // put into any queue
   std::vector<std::unique_ptr<Attached>> programs;
 
   std::vector<books::Position> shown();        // the open positions, as programs see them
@@ -97,6 +139,8 @@ extern Terminal it;
 extern thread_local Attached *self;
 std::vector<mql::Program> &programs();
 void print(const std::string &line);
+// The tickets that the current program was shown count once it publishes positions.
+void note_what_was_seen();
 void *library_function(const char16_t *library, const char *function);
 
 }

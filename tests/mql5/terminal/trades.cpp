@@ -1,4 +1,5 @@
 // The steps of a scenario that the broker carries out, and the transactions that tell programs of them.
+#include "dealing.h"
 #include "player.h"
 
 namespace terminal {
@@ -32,37 +33,40 @@ books::Terms Player::terms(const Step &step) const {
   return terms;
 }
 
+// Somebody else than our programs made these deals: there is no request to be told of.
+static void made(const std::vector<books::Deal> &deals) { tell(events_of(deals)); }
+
 void Player::trade(const Step &step) {
   books::Books &broker = it.broker;
   const std::string &verb = step.verb;
   if(verb == "open") {
     std::vector<books::Deal> deals = broker.open(terms(step));
     references_[step.word] = deals.front().position;
-    transactions(deals);
+    made(deals);
   } else if(verb == "add")
-    transactions(broker.add(position(step, step.word), terms(step)));
+    made(broker.add(position(step, step.word), terms(step)));
   else if(verb == "close")
-    transactions(broker.close(position(step, step.word), terms(step)));
+    made(broker.close(position(step, step.word), terms(step)));
   else if(verb == "closeby")
-    transactions(broker.close_by(position(step, step.word), position(step, step.text("by"))));
+    made(broker.close_by(position(step, step.word), position(step, step.text("by"))));
   else if(verb == "reverse")
-    transactions(broker.reverse(position(step, step.word), terms(step)));
+    made(broker.reverse(position(step, step.word), terms(step)));
   else if(verb == "swapout")
-    transactions({broker.swap_out(position(step, step.word), terms(step))});
+    made({broker.swap_out(position(step, step.word), terms(step))});
   else if(verb == "swapin")
-    transactions({broker.swap_in(position(step, step.word), terms(step))});
+    made({broker.swap_in(position(step, step.word), terms(step))});
   else if(verb == "balance")
-    transactions({broker.balance(step.number("amount"))});
+    made({broker.balance(step.number("amount"))});
   else if(verb == "modify") {
     books::Position &changed = broker.position(position(step, step.word));
     changed.stop_loss = step.number("sl", changed.stop_loss);
     changed.take_profit = step.number("tp", changed.take_profit);
     changed.swap = step.number("swap", changed.swap);
-    api::MqlTradeTransaction transaction;
-    transaction.type = api::TRADE_TRANSACTION_POSITION;
-    transaction.position = (unsigned long long)changed.ticket;
-    transaction.symbol = mql::from_utf8(changed.symbol);
-    deliver(transaction);
+    Event event;
+    event.transaction.type = api::TRADE_TRANSACTION_POSITION;
+    event.transaction.position = (unsigned long long)changed.ticket;
+    event.transaction.symbol = mql::from_utf8(changed.symbol);
+    tell({event});
   } else if(verb == "forget") {
     // The deals of a position leave the history, all of them, those that opened it, or the first.
     long long id = position(step, step.word), first = step.has("first") ? id + 1 : 0;
@@ -72,67 +76,62 @@ void Player::trade(const Step &step) {
     });
     if(!step.has("entries") && first == 0)
       broker.position(id).told = false;
+  } else if(verb == "retire") {
+    // One from before there was anybody to publish it: Redis is not to know it. Its deals stay.
+    long long id = position(step, step.word);
+    std::erase_if(broker.account->positions, [=](const books::Position &one) { return one.id == id; });
   } else if(verb == "place") {
-    books::Order order{broker.next_ticket++, step.text("symbol", "EURUSD")};
+    books::Order order;
+    order.ticket = broker.next_ticket++;
+    order.time_ms = broker.server_ms;
+    order.type = step.text("side", "buy") == "buy" ? api::ORDER_TYPE_BUY_LIMIT : api::ORDER_TYPE_SELL_LIMIT;
+    order.symbol = step.text("symbol", "EURUSD");
+    order.volume = step.number("volume", 0.1);
+    order.price = step.number("price");
+    order.magic = step.whole("magic");
+    order.comment = step.text("comment");
     broker.account->orders.push_back(order);
-    api::MqlTradeTransaction transaction;
-    transaction.type = api::TRADE_TRANSACTION_ORDER_ADD;
-    transaction.order = (unsigned long long)order.ticket;
-    deliver(transaction);
+    Event event;
+    event.transaction.type = api::TRADE_TRANSACTION_ORDER_ADD;
+    event.transaction.order = (unsigned long long)order.ticket;
+    tell({event});
   } else if(verb == "cancel") {
     broker.account->orders.clear();
-  } else
+  } else if(verb == "name") {
+    // The newest open position of those that are meant.
+    for(const books::Position &position : broker.account->positions)
+      if(position.open && is_meant(position, step))
+        references_[step.word] = position.id;
+    if(!references_.contains(step.word))
+      fail("there is no such position to be called " + step.word);
+  } else if(verb == "broker")
+    dealing(step);
+  else
     fail("unknown step " + verb);
 }
 
-// The transactions of market deals: the order comes and goes, then its history, then the deal; a position's
-// change by a deal has none of its own. A terminal promises nothing about order and arrival.
-void Player::transactions(const std::vector<books::Deal> &deals) {
-  std::vector<api::MqlTradeTransaction> all;
-  for(const books::Deal &deal : deals) {
-    for(int type : {api::TRADE_TRANSACTION_ORDER_ADD, api::TRADE_TRANSACTION_ORDER_DELETE,
-                    api::TRADE_TRANSACTION_HISTORY_ADD, api::TRADE_TRANSACTION_DEAL_ADD}) {
-      api::MqlTradeTransaction transaction;
-      transaction.type = type;
-      transaction.order = (unsigned long long)deal.order;
-      transaction.deal = type == api::TRADE_TRANSACTION_DEAL_ADD ? (unsigned long long)deal.ticket : 0;
-      transaction.symbol = mql::from_utf8(deal.symbol);
-      transaction.deal_type = deal.type;
-      transaction.price = deal.price;
-      transaction.volume = deal.volume;
-      all.push_back(transaction);
-    }
-    api::MqlTradeTransaction request;
-    request.type = api::TRADE_TRANSACTION_REQUEST;
-    all.push_back(request);
-  }
-  if(order_ == "reversed")
-    std::reverse(all.begin(), all.end());
-  if(order_ == "late") {
-    late_.insert(late_.end(), all.begin(), all.end());
-    return;
-  }
-  if(order_ == "lost")
-    return;
-  if(order_ != "documented" && order_ != "reversed" && order_ != "twice")
-    throw std::runtime_error("unknown order of transactions: " + order_);
-  for(int times = order_ == "twice" ? 2 : 1; times > 0; times--)
-    for(const api::MqlTradeTransaction &transaction : all)
-      deliver(transaction);
+// How the server deals with requests: `broker timeout times=2 executed=1`, `broker slow_ms=3000 slip=0.0003 fill=0.1`.
+void Player::dealing(const Step &step) {
+  it.slow_ms = step.whole("slow_ms", it.slow_ms);
+  it.slip = step.number("slip", it.slip);
+  it.fill = step.number("fill", it.fill);
+  if(step.word == "plain")
+    it.answers.clear();
+  else if(!step.word.empty())
+    it.answers.insert(it.answers.end(), (size_t)step.whole("times", 1),
+                      {retcode_of(step.word), step.truth("executed", false), step.truth("late", false)});
 }
 
-void Player::deliver(api::MqlTradeTransaction transaction) {
-  if(!running() || order_ == "lost")
-    return;
-  for(auto &attached : it.programs)
-    if(attached->program.OnTradeTransaction)
-      attached->call([&one = *attached, transaction]() mutable {
-        api::MqlTradeRequest request;
-        api::MqlTradeResult result;
-        one.program.OnTradeTransaction(transaction, request, result);
-      });
-  for(auto &attached : it.programs)
-    attached->wait();
+bool is_meant(const books::Position &position, const Step &step) {
+  auto same = [](double a, double b) { return std::abs(a - b) < 1e-9; };
+  return step.text("symbol", position.symbol) == position.symbol &&
+         step.text("comment", position.comment) == position.comment &&
+         step.whole("magic", position.magic) == position.magic &&
+         step.text("side", position.buy ? "buy" : "sell") == (position.buy ? "buy" : "sell") &&
+         same(step.number("volume", position.volume), position.volume) &&
+         same(step.number("price", position.price_open), position.price_open) &&
+         same(step.number("sl", position.stop_loss), position.stop_loss) &&
+         same(step.number("tp", position.take_profit), position.take_profit);
 }
 
 }

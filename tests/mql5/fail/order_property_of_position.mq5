@@ -1,0 +1,5 @@
+// line 4: argument property_id of OrderGetString: implicit conversion from 'ENUM_POSITION_PROPERTY_STRING'
+void OnStart(void)
+  {
+   Print(OrderGetString(POSITION_COMMENT));
+  }

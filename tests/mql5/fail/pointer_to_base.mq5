@@ -1,0 +1,9 @@
+// line 7: initialiser of derived: 'CBase*' is no 'CDerived*'
+class CBase { public: int number; };
+class CDerived : public CBase { };
+void OnStart(void)
+  {
+   CBase    *base=new CDerived;
+   CDerived *derived=base;
+   delete derived;
+  }

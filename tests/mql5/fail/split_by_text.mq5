@@ -1,0 +1,6 @@
+// line 5: argument separator of StringSplit: implicit conversion from 'string' to 'ushort'
+void OnStart(void)
+  {
+   string parts[];
+   Print(StringSplit("a,b",",",parts));
+  }

@@ -1,0 +1,12 @@
+// line 9: 'SNamed' has texts, arrays or objects: set its fields one by one
+struct SNamed
+  {
+   string            name;
+   int               number;
+  };
+void OnStart(void)
+  {
+   SNamed named={};
+   named.number=1;
+   Print(named.number);
+  }

@@ -1,0 +1,7 @@
+// line 3: possible loss of data due to type conversion from 'double' to 'int'
+template<typename T>
+int Whole(T value) { return(value); }
+void OnStart(void)
+  {
+   Print(Whole(1.5));
+  }

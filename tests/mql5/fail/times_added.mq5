@@ -1,0 +1,5 @@
+// line 4: cannot calculate 'datetime' + 'datetime'
+void OnStart(void)
+  {
+   Print(TimeCurrent()+TimeGMT());
+  }
