@@ -56,7 +56,7 @@ class Player {
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
-  int directed_ = 0;  // the level that the scenario asks for
+  int asked_ = 0, directed_ = 0;  // the level that the scenario asks for, and the highest that may still be heard
 };
 
 }
