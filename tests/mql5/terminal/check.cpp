@@ -113,6 +113,12 @@ void Player::wait_for_calm() {
     return;
   Throttle throttle = (Throttle)library_function(u"mt5_redis.dll", "mt5redis_throttle");
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  bool heard = true;
+  for(long long handle : it.handles)
+    heard = heard && throttle(handle) <= asked_;
+  // A lower level than before is heard of by the next heartbeat only.
+  if(heard)
+    directed_ = asked_;
   for(long long handle : it.handles)
     while(throttle(handle) > directed_ && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -138,7 +144,8 @@ void Player::check(const Step &step) {
   std::getline(std::cin, answer);
   if(answer.substr(0, 4) != "good")
     fail("Redis differs from the books");
-  directed_ = (int)step.whole("directive", directed_);
+  asked_ = (int)step.whole("directive", asked_);
+  directed_ = std::max(directed_, asked_);
 }
 
 void Player::expect(const Step &step) {

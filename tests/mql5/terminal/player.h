@@ -60,7 +60,7 @@ class Player {
   std::vector<std::string> stored_;                          // what the next check must find
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
-  int directed_ = 0;  // the level that the scenario asks for
+  int asked_ = 0, directed_ = 0;  // the level that the scenario asks for, and the highest that may still be heard
 };
 
 }
