@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::eventually;
-use super::server::{Server, free_port};
+use super::server::Server;
 
 const SLOTS: u16 = 16_384;
 
@@ -37,10 +37,13 @@ impl Cluster {
     }
 
     fn node() -> Server {
-        let bus = free_port().to_string();
-        let mut arguments = vec!["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus];
-        arguments.extend(["--cluster-node-timeout", "2500", "--repl-diskless-sync-delay", "0"]);
-        Server::with(&arguments)
+        let (node, _bus) = Server::with_port(|bus| {
+            let text = format!(
+                "--cluster-enabled yes --cluster-port {bus} --cluster-node-timeout 2500 --repl-diskless-sync-delay 0"
+            );
+            ["--save", ""].into_iter().chain(text.split(' ')).map(String::from).collect()
+        });
+        node
     }
 
     /// Introduces a node to the first one, and waits until all know it.

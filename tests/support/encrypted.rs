@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::certificates::{Authority, Files};
-use super::server::{Server, free_port};
+use super::server::Server;
 
 /// A server that speaks TLS on a second port, and there only with client certificates where asked for.
 pub struct Encrypted {
@@ -14,22 +14,18 @@ pub struct Encrypted {
 impl Encrypted {
     /// Starts one with these files; `clients` says whether it asks for theirs: yes, optional or no.
     pub fn start(files: &Files, authority: &Authority, clients: &str) -> Self {
-        let port = free_port();
-        let (number, ca) = (port.to_string(), authority.file());
-        let server = Server::with(&[
-            "--save",
-            "",
-            "--tls-port",
-            &number,
-            "--tls-cert-file",
-            files.certificate.to_str().expect("a plain path"),
-            "--tls-key-file",
-            files.key.to_str().expect("a plain path"),
-            "--tls-ca-cert-file",
-            ca.to_str().expect("a plain path"),
-            "--tls-auth-clients",
-            clients,
-        ]);
+        let path = |path: &Path| path.to_str().expect("a plain path").to_owned();
+        let (server, port) = Server::with_port(|port| {
+            [
+                ["--save", ""].map(String::from),
+                ["--tls-port".into(), port.to_string()],
+                ["--tls-cert-file".into(), path(&files.certificate)],
+                ["--tls-key-file".into(), path(&files.key)],
+                ["--tls-ca-cert-file".into(), path(&authority.file())],
+                ["--tls-auth-clients".into(), clients.into()],
+            ]
+            .concat()
+        });
         Self { server, port }
     }
 

@@ -32,6 +32,24 @@ impl Server {
 
     /// Starts a server with these arguments.
     pub fn with(arguments: &[&str]) -> Self {
+        Self::try_with(arguments).expect("redis-server starts; is it installed?")
+    }
+
+    /// Starts a server whose arguments name a second port of its own.
+    pub fn with_port(arguments: impl Fn(u16) -> Vec<String>) -> (Self, u16) {
+        // As with the first port, it may be another test's by now.
+        for _ in 0..20 {
+            let port = free_port();
+            let arguments = arguments(port);
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            if let Some(server) = Self::try_with(&arguments) {
+                return (server, port);
+            }
+        }
+        panic!("redis-server does not start; is it installed?");
+    }
+
+    fn try_with(arguments: &[&str]) -> Option<Self> {
         Self::in_folder(TempDir::new().expect("a temporary folder"), arguments)
     }
 
@@ -39,10 +57,10 @@ impl Server {
     pub fn configured(text: &str, arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::write(folder.path().join("redis.conf"), text).expect("a file");
-        Self::in_folder(folder, arguments)
+        Self::in_folder(folder, arguments).expect("redis-server starts; is it installed?")
     }
 
-    fn in_folder(folder: TempDir, arguments: &[&str]) -> Self {
+    fn in_folder(folder: TempDir, arguments: &[&str]) -> Option<Self> {
         let mut server = Self {
             port: 0,
             folder,
@@ -50,13 +68,13 @@ impl Server {
             process: None,
         };
         // A port that was free a moment ago may be another test's by now: try the next one then.
-        for _ in 0..20 {
+        for _ in 0..5 {
             server.port = free_port();
             if server.run() {
-                return server;
+                return Some(server);
             }
         }
-        panic!("redis-server does not start; is it installed?");
+        None
     }
 
     /// Starts the process again, on the same port and folder.
