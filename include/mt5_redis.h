@@ -90,6 +90,16 @@
 // is lost, and calls are accepted again as soon as there is room.
 #define MT5REDIS_ERR_JOURNAL_FULL -15
 
+// Signals were deleted before this subscription read them. It goes on behind them; what to do about
+// positions that those signals meant is the caller's decision.
+#define MT5REDIS_ERR_GAP -16
+
+// The handle has no subscription: call `mt5redis_subscribe` first.
+#define MT5REDIS_ERR_NOT_SUBSCRIBED -17
+
+// The handle has a subscription already: call `mt5redis_unsubscribe` first.
+#define MT5REDIS_ERR_SUBSCRIBED -18
+
 // The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 #define MT5REDIS_ERR_INSTANCE -101
 
@@ -203,6 +213,34 @@
 
 // No record of this lane has this sequence number.
 #define MT5REDIS_ERR_SEQUENCE -138
+
+// The name of a consumer group is empty, longer than 64 bytes, or has a character outside
+// `[A-Za-z0-9._:@-]`.
+#define MT5REDIS_ERR_GROUP -139
+
+// The start is none of `MT5REDIS_START_*`.
+#define MT5REDIS_ERR_START -140
+
+// The highest age is negative.
+#define MT5REDIS_ERR_MAX_AGE -141
+
+// A filter's text is longer than 4,096 bytes of UTF-8.
+#define MT5REDIS_ERR_FILTER -142
+
+// No signal of this number waits for an acknowledgement.
+#define MT5REDIS_ERR_RECEIVED -143
+
+// Longest name of a group or a consumer, bytes.
+#define NAME_LIMIT 64
+
+// Start with the signals that are given from now on.
+#define MT5REDIS_START_NEW 0
+
+// Start with the oldest signal that is kept.
+#define MT5REDIS_START_BEGINNING 1
+
+// Go on where the group was; a new group starts with the oldest signal that is kept.
+#define MT5REDIS_START_RESUME 2
 
 // The terminal is connected to the trade server.
 #define MT5REDIS_FLAG_CONNECTED 1
@@ -372,6 +410,42 @@ typedef struct {
     int32_t server_offset_s;
 } mt5redis_signal_t;
 
+// A signal that was received.
+typedef struct {
+    // What `mt5redis_acknowledge` takes.
+    int64_t number;
+    // Who numbered the signal, as a number; with `sequence` the same for every copy of it, and no other's.
+    int64_t producer;
+    // Its number at its producer.
+    int64_t sequence;
+    // When it was given, ms since 1970 UTC.
+    int64_t time_ms;
+    // After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
+    int64_t expiry_ms;
+    // How long ago it was given or came to Redis, whichever is longer, ms.
+    int64_t age_ms;
+    // Magic number of the Expert Advisor that gave it.
+    int64_t magic;
+    // The position that `CLOSE` and `MODIFY` mean; 0 for all of this symbol and magic.
+    int64_t position;
+    // Volume, lots; 0 in `CLOSE` means all.
+    double volume;
+    // Price when it was given; 0: market.
+    double price;
+    // Stop loss; 0: none.
+    double stop_loss;
+    // Take profit; 0: none.
+    double take_profit;
+    // One of `MT5REDIS_ACTION_*`.
+    int32_t action;
+    // Its broker's clock minus UTC, s.
+    int32_t server_offset_s;
+    // 1: it is handed out for the first time; more: it came before and was not acknowledged.
+    int32_t deliveries;
+    // The shard it was in.
+    int32_t shard;
+} mt5redis_received_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -466,9 +540,9 @@ int32_t mt5redis_interval_ms(int64_t handle, int32_t lane);
 // Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
 int32_t mt5redis_flush(int64_t handle, int32_t timeout_ms);
 
-// Closes the handle after waiting at most `timeout_ms` for what was accepted to reach Redis. The handle
-// is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go on towards Redis for
-// as long as this process lives.
+// Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
+// reach Redis. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go
+// on towards Redis for as long as this process lives.
 int32_t mt5redis_close(int64_t handle, int32_t timeout_ms);
 
 // Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
@@ -490,6 +564,49 @@ int32_t mt5redis_next_event(int64_t handle, uint16_t *buffer, int32_t capacity);
 // # Safety
 // `buffer` is null or has `capacity` units.
 int32_t mt5redis_last_error(uint16_t *buffer, int32_t capacity);
+
+// Starts reading the signals of all instances, in the background. A handle has one subscription at a time.
+//
+// `group` is a name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
+// after each restart; null or empty is one of the instance's own. Two followers with the same group share
+// the signals; each needs its own to see all. `instances` and `symbols` list those to follow, separated by
+// commas, and `magic` is the one to follow; null, empty and 0 mean all. Signals older than `max_age_ms`, or
+// past their own expiry, are passed over and counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
+//
+// # Safety
+// Each text is null or ended by a NUL.
+int32_t mt5redis_subscribe(int64_t handle,
+                           const uint16_t *group,
+                           const uint16_t *instances,
+                           const uint16_t *symbols,
+                           int64_t magic,
+                           int64_t max_age_ms,
+                           int32_t start);
+
+// The next signal of the subscription, if one is here. Returns 1 with a signal and 0 without; it never
+// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; the next call goes
+// on behind them.
+//
+// `size` is that of `mt5redis_received_t`, bytes. 41, 49 and 97 units hold any instance, symbol and comment.
+//
+// # Safety
+// `signal` points at a whole struct; each buffer is null or has its capacity's units.
+int32_t mt5redis_next_signal(int64_t handle,
+                             mt5redis_received_t *signal,
+                             int32_t size,
+                             uint16_t *instance,
+                             int32_t instance_capacity,
+                             uint16_t *symbol,
+                             int32_t symbol_capacity,
+                             uint16_t *comment,
+                             int32_t comment_capacity);
+
+// Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
+// the signal comes again with the next subscription of this group and instance.
+int32_t mt5redis_acknowledge(int64_t handle, int64_t number);
+
+// Ends the subscription; acknowledgements are still sent in the background. It does not wait.
+int32_t mt5redis_unsubscribe(int64_t handle);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -170,6 +170,11 @@ impl Engine {
         })
     }
 
+    /// What it was opened with.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     fn start(&self) -> Result<()> {
         self.ris.start()?;
         self.rts.start()?;

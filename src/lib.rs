@@ -10,7 +10,10 @@
 //! - `lane`: queue, journal, batch, worker, and a policy each for RIS, RTS and RTSS
 //! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
 //!
-//! Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
+//! [`inbox`] is the way back: signals read by a consumer group, for workers and for followers.
+//!
+//! Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log),
+//! `stats`, [`error`] and [`codes`].
 
 #![deny(missing_docs, unsafe_code)]
 
@@ -23,6 +26,7 @@ pub mod error;
 mod events;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod inbox;
 mod lane;
 mod link;
 pub mod model;

@@ -3,15 +3,17 @@
 //! It checks what enters, gives each record its time, and hands it to the right lane. It owns a lease of
 //! the engine and nothing else.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use arrayvec::ArrayString;
 use parking_lot::Mutex;
 
-use crate::codes::MT5REDIS_ERR_TIMEOUT;
+use crate::codes::*;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::inbox::{Follower, Wish};
 use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, InstanceRecord, SERVER_LIMIT};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, SYMBOL_LIMIT, TradeBody, TradeRecord};
@@ -20,9 +22,10 @@ use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
 /// One open handle.
 pub(crate) struct Session {
     instance: InstanceId,
-    engine: std::sync::Arc<Engine>,
+    engine: Arc<Engine>,
     /// The next line of the log that this Expert Advisor has not seen.
     cursor: Mutex<u64>,
+    follower: Mutex<Option<Arc<Follower>>>,
 }
 
 impl Session {
@@ -31,7 +34,7 @@ impl Session {
         let instance = InstanceId::new(instance)?;
         let config = Config::read(config, folder)?;
         let (engine, log_end) = Engine::lease(&config, &instance)?;
-        Ok(Self { instance, engine, cursor: Mutex::new(log_end) })
+        Ok(Self { instance, engine, cursor: Mutex::new(log_end), follower: Mutex::default() })
     }
 
     /// Queues a heartbeat.
@@ -104,6 +107,55 @@ impl Session {
         })
     }
 
+    /// Starts reading signals. An empty group is one of this instance's own.
+    pub(crate) fn subscribe(&self, mut wish: Wish, start: i32) -> Result<()> {
+        let mut follower = self.follower.lock();
+        if follower.is_some() {
+            return Err(Error::new(
+                MT5REDIS_ERR_SUBSCRIBED,
+                "this handle has a subscription: call mt5redis_unsubscribe first".to_owned(),
+            ));
+        }
+        wish.consumer = self.instance.as_str().to_owned();
+        if wish.group.is_empty() {
+            wish.group = format!("follower.{}", self.instance.as_str());
+        }
+        let events = self.engine.events.clone();
+        let tell = Arc::new(move |line| events.tell(line));
+        *follower = Some(Arc::new(Follower::start(self.engine.config(), wish, start, tell)?));
+        Ok(())
+    }
+
+    /// The subscription.
+    pub(crate) fn follower(&self) -> Result<Arc<Follower>> {
+        self.follower.lock().clone().ok_or_else(|| {
+            Error::new(
+                MT5REDIS_ERR_NOT_SUBSCRIBED,
+                "this handle has no subscription: call mt5redis_subscribe first".to_owned(),
+            )
+        })
+    }
+
+    /// Ends the subscription, if there is one; what was not acknowledged comes again. Acknowledgements are
+    /// still sent in the background.
+    pub(crate) fn unsubscribe(&self) -> Option<Arc<Follower>> {
+        let follower = self.follower.lock().take()?;
+        follower.end();
+        Some(follower)
+    }
+
+    /// Everything that is counted, as JSON.
+    pub(crate) fn stats(&self) -> String {
+        let engine = self.engine.stats();
+        match &*self.follower.lock() {
+            Some(follower) => {
+                let open = engine.strip_suffix('}').expect("an object");
+                format!("{open},\"inbox\":{}}}", follower.stats())
+            }
+            None => engine,
+        }
+    }
+
     /// The engine behind the session.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
@@ -126,7 +178,11 @@ impl Session {
     /// Flushes, then gives the engine back.
     pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
+        let follower = self.unsubscribe();
         let flushed = self.flush(timeout);
+        if let Some(follower) = follower {
+            follower.wait(deadline.saturating_duration_since(Instant::now()));
+        }
         Engine::release(&self.engine, deadline);
         flushed
     }

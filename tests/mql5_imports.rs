@@ -103,6 +103,7 @@ fn from_c(tokens: &[String]) -> String {
         ["const", structure, "*"] if structure.starts_with("mt5redis_") => {
             format!("const {structure} &{name}")
         }
+        [structure, "*"] if structure.starts_with("mt5redis_") => format!("{structure} &{name}"),
         _ => format!("<no MQL5 for the C type {kind:?}> {name}"),
     }
 }
@@ -205,9 +206,9 @@ fn nothing_was_overlooked() {
         assert_eq!(interface.constants.len(), defined);
         assert_eq!(
             interface.structs.keys().collect::<Vec<_>>(),
-            ["mt5redis_instance_t", "mt5redis_signal_t", "mt5redis_trade_t"]
+            ["mt5redis_instance_t", "mt5redis_received_t", "mt5redis_signal_t", "mt5redis_trade_t"]
         );
-        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [18, 10, 20]);
+        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [18, 16, 10, 20]);
     }
 }
 

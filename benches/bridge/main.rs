@@ -13,6 +13,7 @@ mod memory;
 mod peers;
 mod plot;
 mod process;
+mod reading;
 mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -25,10 +26,11 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("latency", latency::measure),
+    ("reading", reading::measure),
     ("idle", idle::measure),
     ("fleet", fleet::measure),
     ("memory", memory::measure),
@@ -42,6 +44,7 @@ fn main() {
     match words[..] {
         ["idle-process", seconds, url] => return idle::process(url, seconds),
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
+        ["reading-process", way, count, group, url] => return reading::process(way, count, group, url),
         ["terminal", seconds, start_ms, burst, config] => {
             return fleet::terminal(seconds, start_ms, burst, config);
         }

@@ -25,9 +25,15 @@ pub struct Options {
     /// A terminal's user: writes the keys of this instance, appends to its shard; may be given often
     #[arg(long, value_name = "ID", group = "who")]
     instance: Vec<String>,
-    /// A worker's user: reads states, consumes signals, files dead letters
+    /// The terminals' users may also follow signals: read and acknowledge them in every shard
+    #[arg(long, requires = "instance")]
+    follow: bool,
+    /// The user of `mt5fleet work`: reads states, consumes signals, files dead letters
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "worker", group = "who")]
     worker: Vec<String>,
+    /// The user of `mt5fleet deadletters`: shows and deletes dead letters, puts signals back
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "clerk", group = "who")]
+    clerk: Vec<String>,
     /// The governor's user: watches servers, writes throttle directives, trims streams and the list of instances
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "governor", group = "who")]
     governor: Vec<String>,
@@ -61,9 +67,16 @@ pub struct Printed {
 pub fn acl(options: &Options) -> Result<Printed> {
     let mut users = Vec::new();
     for instance in &options.instance {
-        users.push((instance.clone(), terminal(instance, options.shards)?));
+        let rules = terminal(instance, options.shards)?;
+        let rules = if options.follow { format!("{rules} {FOLLOW}") } else { rules };
+        users.push((instance.clone(), rules));
     }
-    let roles = [(&options.worker, worker()), (&options.governor, governor()), (&options.doctor, doctor())];
+    let roles = [
+        (&options.worker, worker()),
+        (&options.clerk, clerk()),
+        (&options.governor, governor()),
+        (&options.doctor, doctor()),
+    ];
     for (names, rules) in roles {
         users.extend(names.iter().map(|name| (name.clone(), rules.clone())));
     }
@@ -112,6 +125,11 @@ fn terminal(instance: &str, shards: u16) -> Result<String> {
     ))
 }
 
+/// What a terminal that follows signals does besides. Redis cannot tell one group of a stream from another: a
+/// follower could move others' groups, but neither remove them nor add or delete a signal.
+const FOLLOW: &str = "+time (+xreadgroup +xrange +xack +xclaim +xpending +xgroup|create +xgroup|setid \
+                      +xinfo|stream +xinfo|groups +eval ~ss:*)";
+
 /// What reads states, and where they are.
 const READ: &str = "+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange +zrangebyscore \
                     +zscore +zcard";
@@ -121,9 +139,14 @@ fn worker() -> String {
     format!(
         "{SESSION} {WAY} +multi +exec +discard \
          +xreadgroup +xread +xrange +xrevrange +xlen +xack +xdel +xclaim +xautoclaim +xpending \
-         +xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xinfo|stream +xinfo|groups +xinfo|consumers \
+         +xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xgroup|setid \
+         +xinfo|stream +xinfo|groups +xinfo|consumers +eval +time \
          ~ss:* ~sd:* (+xadd +xtrim ~sd:*) ({READ} {STATES})"
     )
+}
+
+fn clerk() -> String {
+    format!("{SESSION} {WAY} +xrange +xlen +xdel +eval ~sd:* (+xadd +eval ~ss:* ~sd:*)")
 }
 
 fn governor() -> String {

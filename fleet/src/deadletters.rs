@@ -1,4 +1,4 @@
-//! `mt5fleet deadletters`: the records that a server refused for good, as the bridges wrote them down.
+//! `mt5fleet deadletters files`: the records that a server refused for good, as the bridges wrote them down.
 //!
 //! It reads every `dead.jsonl` below a folder: a terminal's data folder, or one with many of them. It changes
 //! nothing. A letter that a killed terminal wrote twice is shown once.

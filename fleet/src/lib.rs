@@ -10,6 +10,7 @@
 //! - [`simulate`], [`table`]: many terminals, and the view of them; [`slow`]: a Redis that cannot keep up
 //! - [`oracle`]: reads Redis by another connection and compares it with the ledgers
 //! - [`deadletters`]: the records that a server refused for good
+//! - [`work`]: signals handed to programs by a group of workers, and their dead letters
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does
@@ -35,3 +36,4 @@ pub mod stop;
 pub mod table;
 pub mod terminal;
 pub mod up;
+pub mod work;

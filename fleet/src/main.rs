@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, up};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, up, work};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -66,8 +66,23 @@ enum Command {
         #[command(flatten)]
         size: Size,
     },
-    /// Show the records that a server refused for good; the exit code says whether there are any
+    /// Watch the servers, slow the fleet down before one falls over, and keep streams short
+    Govern(govern::Options),
+    /// Read signals as one of a group of workers, and hand each to a command, a web address or standard output
+    Work(work::Options),
+    /// What was put aside: records that a server refused, and signals that no worker could process
     Deadletters {
+        #[command(subcommand)]
+        action: Deadletters,
+    },
+    #[command(hide = true)]
+    Terminal(terminal::Options),
+}
+
+#[derive(Subcommand)]
+enum Deadletters {
+    /// Show the records that a server refused for good; the exit code says whether there are any
+    Files {
         /// Terminals' data folders, or folders of such
         #[arg(required = true)]
         folders: Vec<PathBuf>,
@@ -75,10 +90,45 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Watch the servers, slow the fleet down before one falls over, and keep streams short
-    Govern(govern::Options),
-    #[command(hide = true)]
-    Terminal(terminal::Options),
+    /// Show the signals that no worker could process; the exit code says whether there are any
+    List {
+        #[command(flatten)]
+        at: At,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put signals back into their streams, for every group
+    Retry {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Delete dead letters
+    Drop {
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(clap::Args)]
+struct At {
+    /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
+    #[arg(long)]
+    config: String,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The letters' ids, as `list` shows them
+    ids: Vec<String>,
+    /// Every letter
+    #[arg(long)]
+    all: bool,
 }
 
 fn main() -> ExitCode {
@@ -126,8 +176,19 @@ fn run(command: Command) -> Result<bool> {
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),
-        Command::Deadletters { folders, json } => deadletters::list(&folders, json, &mut stdout().lock()),
+        Command::Work(options) => work::run(&options).map(|()| true),
+        Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),
         Command::Terminal(_) => unreachable!("it was run above"),
+    }
+}
+
+fn dead_letters(action: Deadletters) -> Result<bool> {
+    let out = &mut stdout().lock();
+    match action {
+        Deadletters::Files { folders, json } => deadletters::list(&folders, json, out),
+        Deadletters::List { at, json } => work::letters::list(&at.config, json, out),
+        Deadletters::Retry { at, which } => work::letters::retry(&at.config, &which.ids, out),
+        Deadletters::Drop { at, which } => work::letters::drop(&at.config, &which.ids, out),
     }
 }

@@ -274,8 +274,8 @@ fn a_worker_consumes_signals_and_writes_no_state() {
         "worker",
         &format!(
             "{EVERYBODY} xreadgroup xread xrange xrevrange xlen xack xdel xclaim xautoclaim xpending \
-             xgroup|create xgroup|createconsumer xgroup|delconsumer xinfo|stream xinfo|groups \
-             xinfo|consumers xadd xtrim hget hmget hgetall exists pttl ttl smembers sismember scard zrange \
+             xgroup|create xgroup|createconsumer xgroup|delconsumer xgroup|setid \
+             xinfo|stream xinfo|groups xinfo|consumers eval time xadd xtrim hget hmget hgetall exists pttl ttl smembers sismember scard zrange \
              zrangebyscore zscore zcard"
         ),
     );

@@ -1,4 +1,4 @@
-//! A record that the server refuses for good: the real library writes it down, and `mt5fleet deadletters` shows it.
+//! A record that the server refuses for good: the real library writes it down, and `mt5fleet deadletters files` shows it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 use serde_json::Value;
 
-/// Runs `mt5fleet deadletters` on a folder; what it prints, and its exit code.
+/// Runs `mt5fleet deadletters files` on a folder; what it prints, and its exit code.
 fn deadletters(arguments: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    let output = command.arg("deadletters").args(arguments).output().unwrap();
+    let output = command.args(["deadletters", "files"]).args(arguments).output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     (String::from_utf8(output.stdout).unwrap(), output.status.code())
 }

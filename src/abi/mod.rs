@@ -15,6 +15,7 @@
 mod border;
 mod handle;
 mod module;
+mod reading;
 mod text;
 
 use std::slice;
@@ -28,6 +29,7 @@ use crate::model::trade::{COMMENT_LIMIT, OPEN_SET_LIMIT, SYMBOL_LIMIT};
 use crate::model::{InstanceState, Signal, TradeState};
 use crate::session::Session;
 use border::{guard, reference};
+pub use reading::*;
 
 /// Version of this ABI. It changes when a function or a struct changes its shape; additions keep it.
 pub const MT5REDIS_ABI_VERSION: i32 = 1;
@@ -299,9 +301,9 @@ pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {
     guard(|| handle::get(handle)?.flush(milliseconds(timeout_ms)).map(|()| 0))
 }
 
-/// Closes the handle after waiting at most `timeout_ms` for what was accepted to reach Redis. The handle
-/// is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go on towards Redis for
-/// as long as this process lives.
+/// Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
+/// reach Redis. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go
+/// on towards Redis for as long as this process lives.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
     guard(|| handle::remove(handle)?.close(milliseconds(timeout_ms)).map(|()| 0))
@@ -315,7 +317,7 @@ pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mt5redis_stats(handle: i64, buffer: *mut u16, capacity: i32) -> i32 {
     guard(|| {
-        let json = handle::get(handle)?.engine().stats();
+        let json = handle::get(handle)?.stats();
         // SAFETY: the caller's promise is this function's own.
         Ok(unsafe { text::write(&json, buffer, capacity) })
     })

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use redis::Value;
 
-use super::policy::{Policy, Subject};
+use super::policy::Policy;
 use super::source::Tag;
-use super::transaction::{Answer, Transaction};
+use super::transaction::{Answer, Transaction, live, written};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -373,12 +373,6 @@ impl<P: Policy> Batch<P> {
     }
 }
 
-/// The records that are written, in the order of their transactions.
-fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
-    let all = transactions.iter().flat_map(|transaction| &transaction.records);
-    all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
-}
-
 impl<R> Outcome<R> {
     /// Notes a failure. The one that asks for most counts.
     fn fail(&mut self, failure: Failure) {
@@ -402,19 +396,4 @@ pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
         // A user may be without that permission.
         _ => Ok(()),
     }
-}
-
-/// Which records are to be written: neither held back nor made superfluous by a later one that is not.
-fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
-    let mut seen: HashSet<Subject> = HashSet::new();
-    let mut live = vec![true; records.len()];
-    for (at, record) in records.iter().enumerate().rev() {
-        if !held.is_empty() && held.contains(&P::sequence(record)) {
-            live[at] = false;
-        } else if let Some(subject) = P::subject(record) {
-            let first = seen.insert(subject);
-            live[at] = first || !P::may_be_superseded(record);
-        }
-    }
-    live
 }

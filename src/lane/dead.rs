@@ -1,7 +1,7 @@
 //! Dead letters: records that the server will never take, put aside so that the lane can go on.
 //!
 //! They stand in the journal's folder, in `dead.jsonl`, one JSON object a line: when, where, why, and the
-//! record with the names of `docs/wire-format.md`. `mt5fleet deadletters` shows them. A record counts as done
+//! record with the names of `docs/wire-format.md`. `mt5fleet deadletters files` shows them. A record counts as done
 //! only when its letter is written, so after a kill at the wrong moment a letter may be there twice; producer
 //! and sequence tell. Nothing is ever removed here: that is the operator's decision.
 

@@ -5,9 +5,11 @@
 //! late bytes of an earlier connection would set are under watch from before the MULTI. Where keys have slots
 //! a transaction holds one tag, and a server's other tags follow in the next exchange.
 
+use std::collections::HashSet;
+
 use redis::Value;
 
-use super::policy::Policy;
+use super::policy::{Policy, Subject};
 use super::source::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
@@ -114,4 +116,25 @@ impl Transaction {
         };
         Ok(answer)
     }
+}
+
+/// Which records are to be written: neither held back nor made superfluous by a later one that is not.
+pub(super) fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
+    let mut seen: HashSet<Subject> = HashSet::new();
+    let mut live = vec![true; records.len()];
+    for (at, record) in records.iter().enumerate().rev() {
+        if !held.is_empty() && held.contains(&P::sequence(record)) {
+            live[at] = false;
+        } else if let Some(subject) = P::subject(record) {
+            let first = seen.insert(subject);
+            live[at] = first || !P::may_be_superseded(record);
+        }
+    }
+    live
+}
+
+/// The records that are written, in the order of their transactions.
+pub(super) fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
+    let all = transactions.iter().flat_map(|transaction| &transaction.records);
+    all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
 }

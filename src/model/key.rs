@@ -42,6 +42,11 @@ pub fn signals(shard: &str) -> Key {
     join(&["ss:{", shard, "}"])
 }
 
+/// The stream of a shard's signals that no reader could act on.
+pub fn dead_letters(shard: &str) -> Key {
+    join(&["sd:{", shard, "}"])
+}
+
 /// The last sequence of `producer` committed under a tag, an instance or a shard.
 pub fn watermark(tag: &str, producer: &str) -> Key {
     join(&["wm:{", tag, "}:", producer])

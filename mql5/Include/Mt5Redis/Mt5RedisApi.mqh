@@ -23,6 +23,11 @@
 #define MT5REDIS_STATUS_COMMITTED     2         // in Redis, or replaced there by a later state
 #define MT5REDIS_STATUS_DEAD          3         // the server will never take it
 
+//--- where a subscription starts
+#define MT5REDIS_START_NEW            0         // with what is given from now on
+#define MT5REDIS_START_BEGINNING      1         // with the oldest signal that is kept
+#define MT5REDIS_START_RESUME         2         // where the group was; a new one with the oldest
+
 //--- what happened to a position
 #define MT5REDIS_EVENT_OPEN           1         // opened, or seen for the first time
 #define MT5REDIS_EVENT_CHANGE         2         // volume, stops, side or ticket changed
@@ -70,6 +75,9 @@
 #define MT5REDIS_ERR_JOURNAL          (-13)
 #define MT5REDIS_ERR_JOURNAL_LOCKED   (-14)
 #define MT5REDIS_ERR_JOURNAL_FULL     (-15)
+#define MT5REDIS_ERR_GAP              (-16)     // signals were deleted before they were read
+#define MT5REDIS_ERR_NOT_SUBSCRIBED   (-17)
+#define MT5REDIS_ERR_SUBSCRIBED       (-18)
 #define MT5REDIS_ERR_INSTANCE         (-101)
 #define MT5REDIS_ERR_SYMBOL           (-102)
 #define MT5REDIS_ERR_COMMENT          (-103)
@@ -108,6 +116,11 @@
 #define MT5REDIS_ERR_ACCOUNT          (-136)
 #define MT5REDIS_ERR_BUILD            (-137)
 #define MT5REDIS_ERR_SEQUENCE         (-138)    // no record of this lane has this number
+#define MT5REDIS_ERR_GROUP            (-139)
+#define MT5REDIS_ERR_START            (-140)
+#define MT5REDIS_ERR_MAX_AGE          (-141)
+#define MT5REDIS_ERR_FILTER           (-142)
+#define MT5REDIS_ERR_RECEIVED         (-143)    // no such signal waits for an acknowledgement
 
 //+------------------------------------------------------------------+
 //| State of the terminal and its account, for a heartbeat.          |
@@ -179,6 +192,29 @@ struct mt5redis_signal_t
   };
 
 //+------------------------------------------------------------------+
+//| A signal that was received.                                      |
+//+------------------------------------------------------------------+
+struct mt5redis_received_t
+  {
+   long      number;             // what mt5redis_acknowledge takes
+   long      producer;           // with sequence the same for every copy of the signal
+   long      sequence;           // and no other signal's
+   long      time_ms;            // when it was given, ms since 1970 UTC
+   long      expiry_ms;          // nobody should act on it later; 0: the reader decides
+   long      age_ms;             // since it was given or came to Redis, whichever is longer
+   long      magic;              // magic number
+   long      position;           // the position CLOSE and MODIFY mean; 0: all
+   double    volume;             // lots; 0 in CLOSE: all
+   double    price;              // price when it was given; 0: market
+   double    stop_loss;          // 0: none
+   double    take_profit;        // 0: none
+   int       action;             // one of MT5REDIS_ACTION_*
+   int       server_offset_s;    // its trade server's clock minus UTC, seconds
+   int       deliveries;         // 1: for the first time; more: it came before
+   int       shard;              // the shard it was in
+  };
+
+//+------------------------------------------------------------------+
 //| The functions.                                                   |
 //+------------------------------------------------------------------+
 #import "mt5_redis.dll"
@@ -190,6 +226,14 @@ long   mt5redis_instance_state(long handle,const mt5redis_instance_t &state,
 long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string symbol,string comment);
 long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
+int    mt5redis_subscribe(long handle,string group,string instances,string symbols,
+                          long magic,long max_age_ms,int start);
+int    mt5redis_next_signal(long handle,mt5redis_received_t &signal,int size,
+                            ushort &instance[],int instance_capacity,
+                            ushort &symbol[],int symbol_capacity,
+                            ushort &comment[],int comment_capacity);
+int    mt5redis_acknowledge(long handle,long number);
+int    mt5redis_unsubscribe(long handle);
 long   mt5redis_committed(long handle,int lane);
 int    mt5redis_status(long handle,int lane,long sequence);
 int    mt5redis_throttle(long handle);

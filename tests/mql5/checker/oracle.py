@@ -163,6 +163,8 @@ class Oracle:
             wanted.setdefault(signal["instance"], []).append(signal["line"])
         stored = {}
         for _, entry in self.redis.xrange("ss:{0}"):
+            if b"d" not in entry:
+                continue  # what `give` wrote, in the other encoding
             signal = dict(zip(SIGNAL, msgpack.unpackb(entry[b"d"])))
             stored.setdefault(signal["i"], []).append(signal)
         found = []

@@ -10,6 +10,7 @@ import redis
 
 from . import library
 from .oracle import Oracle
+from .others import Others
 from .wine import Wine, windows_path
 
 HERE = Path(__file__).parent.parent
@@ -152,7 +153,7 @@ class Suite:
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
-        oracle = Oracle(self.redis)
+        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": Others(self.redis).do}
         output, good = "", True
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
@@ -169,7 +170,7 @@ class Suite:
                     arguments = [str(self.program), windows_path(folder / "MQL5" / "Libraries"), windows_path(folder),
                                  f"redis://127.0.0.1:{self.redis}", str(start), str(resume),
                                  *(windows_path(path) for path in group)]  # fmt: skip
-                    printed, code = self.wine.play(arguments, oracle.differences, limit, patient)
+                    printed, code = self.wine.play(arguments, answers, limit, patient)
                     output += printed
                     if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
                         good = False

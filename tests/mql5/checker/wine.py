@@ -1,4 +1,4 @@
-"""Runs terminal.exe under Wine, and lets a reader answer at each check."""
+"""Runs terminal.exe under Wine, and answers where it asks: at each check, and for each signal to give."""
 
 import json
 import os
@@ -30,17 +30,17 @@ class Wine:
         )
         self.program = first("/usr/lib/wine/wine64", "wine64", "wine")
 
-    def play(self, arguments, answer, limit=300, patient=True):
-        """Runs terminal.exe to its end. `answer` says for the books of each check whether Redis agrees.
-        Returns all it printed and its exit code. Not `patient`: the first difference ends it."""
+    def play(self, arguments, answers, limit=300, patient=True):
+        """Runs terminal.exe to its end. `answers` has a function for each word it asks with, which returns what
+        is wrong. Returns all it printed and its exit code. Not `patient`: the first difference ends it."""
         for _ in range(5):
-            output, code = self._play(arguments, answer, limit, patient)
+            output, code = self._play(arguments, answers, limit, patient)
             # Debian's Wine comes without its preloader: once in some thousand starts an address is taken.
             if "failed to map the shared user data" not in output:
                 return output, code
         return output, code
 
-    def _play(self, arguments, answer, limit, patient):
+    def _play(self, arguments, answers, limit, patient):
         # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
         reading, writing = os.pipe()
         # In Wine's folder: a mutant may give the library a path that leads nowhere in particular.
@@ -52,21 +52,28 @@ class Wine:
         killer.start()
         threading.Thread(target=lambda: (process.wait(), os.write(writing, END)), daemon=True).start()
         lines = []
-        with os.fdopen(reading, "rb") as output:
-            for line in iter(output.readline, END[1:]):
-                line = line.decode(errors="replace").rstrip()
-                if not line.startswith("CHECK "):
-                    lines.append(line)
-                    if not patient and line.startswith("FAILED"):
-                        process.kill()
-                    continue
-                differences = answer(json.loads(line[6:]))
-                lines += [f"DIFFERS {difference}" for difference in differences]
-                try:
-                    process.stdin.write(b"differs\n" if differences else b"good\n")
-                    process.stdin.flush()
-                except BrokenPipeError:
-                    pass
+        try:
+            with os.fdopen(reading, "rb") as output:
+                for line in iter(output.readline, END[1:]):
+                    line = line.decode(errors="replace").rstrip()
+                    word, _, question = line.partition(" ")
+                    if word not in answers:
+                        lines.append(line)
+                        if not patient and line.startswith("FAILED"):
+                            process.kill()
+                        continue
+                    differences = answers[word](json.loads(question))
+                    lines += [f"DIFFERS {difference}" for difference in differences]
+                    try:
+                        process.stdin.write(b"differs\n" if differences else b"good\n")
+                        process.stdin.flush()
+                    except BrokenPipeError:
+                        pass
+        except BaseException:
+            # Else the program would wait for its answer, and we for its end.
+            process.kill()
+            killer.cancel()
+            raise
         os.close(writing)
         if not killer.is_alive():
             lines.append(f"it did not end within {limit} s")

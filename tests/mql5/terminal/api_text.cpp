@@ -134,6 +134,18 @@ mql::String StringSubstr(mql::String text, int start, int length) {
   return text.text().substr((size_t)start, length < 0 ? std::u16string::npos : (size_t)length);
 }
 
+int StringReplace(mql::String &text, mql::String sought, mql::String replacement) {
+  if(sought.text().empty())
+    return 0;
+  int count = 0;
+  std::u16string &changed = text.change();
+  for(size_t at = 0; (at = changed.find(sought.text(), at)) != std::u16string::npos; count++) {
+    changed.replace(at, sought.text().size(), replacement.text());
+    at += replacement.text().size();
+  }
+  return count;
+}
+
 int StringSplit(mql::String text, unsigned short separator, mql::View<mql::String> parts) {
   size_t count = text.text().empty() ? 0 : 1;
   for(char16_t unit : text.text())

@@ -138,14 +138,25 @@ void Player::check(const Step &step) {
   std::string what = json();
   what.insert(what.size() - 1, ",\"step\":" + Json().put("rest", step.rest).str());
   stored_.clear();
-  printf("CHECK %s\n", what.c_str());
-  fflush(stdout);
-  std::string answer;
-  std::getline(std::cin, answer);
-  if(answer.substr(0, 4) != "good")
+  if(!asked("CHECK " + what))
     fail("Redis differs from the books");
   asked_ = (int)step.whole("directive", asked_);
   directed_ = std::max(directed_, asked_);
+}
+
+// What other terminals and operators do to Redis.
+void Player::others(const Step &step) {
+  if(!asked("REDIS " + Json().put("verb", step.verb).put("rest", step.rest).str()))
+    fail("it cannot be done");
+}
+
+// Whoever reads our output answers.
+bool Player::asked(const std::string &question) const {
+  printf("%s\n", question.c_str());
+  fflush(stdout);
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer.substr(0, 4) == "good";
 }
 
 void Player::expect(const Step &step) {

@@ -137,6 +137,9 @@ void Player::step(const Step &step) {
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);
+  } else if(verb == "give" || verb == "redis") {
+    if(running())
+      others(step);
   } else
     trade(step);
 }

@@ -43,6 +43,8 @@ class Player {
   void wait_for_calm();
   void tick(const Step &step);
   void check(const Step &step);
+  void others(const Step &step);
+  bool asked(const std::string &question) const;
   void expect(const Step &step);
   void until(const Step &step);
   std::string unmet(const Step &step);

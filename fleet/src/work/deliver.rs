@@ -1,0 +1,196 @@
+//! Where a signal goes: to a command, to a web address, or to standard output. Success is the command's exit
+//! code 0, the server's 2xx, a line that was written.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use mt5_redis::inbox::{Delivery, Received};
+use mt5_redis::model::signal::*;
+use serde::Serialize;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+use super::{Options, print};
+
+/// How much of a command's complaint or a server's answer goes into the error.
+const EXCERPT: u64 = 400;
+
+/// The signal in JSON: `docs/reading.md` explains each name.
+#[derive(Serialize)]
+struct Line<'a> {
+    key: String,
+    id: String,
+    shard: u16,
+    deliveries: u64,
+    #[serde(flatten)]
+    signal: &'a Received,
+    action: &'static str,
+    time_ms: i64,
+    expiry_ms: i64,
+    volume: f64,
+    price: f64,
+    stop_loss: f64,
+    take_profit: f64,
+    magic: i64,
+    position: i64,
+    server_offset_s: i32,
+}
+
+/// The signal as one line of JSON, without its end.
+pub(super) fn json(delivery: &Delivery) -> String {
+    let signal = &delivery.signal.signal;
+    let line = Line {
+        key: delivery.signal.key(),
+        id: delivery.place.entry(),
+        shard: delivery.place.shard,
+        deliveries: delivery.deliveries,
+        signal: &delivery.signal,
+        action: match signal.action {
+            MT5REDIS_ACTION_BUY => "buy",
+            MT5REDIS_ACTION_SELL => "sell",
+            MT5REDIS_ACTION_CLOSE => "close",
+            _ => "modify",
+        },
+        time_ms: signal.time_ms,
+        expiry_ms: signal.expiry_ms,
+        volume: signal.volume,
+        price: signal.price,
+        stop_loss: signal.stop_loss,
+        take_profit: signal.take_profit,
+        magic: signal.magic,
+        position: signal.position,
+        server_offset_s: signal.server_offset_s,
+    };
+    serde_json::to_string(&line).expect("numbers and texts are JSON")
+}
+
+pub(super) enum Target {
+    Exec { command: String, timeout: Duration },
+    Http { url: String, agent: ureq::Agent },
+    Stdout,
+}
+
+impl Target {
+    pub(super) fn new(options: &Options) -> Result<Self> {
+        if let Some(command) = &options.exec {
+            return Ok(Self::Exec { command: command.clone(), timeout: options.timeout });
+        }
+        let Some(url) = &options.http else { return Ok(Self::Stdout) };
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("--http {url} is no address: pass one that begins with http:// or https://");
+        }
+        let mut tls = TlsConfig::builder();
+        if let Some(file) = &options.http_ca {
+            tls = tls.root_certs(RootCerts::new_with_certs(&authorities(file)?));
+        }
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(options.timeout))
+            .http_status_as_error(false)
+            // A signal that was sent elsewhere than the operator said would be a surprise.
+            .max_redirects(0)
+            .tls_config(tls.build())
+            .build()
+            .into();
+        Ok(Self::Http { url: url.clone(), agent })
+    }
+
+    /// Hands a signal over; an error says why it was not taken.
+    pub(super) fn deliver(&self, delivery: &Delivery) -> Result<()> {
+        let line = json(delivery);
+        match self {
+            Self::Stdout => print(&line),
+            Self::Exec { command, timeout } => exec(command, &line, &delivery.signal.key(), *timeout),
+            Self::Http { url, agent } => {
+                let request = agent
+                    .post(url)
+                    .header("Content-Type", "application/json")
+                    .header("Idempotency-Key", delivery.signal.key());
+                let mut answer = request.send(&line).with_context(|| format!("{url} did not answer"))?;
+                if answer.status().is_success() {
+                    return Ok(());
+                }
+                let mut body = String::new();
+                let _ = answer.body_mut().as_reader().take(EXCERPT).read_to_string(&mut body);
+                bail!("{url} answered {}: {}", answer.status(), body.trim())
+            }
+        }
+    }
+}
+
+/// The certificates of a PEM file.
+fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let text = fs::read(file).with_context(|| format!("--http-ca {} cannot be read", file.display()))?;
+    let certificates: Vec<Certificate> = parse_pem(&text)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("--http-ca {} is no PEM file", file.display()))?;
+    ensure!(!certificates.is_empty(), "--http-ca {} holds no certificate", file.display());
+    Ok(certificates)
+}
+
+/// Runs a command by the shell, with the line on its standard input and the key in its environment.
+fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
+    let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
+    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).env("MT5REDIS_KEY", key);
+    own_group(&mut shell);
+    let mut child = shell
+        .stdin(Stdio::piped())
+        .stdout(Stdio::inherit())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{command} cannot be started"))?;
+    let mut input = child.stdin.take().expect("piped");
+    // A command that reads nothing is welcome to; a line fits into the pipe.
+    let _ = input.write_all(format!("{line}\n").as_bytes());
+    drop(input);
+    let mut errors = child.stderr.take().expect("piped");
+    let complaint = thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = (&mut errors).take(EXCERPT).read_to_end(&mut text);
+        let _ = std::io::copy(&mut errors, &mut std::io::sink());
+        String::from_utf8_lossy(&text).trim().to_owned()
+    });
+    let Some(status) = wait(&mut child, timeout)? else {
+        let _ = child.kill();
+        let _ = child.wait();
+        bail!("the command took longer than {timeout:?} and was ended");
+    };
+    if status.success() {
+        return Ok(());
+    }
+    bail!("the command ended with {status}: {}", complaint.join().unwrap_or_default())
+}
+
+/// Ctrl-C is for the worker: a command that has begun may end its work.
+#[cfg(unix)]
+fn own_group(shell: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    shell.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn own_group(_: &mut Command) {}
+
+/// Waits for a command's end, first often and then less so.
+fn wait(child: &mut Child, timeout: Duration) -> Result<Option<std::process::ExitStatus>> {
+    let deadline = Instant::now() + timeout;
+    let mut pause = Duration::from_micros(200);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,142 @@
+//! Workers as processes, killed at random: each signal is processed, none stays pending or in the stream, and
+//! the dead letters are those that were made to fail. `MT5REDIS_LONG=yes` runs the long form, a minute.
+
+mod http;
+mod permissions;
+mod site;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use site::{Site, eventually, stop};
+
+/// A command that has its effect once a key, and fails for the symbol BAD.
+fn effect(folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        "read line; echo \"$MT5REDIS_KEY\" >> {folder}/runs; case \"$line\" in *BAD*) echo bad >&2; exit 3;; esac; \
+         mkdir {folder}/$MT5REDIS_KEY 2>/dev/null && echo \"$MT5REDIS_KEY\" >> {folder}/effects; exit 0"
+    )
+}
+
+#[test]
+fn workers_killed_at_random_lose_nothing() {
+    let long = std::env::var("MT5REDIS_LONG").is_ok_and(|long| long == "yes");
+    let (time, workers) = (Duration::from_secs(if long { 60 } else { 5 }), 10);
+    let mut chance = fastrand::Rng::with_seed(6);
+    let mut site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    let exec = effect(folder.path());
+    let arguments = ["--exec", &exec, "--prefetch", "8", "--attempts", "3"];
+    let mut crew: Vec<Child> = (0..workers).map(|_| site.worker(&arguments)).collect();
+    let (began, mut given, mut bad, mut kills) = (Instant::now(), 0, HashSet::new(), 0);
+    let mut next_kill = began;
+    while began.elapsed() < time {
+        for _ in 0..5 {
+            given += 1;
+            let spoiled = given % 100 == 50;
+            site.signal(given, if spoiled { "BAD" } else { "EURUSD" });
+            if spoiled {
+                bad.insert(format!("00000000000000aa-{given}"));
+            }
+        }
+        if Instant::now() > next_kill {
+            next_kill = Instant::now() + Duration::from_millis(300);
+            let victim = chance.usize(..crew.len());
+            crew[victim].kill().unwrap();
+            crew[victim].wait().unwrap();
+            crew[victim] = site.worker(&arguments);
+            kills += 1;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
+    eventually("the stream is empty and nothing pends", || {
+        site.ask::<u64>("XLEN ss:{0}") == 0 && site.pending("workers") == 0
+    });
+    crew.into_iter().for_each(stop);
+
+    let lines = |name: &str| -> Vec<String> {
+        let text = fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    };
+    let (runs, effects) = (lines("runs"), lines("effects"));
+    let ran: HashSet<&String> = runs.iter().collect();
+    assert_eq!(ran.len() as u64, given, "each signal is processed at least once");
+    let once: HashSet<&String> = effects.iter().collect();
+    assert_eq!(once.len(), effects.len(), "an effect happened twice in spite of its key");
+    assert_eq!(effects.len() as u64, given - bad.len() as u64);
+    let listed = site.letters(&["list", "--json"]);
+    assert!(!listed.status.success());
+    let letters: Vec<serde_json::Value> = String::from_utf8(listed.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let dead: Vec<String> = letters.iter().map(|letter| letter["key"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(dead.len(), bad.len(), "{dead:?}");
+    assert_eq!(dead.into_iter().collect::<HashSet<_>>(), bad);
+    println!("{given} signals, {} runs, {kills} workers killed, {} dead letters", runs.len(), bad.len());
+}
+
+#[test]
+fn two_groups_never_delete_each_others_entries() {
+    let mut site = Site::start();
+    site.ask::<()>("XGROUP CREATE ss:{0} slow 0 MKSTREAM");
+    let mut worker = site.worker(&["--group", "quick"]);
+    (1..=50).for_each(|sequence| site.signal(sequence, "EURUSD"));
+    let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    (1..=50).for_each(|sequence| {
+        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line["sequence"], sequence);
+        assert_eq!(
+            (&line["action"], &line["symbol"], &line["volume"]),
+            (&"buy".into(), &"EURUSD".into(), &0.1.into())
+        );
+    });
+    eventually("quick acknowledged all", || site.pending("quick") == 0);
+    assert_eq!(site.ask::<u64>("XLEN ss:{0}"), 50);
+    stop(worker);
+
+    // The other group reads all of it; then alone, it deletes what is its.
+    site.ask::<()>("XGROUP DESTROY ss:{0} quick");
+    let mut worker = site.worker(&["--group", "slow"]);
+    assert_eq!(BufReader::new(worker.stdout.take().unwrap()).lines().take(50).count(), 50);
+    eventually("the stream is empty", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    stop(worker);
+}
+
+#[test]
+fn dead_letters_are_listed_put_back_and_dropped() {
+    let mut site = Site::start();
+    site.signal(1, "EURUSD");
+    site.signal(2, "EURUSD");
+    site.ask::<String>("XADD ss:{0} * nonsense 1");
+    let worker = site.worker(&["--attempts", "2", "--exec", "echo no such luck >&2; exit 7"]);
+    eventually("they are buried", || site.ask::<u64>("XLEN sd:{0}") == 3);
+    assert_eq!(site.ask::<u64>("XLEN ss:{0}"), 0);
+    stop(worker);
+    let text = String::from_utf8(site.letters(&["list"]).stdout).unwrap();
+    assert!(
+        text.contains("after 2 deliveries: the command ended with exit status: 7: no such luck"),
+        "{text}"
+    );
+    assert!(
+        text.contains("it has no field v, so it is no signal") && text.ends_with("3 dead letters\n"),
+        "{text}"
+    );
+
+    let id = text.lines().find(|line| line.contains("no such luck")).unwrap().split(' ').next().unwrap();
+    assert!(site.letters(&["retry", id]).status.success());
+    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}")), (2, 1));
+    let worker = site.worker(&[]);
+    eventually("it is processed", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    stop(worker);
+    assert!(!site.letters(&["drop"]).status.success(), "neither ids nor --all");
+    assert!(site.letters(&["drop", "--all"]).status.success());
+    assert!(site.letters(&["list"]).status.success());
+}

@@ -1,0 +1,120 @@
+//! The exported functions of a subscription: signals of other terminals, for an Expert Advisor that follows
+//! them. The rules are those of the [module above](super).
+
+use super::border::{guard, not_null};
+use super::{PATH_LIMIT, handle, text};
+use crate::codes::*;
+use crate::error::Error;
+use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Wish, describe};
+
+/// Starts reading the signals of all instances, in the background. A handle has one subscription at a time.
+///
+/// `group` is a name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
+/// after each restart; null or empty is one of the instance's own. Two followers with the same group share
+/// the signals; each needs its own to see all. `instances` and `symbols` list those to follow, separated by
+/// commas, and `magic` is the one to follow; null, empty and 0 mean all. Signals older than `max_age_ms`, or
+/// past their own expiry, are passed over and counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
+///
+/// # Safety
+/// Each text is null or ended by a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mt5redis_subscribe(
+    handle: i64,
+    group: *const u16,
+    instances: *const u16,
+    symbols: *const u16,
+    magic: i64,
+    max_age_ms: i64,
+    start: i32,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller's promise is this function's own.
+        let (group, instances, symbols) = unsafe {
+            (
+                text::read::<NAME_LIMIT>(group, MT5REDIS_ERR_GROUP, "group")?,
+                text::read::<PATH_LIMIT>(instances, MT5REDIS_ERR_FILTER, "instances")?,
+                text::read::<PATH_LIMIT>(symbols, MT5REDIS_ERR_FILTER, "symbols")?,
+            )
+        };
+        let list = |text: &str| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let wish = Wish {
+            group: group.to_string(),
+            consumer: String::new(),
+            instances: list(&instances),
+            symbols: list(&symbols),
+            magic,
+            max_age_ms,
+        };
+        handle::get(handle)?.subscribe(wish, start).map(|()| 0)
+    })
+}
+
+/// The next signal of the subscription, if one is here. Returns 1 with a signal and 0 without; it never
+/// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; the next call goes
+/// on behind them.
+///
+/// `size` is that of `mt5redis_received_t`, bytes. 41, 49 and 97 units hold any instance, symbol and comment.
+///
+/// # Safety
+/// `signal` points at a whole struct; each buffer is null or has its capacity's units.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mt5redis_next_signal(
+    handle: i64,
+    signal: *mut ReceivedSignal,
+    size: i32,
+    instance: *mut u16,
+    instance_capacity: i32,
+    symbol: *mut u16,
+    symbol_capacity: i32,
+    comment: *mut u16,
+    comment_capacity: i32,
+) -> i32 {
+    guard(|| {
+        not_null(signal, "signal")?;
+        if usize::try_from(size) != Ok(size_of::<ReceivedSignal>()) {
+            return Err(Error::new(
+                MT5REDIS_ERR_ABI,
+                format!(
+                    "size of mt5redis_received_t is {size} in the include and {} in the library: \
+                     copy both from one release of mt5-redis, and compile the Expert Advisor again",
+                    size_of::<ReceivedSignal>()
+                ),
+            ));
+        }
+        match handle::get(handle)?.follower()?.next() {
+            Next::Nothing => Ok(0),
+            Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, describe(gap))),
+            Next::Signal(received, delivery) => {
+                let texts = &delivery.signal;
+                // SAFETY: the caller's promise is this function's own.
+                unsafe {
+                    signal.write_unaligned(received);
+                    text::write(&texts.instance, instance, instance_capacity);
+                    text::write(&texts.symbol, symbol, symbol_capacity);
+                    text::write(&texts.comment, comment, comment_capacity);
+                }
+                Ok(1)
+            }
+        }
+    })
+}
+
+/// Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
+/// the signal comes again with the next subscription of this group and instance.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_acknowledge(handle: i64, number: i64) -> i32 {
+    guard(|| handle::get(handle)?.follower()?.acknowledge(number).map(|()| 0))
+}
+
+/// Ends the subscription; acknowledgements are still sent in the background. It does not wait.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_unsubscribe(handle: i64) -> i32 {
+    guard(|| {
+        let session = handle::get(handle)?;
+        session.follower()?;
+        session.unsubscribe();
+        Ok(0)
+    })
+}

@@ -1,0 +1,41 @@
+"""What others do to Redis in a scenario: signals of other terminals, and commands.
+
+Writes the wire format as docs/wire-format.md describes it, without the library.
+"""
+
+import time
+
+import redis
+
+SIGNAL = {"v": 1, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
+          "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": ""}  # fmt: skip
+
+
+class Others:
+    def __init__(self, port):
+        self.redis = redis.Redis("127.0.0.1", port)
+        self.last = 0
+
+    def do(self, step):
+        """Returns what is wrong with it."""
+        try:
+            if step["verb"] == "give":
+                self.give(dict(part.split("=", 1) for part in step["rest"].split()))
+            else:
+                self.redis.execute_command(*step["rest"].split())
+        except (ValueError, redis.RedisError) as error:
+            return [f"{step['verb']} {step['rest']}: {error}"]
+        return []
+
+    def give(self, values):
+        """A signal with these fields. `q` is the next number; `ago_ms` and `valid_ms` make `t` and `ex`."""
+        now = int(time.time() * 1000)
+        signal = SIGNAL | {"q": self.last + 1, "t": now - int(values.pop("ago_ms", 0))}
+        if "valid_ms" in values:
+            signal["ex"] = now + int(values.pop("valid_ms"))
+        unknown = set(values) - set(signal)
+        if unknown:
+            raise ValueError(f"a signal has no {unknown}")
+        signal |= values
+        self.last = max(self.last, int(signal["q"]))
+        self.redis.xadd("ss:{0}", signal)
