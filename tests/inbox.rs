@@ -34,6 +34,13 @@ fn pending(server: &Server) -> i64 {
     pending
 }
 
+fn nobody_reads(server: &Server) {
+    eventually("nobody reads", || {
+        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.client()).unwrap();
+        !clients.contains(":in ") && !clients.contains(":keep ")
+    });
+}
+
 #[test]
 fn a_signal_comes_as_it_was_given_until_it_is_acknowledged() {
     let server = Server::start();
@@ -127,10 +134,7 @@ fn a_gap_is_an_error_and_an_event_and_then_it_goes_on() {
     mt5redis_acknowledge(bridge.handle, first.signal.number);
     eventually("it is acknowledged", || pending(&server) == 0);
     mt5redis_unsubscribe(bridge.handle);
-    eventually("nobody reads", || {
-        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.client()).unwrap();
-        !clients.contains(":in ") && !clients.contains(":keep ")
-    });
+    nobody_reads(&server);
 
     (2..=11).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
     bridge.settle();
@@ -187,4 +191,28 @@ fn a_server_that_comes_back_is_read_again() {
     bridge.signal(&buy(1));
     server.restart();
     assert_eq!(wait(&bridge).signal.magic, 1);
+}
+
+/// What XREADGROUP counts is not in the AOF of every Redis: a restart must not make a gap of what was read.
+#[test]
+fn what_was_read_before_a_restart_is_no_gap() {
+    let mut server = Server::durable();
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    for magic in 1..=5 {
+        bridge.signal(&buy(magic));
+        let got = wait(&bridge);
+        assert_eq!(got.signal.magic, magic);
+        mt5redis_acknowledge(bridge.handle, got.signal.number);
+    }
+    eventually("all are acknowledged", || pending(&server) == 0);
+    mt5redis_unsubscribe(bridge.handle);
+    nobody_reads(&server);
+    server.kill();
+    server.restart();
+    let _: i64 = redis::cmd("XTRIM").arg("ss:{0}").arg("MAXLEN").arg(0).query(&mut server.client()).unwrap();
+    assert_eq!(subscribe(&bridge, &RESUME), 0);
+    bridge.signal(&buy(6));
+    assert_eq!(wait(&bridge).signal.magic, 6);
+    assert_eq!(count(&bridge, "missed"), 0);
 }

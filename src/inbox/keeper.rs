@@ -248,12 +248,18 @@ impl Keeper {
     }
 
     fn write_how_far(&mut self) -> Result<(), Failure> {
-        let shards = std::mem::take(&mut self.shared.queue.lock().unwritten);
-        for shard in shards {
+        let mut shards = std::mem::take(&mut self.shared.queue.lock().unwritten);
+        let mut outcome = Ok(());
+        shards.retain(|shard| {
             let key = key::signals(&shard.to_string());
-            self.wire.ask(&key, read_so_far(&key, &self.shared.options.group, "written"))?;
-        }
-        Ok(())
+            if outcome.is_ok() {
+                let words = read_so_far(&key, &self.shared.options.group, "written");
+                outcome = self.wire.ask(&key, words).map(|_| ());
+            }
+            outcome.is_err()
+        });
+        self.shared.queue.lock().unwritten.extend(shards);
+        outcome
     }
 
     fn renew(&mut self, shard: u16) -> Result<(), Failure> {
