@@ -1,6 +1,6 @@
 //! How long a signal takes from the publishing call in one process to who acts on it in another: by a
 //! subscription, as an Expert Advisor has it, and by a worker's reader, beside a bare pair by hiredis. The three
-//! take turns, so that what else the machine does meets all of them.
+//! take turns, so that what else the machine does meets all of them; the figures are the middle ones of all turns.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
@@ -16,7 +16,7 @@ use mt5_redis::model::Signal;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::peers;
-use crate::report::Report;
+use crate::report::{Report, median};
 use crate::support::bridge::{Bridge, buy};
 use crate::support::follower::{Wants, next, reads, subscribe};
 use crate::support::server::Server;
@@ -25,8 +25,6 @@ use crate::support::server::Server;
 const TURNS: usize = 10;
 /// Between two signals.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How often the subscriber looks. A terminal's timer does so every 10 ms at best; that wait is not the library's.
-const LOOK: Duration = Duration::from_micros(10);
 
 pub fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -37,8 +35,7 @@ pub fn measure(report: &mut Report) {
     bridge.settle();
     let count = report.rounds(1000);
     let ways = ["hiredis, XADD and XREADGROUP BLOCK", "to a subscription", "to a worker's reader"];
-    let mut times =
-        ways.map(|_| Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds"));
+    let mut turns: [Vec<[f64; 2]>; 3] = Default::default();
     for turn in 0..TURNS {
         let group = format!("turn-{turn}");
         let mut reader = Command::new(&bare);
@@ -47,7 +44,7 @@ pub fn measure(report: &mut Report) {
         let pause = PAUSE.as_micros().to_string();
         let written = Command::new(&bare).args(["write", &port, &number, &pause]).status();
         assert!(written.is_ok_and(|status| status.success()), "the bare pair fails");
-        reading.end(count, &mut times[0]);
+        turns[0].push(reading.end(count));
 
         for (at, way) in ["subscription", "reader"].into_iter().enumerate() {
             let this = std::env::current_exe().expect("this program");
@@ -58,21 +55,24 @@ pub fn measure(report: &mut Report) {
                 thread::sleep(PAUSE);
                 bridge.signal(&Signal { magic: now(), ..buy(0) });
             }
-            reading.end(count, &mut times[at + 1]);
+            turns[at + 1].push(reading.end(count));
         }
     }
-    let figures = |at: usize| [0.5, 0.99].map(|share| times[at].value_at_quantile(share) as f64 / 1000.0);
-    let bare = figures(0);
-    let rows: Vec<Vec<String>> = (0..ways.len())
-        .map(|at| {
-            let [p50, p99] = figures(at);
-            let ratio = |figure: f64, of: f64| format!("{:.2}", figure / of);
+    let rows: Vec<Vec<String>> = ways
+        .iter()
+        .zip(&turns)
+        .map(|(way, figures)| {
+            let middle = |which: usize| median(figures.iter().map(|figure| figure[which]).collect());
+            let ratio = |which: usize| {
+                let pairs = figures.iter().zip(&turns[0]);
+                median(pairs.map(|(figure, bare)| figure[which] / bare[which]).collect())
+            };
             vec![
-                ways[at].to_owned(),
-                format!("{p50:.0}"),
-                format!("{p99:.0}"),
-                ratio(p50, bare[0]),
-                ratio(p99, bare[1]),
+                (*way).to_owned(),
+                format!("{:.0}", middle(0)),
+                format!("{:.0}", middle(1)),
+                format!("{:.2}", ratio(0)),
+                format!("{:.2}", ratio(1)),
             ]
         })
         .collect();
@@ -95,15 +95,15 @@ impl Reading {
         Self { child, lines }
     }
 
-    /// Waits for its end and adds its times.
-    fn end(mut self, count: usize, times: &mut Histogram<u64>) {
-        let mut told = 0;
+    /// Waits for its end. Returns the p50 and p99 of its times, µs.
+    fn end(mut self, count: usize) -> [f64; 2] {
+        let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
         for line in self.lines {
             times.saturating_record(line.expect("text").parse().expect("ns"));
-            told += 1;
         }
         assert!(self.child.wait().is_ok_and(|status| status.success()), "a reader failed");
-        assert_eq!(told, count, "a reader missed signals");
+        assert_eq!(times.len(), count as u64, "a reader missed signals");
+        [0.5, 0.99].map(|share| times.value_at_quantile(share) as f64 / 1000.0)
     }
 }
 
@@ -125,8 +125,6 @@ pub fn process(way: &str, count: &str, group: &str, url: &str) {
 }
 
 fn by_subscription(count: usize, group: &str, url: &str, folder: &Path) -> Vec<i64> {
-    // A sleep ends when it should, not up to 50 µs later.
-    nix::sys::prctl::set_timerslack(1).expect("Linux");
     let bridge = Bridge::open(url, "2.Bench", folder);
     let wants = Wants { group, start: MT5REDIS_START_NEW, ..Default::default() };
     assert_eq!(subscribe(&bridge, &wants), 0);
@@ -139,7 +137,8 @@ fn by_subscription(count: usize, group: &str, url: &str, folder: &Path) -> Vec<i
                 times.push(now() - got.signal.magic);
                 mt5_redis::abi::mt5redis_acknowledge(bridge.handle, got.signal.number);
             }
-            None => thread::sleep(LOOK),
+            // A terminal's timer looks every 10 ms at best; that wait is not the library's.
+            None => thread::yield_now(),
         }
     }
     times
