@@ -1,7 +1,6 @@
 //! The companion of mt5-redis: Redis servers with one command, a fleet of simulated terminals that use the
 //! library through its C ABI, and an independent check that Redis holds what the library accepted.
 //!
-//! - [`size`]: what an instance, a position and a signal weigh in Redis
 //! - [`up`]: the servers in one of three arrangements, from the configurations in `deploy/`
 //! - [`size`]: what an instance, a position and a signal weigh in Redis
 //! - [`library`]: the built library, loaded and called as a terminal does it
@@ -13,7 +12,7 @@
 //! - [`work`]: signals handed to programs by a group of workers, and their dead letters
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
-//! - [`doctor`]: looks at servers as an experienced operator does
+//! - [`doctor`]: looks at servers as an experienced operator does; [`top`]: the fleet on one screen
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
@@ -35,5 +34,6 @@ pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;
+pub mod top;
 pub mod up;
 pub mod work;

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, top, up, work};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -48,6 +48,8 @@ enum Command {
     Size(size::Options),
     /// Look at the servers of a configuration as an experienced operator does; fails if anything is red
     Doctor(doctor::Options),
+    /// Show the fleet on one screen: the instances and the Redis nodes
+    Top(top::Options),
     /// Print users for Redis that can do their own work and nothing else
     Acl(acl::Options),
     /// Run simulated terminals against servers that are there
@@ -173,6 +175,7 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Size(options) => size::size(&options).map(|()| true),
         Command::Doctor(options) => doctor::doctor(&options),
+        Command::Top(options) => top::top(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),

@@ -8,8 +8,8 @@ mod export;
 mod fleet_view;
 mod judge;
 mod lease;
-mod nodes;
-mod sample;
+pub(crate) mod nodes;
+pub(crate) mod sample;
 mod streams;
 
 use std::collections::{HashMap, HashSet};

@@ -1,0 +1,230 @@
+//! What is seen as lines of 80 columns, printed once or drawn again and again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use ratatui::style::{Color, Style};
+use ratatui::text::{Line, Text};
+
+use super::fleet::{Instance, Sort};
+use super::{Look, Node};
+use crate::stop;
+
+/// How it stands with what a line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Head,
+    Good,
+    Odd,
+    Bad,
+}
+
+/// A share of memory that deserves a look.
+const MUCH: f64 = 0.8;
+/// A name that is longer is cut.
+const NAME: usize = 30;
+
+/// Everything as lines, the instances sorted and filtered.
+pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
+    let mut lines = vec![(head_of_nodes(), Mark::Head)];
+    lines.extend(look.nodes.iter().map(node));
+    let mut shown: Vec<Instance> =
+        look.instances.iter().filter(|instance| instance.name.contains(filter)).cloned().collect();
+    sort.sort(&mut shown);
+    let alive = shown.iter().filter(|instance| instance.heartbeat.is_some()).count();
+    lines.push((String::new(), Mark::Good));
+    lines.push((
+        format!(
+            "{:<NAME$} {:>6} {:>10} {:>11} {:>4} {:>6} {:>6}",
+            format!("{alive} of {} instances alive", shown.len()),
+            "seen",
+            "login",
+            "equity",
+            "pos",
+            "waits",
+            "level"
+        ),
+        Mark::Head,
+    ));
+    lines.extend(look.trouble.iter().map(|why| (cut(why, 80), Mark::Bad)));
+    lines.extend(shown.iter().map(instance));
+    lines
+}
+
+fn head_of_nodes() -> String {
+    format!(
+        "{:<4} {:<24} {:>8} {:>9} {:>5} {:>5} {:>7} {:>9}",
+        "lane", "master", "ops/s", "memory", "used", "cpu", "ping", "replicas"
+    )
+}
+
+fn node(node: &Node) -> (String, Mark) {
+    let start = format!("{:<4} {:<24}", node.lane, cut(&node.address, 24));
+    match &node.seen {
+        Err(why) => (cut(&format!("{start} {why}"), 80), Mark::Bad),
+        Ok(seen) => {
+            let used = seen.memory();
+            let share = used.map_or("-".to_owned(), |used| format!("{:.0} %", used * 100.0));
+            let lag = match seen.now.replicas {
+                0 => "none".to_owned(),
+                count => format!("{count}, {} s", seen.now.replica_lag_s),
+            };
+            let line = format!(
+                "{start} {:>8} {:>7.1} M {share:>5} {:>4.0}% {:>4.1} ms {lag:>9}",
+                seen.now.ops_per_second,
+                seen.now.used_memory as f64 / 1_048_576.0,
+                seen.cpu * 100.0,
+                seen.now.ping.as_secs_f64() * 1000.0,
+            );
+            (line, if used.is_some_and(|used| used > MUCH) { Mark::Odd } else { Mark::Good })
+        }
+    }
+}
+
+fn instance(instance: &Instance) -> (String, Mark) {
+    let start = format!("{:<NAME$} {:>6}", cut(&instance.name, NAME), age(instance.age_ms));
+    match &instance.heartbeat {
+        None => (format!("{start} gone"), Mark::Bad),
+        Some(heartbeat) => {
+            let waits = heartbeat.waiting.iter().sum::<u64>();
+            let line = format!(
+                "{start} {:>10} {:>11.2} {:>4} {waits:>6} {:>6}",
+                heartbeat.login, heartbeat.equity, heartbeat.positions, heartbeat.level
+            );
+            let odd = heartbeat.level > 0 || !heartbeat.connected;
+            (line, if odd { Mark::Odd } else { Mark::Good })
+        }
+    }
+}
+
+/// A time in the unit that suits it.
+fn age(ms: u64) -> String {
+    match ms {
+        0..10_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        10_000..600_000 => format!("{} s", ms / 1000),
+        600_000..36_000_000 => format!("{} m", ms / 60_000),
+        36_000_000..864_000_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+fn cut(text: &str, width: usize) -> String {
+    text.lines().next().unwrap_or_default().chars().take(width).collect()
+}
+
+/// The terminal, and what its user wants to see.
+pub struct Screen {
+    terminal: DefaultTerminal,
+    sort: Sort,
+    filter: String,
+    /// Whether what is typed goes into the filter.
+    filtering: bool,
+}
+
+impl Screen {
+    pub fn open(sort: Sort, filter: String) -> Result<Self> {
+        let terminal = ratatui::try_init().context("the terminal cannot show a table: pass --once")?;
+        Ok(Self { terminal, sort, filter, filtering: false })
+    }
+
+    /// Draws, and waits for a key until `next` at the longest.
+    pub fn show(&mut self, look: &Look, next: Instant) -> Result<()> {
+        let mut text: Vec<Line> = lines(look, self.sort, &self.filter)
+            .into_iter()
+            .map(|(line, mark)| {
+                let style = match mark {
+                    Mark::Head => Style::new().bold(),
+                    Mark::Good => Style::new(),
+                    Mark::Odd => Style::new().fg(Color::Yellow),
+                    Mark::Bad => Style::new().fg(Color::Red),
+                };
+                Line::styled(line, style)
+            })
+            .collect();
+        let sorted = format!("{:?}", self.sort).to_lowercase();
+        let cursor = if self.filtering { "_" } else { "" };
+        text.insert(0, format!("q ends, s sorts: {sorted}, / filters: {}{cursor}", self.filter).into());
+        self.terminal.draw(|frame| frame.render_widget(Text::from(text), frame.area()))?;
+        let patience = next.saturating_duration_since(Instant::now()).min(Duration::from_millis(200));
+        if event::poll(patience)?
+            && let Event::Key(key) = event::read()?
+        {
+            let control = key.modifiers.contains(KeyModifiers::CONTROL);
+            match key.code {
+                KeyCode::Char('c') if control => stop::request(),
+                KeyCode::Enter | KeyCode::Esc if self.filtering => self.filtering = false,
+                KeyCode::Backspace if self.filtering => drop(self.filter.pop()),
+                KeyCode::Char(typed) if self.filtering => self.filter.push(typed),
+                KeyCode::Char('/') => self.filtering = true,
+                KeyCode::Char('s') => self.sort = self.sort.next(),
+                KeyCode::Char('q') | KeyCode::Esc => stop::request(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fleet::Heartbeat;
+    use super::*;
+    use crate::govern::sample::{Sample, Seen};
+
+    #[test]
+    fn every_line_fits_and_says_what_is_odd() {
+        let heartbeat = |waiting, level| Heartbeat {
+            login: 9_999_999_999,
+            equity: 12_345_678.9,
+            connected: true,
+            positions: 9999,
+            waiting: [waiting, 1],
+            level,
+        };
+        let instance = |name: &str, age_ms, heartbeat| Instance { name: name.into(), age_ms, heartbeat };
+        let sample = Sample {
+            used_memory: 90 << 30,
+            max_memory: 100 << 30,
+            ops_per_second: 99_999_999,
+            replicas: 2,
+            ping: Duration::from_micros(900),
+            ..Default::default()
+        };
+        let address = "a-very-long-host-name.example.com:6390".to_owned();
+        let look = Look {
+            nodes: vec![
+                Node {
+                    lane: "ris",
+                    address,
+                    seen: Ok(Seen { now: sample, cpu: 0.999, ..Default::default() }),
+                },
+                Node { lane: "rtss", address: String::new(), seen: Err("connection refused".repeat(9)) },
+            ],
+            trouble: None,
+            instances: vec![
+                instance("1.A", 400, Some(heartbeat(5, 0))),
+                instance("2.B", 90_000, Some(heartbeat(70_000, 2))),
+                instance("3.A-name-of-more-than-thirty-letters", 400_000_000, None),
+            ],
+        };
+        let shown = lines(&look, Sort::Waiting, "");
+        for (line, _) in &shown {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        let marks: Vec<Mark> = shown.iter().map(|(_, mark)| *mark).collect();
+        use Mark::{Bad, Good, Head, Odd};
+        assert_eq!(marks, [Head, Odd, Bad, Good, Head, Odd, Good, Bad]);
+        assert!(shown[4].0.starts_with("2 of 3 instances alive"), "{}", shown[4].0);
+        assert!(shown[5].0.starts_with("2.B ") && shown[5].0.ends_with(" 70001      2"), "{}", shown[5].0);
+        assert!(shown[7].0.ends_with(" 111 h gone"), "{}", shown[7].0);
+        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 6);
+    }
+}

@@ -1,0 +1,82 @@
+//! `mt5fleet top --once` beside what the real library wrote, in both encodings.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use mt5_redis::model::InstanceState;
+use mt5_redis::model::instance::MT5REDIS_FLAG_CONNECTED;
+use mt5fleet::library::{self, Account, Bridge, Text};
+use mt5fleet::up::Servers;
+use mt5fleet::up::server::connect;
+
+/// What it prints, and its exit code.
+fn top(arguments: &[&str]) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mt5fleet"))
+        .args(["top", "--once"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.code())
+}
+
+#[test]
+fn instances_and_nodes_are_on_one_screen() {
+    let mut servers = Servers::start_temporary(None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();
+    let [server, company, currency, agent] = ["Demo", "Broker", "EUR", "test"].map(Text::new);
+    let account = Account { server, company, currency, agent };
+    let [ris, rts, rtss] = servers.urls();
+    let file = |name: &str, encoding: &str| {
+        let path = folder.path().join(name);
+        let text = format!(
+            "[ris]\nurl = \"{ris}\"\nencoding = \"{encoding}\"\n[rts]\nurl = \"{rts}\"\n[rtss]\nurl = \"{rtss}\"\n"
+        );
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    for (instance, encoding, equity) in [("1.Demo", "fields", 1000.5), ("2.Demo", "packed", 2000.25)] {
+        let data = folder.path().join(instance);
+        let session = bridge.open(&file("one.toml", encoding), instance, &data).unwrap();
+        let state = InstanceState {
+            time_ms: 1_763_800_000_000,
+            login: 5_012_345,
+            balance: 1000.0,
+            equity,
+            positions: 3,
+            flags: MT5REDIS_FLAG_CONNECTED,
+            ..InstanceState::default()
+        };
+        bridge.expect(session.instance_state(&state, &account)).unwrap();
+        session.close(Duration::from_secs(20)).unwrap();
+    }
+    redis::cmd("ZADD")
+        .arg("il")
+        .arg(1000)
+        .arg("0.Gone")
+        .exec(&mut connect(servers.ports()[0]).unwrap())
+        .unwrap();
+
+    let config = file("all.toml", "fields");
+    let (text, code) = top(&["--config", &config, "--sort", "equity"]);
+    assert_eq!(code, Some(0), "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+    for (line, lane) in lines[1..4].iter().zip(["ris", "rts", "rtss"]) {
+        assert!(line.starts_with(lane), "{text}");
+    }
+    assert!(lines[5].starts_with("2 of 3 instances alive"), "{text}");
+    let words = |at: usize| lines[at].split_whitespace().collect::<Vec<_>>();
+    let [second, first] = [words(6), words(7)];
+    assert_eq!((second[0], &second[3..]), ("2.Demo", &["5012345", "2000.25", "3", "0", "0"][..]), "{text}");
+    assert_eq!((first[0], &first[3..]), ("1.Demo", &["5012345", "1000.50", "3", "0", "0"][..]), "{text}");
+    assert!(lines[8].starts_with("0.Gone") && lines[8].ends_with(" d gone"), "{text}");
+    let (text, _) = top(&["--config", &config, "--filter", "2."]);
+    assert!(text.contains("1 of 1 instances alive"), "{text}");
+
+    servers.kill(servers.ports()[0]).unwrap();
+    let (text, code) = top(&["--config", &config]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("refused"), "{text}");
+}
