@@ -217,6 +217,8 @@ impl Engine {
             throttle: self.pressure.level(),
             trades: self.rts.accepted(),
             signals: self.rtss.accepted(),
+            trade_commit_us: self.pressure.commit_us(LaneName::Rts),
+            signal_commit_us: self.pressure.commit_us(LaneName::Rtss),
         }
     }
 

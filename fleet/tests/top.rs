@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mt5_redis::model::InstanceState;
 use mt5_redis::model::instance::MT5REDIS_FLAG_CONNECTED;
+use mt5_redis::model::signal::MT5REDIS_ACTION_BUY;
+use mt5_redis::model::{InstanceState, Signal};
 use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
@@ -49,6 +50,19 @@ fn instances_and_nodes_are_on_one_screen() {
             ..InstanceState::default()
         };
         bridge.expect(session.instance_state(&state, &account)).unwrap();
+        if encoding == "fields" {
+            let signal = Signal { action: MT5REDIS_ACTION_BUY, volume: 1.0, ..Signal::default() };
+            bridge.expect(session.signal(&signal, &Text::new("EURUSD"), &Text::new(""))).unwrap();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let mut redis = connect(servers.ports()[0]).unwrap();
+            let mut known =
+                || redis::cmd("HGET").arg("is:{1.Demo}").arg("sl").query::<Option<u64>>(&mut redis).unwrap();
+            while known().is_none_or(|us| us == 0) {
+                assert!(Instant::now() < deadline, "no heartbeat says how long a commit takes");
+                bridge.expect(session.instance_state(&state, &account)).unwrap();
+                session.flush(Duration::from_secs(20)).unwrap();
+            }
+        }
         session.close(Duration::from_secs(20)).unwrap();
     }
     redis::cmd("ZADD")
@@ -66,14 +80,29 @@ fn instances_and_nodes_are_on_one_screen() {
     for (line, lane) in lines[1..4].iter().zip(["ris", "rts", "rtss"]) {
         assert!(line.starts_with(lane), "{text}");
     }
-    assert!(lines[5].starts_with("2 of 3 instances alive"), "{text}");
+    assert!(lines[5].starts_with("2 of 3 alive"), "{text}");
+    let shown = |words: &[&str]| words[3..].join(" ");
     let words = |at: usize| lines[at].split_whitespace().collect::<Vec<_>>();
     let [second, first] = [words(6), words(7)];
-    assert_eq!((second[0], &second[3..]), ("2.Demo", &["5012345", "2000.25", "3", "0", "0"][..]), "{text}");
-    assert_eq!((first[0], &first[3..]), ("1.Demo", &["5012345", "1000.50", "3", "0", "0"][..]), "{text}");
+    // Only the first has committed a signal, and knows how long that took.
+    assert_eq!((second[0], shown(&second)), ("2.Demo", "5012345 2000 3 0 0 - 0".to_owned()), "{text}");
+    assert_eq!(first[0], "1.Demo", "{text}");
+    assert!(shown(&first).starts_with("5012345 1000 3 0 0 ") && shown(&first).ends_with("s 0"), "{text}");
     assert!(lines[8].starts_with("0.Gone") && lines[8].ends_with(" d gone"), "{text}");
     let (text, _) = top(&["--config", &config, "--filter", "2."]);
-    assert!(text.contains("1 of 1 instances alive"), "{text}");
+    assert!(text.contains("1 of 1 alive"), "{text}");
+
+    let mut follower = connect(servers.ports()[1]).unwrap();
+    redis::cmd("REPLICAOF").arg("127.0.0.1").arg(servers.ports()[0]).exec(&mut follower).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let replica = loop {
+        let (text, _) = top(&["--config", &config]);
+        if let Some(line) = text.lines().find(|line| line.starts_with("ris  replica ")) {
+            break line.to_owned();
+        }
+        assert!(Instant::now() < deadline, "the replica is not shown: {text}");
+    };
+    assert!(replica.contains(&servers.ports()[1].to_string()) && replica.chars().count() <= 80, "{replica}");
 
     servers.kill(servers.ports()[0]).unwrap();
     let (text, code) = top(&["--config", &config]);

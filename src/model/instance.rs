@@ -158,6 +158,11 @@ pub struct Health {
     pub trades: u64,
     /// Signals accepted, ever.
     pub signals: u64,
+    /// How long commits of trade records take, µs: the median of the last five exchanges with Redis, or how
+    /// long the oldest record that waits has waited where that is longer; 0 before the first.
+    pub trade_commit_us: u64,
+    /// How long commits of signals take, likewise.
+    pub signal_commit_us: u64,
 }
 
 /// One heartbeat on its way to Redis.
@@ -221,6 +226,8 @@ pub(crate) struct InstanceFields<'a> {
     th: u8,
     ta: u64,
     sa: u64,
+    tl: u64,
+    sl: u64,
 }
 
 impl InstanceRecord {
@@ -265,6 +272,8 @@ impl InstanceRecord {
             th: self.health.throttle,
             ta: self.health.trades,
             sa: self.health.signals,
+            tl: self.health.trade_commit_us,
+            sl: self.health.signal_commit_us,
         }
     }
 }

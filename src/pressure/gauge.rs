@@ -109,18 +109,21 @@ impl Gauge {
         let enough = fresh && self.recent.len() == RECENT && self.baseline > 0.0;
         let under_way = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let stall = if under_way >= STALL { under_way } else { Duration::ZERO };
-        let median = if enough { self.median() } else { 0.0 };
+        let median = self.median();
+        let latency = if enough { median } else { 0.0 };
         let last_two = self.recent.iter().rev().take(2).copied();
         let least = if enough { last_two.fold(f64::MAX, f64::min) } else { 0.0 };
+        let lag = self.marks.front().map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at));
         Readings {
             queue: seen.queue,
             journal: seen.journal,
-            lag: self.marks.front().map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at)),
+            lag,
             draining: self.draining,
-            latency: Duration::from_secs_f64(median).max(stall),
+            latency: Duration::from_secs_f64(latency).max(stall),
             least: Duration::from_secs_f64(least),
             baseline: Duration::from_secs_f64(self.baseline),
             reply: self.reply,
+            commit: Duration::from_secs_f64(median).max(stall).max(lag),
         }
     }
 }
@@ -180,6 +183,18 @@ mod tests {
         assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 2);
         // Nobody knows how it is after a while without any.
         assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0)), false).0, 0);
+    }
+
+    #[test]
+    fn how_long_commits_take_is_known_from_the_first_and_for_good() {
+        let (mut now, mut gauge) = (Instant::now(), Gauge::default());
+        assert_eq!(gauge.look(now, &seen(0, 0)).commit, ms(0));
+        exchange(&mut gauge, &mut now, &[3]);
+        assert_eq!(gauge.look(now, &seen(1, 1)).commit, ms(3));
+        now += ms(60_000);
+        assert_eq!(gauge.look(now, &seen(1, 1)).commit, ms(3));
+        gauge.look(now, &seen(2, 1));
+        assert_eq!(gauge.look(now + ms(700), &seen(3, 1)).commit, ms(700));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Readings {
     pub(crate) baseline: Duration,
     /// What its last answer was worth, if it was a refusal.
     pub(crate) reply: u8,
+    /// How long commits take, for people: the latency, or the lag where that is longer.
+    pub(crate) commit: Duration,
 }
 
 /// What raised a level.

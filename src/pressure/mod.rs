@@ -35,6 +35,8 @@ pub(crate) struct Pressure {
     heartbeat_ms: AtomicU32,
     /// What a caller was told last instead, ms.
     stretched_ms: AtomicU32,
+    /// How long commits of each lane take, µs.
+    commit_us: [AtomicU64; 3],
     /// The longest a heartbeat may be held: half of the instance's time to live.
     heartbeat_limit: Duration,
     state: Mutex<State>,
@@ -67,6 +69,7 @@ impl Pressure {
             changes: AtomicU64::new(0),
             heartbeat_ms: AtomicU32::new(HEARTBEAT_MS),
             stretched_ms: AtomicU32::new(0),
+            commit_us: Default::default(),
             heartbeat_limit: instance_ttl / 2,
             state: Mutex::new(State {
                 lanes: [Readings::default(); 3],
@@ -87,8 +90,14 @@ impl Pressure {
         self.on_trial.load(Relaxed)
     }
 
+    /// How long a lane's commits take as of its last look, µs.
+    pub(crate) fn commit_us(&self, lane: LaneName) -> u64 {
+        self.commit_us[lane as usize].load(Relaxed)
+    }
+
     /// What a lane sees now. Returns the level.
     pub(crate) fn seen(&self, lane: LaneName, readings: Readings, now: Instant) -> u8 {
+        self.commit_us[lane as usize].store(readings.commit.as_micros() as u64, Relaxed);
         let mut state = self.state.lock();
         state.lanes[lane as usize] = readings;
         self.settle(&mut state, now)

@@ -49,9 +49,9 @@ pub fn node(lane: &'static str, address: &Address, seen: &Seen) {
     gauge!("mt5fleet_node_clients", &labels).set(now.clients as f64);
     gauge!("mt5fleet_node_blocked_clients", &labels).set(now.blocked_clients as f64);
     gauge!("mt5fleet_node_operations_per_second", &labels).set(now.ops_per_second as f64);
-    gauge!("mt5fleet_node_replicas", &labels).set(now.replicas as f64);
-    gauge!("mt5fleet_node_replica_lag_seconds", &labels).set(now.replica_lag_s as f64);
-    gauge!("mt5fleet_node_replica_lag_bytes", &labels).set(now.replica_lag_bytes as f64);
+    gauge!("mt5fleet_node_replicas", &labels).set(now.replicas.len() as f64);
+    gauge!("mt5fleet_node_replica_lag_seconds", &labels).set(now.replica_lag_s() as f64);
+    gauge!("mt5fleet_node_replica_lag_bytes", &labels).set(now.replica_lag_bytes() as f64);
     counter!("mt5fleet_node_oom_errors_total", &labels).absolute(now.oom_errors);
     counter!("mt5fleet_node_evictions_total", &labels).absolute(now.evicted_keys);
     counter!("mt5fleet_node_rejected_connections_total", &labels).absolute(now.rejected_connections);

@@ -22,8 +22,8 @@ pub fn judge(seen: &Seen) -> (u8, String) {
         (reached(|at| seen.cpu >= CPU[at]), format!("the processor is at {:.0} %", seen.cpu * 100.0)),
         (reached(|at| ping >= PING_MS[at]), format!("a PING takes {ping} ms")),
         (
-            reached(|at| seen.now.replica_lag_s >= REPLICA_LAG_S[at]),
-            format!("a replica is {} s behind", seen.now.replica_lag_s),
+            reached(|at| seen.now.replica_lag_s() >= REPLICA_LAG_S[at]),
+            format!("a replica is {} s behind", seen.now.replica_lag_s()),
         ),
     ];
     if seen.new_oom_errors > 0 {
@@ -74,7 +74,9 @@ impl Calm {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::Sample;
+    use mt5_redis::config::Address;
+
+    use super::super::sample::{Replica, Sample};
     use super::*;
 
     fn with(sample: Sample) -> Seen {
@@ -83,6 +85,8 @@ mod tests {
 
     #[test]
     fn each_sight_asks_for_its_level() {
+        let address = Address { host: "replica".into(), port: 6379 };
+        let late = Replica { address, lag_s: 6, lag_bytes: 0 };
         let memory = |used| with(Sample { used_memory: used, max_memory: 100, ..Default::default() });
         for (seen, level, words) in [
             (Seen::default(), 0, ""),
@@ -93,7 +97,7 @@ mod tests {
             (Seen { cpu: 0.8, ..Default::default() }, 1, "processor"),
             (Seen { cpu: 5.0, ..Default::default() }, 2, "processor"),
             (with(Sample { ping: Duration::from_millis(150), ..Default::default() }), 2, "PING takes 150 ms"),
-            (with(Sample { replica_lag_s: 6, ..Default::default() }), 1, "replica"),
+            (with(Sample { replicas: vec![late], ..Default::default() }), 1, "replica"),
             (Seen { new_oom_errors: 1, ..Default::default() }, 3, "want of memory"),
             (Seen { new_evictions: 1, ..Default::default() }, 2, "evicted"),
             (Seen { new_rejections: 1, ..Default::default() }, 1, "rejected"),

@@ -25,7 +25,6 @@ impl Nodes {
     /// Finds out who is the master, or are the masters, now.
     pub fn refresh(&mut self) -> Result<Vec<Address>> {
         self.masters = masters(&self.endpoint)?;
-        self.connections.retain(|address, _| self.masters.contains(address));
         Ok(self.masters.clone())
     }
 

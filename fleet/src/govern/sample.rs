@@ -27,10 +27,29 @@ pub struct Sample {
     pub clients: u64,
     pub ops_per_second: u64,
     pub ping: Duration,
-    /// Of the replica that lags most, s and bytes.
-    pub replica_lag_s: u64,
-    pub replica_lag_bytes: u64,
-    pub replicas: u64,
+    pub replicas: Vec<Replica>,
+}
+
+/// A replica, as its master sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replica {
+    pub address: Address,
+    /// Since it last confirmed what it has, s.
+    pub lag_s: u64,
+    /// What it had not confirmed then.
+    pub lag_bytes: u64,
+}
+
+impl Sample {
+    /// Of the replica that lags most, s.
+    pub fn replica_lag_s(&self) -> u64 {
+        self.replicas.iter().map(|replica| replica.lag_s).max().unwrap_or(0)
+    }
+
+    /// Of the replica that lacks most, bytes.
+    pub fn replica_lag_bytes(&self) -> u64 {
+        self.replicas.iter().map(|replica| replica.lag_bytes).max().unwrap_or(0)
+    }
 }
 
 /// Looks at a node.
@@ -55,14 +74,20 @@ fn parse(info: &str) -> Sample {
     let cpu = |part: &str| {
         seconds(&format!("used_cpu_{part}_main_thread")).or(seconds(&format!("used_cpu_{part}")))
     };
-    let inner = |value: &str, name: &str| {
+    let part = |value: &str, name: &str| {
         let mut parts = value.split(',').filter_map(|part| part.split_once('='));
-        parts.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse::<u64>().ok()).unwrap_or(0)
+        parts.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
     };
+    let inner = |value: &str, name: &str| part(value, name).parse::<u64>().unwrap_or(0);
     let offset = number("master_repl_offset");
-    let replicas: Vec<&str> = (0..number("connected_slaves"))
-        .filter_map(|at| fields.get(format!("slave{at}").as_str()).copied())
-        .collect();
+    let replica = |at| {
+        let value = fields.get(format!("slave{at}").as_str())?;
+        Some(Replica {
+            address: Address { host: part(value, "ip"), port: part(value, "port").parse().ok()? },
+            lag_s: inner(value, "lag"),
+            lag_bytes: offset.saturating_sub(inner(value, "offset")),
+        })
+    };
     Sample {
         run_id: fields.get("run_id").copied().unwrap_or_default().to_owned(),
         used_memory: number("used_memory"),
@@ -75,13 +100,7 @@ fn parse(info: &str) -> Sample {
         clients: number("connected_clients"),
         ops_per_second: number("instantaneous_ops_per_sec"),
         ping: Duration::ZERO,
-        replica_lag_s: replicas.iter().map(|replica| inner(replica, "lag")).max().unwrap_or(0),
-        replica_lag_bytes: replicas
-            .iter()
-            .map(|replica| offset.saturating_sub(inner(replica, "offset")))
-            .max()
-            .unwrap_or(0),
-        replicas: replicas.len() as u64,
+        replicas: (0..number("connected_slaves")).filter_map(replica).collect(),
     }
 }
 
@@ -132,7 +151,9 @@ mod tests {
         let sample = parse(INFO);
         assert_eq!((sample.used_memory, sample.max_memory, sample.cpu_s), (900, 1000, 4.0));
         assert_eq!((sample.oom_errors, sample.evicted_keys, sample.rejected_connections), (7, 3, 2));
-        assert_eq!((sample.replicas, sample.replica_lag_s, sample.replica_lag_bytes), (2, 6, 600));
+        let addresses: Vec<_> = sample.replicas.iter().map(|replica| replica.address.to_string()).collect();
+        assert_eq!(addresses, ["1:1", "2:1"]);
+        assert_eq!((sample.replica_lag_s(), sample.replica_lag_bytes()), (6, 600));
     }
 
     #[test]

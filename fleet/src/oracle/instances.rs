@@ -95,5 +95,7 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("th", AnyCount),
         ("ta", AnyCount),
         ("sa", AnyCount),
+        ("tl", AnyCount),
+        ("sl", AnyCount),
     ]
 }

@@ -9,8 +9,17 @@ use redis::Value;
 use crate::govern::nodes::Nodes;
 
 /// The fields of a heartbeat that are shown, and their places in a packed one.
-const FIELDS: [(&str, usize); 7] =
-    [("lg", 5), ("eq", 11), ("cn", 18), ("po", 26), ("tw", 30), ("sw", 31), ("th", 34)];
+const FIELDS: [(&str, usize); 9] = [
+    ("lg", 5),
+    ("eq", 11),
+    ("cn", 18),
+    ("po", 26),
+    ("tw", 30),
+    ("sw", 31),
+    ("th", 34),
+    ("tl", 37),
+    ("sl", 38),
+];
 
 /// An instance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,8 +41,17 @@ pub struct Heartbeat {
     pub positions: u64,
     /// Trade states and signals that are not in Redis yet, in the queue or in the journal.
     pub waiting: [u64; 2],
+    /// How long commits take, trade states and signals, µs.
+    pub commit_us: [u64; 2],
     /// The throttle level it keeps.
     pub level: u64,
+}
+
+impl Heartbeat {
+    /// How long the slower lane's commits take, µs.
+    pub fn slowest_us(&self) -> u64 {
+        self.commit_us[0].max(self.commit_us[1])
+    }
 }
 
 /// By what instances are sorted.
@@ -50,6 +68,8 @@ pub enum Sort {
     Positions,
     /// The most records that wait first
     Waiting,
+    /// The slowest commits first
+    Commit,
     /// The highest throttle level first
     Level,
 }
@@ -71,6 +91,7 @@ impl Sort {
                 Self::Equity => heartbeat.equity,
                 Self::Positions => heartbeat.positions as f64,
                 Self::Waiting => heartbeat.waiting.iter().sum::<u64>() as f64,
+                Self::Commit => heartbeat.slowest_us() as f64,
                 Self::Level => heartbeat.level as f64,
             }
         };
@@ -127,6 +148,7 @@ fn read(reply: &[Value]) -> Option<Heartbeat> {
         connected: number("cn") != 0.0,
         positions: number("po") as u64,
         waiting: [number("tw") as u64, number("sw") as u64],
+        commit_us: [number("tl") as u64, number("sl") as u64],
         level: number("th") as u64,
     })
 }

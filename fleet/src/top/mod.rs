@@ -12,7 +12,7 @@ use clap::Args;
 use mt5_redis::config::{Address, Config};
 
 use crate::govern::nodes::Nodes;
-use crate::govern::sample::{self, Sample, Seen};
+use crate::govern::sample::{self, Replica, Sample, Seen};
 use crate::stop;
 use fleet::{Instance, Sort};
 use screen::Screen;
@@ -41,6 +41,8 @@ pub struct Options {
 struct Node {
     lane: &'static str,
     address: String,
+    /// How far behind it is; none for a master.
+    replica: Option<Replica>,
     seen: Result<Seen, String>,
 }
 
@@ -79,9 +81,20 @@ pub fn top(options: &Options) -> Result<bool> {
     Ok(true)
 }
 
+type Samples = HashMap<Address, (Instant, Sample)>;
+
 struct Watch {
     lanes: Vec<Nodes>,
-    samples: HashMap<Address, (Instant, Sample)>,
+    samples: Samples,
+}
+
+/// What a node shows, beside what it showed before.
+fn seen_of(nodes: &mut Nodes, samples: &mut Samples, address: &Address) -> Result<Seen, String> {
+    let now = Instant::now();
+    let sample = sample::look(nodes, address).map_err(|error| format!("{error:#}"))?;
+    let before = samples.insert(address.clone(), (now, sample.clone()));
+    let time = before.as_ref().map_or(Duration::ZERO, |(then, _)| now - *then);
+    Ok(Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time))
 }
 
 impl Watch {
@@ -93,7 +106,7 @@ impl Watch {
                 Ok(masters) => masters,
                 Err(error) => {
                     let seen = Err(format!("{error:#}"));
-                    look.nodes.push(Node { lane: nodes.lane, address: String::new(), seen });
+                    look.nodes.push(Node { lane: nodes.lane, address: String::new(), replica: None, seen });
                     continue;
                 }
             };
@@ -103,14 +116,15 @@ impl Watch {
                     continue;
                 }
                 shown.push(address.clone());
-                let now = Instant::now();
-                let seen = sample::look(nodes, &address).map(|sample| {
-                    let before = self.samples.insert(address.clone(), (now, sample.clone()));
-                    let time = before.as_ref().map_or(Duration::ZERO, |(then, _)| now - *then);
-                    Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time)
-                });
-                let seen = seen.map_err(|error| format!("{error:#}"));
-                look.nodes.push(Node { lane: nodes.lane, address: address.to_string(), seen });
+                let seen = seen_of(nodes, &mut self.samples, &address);
+                let replicas = seen.as_ref().map_or(Vec::new(), |seen| seen.now.replicas.clone());
+                look.nodes.push(Node { lane: nodes.lane, address: address.to_string(), replica: None, seen });
+                look.nodes.extend(replicas.into_iter().map(|replica| Node {
+                    lane: nodes.lane,
+                    address: replica.address.to_string(),
+                    seen: seen_of(nodes, &mut self.samples, &replica.address),
+                    replica: Some(replica),
+                }));
             }
         }
         match fleet::look(&mut self.lanes[0]) {

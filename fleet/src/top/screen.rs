@@ -23,8 +23,9 @@ pub enum Mark {
 
 /// A share of memory that deserves a look.
 const MUCH: f64 = 0.8;
-/// A name that is longer is cut.
-const NAME: usize = 30;
+/// Names that are longer are cut.
+const NAME: usize = 23;
+const NODE: usize = 22;
 
 /// Everything as lines, the instances sorted and filtered.
 pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
@@ -37,14 +38,16 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
     lines.push((String::new(), Mark::Good));
     lines.push((
         format!(
-            "{:<NAME$} {:>6} {:>10} {:>11} {:>4} {:>6} {:>6}",
-            format!("{alive} of {} instances alive", shown.len()),
+            "{:<NAME$} {:>5} {:>10} {:>9} {:>4} {:>6} {:>6} {:>6} {:>2}",
+            format!("{alive} of {} alive", shown.len()),
             "seen",
             "login",
             "equity",
             "pos",
-            "waits",
-            "level"
+            "trades",
+            "sigs",
+            "commit",
+            "th"
         ),
         Mark::Head,
     ));
@@ -55,43 +58,51 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
 
 fn head_of_nodes() -> String {
     format!(
-        "{:<4} {:<24} {:>8} {:>9} {:>5} {:>5} {:>7} {:>9}",
-        "lane", "master", "ops/s", "memory", "used", "cpu", "ping", "replicas"
+        "{:<4} {:<7} {:<NODE$} {:>7} {:>9} {:>5} {:>4} {:>6} {:>8}",
+        "lane", "role", "node", "ops/s", "memory", "used", "cpu", "ping", "lag"
     )
 }
 
 fn node(node: &Node) -> (String, Mark) {
-    let start = format!("{:<4} {:<24}", node.lane, cut(&node.address, 24));
+    let role = if node.replica.is_some() { "replica" } else { "master" };
+    let start = format!("{:<4} {role:<7} {:<NODE$}", node.lane, cut(&node.address, NODE));
     match &node.seen {
         Err(why) => (cut(&format!("{start} {why}"), 80), Mark::Bad),
         Ok(seen) => {
             let used = seen.memory();
             let share = used.map_or("-".to_owned(), |used| format!("{:.0} %", used * 100.0));
-            let lag = match seen.now.replicas {
-                0 => "none".to_owned(),
-                count => format!("{count}, {} s", seen.now.replica_lag_s),
+            let lag = match &node.replica {
+                None => "-".to_owned(),
+                // It confirms each second: until then it is the bytes that tell.
+                Some(replica) if replica.lag_s > 1 => format!("{} s", replica.lag_s),
+                Some(replica) => bytes(replica.lag_bytes),
             };
             let line = format!(
-                "{start} {:>8} {:>7.1} M {share:>5} {:>4.0}% {:>4.1} ms {lag:>9}",
+                "{start} {:>7} {:>9} {share:>5} {:>3.0}% {:>6} {lag:>8}",
                 seen.now.ops_per_second,
-                seen.now.used_memory as f64 / 1_048_576.0,
+                bytes(seen.now.used_memory),
                 seen.cpu * 100.0,
-                seen.now.ping.as_secs_f64() * 1000.0,
+                duration(seen.now.ping.as_micros() as u64),
             );
-            (line, if used.is_some_and(|used| used > MUCH) { Mark::Odd } else { Mark::Good })
+            let late = node.replica.as_ref().is_some_and(|replica| replica.lag_s > 1);
+            (line, if late || used.is_some_and(|used| used > MUCH) { Mark::Odd } else { Mark::Good })
         }
     }
 }
 
 fn instance(instance: &Instance) -> (String, Mark) {
-    let start = format!("{:<NAME$} {:>6}", cut(&instance.name, NAME), age(instance.age_ms));
+    let start = format!("{:<NAME$} {:>5}", cut(&instance.name, NAME), age(instance.age_ms));
     match &instance.heartbeat {
         None => (format!("{start} gone"), Mark::Bad),
         Some(heartbeat) => {
-            let waits = heartbeat.waiting.iter().sum::<u64>();
+            let [trades, signals] = heartbeat.waiting.map(count);
             let line = format!(
-                "{start} {:>10} {:>11.2} {:>4} {waits:>6} {:>6}",
-                heartbeat.login, heartbeat.equity, heartbeat.positions, heartbeat.level
+                "{start} {:>10} {:>9.0} {:>4} {trades:>6} {signals:>6} {:>6} {:>2}",
+                heartbeat.login,
+                heartbeat.equity,
+                heartbeat.positions,
+                duration(heartbeat.slowest_us()),
+                heartbeat.level
             );
             let odd = heartbeat.level > 0 || !heartbeat.connected;
             (line, if odd { Mark::Odd } else { Mark::Good })
@@ -107,6 +118,34 @@ fn age(ms: u64) -> String {
         600_000..36_000_000 => format!("{} m", ms / 60_000),
         36_000_000..864_000_000 => format!("{} h", ms / 3_600_000),
         _ => format!("{} d", ms / 86_400_000),
+    }
+}
+
+/// How long something takes, in six columns; 0: not known yet.
+fn duration(us: u64) -> String {
+    match us {
+        0 => "-".to_owned(),
+        1..1000 => format!("{us} µs"),
+        1000..9_950 => format!("{:.1} ms", us as f64 / 1000.0),
+        9_950..999_500 => format!("{:.0} ms", us as f64 / 1000.0),
+        _ => age(us / 1000),
+    }
+}
+
+/// A count of records, in six columns.
+fn count(records: u64) -> String {
+    match records {
+        0..1_000_000 => records.to_string(),
+        _ => format!("{:.1}M", records as f64 / 1e6),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1024 => format!("{count} B"),
+        1024..1_048_576 => format!("{} KiB", count >> 10),
+        1_048_576..10_737_418_240 => format!("{} MiB", count >> 20),
+        _ => format!("{} GiB", count >> 30),
     }
 }
 
@@ -175,9 +214,11 @@ impl Drop for Screen {
 
 #[cfg(test)]
 mod tests {
+    use mt5_redis::config::Address;
+
     use super::super::fleet::Heartbeat;
     use super::*;
-    use crate::govern::sample::{Sample, Seen};
+    use crate::govern::sample::{Replica, Sample, Seen};
 
     #[test]
     fn every_line_fits_and_says_what_is_odd() {
@@ -186,27 +227,32 @@ mod tests {
             equity: 12_345_678.9,
             connected: true,
             positions: 9999,
-            waiting: [waiting, 1],
+            waiting: [waiting, 1_234_567],
+            commit_us: [900, 12_300],
             level,
         };
         let instance = |name: &str, age_ms, heartbeat| Instance { name: name.into(), age_ms, heartbeat };
         let sample = Sample {
             used_memory: 90 << 30,
             max_memory: 100 << 30,
-            ops_per_second: 99_999_999,
-            replicas: 2,
+            ops_per_second: 9_999_999,
             ping: Duration::from_micros(900),
             ..Default::default()
         };
         let address = "a-very-long-host-name.example.com:6390".to_owned();
+        let replica = |lag_s| {
+            let address = Address { host: "replica".into(), port: 6400 };
+            Some(Replica { address, lag_s, lag_bytes: 3000 })
+        };
+        let node =
+            |address: &str, replica, seen| Node { lane: "rtss", address: address.into(), replica, seen };
+        let calm = || Ok(Seen { now: Sample::default(), ..Default::default() });
         let look = Look {
             nodes: vec![
-                Node {
-                    lane: "ris",
-                    address,
-                    seen: Ok(Seen { now: sample, cpu: 0.999, ..Default::default() }),
-                },
-                Node { lane: "rtss", address: String::new(), seen: Err("connection refused".repeat(9)) },
+                node(&address, None, Ok(Seen { now: sample, cpu: 0.999, ..Default::default() })),
+                node("replica:6400", replica(0), calm()),
+                node("replica:6401", replica(7), calm()),
+                node("", None, Err("connection refused".repeat(9))),
             ],
             trouble: None,
             instances: vec![
@@ -221,10 +267,21 @@ mod tests {
         }
         let marks: Vec<Mark> = shown.iter().map(|(_, mark)| *mark).collect();
         use Mark::{Bad, Good, Head, Odd};
-        assert_eq!(marks, [Head, Odd, Bad, Good, Head, Odd, Good, Bad]);
-        assert!(shown[4].0.starts_with("2 of 3 instances alive"), "{}", shown[4].0);
-        assert!(shown[5].0.starts_with("2.B ") && shown[5].0.ends_with(" 70001      2"), "{}", shown[5].0);
-        assert!(shown[7].0.ends_with(" 111 h gone"), "{}", shown[7].0);
-        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 6);
+        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Good, Head, Odd, Good, Bad]);
+        assert!(
+            shown[1].0.contains(" 90 GiB  90 % 100% 900 µs ") && shown[1].0.ends_with(" -"),
+            "{}",
+            shown[1].0
+        );
+        assert!(shown[2].0.starts_with("rtss replica ") && shown[2].0.ends_with(" 2 KiB"), "{}", shown[2].0);
+        assert!(shown[3].0.ends_with(" 7 s"), "{}", shown[3].0);
+        assert!(shown[6].0.starts_with("2 of 3 alive"), "{}", shown[6].0);
+        assert!(
+            shown[7].0.starts_with("2.B ") && shown[7].0.ends_with(" 70000   1.2M  12 ms  2"),
+            "{}",
+            shown[7].0
+        );
+        assert!(shown[9].0.ends_with(" 111 h gone"), "{}", shown[9].0);
+        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 8);
     }
 }
