@@ -5,6 +5,7 @@
 //! machine's processors the server and the terminals share. `cargo bench -p mt5fleet --bench overload -- 0.2`
 //! takes a fifth of the time.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -53,27 +54,52 @@ fn main() {
         "\n| offered | states offered/s | written/s | held back or replaced | highest level | signal p50, ms | p99, ms |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let mut rows = Vec::new();
-    for offered in [0.0, 0.5, 1.0, 2.0, 4.0] {
-        rows.push(run(&bridge, &format!("{offered}×"), offered, CHANGE, scale));
+    let load = |offered| Load { offered, change: CHANGE, onset: 5.0, time: 20.0, own_server: false };
+    let steps =
+        [0.0, 0.5, 1.0, 2.0, 4.0].map(|offered| run(&bridge, format!("{offered}×"), &load(offered), scale));
+    for (name, load) in [
+        ("4×, signals with a server of their own", Load { own_server: true, ..load(4.0) }),
+        // By then the level falls every 80 s to see whether the load has gone: once in this time.
+        ("4×, 75 s to 155 s after it began", Load { onset: 75.0, time: 80.0, ..load(4.0) }),
+        ("4×, nothing of it can wait", Load { change: 1, ..load(4.0) }),
+    ] {
+        run(&bridge, name.to_owned(), &load, scale);
     }
-    rows.push(run(&bridge, "4×, nothing of it can wait", 4.0, 1, scale));
-    draw(&rows).expect("docs/overload.svg can be written");
+    draw(&steps).expect("docs/overload.svg can be written");
 }
 
-fn run(bridge: &Bridge, name: &str, offered: f64, change: u64, scale: f64) -> Row {
-    let [calm, onset, time] = [4.0, 5.0, 20.0].map(|seconds| Duration::from_secs_f64(seconds * scale));
+/// What is offered and looked at in a row.
+struct Load {
+    /// Times the capacity.
+    offered: f64,
+    /// One in so many states is a change.
+    change: u64,
+    /// How long the load lasts before anything counts, and then while it counts, s.
+    onset: f64,
+    time: f64,
+    /// Signals go to a server that is not overloaded, as in `deploy/`.
+    own_server: bool,
+}
+
+fn run(bridge: &Bridge, name: String, load: &Load, scale: f64) -> Row {
+    let &Load { offered, change, onset, time, own_server } = load;
+    let [calm, onset, time] = [4.0, onset, time].map(|seconds| Duration::from_secs_f64(seconds * scale));
     let servers = Servers::start_temporary(None).expect("redis-server runs");
     let slow =
         SlowRedis::before(servers.urls()[1].trim_start_matches("redis://"), CAPACITY).expect("a proxy");
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let all = slow.url();
+    let signals = if own_server { servers.urls()[2].clone() } else { all.clone() };
+    let config = folder.path().join("mt5redis.toml");
+    fs::write(&config, format!("url = \"{all}\"\n[rtss]\nurl = \"{signals}\"\n")).expect("a file");
+    let config = config.to_str().expect("a path in UTF-8");
     let per_s = offered * CAPACITY as f64 / STATE_BYTES / TERMINALS as f64;
     let [loaded, counted, done] = [const { AtomicBool::new(false) }; 3];
     let (mut signals_ms, mut accepted, mut written, mut level) = (histogram(), 0, 0, 0);
     thread::scope(|scope| {
         let terminals: Vec<_> = (0..TERMINALS)
             .map(|at| {
-                let session = open(bridge, &slow, folder.path(), at);
+                let session = open(bridge, config, folder.path(), at);
                 let switches = [&loaded, &counted, &done];
                 scope.spawn(move || terminal(session, at, per_s, change, switches))
             })
@@ -99,14 +125,14 @@ fn run(bridge: &Bridge, name: &str, offered: f64, change: u64, scale: f64) -> Ro
         }
     });
     let row = Row {
-        name: name.to_owned(),
+        name,
         offered,
         offered_per_s: accepted as f64 / time.as_secs_f64(),
         written_per_s: written as f64 / time.as_secs_f64(),
         level,
         signals_ms,
     };
-    let kept = if accepted == 0 { 0.0 } else { 100.0 - 100.0 * written as f64 / accepted as f64 };
+    let kept = 100.0 - 100.0 * (written as f64 / accepted.max(1) as f64).min(1.0);
     println!(
         "| {} | {:.0} | {:.0} | {kept:.0} % | {} | {:.2} | {:.1} |",
         row.name,
@@ -119,8 +145,8 @@ fn run(bridge: &Bridge, name: &str, offered: f64, change: u64, scale: f64) -> Ro
     row
 }
 
-fn open<'a>(bridge: &'a Bridge, slow: &SlowRedis, folder: &Path, at: usize) -> Session<'a> {
-    bridge.open(&slow.url(), &format!("{at}.Demo"), &folder.join(at.to_string())).expect("it opens")
+fn open<'a>(bridge: &'a Bridge, config: &str, folder: &Path, at: usize) -> Session<'a> {
+    bridge.open(config, &format!("{at}.Demo"), &folder.join(at.to_string())).expect("it opens")
 }
 
 /// States at a steady rate while there is load, a heartbeat a second, and a signal now and then whose way to
@@ -215,13 +241,11 @@ fn quantile(row: &Row, quantile: f64) -> f64 {
     row.signals_ms.value_at_quantile(quantile) as f64 / 1000.0
 }
 
-fn draw(rows: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(steps: &[Row]) -> Result<(), Box<dyn std::error::Error>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/overload.svg");
     let area = SVGBackend::new(&path, (900, 420)).into_drawing_area();
     area.fill(&WHITE)?;
     let (left, right) = area.split_horizontally(450);
-    // The last row is another kind of load.
-    let steps = &rows[..rows.len() - 1];
     let states = steps.iter().map(|row| row.offered_per_s).fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(&left)
         .caption("States a second", ("sans-serif", 18))

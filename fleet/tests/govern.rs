@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -13,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use mt5_redis::model::InstanceState;
 use mt5fleet::library::{self, Account, Bridge, Session, Text};
-use mt5fleet::up::Servers;
+use mt5fleet::up::server::{self, Server};
+use mt5fleet::up::{Servers, Topology, files, version};
+use rcgen::{CertificateParams, KeyPair};
 use redis::FromRedisValue;
 use serde_json::Value;
 
@@ -69,17 +72,20 @@ struct Governor {
     lines: Receiver<Value>,
 }
 
-fn command(world: &World, arguments: &[&str]) -> Command {
+fn command(config: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    command.arg("govern").arg("--config").arg(world.config()).args(arguments).stdin(Stdio::null());
+    command.arg("govern").arg("--config").arg(config).args(arguments).stdin(Stdio::null());
     command
 }
 
 impl Governor {
     fn start(world: &World, arguments: &[&str]) -> Self {
         let usual = ["--every", "100ms", "--quiet", "500ms", "--hold", "2s"];
-        let mut process =
-            command(world, &usual).args(arguments).stdout(Stdio::piped()).spawn().expect("the program");
+        let mut process = command(&world.config(), &usual)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
         let (sender, lines) = channel();
         let out: ChildStdout = process.stdout.take().unwrap();
         thread::spawn(move || {
@@ -116,8 +122,8 @@ impl Drop for Governor {
 }
 
 /// Runs it to its end; its lines, and whether it found all calm.
-fn run(world: &World, arguments: &[&str]) -> (Vec<Value>, bool) {
-    let output = command(world, &["--every", "100ms"]).args(arguments).output().unwrap();
+fn run(config: &str, arguments: &[&str]) -> (Vec<Value>, bool) {
+    let output = command(config, &["--every", "100ms"]).args(arguments).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.is_empty(), "{complaint}");
@@ -213,7 +219,7 @@ fn a_dry_run_writes_nothing() {
     // Older than signals are kept.
     world.ask::<()>(2, "XADD ss:{0} 1000-1 a b");
     world.ask::<()>(0, "ZADD il 1000 dead.Demo");
-    let (lines, calm) = run(&world, &["--once", "--dry-run"]);
+    let (lines, calm) = run(&world.config(), &["--once", "--dry-run"]);
     assert!(!calm, "a level is asked for");
     assert!(events(&lines, "directive")[0]["level"].as_i64() >= Some(2), "{lines:?}");
     assert_eq!(events(&lines, "trim")[0]["entries"], 0);
@@ -221,10 +227,53 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(world.ask::<Vec<String>>(0, "KEYS *"), ["il"]);
     assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}"), 2);
 
-    let (lines, calm) = run(&world, &["--once"]);
+    let (lines, calm) = run(&world.config(), &["--once"]);
     assert!(!calm && world.ask::<bool>(0, "EXISTS ctl"), "{lines:?}");
     assert!(!world.ask::<bool>(0, "EXISTS ctl:lease"), "the lease is given back");
     assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}"), 0);
+}
+
+#[test]
+fn a_full_server_takes_no_lease_and_is_trimmed_all_the_same() {
+    let world = World::start();
+    world.ask::<()>(2, "XADD ss:{0} 1000-1 a b");
+    world.ask::<()>(0, "ZADD il 1000 dead.Demo");
+    world.ask::<()>(0, "CONFIG SET maxmemory 1");
+    let (lines, calm) = run(&world.config(), &["--once"]);
+    assert!(!calm, "{lines:?}");
+    assert_eq!(events(&lines, "lease")[0]["leads"], true, "{lines:?}");
+    assert!(!world.ask::<bool>(0, "EXISTS ctl:lease") && !world.ask::<bool>(0, "EXISTS ctl"));
+    assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}"), 0, "{lines:?}");
+}
+
+#[test]
+fn encrypted_servers_are_governed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    fs::write(path("server.crt"), certificate.pem()).unwrap();
+    fs::write(path("server.key"), key.serialize_pem()).unwrap();
+    let deploy = folder.path().join("deploy");
+    files::write(&deploy, version::installed().unwrap()).unwrap();
+    let ports = server::free_ports(4).unwrap();
+    let arguments = [
+        ("--tls-port", ports[3].to_string()),
+        ("--tls-cert-file", path("server.crt")),
+        ("--tls-key-file", path("server.key")),
+        ("--tls-auth-clients", "no".to_owned()),
+    ];
+    let arguments = arguments.map(|(name, value)| [name.to_owned(), value]).concat();
+    let node = Topology::Single.nodes(&ports[..3]).remove(0);
+    let _server = Server::start(&deploy, folder.path(), &node, &arguments, true).unwrap();
+    let url = format!("rediss://localhost:{}", ports[3]);
+    fs::write(path("fleet.toml"), format!("url = \"{url}\"\ntls_ca = \"{}\"\n", path("server.crt"))).unwrap();
+    let mut redis = server::connect(ports[0]).unwrap();
+    redis::cmd("XADD").arg("ss:{0}").arg("1000-1").arg("a").arg("b").exec(&mut redis).unwrap();
+    let (lines, calm) = run(&path("fleet.toml"), &["--once"]);
+    assert!(calm, "{lines:?}");
+    assert_eq!(events(&lines, "trim")[0]["entries"], 1, "{lines:?}");
+    assert_eq!(redis::cmd("XLEN").arg("ss:{0}").query::<i64>(&mut redis).unwrap(), 0);
 }
 
 #[test]
@@ -233,7 +282,7 @@ fn an_operators_longer_directive_is_left_alone() {
     world.squeeze();
     let own = format!("3:{}", world.now_ms() + 3_600_000);
     world.ask::<()>(0, &format!("SET ctl {own}"));
-    run(&world, &["--once"]);
+    run(&world.config(), &["--once"]);
     assert_eq!(world.ask::<String>(0, "GET ctl"), own);
 }
 
@@ -254,7 +303,7 @@ fn streams_are_trimmed_to_what_every_group_has_passed_and_late_ones_are_told() {
     }
     // Has all, and all acknowledged.
     world.ask::<redis::Value>(2, "XREADGROUP GROUP fast one COUNT 4000 NOACK STREAMS ss:{0} >");
-    let (lines, _) = run(&world, &["--once"]);
+    let (lines, _) = run(&world.config(), &["--once"]);
     assert!(events(&lines, "trim").is_empty(), "late has read nothing: {lines:?}");
     let warnings = events(&lines, "warning");
     assert_eq!(warnings.len(), 1, "{lines:?}");
@@ -269,12 +318,12 @@ fn streams_are_trimmed_to_what_every_group_has_passed_and_late_ones_are_told() {
         acknowledge.arg(format!("{}-0", first + second * 1000));
     });
     acknowledge.exec(&mut client.get_connection().unwrap()).unwrap();
-    let (lines, _) = run(&world, &["--once"]);
+    let (lines, _) = run(&world.config(), &["--once"]);
     assert_eq!(events(&lines, "trim")[0]["entries"], 1000, "{lines:?}");
     assert_eq!(world.ask::<i64>(2, "XLEN ss:{0}"), 2300);
     // Without the late one only the last minute is kept.
     world.ask::<()>(2, "XGROUP DESTROY ss:{0} late");
-    run(&world, &["--once"]);
+    run(&world.config(), &["--once"]);
     let left: i64 = world.ask(2, "XLEN ss:{0}");
     assert!((1..=60).contains(&left), "{left}");
 }
@@ -290,7 +339,7 @@ fn only_instances_that_are_dead_for_long_are_forgotten() {
     world.ask::<()>(0, "ZADD il 1000 0.Demo");
     world.ask::<()>(0, &format!("ZADD il {} young.Demo 1000 old.Demo", now - 60_000));
     world.ask::<()>(0, "SET ctl:{old.Demo} 1:1000");
-    run(&world, &["--once"]);
+    run(&world.config(), &["--once"]);
     let mut left: Vec<String> = world.ask(0, "ZRANGE il 0 -1");
     left.sort();
     assert_eq!(left, ["0.Demo", "young.Demo"]);
