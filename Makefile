@@ -55,12 +55,13 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
 bench: ## the figures and tables of docs/performance.md, all in one run (some minutes)
-	@scripts/prepare.sh bench
+	@scripts/prepare.sh bench windows
+	@scripts/windows.sh
 	cargo build --release
 	cargo bench --bench bridge -- write
 	cargo bench -p mt5fleet --bench overload
 
-bench-quick: ## the same with a tenth of the rounds, without the fleet, only printed
+bench-quick: ## the same with a tenth of the rounds, without the fleet and Windows, only printed
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick

@@ -18,6 +18,7 @@ mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod throughput;
+mod windows;
 
 use std::env;
 
@@ -26,7 +27,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("latency", latency::measure),
@@ -35,6 +36,7 @@ const PARTS: [Part; 8] = [
     ("fleet", fleet::measure),
     ("memory", memory::measure),
     ("backlog", backlog::measure),
+    ("windows", windows::measure),
 ];
 
 fn main() {
@@ -54,8 +56,9 @@ fn main() {
     let mut report = Report::new(flag("quick"), flag("write"));
     let chosen = PARTS.iter().filter(|(name, _)| words.contains(name)).count();
     for (name, measure) in PARTS {
-        // The fleet takes minutes.
-        let wanted = if chosen > 0 { flag(name) } else { !(flag("quick") && name == "fleet") };
+        // The fleet takes minutes, and not everybody builds for Windows.
+        let slow = ["fleet", "windows"].contains(&name);
+        let wanted = if chosen > 0 { flag(name) } else { !(flag("quick") && slow) };
         if wanted {
             measure(&mut report);
         }

@@ -50,22 +50,54 @@ fn main() {
         "{TERMINALS} terminals with {POSITIONS} positions each, one server for all lanes that takes {} KB/s",
         CAPACITY / 1000
     );
-    println!(
-        "\n| offered | states offered/s | written/s | held back or replaced | highest level | signal p50, ms | p99, ms |"
+    let mut table = String::from(
+        "| offered | states offered/s | written/s | held back or replaced | highest level \
+         | signal p50, ms (of 0×) | p99, ms (of 0×) |\n|---|---|---|---|---|---|---|\n",
     );
-    println!("|---|---|---|---|---|---|---|");
+    print!("\n{table}");
     let load = |offered| Load { offered, change: CHANGE, onset: 5.0, time: 20.0, own_server: false };
-    let steps =
-        [0.0, 0.5, 1.0, 2.0, 4.0].map(|offered| run(&bridge, format!("{offered}×"), &load(offered), scale));
-    for (name, load) in [
-        ("4×, signals with a server of their own", Load { own_server: true, ..load(4.0) }),
+    let steps = [0.0, 0.5, 1.0, 2.0, 4.0].map(|offered| (format!("{offered}×"), load(offered)));
+    let others = [
+        ("4×, signals with a server of their own".to_owned(), Load { own_server: true, ..load(4.0) }),
         // By then the level falls every 80 s to see whether the load has gone: once in this time.
-        ("4×, 75 s to 155 s after it began", Load { onset: 75.0, time: 80.0, ..load(4.0) }),
-        ("4×, nothing of it can wait", Load { change: 1, ..load(4.0) }),
-    ] {
-        run(&bridge, name.to_owned(), &load, scale);
+        ("4×, 75 s to 155 s after it began".to_owned(), Load { onset: 75.0, time: 80.0, ..load(4.0) }),
+        ("4×, nothing of it can wait".to_owned(), Load { change: 1, ..load(4.0) }),
+    ];
+    let mut rows: Vec<Row> = Vec::new();
+    for (name, load) in steps.into_iter().chain(others) {
+        let row = run(&bridge, name, &load, scale);
+        let line = row.line(rows.first().unwrap_or(&row));
+        print!("{line}");
+        table += &line;
+        rows.push(row);
     }
-    draw(&steps).expect("docs/overload.svg can be written");
+    draw(&rows[..5]).expect("docs/overload.svg can be written");
+    if scale == 1.0 {
+        write(&table);
+    }
+}
+
+/// Puts the table in its place in the document.
+fn write(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/performance.md");
+    let page = fs::read_to_string(&path).expect("the document");
+    let mark = "<!-- table overload -->\n";
+    let (before, rest) = page.split_once(mark).expect("a place for the table");
+    let (_, after) = rest.split_once("<!-- end -->").expect("a place has an end");
+    fs::write(&path, format!("{before}{mark}{table}<!-- end -->{after}")).expect("the document");
+}
+
+impl Row {
+    fn line(&self, unloaded: &Row) -> String {
+        let kept = (100.0 - 100.0 * self.written_per_s / self.offered_per_s.max(1.0)).clamp(0.0, 100.0);
+        let kept = if self.offered_per_s > 0.0 { kept } else { 0.0 };
+        let [p50, p99] =
+            [0.5, 0.99].map(|at| (quantile(self, at), quantile(self, at) / quantile(unloaded, at)));
+        format!(
+            "| {} | {:.0} | {:.0} | {kept:.0} % | {} | {:.2} ({:.1}) | {:.1} ({:.1}) |\n",
+            self.name, self.offered_per_s, self.written_per_s, self.level, p50.0, p50.1, p99.0, p99.1
+        )
+    }
 }
 
 /// What is offered and looked at in a row.
@@ -124,25 +156,14 @@ fn run(bridge: &Bridge, name: String, load: &Load, scale: f64) -> Row {
             level = level.max(stats["pressure"]["highest"].as_u64().unwrap_or(0));
         }
     });
-    let row = Row {
+    Row {
         name,
         offered,
         offered_per_s: accepted as f64 / time.as_secs_f64(),
         written_per_s: written as f64 / time.as_secs_f64(),
         level,
         signals_ms,
-    };
-    let kept = 100.0 - 100.0 * (written as f64 / accepted.max(1) as f64).min(1.0);
-    println!(
-        "| {} | {:.0} | {:.0} | {kept:.0} % | {} | {:.2} | {:.1} |",
-        row.name,
-        row.offered_per_s,
-        row.written_per_s,
-        row.level,
-        quantile(&row, 0.5),
-        quantile(&row, 0.99),
-    );
-    row
+    }
 }
 
 fn open<'a>(bridge: &'a Bridge, config: &str, folder: &Path, at: usize) -> Session<'a> {

@@ -26,7 +26,7 @@ typedef HANDLE thread_t;
 #define PAUSE() Sleep(1)
 
 /* How many threads this process has. */
-static int thread_count(void) {
+static inline int thread_count(void) {
     HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
     THREADENTRY32 entry = {.dwSize = sizeof entry};
     int count = 0;
@@ -51,14 +51,14 @@ typedef pthread_t thread_t;
 #define UNLOAD(library) (dlclose(library) == 0)
 #define IS_LOADED(name) is_loaded(name)
 
-static int is_loaded(const char *name) {
+static inline int is_loaded(const char *name) {
     void *again = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
     /* Asking counts as loading. */
     return again && dlclose(again) == 0;
 }
 
 /* How many threads this process has. */
-static int thread_count(void) {
+static inline int thread_count(void) {
     DIR *all = opendir("/proc/self/task");
     int count = 0;
     for (struct dirent *entry; (entry = readdir(all));) count += entry->d_name[0] != '.';
