@@ -160,5 +160,5 @@ fn the_pages_python_reads_the_signals() {
     let read: Vec<_> = lines.take(2).map(|line| line.expect("text")).collect();
     let _ = reader.kill();
     let _ = reader.wait();
-    assert_eq!(read, ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0.0"]);
+    assert_eq!(read, ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0"]);
 }

@@ -4,7 +4,8 @@
 use arrayvec::ArrayString;
 use serde::Serialize;
 
-use super::{SCHEMA, Stamp, check, encoding::Producer};
+use super::encoding::{Number, Producer};
+use super::{SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
@@ -199,13 +200,13 @@ pub(crate) struct InstanceFields<'a> {
     co: &'a str,
     cu: &'a str,
     ac: i32,
-    ba: f64,
-    eq: f64,
-    mg: f64,
-    mf: f64,
-    ml: f64,
-    pr: f64,
-    cr: f64,
+    ba: Number,
+    eq: Number,
+    mg: Number,
+    mf: Number,
+    ml: Number,
+    pr: Number,
+    cr: Number,
     le: i32,
     cn: bool,
     at: bool,
@@ -245,13 +246,13 @@ impl InstanceRecord {
             co: &self.company,
             cu: &self.currency,
             ac: state.account,
-            ba: state.balance,
-            eq: state.equity,
-            mg: state.margin,
-            mf: state.margin_free,
-            ml: state.margin_level,
-            pr: state.profit,
-            cr: state.credit,
+            ba: Number(state.balance),
+            eq: Number(state.equity),
+            mg: Number(state.margin),
+            mf: Number(state.margin_free),
+            ml: Number(state.margin_level),
+            pr: Number(state.profit),
+            cr: Number(state.credit),
             le: state.leverage,
             cn: flag(MT5REDIS_FLAG_CONNECTED),
             at: flag(MT5REDIS_FLAG_TERMINAL_TRADE),

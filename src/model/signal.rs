@@ -4,8 +4,9 @@ use arrayvec::ArrayString;
 use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::encoding::{Number, Producer};
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
-use super::{InstanceId, SCHEMA, Stamp, check, encoding::Producer};
+use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::Result;
 
@@ -91,10 +92,10 @@ pub(crate) struct SignalFields<'a> {
     i: &'a str,
     a: char,
     sy: &'a str,
-    vo: f64,
-    pr: f64,
-    sl: f64,
-    tp: f64,
+    vo: Number,
+    pr: Number,
+    sl: Number,
+    tp: Number,
     mg: i64,
     po: i64,
     ex: i64,
@@ -118,10 +119,10 @@ impl SignalRecord {
                 _ => 'm',
             },
             sy: &self.symbol,
-            vo: signal.volume,
-            pr: signal.price,
-            sl: signal.stop_loss,
-            tp: signal.take_profit,
+            vo: Number(signal.volume),
+            pr: Number(signal.price),
+            sl: Number(signal.stop_loss),
+            tp: Number(signal.take_profit),
             mg: signal.magic,
             po: signal.position,
             ex: signal.expiry_ms,

@@ -5,7 +5,8 @@ use arrayvec::ArrayString;
 use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::{InstanceId, SCHEMA, Stamp, check, encoding::Producer};
+use super::encoding::{Number, Producer};
+use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
@@ -170,16 +171,16 @@ pub(crate) struct TradeFields<'a> {
     st: char,
     sy: &'a str,
     sd: char,
-    vo: f64,
-    vc: f64,
-    po: f64,
-    pc: f64,
-    px: f64,
-    sl: f64,
-    tp: f64,
-    pr: f64,
-    sw: f64,
-    cm: f64,
+    vo: Number,
+    vc: Number,
+    po: Number,
+    pc: Number,
+    px: Number,
+    sl: Number,
+    tp: Number,
+    pr: Number,
+    sw: Number,
+    cm: Number,
     mg: i64,
     ti: i64,
     to: i64,
@@ -236,16 +237,16 @@ impl Stamp {
             st: if closed { 'c' } else { 'o' },
             sy: symbol,
             sd: if state.side == MT5REDIS_SIDE_BUY { 'b' } else { 's' },
-            vo: state.volume,
-            vc: state.volume_closed,
-            po: state.price_open,
-            pc: state.price_current,
-            px: state.price_close,
-            sl: state.stop_loss,
-            tp: state.take_profit,
-            pr: state.profit,
-            sw: state.swap,
-            cm: state.commission,
+            vo: Number(state.volume),
+            vc: Number(state.volume_closed),
+            po: Number(state.price_open),
+            pc: Number(state.price_current),
+            px: Number(state.price_close),
+            sl: Number(state.stop_loss),
+            tp: Number(state.take_profit),
+            pr: Number(state.profit),
+            sw: Number(state.swap),
+            cm: Number(state.commission),
             mg: state.magic,
             ti: state.ticket,
             to: state.open_time_ms,

@@ -37,9 +37,7 @@ impl Found {
             }
             (Self::Text(text), Expected::Text(expected)) => text == expected.as_bytes(),
             (Self::Packed(value), Expected::Integer(integer)) => value.as_i64() == Some(*integer),
-            (Self::Packed(value), Expected::Number(number)) => {
-                matches!(value, Value::F64(found) if found == number)
-            }
+            (Self::Packed(value), Expected::Number(number)) => value.as_f64() == Some(*number),
             (Self::Packed(value), Expected::Text(expected)) => value.as_str() == Some(expected),
         }
     }

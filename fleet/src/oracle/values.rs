@@ -37,7 +37,7 @@ impl Expected {
     pub fn is_packed(&self, found: &Value) -> bool {
         match self {
             Self::Integer(integer) => found.as_i64() == Some(*integer),
-            Self::Number(number) => matches!(found, Value::F64(found) if found == number),
+            Self::Number(number) => found.as_f64() == Some(*number),
             Self::Text(text) => found.as_str() == Some(text),
             Self::AnyCount => found.is_u64(),
         }
