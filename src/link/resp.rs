@@ -1,5 +1,5 @@
 //! RESP, Redis' wire protocol, written by hand into one buffer that is used again and again: a command
-//! costs no allocation. Only what a lane writes is here; replies are read by redis-rs.
+//! costs no allocation. It reads nothing.
 
 use super::Link;
 use super::failure::Failure;
