@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::policy::Policy;
 use super::source::Tag;
-use super::transaction::{Answer, Transaction, live, written};
+use super::transaction::{Answer, Transaction, live, watch, written};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -130,16 +130,18 @@ impl<P: Policy> Batch<P> {
 
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
-    /// were passed over before.
+    /// were passed over before. `meanwhile` is done while the servers work.
     pub(super) fn exchange(
         &mut self,
         policy: &mut P,
         link: &mut Link,
         floor: &HashMap<Tag, u64>,
+        meanwhile: impl FnOnce(),
     ) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
         self.send(policy, link, floor, &mut outcome);
+        meanwhile();
         self.receive(policy, link, &mut outcome);
         outcome
     }
@@ -349,6 +351,9 @@ impl<P: Policy> Batch<P> {
             let superfluous = done[at] && !self.live[at];
             outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
         }
+        if done.iter().all(|&done| done) && rejected.is_empty() {
+            return self.records.clear();
+        }
         // From the back, so that the indices before stay what they are.
         for (at, text) in rejected.into_iter().rev() {
             done.remove(at);
@@ -386,14 +391,5 @@ impl<R> Outcome<R> {
             Ok(bytes) => self.bytes += bytes,
             Err(failure) => self.fail(failure),
         }
-    }
-}
-
-/// Watches a watermark: a transaction after that is void if anybody else has set it.
-pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
-    match link.ask(&["WATCH", key]) {
-        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
-        // A user may be without that permission.
-        _ => Ok(()),
     }
 }

@@ -37,12 +37,15 @@ pub(super) struct Source<P: Policy> {
     reader: Option<Reader>,
     /// What Redis has: up to this sequence number, a tag each.
     present: HashMap<Tag, u64>,
+    /// The highest of these: nothing needs to be looked up beyond.
+    present_until: u64,
     bytes: Vec<u8>,
 }
 
 impl<P: Policy> Source<P> {
     pub(super) fn new(shared: Arc<Shared<P>>, journal: Option<Arc<Journal>>, next: u64) -> Self {
-        Self { shared, journal, next, reader: None, present: HashMap::new(), bytes: Vec::new() }
+        let present = HashMap::new();
+        Self { shared, journal, next, reader: None, present, present_until: 0, bytes: Vec::new() }
     }
 
     /// The sequence number of the record that comes next: all before went into a batch or are in Redis.
@@ -61,13 +64,14 @@ impl<P: Policy> Source<P> {
     /// Goes on at `next`, but for what is `present` in Redis.
     pub(super) fn resume(&mut self, next: u64, present: HashMap<Tag, u64>) {
         self.next = next;
+        self.present_until = present.values().copied().max().unwrap_or(0);
         self.present = present;
         self.reader = None;
     }
 
     /// Whether records come that Redis is known to have passed.
     pub(super) fn is_replaying(&self) -> bool {
-        self.present.values().any(|&present| present >= self.next) && self.is_behind()
+        self.present_until >= self.next && self.is_behind()
     }
 
     /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What Redis
@@ -162,7 +166,10 @@ impl<P: Policy> Source<P> {
         batch: &mut Batch<P>,
         known: &mut dyn FnMut(P::Record),
     ) -> usize {
-        if self.present.get(policy.tag(&record)).is_some_and(|&present| P::sequence(&record) <= present) {
+        let sequence = P::sequence(&record);
+        if sequence <= self.present_until
+            && self.present.get(policy.tag(&record)).is_some_and(|&present| sequence <= present)
+        {
             known(record);
             return 0;
         }

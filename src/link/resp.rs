@@ -14,8 +14,11 @@ pub(crate) struct Commands {
     finished: usize,
 }
 
-/// Room for `*NN\r\n`: nearly every command of ours has 10 to 99 arguments.
-const HEADER: usize = 5;
+/// Room for `*N\r\n`: a command with ten arguments or more is moved by a byte or two, which costs less than a
+/// command with fewer does when its header is put together from parts (1.2 times the lane's instructions).
+const HEADER: usize = 4;
+/// What an argument needs beside itself: its length, up to 20 digits, and three ends.
+const FRAME: usize = 25;
 
 /// What a buffer may keep between batches; a larger one is given back.
 const KEEP: usize = 1 << 20;
@@ -65,12 +68,15 @@ impl Commands {
     /// Adds an argument to the command that was started.
     pub(crate) fn argument(&mut self, argument: &[u8]) {
         self.arguments += 1;
-        self.bytes.push(b'$');
+        self.bytes.reserve(argument.len() + FRAME);
         match argument.len() {
-            short @ 0..10 => self.bytes.push(b'0' + short as u8),
-            long => self.bytes.extend_from_slice(itoa::Buffer::new().format(long).as_bytes()),
+            short @ 0..10 => self.bytes.extend_from_slice(&[b'$', b'0' + short as u8, b'\r', b'\n']),
+            long => {
+                self.bytes.push(b'$');
+                self.bytes.extend_from_slice(itoa::Buffer::new().format(long).as_bytes());
+                self.bytes.extend_from_slice(b"\r\n");
+            }
         }
-        self.bytes.extend_from_slice(b"\r\n");
         self.bytes.extend_from_slice(argument);
         self.bytes.extend_from_slice(b"\r\n");
     }
@@ -84,12 +90,16 @@ impl Commands {
     pub(crate) fn end(&mut self) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(self.arguments).as_bytes();
-        let header = self.start..self.start + HEADER;
-        if let [tens, ones] = *digits {
-            self.bytes[header].copy_from_slice(&[b'*', tens, ones, b'\r', b'\n']);
-        } else {
-            self.bytes.splice(header, [b"*", digits, b"\r\n"].concat());
+        let (header, body) = (self.start, self.start + HEADER);
+        if digits.len() > 1 {
+            let end = self.bytes.len();
+            self.bytes.resize(end + digits.len() - 1, 0);
+            self.bytes.copy_within(body..end, body + digits.len() - 1);
         }
+        let digits_end = header + 1 + digits.len();
+        self.bytes[header] = b'*';
+        self.bytes[header + 1..digits_end].copy_from_slice(digits);
+        self.bytes[digits_end..digits_end + 2].copy_from_slice(b"\r\n");
         self.finished += 1;
     }
 }
