@@ -16,8 +16,9 @@ use crate::model::key;
 /// A watermark outlives every record it may have to vouch for: 35 days.
 const WATERMARK_SECONDS: &[u8] = b"3024000";
 
-/// How much is encoded before it is sent.
+/// How much is encoded before it is sent; at first less, so that the server is not left waiting.
 const PIECE: usize = 16 * 1024;
+const FIRST_PIECE: usize = 4 * 1024;
 
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
@@ -171,6 +172,7 @@ impl<P: Policy> Batch<P> {
         commands.clear();
         // What is encoded and not sent yet is for this server.
         let mut server = 0;
+        let mut piece = FIRST_PIECE;
         for transaction in &mut self.transactions {
             if transaction.server != server {
                 outcome.sent(commands.send(link, server));
@@ -190,7 +192,8 @@ impl<P: Policy> Batch<P> {
                 if let Some(part) = parts.iter_mut().find(|part| part.tag.as_str() == policy.tag(record)) {
                     part.command = count.checked_sub(1);
                 }
-                if commands.bytes().len() >= PIECE {
+                if commands.bytes().len() >= piece {
+                    piece = PIECE;
                     outcome.sent(commands.send(link, server));
                 }
             }
@@ -308,15 +311,17 @@ impl<P: Policy> Batch<P> {
             };
             match answer {
                 Answer::Executed(replies) => {
-                    for (reply, &owner) in replies.iter().zip(&transaction.owners) {
-                        if let Value::ServerError(error) = reply {
+                    for (at, reply) in &replies {
+                        if let (Value::ServerError(error), Some(&owner)) =
+                            (reply, transaction.owners.get(*at))
+                        {
                             reject(owner, Failure::of_reply(error));
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
                     for part in &transaction.parts {
                         outcome.committed.push((part.tag, part.last));
-                        if let Some(reply) = part.command.and_then(|command| replies.get(command)) {
+                        if let Some((_, reply)) = replies.iter().find(|(at, _)| part.command == Some(*at)) {
                             policy.learn(&part.tag, reply);
                         }
                     }

@@ -2,9 +2,9 @@
 //!
 //! Sequence numbers tell which. A record with the next number is taken from the queue; a gap means that the
 //! queue was full for a while, and the journal has what is missing. What Redis is known to have already is
-//! passed over.
+//! passed over. While the lane waits for a server, the source takes ahead what the next batch will have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
@@ -33,6 +33,10 @@ pub(super) struct Source<P: Policy> {
     journal: Option<Arc<Journal>>,
     /// The sequence number of the record that comes next.
     next: u64,
+    /// Records from `next` on that were taken ahead of their batch.
+    ahead: VecDeque<P::Record>,
+    /// The sequence number that comes next from queue or journal, after those.
+    taken_next: u64,
     /// Reads what the queue does not have.
     reader: Option<Reader>,
     /// What Redis has: up to this sequence number, a tag each.
@@ -45,7 +49,18 @@ pub(super) struct Source<P: Policy> {
 impl<P: Policy> Source<P> {
     pub(super) fn new(shared: Arc<Shared<P>>, journal: Option<Arc<Journal>>, next: u64) -> Self {
         let present = HashMap::new();
-        Self { shared, journal, next, reader: None, present, present_until: 0, bytes: Vec::new() }
+        let ahead = VecDeque::new();
+        Self {
+            shared,
+            journal,
+            next,
+            ahead,
+            taken_next: next,
+            reader: None,
+            present,
+            present_until: 0,
+            bytes: Vec::new(),
+        }
     }
 
     /// The sequence number of the record that comes next: all before went into a batch or are in Redis.
@@ -53,16 +68,26 @@ impl<P: Policy> Source<P> {
         self.next
     }
 
-    /// Whether the journal has records that were not taken yet.
+    /// Whether the journal has records that no batch got yet, or records were taken ahead.
     pub(super) fn is_behind(&self) -> bool {
+        !self.ahead.is_empty() || self.journal_has(self.next)
+    }
+
+    /// Whether the journal has a record from this one on.
+    fn journal_has(&self, sequence: u64) -> bool {
         // The queue was found empty; whoever found it full before that has appended first, and this is what
         // makes it seen here.
         fence(Ordering::SeqCst);
-        self.journal.as_ref().is_some_and(|journal| journal.last() >= self.next)
+        self.journal.as_ref().is_some_and(|journal| journal.last() >= sequence)
     }
 
     /// Goes on at `next`, but for what is `present` in Redis.
     pub(super) fn resume(&mut self, next: u64, present: HashMap<Tag, u64>) {
+        if self.journal.is_some() {
+            // It has them still, and perhaps some before them are needed too.
+            self.ahead.clear();
+            self.taken_next = next;
+        }
         self.next = next;
         self.present_until = present.values().copied().max().unwrap_or(0);
         self.present = present;
@@ -89,19 +114,18 @@ impl<P: Policy> Source<P> {
         let shared = self.shared.clone();
         let mut size = 0;
         while batch.len() < records && size < bytes {
-            if self.reader.is_some() {
-                size += self.read(policy, batch, known);
-            } else if let Ok(record) = shared.records.try_recv() {
-                size += self.receive(policy, record, batch, known);
-            } else if self.is_behind() {
-                self.catch_up();
-            } else if self.next > start {
+            if let Some(record) = self.ahead.pop_front().or_else(|| self.take_one()) {
+                self.next = P::sequence(&record) + 1;
+                size += self.push(policy, record, batch, known);
+            } else if self.taken_next > start {
+                // The last ones may have been left out.
+                self.next = self.taken_next;
                 break;
             } else {
                 select! {
-                    recv(shared.records) -> record => match record {
-                        Ok(record) => size += self.receive(policy, record, batch, known),
-                        Err(_) => return Taken::Nothing,
+                    recv(shared.records) -> record => match record.ok().map(|record| self.receive(record)) {
+                        Some(record) => self.ahead.extend(record),
+                        None => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
                     default(patience) => return Taken::Idle,
@@ -111,52 +135,75 @@ impl<P: Policy> Source<P> {
         if batch.is_empty() { Taken::Nothing } else { Taken::Records }
     }
 
-    /// Takes a record from the queue. Returns its size in the batch.
-    fn receive(
-        &mut self,
-        policy: &P,
-        record: P::Record,
-        batch: &mut Batch<P>,
-        known: &mut dyn FnMut(P::Record),
-    ) -> usize {
+    /// How many records were taken ahead.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Takes what is there already for the next batch.
+    pub(super) fn take_ahead(&mut self, records: usize) {
+        while self.ahead.len() < records {
+            let Some(record) = self.take_one() else { return };
+            self.ahead.push_back(record);
+        }
+    }
+
+    /// The next record, if there is one already.
+    fn take_one(&mut self) -> Option<P::Record> {
+        loop {
+            let record = if self.reader.is_some() {
+                self.read()
+            } else if let Ok(record) = self.shared.records.try_recv() {
+                self.receive(record)
+            } else if self.journal_has(self.taken_next) {
+                self.catch_up();
+                None
+            } else {
+                return None;
+            };
+            if record.is_some() {
+                return record;
+            }
+        }
+    }
+
+    /// A record that came from the queue, if it is the next.
+    fn receive(&mut self, record: P::Record) -> Option<P::Record> {
         let sequence = P::sequence(&record);
-        if sequence < self.next {
+        if sequence < self.taken_next {
             // The journal was faster.
-            return 0;
+            return None;
         }
-        if sequence > self.next && self.journal.is_some() {
+        if sequence > self.taken_next && self.journal.is_some() {
             self.catch_up();
-            return 0;
+            return None;
         }
-        self.next = sequence + 1;
-        self.push(policy, record, batch, known)
+        self.taken_next = sequence + 1;
+        Some(record)
     }
 
     fn catch_up(&mut self) {
-        self.reader = self.journal.as_ref().map(|journal| journal.reader(self.next));
+        self.reader = self.journal.as_ref().map(|journal| journal.reader(self.taken_next));
     }
 
-    /// Takes a record from the journal, or leaves it when there is none. Returns its size in the batch.
-    fn read(&mut self, policy: &P, batch: &mut Batch<P>, known: &mut dyn FnMut(P::Record)) -> usize {
-        let Some(reader) = &mut self.reader else { return 0 };
-        let Some(sequence) = reader.next(&mut self.bytes) else {
+    /// The next record of the journal. None: there is no more for now, or it is left out.
+    fn read(&mut self) -> Option<P::Record> {
+        let Some(sequence) = self.reader.as_mut()?.next(&mut self.bytes) else {
             self.reader = None;
-            return 0;
+            return None;
         };
-        self.next = sequence + 1;
+        self.taken_next = sequence + 1;
         // Replayed to another server it would surprise whoever deals with the letter.
         if self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
-            return 0;
+            return None;
         }
-        match P::load(sequence, &self.bytes) {
-            Some(record) => self.push(policy, record, batch, known),
-            None => {
-                self.shared.tell(format_args!(
-                    "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
-                ));
-                0
-            }
+        let record = P::load(sequence, &self.bytes);
+        if record.is_none() {
+            self.shared.tell(format_args!(
+                "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
+            ));
         }
+        record
     }
 
     fn push(

@@ -14,6 +14,7 @@ use super::policy::{Policy, Subject};
 use super::source::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
+use crate::link::reply::Sparse;
 
 /// What the server says to each command between MULTI and EXEC.
 const QUEUED: &[u8] = b"+QUEUED\r\n";
@@ -41,8 +42,8 @@ pub(super) struct Part {
 
 /// What became of a transaction.
 pub(super) enum Answer {
-    /// EXEC's replies, one a command.
-    Executed(Vec<Value>),
+    /// Of EXEC's replies, one a command, the errors and those to the parts' last commands, with their places.
+    Executed(Vec<(usize, Value)>),
     /// Nothing was applied: the first reason, and whose command it was.
     Refused(Option<usize>, Failure),
 }
@@ -109,11 +110,14 @@ impl Transaction {
                 refused.get_or_insert((owner, Failure::of_reply(&error)));
             }
         }
-        let answer = match (link.receive(self.server)?, refused) {
-            (Value::Array(replies), None) => Answer::Executed(replies),
-            (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
-            (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
-            (Value::Nil, None) => {
+        let wanted = |at| self.parts.iter().any(|part| part.command == Some(at));
+        let answer = match (link.receive_sparse(self.server, wanted)?, refused) {
+            (Sparse::Array(replies), None) => Answer::Executed(replies),
+            (Sparse::Other(Value::ServerError(_)), Some((owner, failure))) => Answer::Refused(owner, failure),
+            (Sparse::Other(Value::ServerError(error)), None) => {
+                Answer::Refused(None, Failure::of_reply(&error))
+            }
+            (Sparse::Other(Value::Nil), None) => {
                 let text = "an earlier connection of ours was still being read; what it wrote is asked for";
                 Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
             }

@@ -232,10 +232,13 @@ impl<P: Policy> Worker<P> {
         self.shared.unanswered.store(last, Ordering::Release);
         self.shared.gauge.lock().began(started);
         let records = self.batch.len();
-        let journal = self.journal.as_ref();
-        // A new segment takes as long as a hundred records, which the server need not wait for.
-        let meanwhile = || journal.into_iter().for_each(|journal| drop(journal.prepare()));
-        let outcome = self.batch.exchange(&mut self.policy, &mut self.link, self.ledger.known(), meanwhile);
+        let Self { policy, link, journal, source, batch, ledger, .. } = self;
+        // What the lane would do next, while the server works: a new segment takes as long as a hundred records.
+        let meanwhile = || {
+            journal.iter().for_each(|journal| drop(journal.prepare()));
+            source.take_ahead(self.batch_records);
+        };
+        let outcome = batch.exchange(policy, link, ledger.known(), meanwhile);
         self.heard = Instant::now();
         self.shared.gauge.lock().ended(self.heard);
         let rejected = outcome.rejected.len();

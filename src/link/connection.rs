@@ -13,7 +13,7 @@ use redis::{
 };
 
 use super::failure::{Class, Failure};
-use super::reply::Replies;
+use super::reply::{Replies, Sparse};
 use super::resp::Commands;
 use crate::config::{Address, Endpoint, Identity, Tls};
 
@@ -103,6 +103,15 @@ impl Connection {
         let received = match self {
             Self::Plain(stream, replies) => replies.next(stream).map_err(RedisError::from),
             Self::Encrypted(connection) => connection.recv_response(),
+        };
+        received.map_err(|error| Failure::of_connection(&error))
+    }
+
+    /// Reads one reply, of an array only the errors and what is wanted.
+    pub(super) fn receive_sparse(&mut self, wanted: impl Fn(usize) -> bool) -> Result<Sparse, Failure> {
+        let received = match self {
+            Self::Plain(stream, replies) => replies.next_sparse(stream, wanted).map_err(RedisError::from),
+            Self::Encrypted(connection) => connection.recv_response().map(|reply| Sparse::of(reply, wanted)),
         };
         received.map_err(|error| Failure::of_connection(&error))
     }

@@ -9,7 +9,7 @@
 mod cluster;
 mod connection;
 pub(crate) mod failure;
-mod reply;
+pub(crate) mod reply;
 pub(crate) mod resp;
 mod sentinel;
 
@@ -22,6 +22,7 @@ use crate::model::key;
 use cluster::Slots;
 use connection::Connection;
 use failure::{Class, Failure};
+use reply::Sparse;
 use sentinel::Sentinels;
 
 /// A lane's way to its Redis.
@@ -223,6 +224,15 @@ impl Link {
     /// Reads one reply; an error reply of the server is a reply too.
     pub(crate) fn receive(&mut self, server: usize) -> Result<Value, Failure> {
         self.connection(server)?.receive().map_err(|failure| self.broken(server, failure))
+    }
+
+    /// Reads one reply, of an array only the errors and what is wanted.
+    pub(crate) fn receive_sparse(
+        &mut self,
+        server: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Sparse, Failure> {
+        self.connection(server)?.receive_sparse(wanted).map_err(|failure| self.broken(server, failure))
     }
 
     /// Passes over a reply if it is this one and need not be waited for. Returns whether it was.

@@ -24,6 +24,23 @@ pub(super) struct Replies {
     end: usize,
 }
 
+/// A reply of which nobody needs all.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Sparse {
+    /// Some elements of an array, with their places.
+    Array(Vec<(usize, Value)>),
+    Other(Value),
+}
+
+impl Sparse {
+    /// Of a reply that is there as a whole.
+    pub(super) fn of(reply: Value, wanted: impl Fn(usize) -> bool) -> Self {
+        let Value::Array(values) = reply else { return Self::Other(reply) };
+        let kept = |(at, value): &(usize, Value)| matches!(value, Value::ServerError(_)) || wanted(*at);
+        Self::Array(values.into_iter().enumerate().filter(kept).collect())
+    }
+}
+
 impl Replies {
     pub(super) fn new() -> Self {
         Self { buffer: vec![0; ROOM], start: 0, end: 0 }
@@ -39,6 +56,42 @@ impl Replies {
     /// The next reply. After an error nothing that follows can be understood.
     pub(super) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
         self.value(from, DEPTH)
+    }
+
+    /// The next reply, of an array only the errors and what `wanted` chooses, with their places.
+    pub(super) fn next_sparse(
+        &mut self,
+        from: &mut impl Read,
+        wanted: impl Fn(usize) -> bool,
+    ) -> io::Result<Sparse> {
+        if self.peek(from)? != b'*' {
+            return self.next(from).map(Sparse::Other);
+        }
+        let line = self.line(from)?;
+        let Ok(length) = usize::try_from(number(&self.buffer[line.start + 1..line.end])?) else {
+            return Ok(Sparse::Other(Value::Nil));
+        };
+        let mut values = Vec::new();
+        for at in 0..length {
+            match self.peek(from)? {
+                b':' if !wanted(at) => drop(self.line(from)?),
+                kind => {
+                    let value = self.value(from, DEPTH)?;
+                    if kind == b'-' || wanted(at) {
+                        values.push((at, value));
+                    }
+                }
+            }
+        }
+        Ok(Sparse::Array(values))
+    }
+
+    /// The first byte of what comes next.
+    fn peek(&mut self, from: &mut impl Read) -> io::Result<u8> {
+        while self.start == self.end {
+            self.more(from)?;
+        }
+        Ok(self.buffer[self.start])
     }
 
     fn value(&mut self, from: &mut impl Read, depth: usize) -> io::Result<Value> {
@@ -189,6 +242,26 @@ mod tests {
             }
             assert_eq!(read.next(&mut from).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             assert_eq!(read.buffer.len(), ROOM, "a long text's room is given back");
+        }
+    }
+
+    #[test]
+    fn of_an_array_errors_and_what_is_wanted_are_kept() {
+        let replies = [
+            "*6\r\n:1\r\n:22\r\n-WRONGTYPE no\r\n$3\r\n1-0\r\n$-1\r\n*1\r\n:1\r\n",
+            "*-1\r\n",
+            "*0\r\n",
+            "-EXECABORT no\r\n",
+        ];
+        for wanted in 0..7 {
+            let (all, wanted) = (replies.concat(), |at| at == wanted);
+            for drip in [1, usize::MAX] {
+                let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new());
+                for reply in replies {
+                    let expected = Sparse::of(redis::parse_redis_value(reply.as_bytes()).unwrap(), wanted);
+                    assert_eq!(read.next_sparse(&mut from, wanted).unwrap(), expected, "{reply}");
+                }
+            }
         }
     }
 
