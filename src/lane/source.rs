@@ -114,7 +114,10 @@ impl<P: Policy> Source<P> {
         let shared = self.shared.clone();
         let mut size = 0;
         while batch.len() < records && size < bytes {
-            if let Some(record) = self.ahead.pop_front().or_else(|| self.take_one()) {
+            if self.ahead.is_empty() {
+                self.take_one();
+            }
+            if let Some(record) = self.ahead.pop_front() {
                 self.next = P::sequence(&record) + 1;
                 size += self.push(policy, record, batch, known);
             } else if self.taken_next > start {
@@ -123,9 +126,9 @@ impl<P: Policy> Source<P> {
                 break;
             } else {
                 select! {
-                    recv(shared.records) -> record => match record.ok().map(|record| self.receive(record)) {
-                        Some(record) => self.ahead.extend(record),
-                        None => return Taken::Nothing,
+                    recv(shared.records) -> record => match record {
+                        Ok(record) => self.receive(record),
+                        Err(_) => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
                     default(patience) => return Taken::Idle,
@@ -142,68 +145,62 @@ impl<P: Policy> Source<P> {
 
     /// Takes what is there already for the next batch.
     pub(super) fn take_ahead(&mut self, records: usize) {
-        while self.ahead.len() < records {
-            let Some(record) = self.take_one() else { return };
-            self.ahead.push_back(record);
-        }
+        while self.ahead.len() < records && self.take_one() {}
     }
 
-    /// The next record, if there is one already.
-    fn take_one(&mut self) -> Option<P::Record> {
-        loop {
-            let record = if self.reader.is_some() {
-                self.read()
+    /// Takes the next record, if there is one already. Returns whether there was.
+    fn take_one(&mut self) -> bool {
+        let before = self.ahead.len();
+        while self.ahead.len() == before {
+            if self.reader.is_some() {
+                self.read();
             } else if let Ok(record) = self.shared.records.try_recv() {
-                self.receive(record)
+                self.receive(record);
             } else if self.journal_has(self.taken_next) {
                 self.catch_up();
-                None
             } else {
-                return None;
-            };
-            if record.is_some() {
-                return record;
+                return false;
             }
         }
+        true
     }
 
-    /// A record that came from the queue, if it is the next.
-    fn receive(&mut self, record: P::Record) -> Option<P::Record> {
+    /// A record came from the queue: it is the next, or the journal has it.
+    fn receive(&mut self, record: P::Record) {
         let sequence = P::sequence(&record);
         if sequence < self.taken_next {
             // The journal was faster.
-            return None;
+            return;
         }
         if sequence > self.taken_next && self.journal.is_some() {
-            self.catch_up();
-            return None;
+            return self.catch_up();
         }
         self.taken_next = sequence + 1;
-        Some(record)
+        self.ahead.push_back(record);
     }
 
     fn catch_up(&mut self) {
         self.reader = self.journal.as_ref().map(|journal| journal.reader(self.taken_next));
     }
 
-    /// The next record of the journal. None: there is no more for now, or it is left out.
-    fn read(&mut self) -> Option<P::Record> {
-        let Some(sequence) = self.reader.as_mut()?.next(&mut self.bytes) else {
+    /// Takes the next record from the journal, or leaves it when there is none.
+    fn read(&mut self) {
+        let Some(reader) = &mut self.reader else { return };
+        let Some(sequence) = reader.next(&mut self.bytes) else {
             self.reader = None;
-            return None;
+            return;
         };
         self.taken_next = sequence + 1;
         // Replayed to another server it would surprise whoever deals with the letter.
         if self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
-            return None;
+            return;
         }
-        let record = P::load(sequence, &self.bytes);
-        if record.is_none() {
-            self.shared.tell(format_args!(
+        match P::load(sequence, &self.bytes) {
+            Some(record) => self.ahead.push_back(record),
+            None => self.shared.tell(format_args!(
                 "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
-            ));
+            )),
         }
-        record
     }
 
     fn push(

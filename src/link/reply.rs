@@ -73,8 +73,17 @@ impl Replies {
         };
         let mut values = Vec::new();
         for at in 0..length {
+            // Of three commands for a state, two are answered by a digit.
+            if let [b':', b'0'..=b'9', b'\r', b'\n', ..] = self.buffer[self.start..self.end]
+                && !wanted(at)
+            {
+                self.start += 4;
+                continue;
+            }
             match self.peek(from)? {
-                b':' if !wanted(at) => drop(self.line(from)?),
+                b':' if !wanted(at) => {
+                    self.line(from)?;
+                }
                 kind => {
                     let value = self.value(from, DEPTH)?;
                     if kind == b'-' || wanted(at) {
