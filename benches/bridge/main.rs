@@ -13,6 +13,7 @@ mod memory;
 mod peers;
 mod plot;
 mod process;
+mod profile;
 mod reading;
 mod report;
 #[path = "../../tests/support/mod.rs"]
@@ -30,6 +31,7 @@ type Part = (&'static str, fn(&mut Report));
 const PARTS: [Part; 9] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
+    ("profile", profile::measure),
     ("latency", latency::measure),
     ("reading", reading::measure),
     ("idle", idle::measure),
@@ -46,6 +48,9 @@ fn main() {
     match words[..] {
         ["idle-process", seconds, url] => return idle::process(url, seconds),
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
+        ["profile-process", lane, count, config, folder] => {
+            return profile::process(lane, count, config, folder);
+        }
         ["reading-process", way, count, group, url] => return reading::process(way, count, group, url),
         ["terminal", seconds, start_ms, burst, config] => {
             return fleet::terminal(seconds, start_ms, burst, config);

@@ -23,7 +23,7 @@ const BATCH: usize = 256;
 /// Sends the record of this number. Heartbeats are not among them: those of one instance coalesce.
 pub type Send = fn(&Bridge, i64) -> i64;
 
-const KINDS: [(&str, &str, Send); 2] = [
+pub const KINDS: [(&str, &str, Send); 2] = [
     ("signal", "rtss", |bridge, number| bridge.signal(&buy(number))),
     // An open is never coalesced: every record is written.
     ("trade state", "rts", |bridge, number| bridge.trade(&trade(number % 1000 + 1, MT5REDIS_EVENT_OPEN))),

@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::policy::Policy;
 use super::source::Tag;
-use super::transaction::{Answer, Transaction, live, written};
+use super::transaction::{Answer, Transaction, live, watch, written};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -16,8 +16,9 @@ use crate::model::key;
 /// A watermark outlives every record it may have to vouch for: 35 days.
 const WATERMARK_SECONDS: &[u8] = b"3024000";
 
-/// How much is encoded before it is sent.
+/// How much is encoded before it is sent; at first less, so that the server is not left waiting.
 const PIECE: usize = 16 * 1024;
+const FIRST_PIECE: usize = 4 * 1024;
 
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
@@ -130,16 +131,18 @@ impl<P: Policy> Batch<P> {
 
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
     /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
-    /// were passed over before.
+    /// were passed over before. `meanwhile` is done while the servers work.
     pub(super) fn exchange(
         &mut self,
         policy: &mut P,
         link: &mut Link,
         floor: &HashMap<Tag, u64>,
+        meanwhile: impl FnOnce(),
     ) -> Outcome<P::Record> {
         let mut outcome =
             Outcome { committed: Vec::new(), rejected: Vec::new(), bytes: 0, superseded: 0, failure: None };
         self.send(policy, link, floor, &mut outcome);
+        meanwhile();
         self.receive(policy, link, &mut outcome);
         outcome
     }
@@ -169,6 +172,7 @@ impl<P: Policy> Batch<P> {
         commands.clear();
         // What is encoded and not sent yet is for this server.
         let mut server = 0;
+        let mut piece = FIRST_PIECE;
         for transaction in &mut self.transactions {
             if transaction.server != server {
                 outcome.sent(commands.send(link, server));
@@ -188,7 +192,8 @@ impl<P: Policy> Batch<P> {
                 if let Some(part) = parts.iter_mut().find(|part| part.tag.as_str() == policy.tag(record)) {
                     part.command = count.checked_sub(1);
                 }
-                if commands.bytes().len() >= PIECE {
+                if commands.bytes().len() >= piece {
+                    piece = PIECE;
                     outcome.sent(commands.send(link, server));
                 }
             }
@@ -306,15 +311,17 @@ impl<P: Policy> Batch<P> {
             };
             match answer {
                 Answer::Executed(replies) => {
-                    for (reply, &owner) in replies.iter().zip(&transaction.owners) {
-                        if let Value::ServerError(error) = reply {
+                    for (at, reply) in &replies {
+                        if let (Value::ServerError(error), Some(&owner)) =
+                            (reply, transaction.owners.get(*at))
+                        {
                             reject(owner, Failure::of_reply(error));
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
                     for part in &transaction.parts {
                         outcome.committed.push((part.tag, part.last));
-                        if let Some(reply) = part.command.and_then(|command| replies.get(command)) {
+                        if let Some((_, reply)) = replies.iter().find(|(at, _)| part.command == Some(*at)) {
                             policy.learn(&part.tag, reply);
                         }
                     }
@@ -348,6 +355,9 @@ impl<P: Policy> Batch<P> {
         for (at, record) in self.records.iter().enumerate() {
             let superfluous = done[at] && !self.live[at];
             outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
+        }
+        if done.iter().all(|&done| done) && rejected.is_empty() {
+            return self.records.clear();
         }
         // From the back, so that the indices before stay what they are.
         for (at, text) in rejected.into_iter().rev() {
@@ -386,14 +396,5 @@ impl<R> Outcome<R> {
             Ok(bytes) => self.bytes += bytes,
             Err(failure) => self.fail(failure),
         }
-    }
-}
-
-/// Watches a watermark: a transaction after that is void if anybody else has set it.
-pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
-    match link.ask(&["WATCH", key]) {
-        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
-        // A user may be without that permission.
-        _ => Ok(()),
     }
 }

@@ -318,13 +318,12 @@ impl<P: Policy> Lane<P> {
         // What is held back waits for somebody who wants it; full means that the thread is about to wake.
         let _ = self.shared.wake.0.try_send(());
         let mut life = self.shared.life.lock();
-        life.waiters += 1;
         while self.committed() < sequence {
+            life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };
             if self.shared.changed.wait_until(&mut life, deadline).timed_out() {
                 break;
             }
         }
-        life.waiters -= 1;
         drop(life);
         self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
         self.committed() >= sequence

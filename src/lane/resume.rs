@@ -11,9 +11,10 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::Policy;
-use super::batch::{Batch, watch};
+use super::batch::Batch;
 use super::journal::Journal;
 use super::source::{Source, Tag};
+use super::transaction::watch;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::model::key;

@@ -54,8 +54,8 @@ pub(super) struct Life {
     pub(super) retiring: bool,
     /// It shall not even wait for that: what waits is in the journal.
     pub(super) abandoned: bool,
-    /// Calls waiting for a commit.
-    pub(super) waiters: usize,
+    /// The lowest sequence number that a call waits for since the last commit that woke some; 0: none does.
+    pub(super) wanted: u64,
 }
 
 impl<P: Policy> Shared<P> {
@@ -90,7 +90,10 @@ impl<P: Policy> Shared<P> {
     /// to a server that lacks it.
     pub(super) fn commit(&self, sequence: u64) {
         self.committed.fetch_max(sequence, Ordering::AcqRel);
-        if self.life.lock().waiters > 0 {
+        let mut life = self.life.lock();
+        // Not for each commit on the way there: waking a thread costs as much as twenty records.
+        if life.wanted > 0 && self.committed() >= life.wanted {
+            life.wanted = 0;
             self.changed.notify_all();
         }
     }

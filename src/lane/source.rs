@@ -2,9 +2,9 @@
 //!
 //! Sequence numbers tell which. A record with the next number is taken from the queue; a gap means that the
 //! queue was full for a while, and the journal has what is missing. What Redis is known to have already is
-//! passed over.
+//! passed over. While the lane waits for a server, the source takes ahead what the next batch will have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
@@ -33,16 +33,34 @@ pub(super) struct Source<P: Policy> {
     journal: Option<Arc<Journal>>,
     /// The sequence number of the record that comes next.
     next: u64,
+    /// Records from `next` on that were taken ahead of their batch.
+    ahead: VecDeque<P::Record>,
+    /// The sequence number that comes next from queue or journal, after those.
+    taken_next: u64,
     /// Reads what the queue does not have.
     reader: Option<Reader>,
     /// What Redis has: up to this sequence number, a tag each.
     present: HashMap<Tag, u64>,
+    /// The highest of these: nothing needs to be looked up beyond.
+    present_until: u64,
     bytes: Vec<u8>,
 }
 
 impl<P: Policy> Source<P> {
     pub(super) fn new(shared: Arc<Shared<P>>, journal: Option<Arc<Journal>>, next: u64) -> Self {
-        Self { shared, journal, next, reader: None, present: HashMap::new(), bytes: Vec::new() }
+        let present = HashMap::new();
+        let ahead = VecDeque::new();
+        Self {
+            shared,
+            journal,
+            next,
+            ahead,
+            taken_next: next,
+            reader: None,
+            present,
+            present_until: 0,
+            bytes: Vec::new(),
+        }
     }
 
     /// The sequence number of the record that comes next: all before went into a batch or are in Redis.
@@ -50,24 +68,35 @@ impl<P: Policy> Source<P> {
         self.next
     }
 
-    /// Whether the journal has records that were not taken yet.
+    /// Whether the journal has records that no batch got yet, or records were taken ahead.
     pub(super) fn is_behind(&self) -> bool {
+        !self.ahead.is_empty() || self.journal_has(self.next)
+    }
+
+    /// Whether the journal has a record from this one on.
+    fn journal_has(&self, sequence: u64) -> bool {
         // The queue was found empty; whoever found it full before that has appended first, and this is what
         // makes it seen here.
         fence(Ordering::SeqCst);
-        self.journal.as_ref().is_some_and(|journal| journal.last() >= self.next)
+        self.journal.as_ref().is_some_and(|journal| journal.last() >= sequence)
     }
 
     /// Goes on at `next`, but for what is `present` in Redis.
     pub(super) fn resume(&mut self, next: u64, present: HashMap<Tag, u64>) {
+        if self.journal.is_some() {
+            // It has them still, and perhaps some before them are needed too.
+            self.ahead.clear();
+            self.taken_next = next;
+        }
         self.next = next;
+        self.present_until = present.values().copied().max().unwrap_or(0);
         self.present = present;
         self.reader = None;
     }
 
     /// Whether records come that Redis is known to have passed.
     pub(super) fn is_replaying(&self) -> bool {
-        self.present.values().any(|&present| present >= self.next) && self.is_behind()
+        self.present_until >= self.next && self.is_behind()
     }
 
     /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What Redis
@@ -85,18 +114,20 @@ impl<P: Policy> Source<P> {
         let shared = self.shared.clone();
         let mut size = 0;
         while batch.len() < records && size < bytes {
-            if self.reader.is_some() {
-                size += self.read(policy, batch, known);
-            } else if let Ok(record) = shared.records.try_recv() {
-                size += self.receive(policy, record, batch, known);
-            } else if self.is_behind() {
-                self.catch_up();
-            } else if self.next > start {
+            if self.ahead.is_empty() {
+                self.take_one();
+            }
+            if let Some(record) = self.ahead.pop_front() {
+                self.next = P::sequence(&record) + 1;
+                size += self.push(policy, record, batch, known);
+            } else if self.taken_next > start {
+                // The last ones may have been left out.
+                self.next = self.taken_next;
                 break;
             } else {
                 select! {
                     recv(shared.records) -> record => match record {
-                        Ok(record) => size += self.receive(policy, record, batch, known),
+                        Ok(record) => self.receive(record),
                         Err(_) => return Taken::Nothing,
                     },
                     recv(shared.wake.1) -> _ => return Taken::Nothing,
@@ -107,51 +138,68 @@ impl<P: Policy> Source<P> {
         if batch.is_empty() { Taken::Nothing } else { Taken::Records }
     }
 
-    /// Takes a record from the queue. Returns its size in the batch.
-    fn receive(
-        &mut self,
-        policy: &P,
-        record: P::Record,
-        batch: &mut Batch<P>,
-        known: &mut dyn FnMut(P::Record),
-    ) -> usize {
+    /// How many records were taken ahead.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Takes what is there already for the next batch.
+    pub(super) fn take_ahead(&mut self, records: usize) {
+        while self.ahead.len() < records && self.take_one() {}
+    }
+
+    /// Takes the next record, if there is one already. Returns whether there was.
+    fn take_one(&mut self) -> bool {
+        let before = self.ahead.len();
+        while self.ahead.len() == before {
+            if self.reader.is_some() {
+                self.read();
+            } else if let Ok(record) = self.shared.records.try_recv() {
+                self.receive(record);
+            } else if self.journal_has(self.taken_next) {
+                self.catch_up();
+            } else {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// A record came from the queue: it is the next, or the journal has it.
+    fn receive(&mut self, record: P::Record) {
         let sequence = P::sequence(&record);
-        if sequence < self.next {
+        if sequence < self.taken_next {
             // The journal was faster.
-            return 0;
+            return;
         }
-        if sequence > self.next && self.journal.is_some() {
-            self.catch_up();
-            return 0;
+        if sequence > self.taken_next && self.journal.is_some() {
+            return self.catch_up();
         }
-        self.next = sequence + 1;
-        self.push(policy, record, batch, known)
+        self.taken_next = sequence + 1;
+        self.ahead.push_back(record);
     }
 
     fn catch_up(&mut self) {
-        self.reader = self.journal.as_ref().map(|journal| journal.reader(self.next));
+        self.reader = self.journal.as_ref().map(|journal| journal.reader(self.taken_next));
     }
 
-    /// Takes a record from the journal, or leaves it when there is none. Returns its size in the batch.
-    fn read(&mut self, policy: &P, batch: &mut Batch<P>, known: &mut dyn FnMut(P::Record)) -> usize {
-        let Some(reader) = &mut self.reader else { return 0 };
+    /// Takes the next record from the journal, or leaves it when there is none.
+    fn read(&mut self) {
+        let Some(reader) = &mut self.reader else { return };
         let Some(sequence) = reader.next(&mut self.bytes) else {
             self.reader = None;
-            return 0;
+            return;
         };
-        self.next = sequence + 1;
+        self.taken_next = sequence + 1;
         // Replayed to another server it would surprise whoever deals with the letter.
         if self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
-            return 0;
+            return;
         }
         match P::load(sequence, &self.bytes) {
-            Some(record) => self.push(policy, record, batch, known),
-            None => {
-                self.shared.tell(format_args!(
-                    "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
-                ));
-                0
-            }
+            Some(record) => self.ahead.push_back(record),
+            None => self.shared.tell(format_args!(
+                "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
+            )),
         }
     }
 
@@ -162,7 +210,10 @@ impl<P: Policy> Source<P> {
         batch: &mut Batch<P>,
         known: &mut dyn FnMut(P::Record),
     ) -> usize {
-        if self.present.get(policy.tag(&record)).is_some_and(|&present| P::sequence(&record) <= present) {
+        let sequence = P::sequence(&record);
+        if sequence <= self.present_until
+            && self.present.get(policy.tag(&record)).is_some_and(|&present| sequence <= present)
+        {
             known(record);
             return 0;
         }

@@ -6,6 +6,7 @@
 //! a transaction holds one tag, and a server's other tags follow in the next exchange.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use redis::Value;
 
@@ -13,6 +14,10 @@ use super::policy::{Policy, Subject};
 use super::source::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
+use crate::link::reply::Sparse;
+
+/// What the server says to each command between MULTI and EXEC.
+const QUEUED: &[u8] = b"+QUEUED\r\n";
 
 /// The records that one server gets.
 pub(super) struct Transaction {
@@ -37,8 +42,8 @@ pub(super) struct Part {
 
 /// What became of a transaction.
 pub(super) enum Answer {
-    /// EXEC's replies, one a command.
-    Executed(Vec<Value>),
+    /// Of EXEC's replies, one a command, the errors and those to the parts' last commands, with their places.
+    Executed(Vec<(usize, Value)>),
     /// Nothing was applied: the first reason, and whose command it was.
     Refused(Option<usize>, Failure),
 }
@@ -97,15 +102,22 @@ impl Transaction {
         }
         let owners = [None].into_iter().chain(self.owners.iter().copied());
         for owner in owners {
+            // One a command: to make a text of each took a quarter of the time for replies.
+            if link.skip(self.server, QUEUED) {
+                continue;
+            }
             if let Value::ServerError(error) = link.receive(self.server)? {
                 refused.get_or_insert((owner, Failure::of_reply(&error)));
             }
         }
-        let answer = match (link.receive(self.server)?, refused) {
-            (Value::Array(replies), None) => Answer::Executed(replies),
-            (Value::ServerError(_), Some((owner, failure))) => Answer::Refused(owner, failure),
-            (Value::ServerError(error), None) => Answer::Refused(None, Failure::of_reply(&error)),
-            (Value::Nil, None) => {
+        let wanted = |at| self.parts.iter().any(|part| part.command == Some(at));
+        let answer = match (link.receive_sparse(self.server, wanted)?, refused) {
+            (Sparse::Array(replies), None) => Answer::Executed(replies),
+            (Sparse::Other(Value::ServerError(_)), Some((owner, failure))) => Answer::Refused(owner, failure),
+            (Sparse::Other(Value::ServerError(error)), None) => {
+                Answer::Refused(None, Failure::of_reply(&error))
+            }
+            (Sparse::Other(Value::Nil), None) => {
                 let text = "an earlier connection of ours was still being read; what it wrote is asked for";
                 Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
             }
@@ -120,7 +132,10 @@ impl Transaction {
 
 /// Which records are to be written: neither held back nor made superfluous by a later one that is not.
 pub(super) fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
-    let mut seen: HashSet<Subject> = HashSet::new();
+    // With room for all, and without SipHash, which guards against keys that somebody chose to collide: a lane of
+    // trade states needs an eighth fewer instructions.
+    let mut seen: HashSet<Subject, Quick> =
+        HashSet::with_capacity_and_hasher(records.len(), Quick::default());
     let mut live = vec![true; records.len()];
     for (at, record) in records.iter().enumerate().rev() {
         if !held.is_empty() && held.contains(&P::sequence(record)) {
@@ -133,8 +148,50 @@ pub(super) fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec
     live
 }
 
+type Quick = BuildHasherDefault<QuickHasher>;
+
+/// A hash for the few subjects of a batch, which are a terminal's own.
+#[derive(Default)]
+struct QuickHasher(u64);
+
+impl Hasher for QuickHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(byte.into());
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // 2^64 divided by the golden ratio: a change of any bit reaches the upper half.
+        self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+}
+
 /// The records that are written, in the order of their transactions.
 pub(super) fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
     let all = transactions.iter().flat_map(|transaction| &transaction.records);
     all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
+}
+
+/// Watches a watermark: a transaction after that is void if anybody else has set it.
+pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
+    match link.ask(&["WATCH", key]) {
+        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
+        // A user may be without that permission.
+        _ => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 //! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
 
 mod holding;
+mod trouble;
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,22 +21,15 @@ use super::source::Source;
 use super::{Policy, Shared};
 use crate::config::LaneConfig;
 use crate::link::Link;
-use crate::link::failure::{Class, Failure};
+use crate::link::failure::Failure;
 use crate::panic_text;
 use crate::pressure::level;
+use trouble::Trouble;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
 /// How often the pressure is worth a look while all goes well.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Delays between attempts, doubled from the first to the second, each with jitter.
-const FIRST_DELAY: Duration = Duration::from_millis(50);
-const LAST_DELAY: Duration = Duration::from_secs(5);
-/// Where another server may take over at any moment.
-const LAST_DELAY_OF_MANY: Duration = Duration::from_secs(1);
-/// How often a trouble that lasts is told again.
-const REMIND: Duration = Duration::from_secs(60);
-
 pub(super) struct Worker<P: Policy> {
     policy: P,
     link: Link,
@@ -60,16 +54,6 @@ pub(super) struct Worker<P: Policy> {
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
     checked: Instant,
-}
-
-/// What keeps the lane from committing.
-struct Trouble {
-    since: Instant,
-    attempts: u32,
-    next_attempt: Instant,
-    told: Instant,
-    /// The kinds of failure it had so far. Each is told once: a refused password is news after a lost connection.
-    classes: Vec<Class>,
 }
 
 impl<P: Policy> Worker<P> {
@@ -248,7 +232,13 @@ impl<P: Policy> Worker<P> {
         self.shared.unanswered.store(last, Ordering::Release);
         self.shared.gauge.lock().began(started);
         let records = self.batch.len();
-        let outcome = self.batch.exchange(&mut self.policy, &mut self.link, self.ledger.known());
+        let Self { policy, link, journal, source, batch, ledger, .. } = self;
+        // What the lane would do next, while the server works: a new segment takes as long as a hundred records.
+        let meanwhile = || {
+            journal.iter().for_each(|journal| drop(journal.prepare()));
+            source.take_ahead(self.batch_records);
+        };
+        let outcome = batch.exchange(policy, link, ledger.known(), meanwhile);
         self.heard = Instant::now();
         self.shared.gauge.lock().ended(self.heard);
         let rejected = outcome.rejected.len();
@@ -358,49 +348,6 @@ impl<P: Policy> Worker<P> {
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
             journal.release(sequence);
-        }
-    }
-
-    fn failed(&mut self, failure: Failure) {
-        self.policy.forget();
-        self.retention.interrupted();
-        if matches!(failure.class, Class::Reconnect | Class::Refresh) {
-            self.link.doubt();
-        }
-        self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
-        let now = Instant::now();
-        let refusal =
-            if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
-        self.shared.gauge.lock().replied(refusal);
-        self.shared.look(now);
-        let trouble = self.trouble.get_or_insert_with(|| Trouble {
-            since: now,
-            attempts: 0,
-            next_attempt: now,
-            told: now,
-            classes: Vec::new(),
-        });
-        let news = !trouble.classes.contains(&failure.class);
-        let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
-        let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
-        trouble.attempts += 1;
-        trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        if news || now - trouble.told >= REMIND {
-            trouble.told = now;
-            trouble.classes.extend(news.then_some(failure.class));
-            let advice = match failure.class {
-                Class::Reconnect => "connecting again",
-                Class::Refresh => "finding out which server does",
-                Class::Ask | Class::Hold => "holding until it can",
-                Class::Alarm => "check username, password and permissions; holding",
-                Class::Reject => "holding; please report it",
-            };
-            let waiting = self.batch.len() + self.shared.records.len();
-            let address = self.link.address();
-            self.tell(format_args!(
-                "{address} takes nothing: {} ({advice}; {waiting} records wait)",
-                failure.text
-            ));
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use redis::{FromRedisValue, Value};
 
-use super::connection;
+use super::connection::Connection;
 use super::failure::{Class, Failure};
 use crate::config::{Address, Endpoint};
 
@@ -36,17 +36,14 @@ impl Slots {
     }
 
     /// Asks a node over a connection that is there already.
-    pub(super) fn ask(&mut self, node: &Address, connection: &mut redis::Connection) -> Result<(), Failure> {
-        let state = redis::cmd("CLUSTER").arg("INFO").query::<Value>(connection);
+    pub(super) fn ask(&mut self, node: &Address, connection: &mut Connection) -> Result<(), Failure> {
         // One that is cut off from the majority knows only what was. Whoever may not ask relies on MOVED.
-        if let Ok(Value::BulkString(state)) = state
+        if let Ok(Value::BulkString(state)) = connection.ask(&["CLUSTER", "INFO"])
             && state.windows(b"cluster_state:fail".len()).any(|window| window == b"cluster_state:fail")
         {
             return Err(Failure { class: Class::Refresh, text: format!("CLUSTERDOWN says {node}") });
         }
-        let slots = redis::cmd("CLUSTER").arg("SLOTS").query::<Value>(connection);
-        let slots = slots.map_err(|error| Failure::of_connection(&error))?;
-        self.ranges = read(slots, node)
+        self.ranges = read(connection.ask(&["CLUSTER", "SLOTS"])?, node)
             .ok_or_else(|| Failure::lost(format!("{node} answers CLUSTER SLOTS with something else")))?;
         for address in self.ranges.iter().flat_map(|range| &range.nodes) {
             if !self.known.contains(address) {
@@ -63,7 +60,7 @@ impl Slots {
         let mut last = None;
         for at in 0..self.known.len() {
             let node = self.known[(start + at) % self.known.len()].clone();
-            let asked = connection::open(&node, endpoint, name)
+            let asked = Connection::open(&node, endpoint, name)
                 .and_then(|mut connection| self.ask(&node, &mut connection));
             match asked {
                 Ok(()) => return Ok(()),

@@ -9,6 +9,7 @@
 mod cluster;
 mod connection;
 pub(crate) mod failure;
+pub(crate) mod reply;
 pub(crate) mod resp;
 mod sentinel;
 
@@ -19,7 +20,9 @@ use redis::Value;
 use crate::config::{Address, Endpoint, Site};
 use crate::model::key;
 use cluster::Slots;
+use connection::Connection;
 use failure::{Class, Failure};
+use reply::Sparse;
 use sentinel::Sentinels;
 
 /// A lane's way to its Redis.
@@ -47,7 +50,7 @@ enum Finder {
 /// A server that is written to, and its connection while there is one.
 struct Server {
     address: Address,
-    connection: Option<redis::Connection>,
+    connection: Option<Connection>,
 }
 
 impl Link {
@@ -215,16 +218,26 @@ impl Link {
 
     /// Writes commands already in RESP.
     pub(crate) fn send(&mut self, server: usize, commands: &[u8]) -> Result<(), Failure> {
-        let sent = self.connection(server)?.send_packed_command(commands);
-        sent.map_err(|error| self.broken(server, &error))
+        self.connection(server)?.send(commands).map_err(|failure| self.broken(server, failure))
     }
 
     /// Reads one reply; an error reply of the server is a reply too.
     pub(crate) fn receive(&mut self, server: usize) -> Result<Value, Failure> {
-        match self.connection(server)?.recv_response() {
-            Ok(reply) => Ok(reply),
-            Err(error) => Err(self.broken(server, &error)),
-        }
+        self.connection(server)?.receive().map_err(|failure| self.broken(server, failure))
+    }
+
+    /// Reads one reply, of an array only the errors and what is wanted.
+    pub(crate) fn receive_sparse(
+        &mut self,
+        server: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Result<Sparse, Failure> {
+        self.connection(server)?.receive_sparse(wanted).map_err(|failure| self.broken(server, failure))
+    }
+
+    /// Passes over a reply if it is this one and need not be waited for. Returns whether it was.
+    pub(crate) fn skip(&mut self, server: usize, reply: &[u8]) -> bool {
+        self.connection(server).is_ok_and(|connection| connection.skip(reply))
     }
 
     /// Sends one command with its key in the second place, to whoever has the key, and reads its reply; an
@@ -298,7 +311,7 @@ impl Link {
     }
 
     fn open(&self, address: Address) -> Result<Server, Failure> {
-        let connection = connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+        let connection = Connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }
@@ -306,7 +319,7 @@ impl Link {
         Ok(Server { address, connection: Some(connection) })
     }
 
-    fn connection(&mut self, server: usize) -> Result<&mut redis::Connection, Failure> {
+    fn connection(&mut self, server: usize) -> Result<&mut Connection, Failure> {
         let connection = self.servers.get_mut(server).and_then(|server| server.connection.as_mut());
         connection.ok_or_else(|| Failure::lost("not connected"))
     }
@@ -324,9 +337,8 @@ impl Link {
         }
     }
 
-    fn broken(&mut self, server: usize, error: &redis::RedisError) -> Failure {
+    fn broken(&mut self, server: usize, failure: Failure) -> Failure {
         self.drop_connection(server);
-        let failure = Failure::of_connection(error);
         match self.servers.get(server) {
             Some(server) if self.may_move() => {
                 Failure { text: format!("{}: {}", server.address, failure.text), ..failure }

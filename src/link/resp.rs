@@ -1,12 +1,15 @@
 //! RESP, Redis' wire protocol, written by hand into one buffer that is used again and again: a command
-//! costs no allocation. Only what a lane writes is here; replies are read by redis-rs.
+//! costs no allocation. It reads nothing.
 
 use super::Link;
 use super::failure::Failure;
 
 /// Commands in RESP, one after the other.
 pub(crate) struct Commands {
-    bytes: Vec<u8>,
+    /// Room, of which the part before `written` is written. That the room is there is checked once an argument: with
+    /// `extend_from_slice`, which checks at each piece, signals as fields took a fifth more instructions.
+    room: Vec<u8>,
+    written: usize,
     /// Where the command now being written starts.
     start: usize,
     /// How many arguments it has so far.
@@ -14,25 +17,29 @@ pub(crate) struct Commands {
     finished: usize,
 }
 
-/// Room for `*NN\r\n`: nearly every command of ours has 10 to 99 arguments.
-const HEADER: usize = 5;
+/// Room for `*N\r\n`: a command with ten arguments or more is moved by a byte or two, which costs less than a
+/// command with fewer does when its header is put together from parts (1.2 times the lane's instructions).
+const HEADER: usize = 4;
+/// What an argument needs beside itself: its length, up to 20 digits, and three ends.
+const FRAME: usize = 25;
 
 /// What a buffer may keep between batches; a larger one is given back.
 const KEEP: usize = 1 << 20;
 
 impl Commands {
     pub(crate) fn new() -> Self {
-        Self { bytes: Vec::new(), start: 0, arguments: 0, finished: 0 }
+        Self { room: Vec::new(), written: 0, start: 0, arguments: 0, finished: 0 }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(KEEP);
+        self.written = 0;
+        self.room.truncate(KEEP);
+        self.room.shrink_to(KEEP);
         self.finished = 0;
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.room[..self.written]
     }
 
     /// How many commands are finished since the last [`clear`](Self::clear).
@@ -42,9 +49,9 @@ impl Commands {
 
     /// Sends what was written since the last time to a server. Returns how many bytes that was.
     pub(crate) fn send(&mut self, link: &mut Link, server: usize) -> Result<usize, Failure> {
-        let sent = self.bytes.len();
-        let outcome = if sent > 0 { link.send(server, &self.bytes) } else { Ok(()) };
-        self.bytes.clear();
+        let sent = self.written;
+        let outcome = if sent > 0 { link.send(server, self.bytes()) } else { Ok(()) };
+        self.written = 0;
         outcome.map(|()| sent)
     }
 
@@ -57,22 +64,49 @@ impl Commands {
 
     /// Starts a command, whose arguments follow.
     pub(crate) fn begin(&mut self) {
-        self.start = self.bytes.len();
+        self.start = self.written;
         self.arguments = 0;
-        self.bytes.extend_from_slice(&[0; HEADER]);
+        self.room_for(HEADER);
+        self.written += HEADER;
     }
 
     /// Adds an argument to the command that was started.
     pub(crate) fn argument(&mut self, argument: &[u8]) {
         self.arguments += 1;
-        self.bytes.push(b'$');
-        match argument.len() {
-            short @ 0..10 => self.bytes.push(b'0' + short as u8),
-            long => self.bytes.extend_from_slice(itoa::Buffer::new().format(long).as_bytes()),
+        let length = argument.len();
+        let room = self.room_for(length + FRAME);
+        let text = match length {
+            short @ 0..10 => {
+                room[..4].copy_from_slice(&[b'$', b'0' + short as u8, b'\r', b'\n']);
+                4
+            }
+            long => {
+                let mut buffer = itoa::Buffer::new();
+                let digits = buffer.format(long).as_bytes();
+                let end = 1 + digits.len();
+                room[0] = b'$';
+                room[1..end].copy_from_slice(digits);
+                room[end..end + 2].copy_from_slice(b"\r\n");
+                end + 2
+            }
+        };
+        room[text..text + length].copy_from_slice(argument);
+        room[text + length..text + length + 2].copy_from_slice(b"\r\n");
+        self.written += text + length + 2;
+    }
+
+    /// Room for so many bytes at the end.
+    #[inline]
+    fn room_for(&mut self, count: usize) -> &mut [u8] {
+        if self.room.len() - self.written < count {
+            self.grow(count);
         }
-        self.bytes.extend_from_slice(b"\r\n");
-        self.bytes.extend_from_slice(argument);
-        self.bytes.extend_from_slice(b"\r\n");
+        &mut self.room[self.written..self.written + count]
+    }
+
+    #[cold]
+    fn grow(&mut self, count: usize) {
+        self.room.resize((self.written + count).max(2 * self.room.len()), 0);
     }
 
     /// Adds a number to the command that was started.
@@ -84,12 +118,16 @@ impl Commands {
     pub(crate) fn end(&mut self) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(self.arguments).as_bytes();
-        let header = self.start..self.start + HEADER;
-        if let [tens, ones] = *digits {
-            self.bytes[header].copy_from_slice(&[b'*', tens, ones, b'\r', b'\n']);
-        } else {
-            self.bytes.splice(header, [b"*", digits, b"\r\n"].concat());
+        let (header, body) = (self.start, self.start + HEADER);
+        let more = digits.len() - 1;
+        if more > 0 {
+            self.room_for(more);
+            self.room.copy_within(body..self.written, body + more);
+            self.written += more;
         }
+        self.room[header] = b'*';
+        self.room[header + 1..body + more - 2].copy_from_slice(digits);
+        self.room[body + more - 2..body + more].copy_from_slice(b"\r\n");
         self.finished += 1;
     }
 }

@@ -2,7 +2,7 @@
 
 use redis::FromRedisValue;
 
-use super::connection;
+use super::connection::Connection;
 use super::failure::Failure;
 use crate::config::{Address, Endpoint, Identity};
 
@@ -42,12 +42,8 @@ impl Sentinels {
     }
 
     fn ask(&self, sentinel: &Address, endpoint: &Endpoint) -> Result<Address, Failure> {
-        let mut connection = connection::open_sentinel(sentinel, endpoint, &self.identity)?;
-        let reply = redis::cmd("SENTINEL")
-            .arg("GET-MASTER-ADDR-BY-NAME")
-            .arg(&self.master)
-            .query::<redis::Value>(&mut connection)
-            .map_err(|error| Failure::of_connection(&error))?;
+        let mut connection = Connection::open_sentinel(sentinel, endpoint, &self.identity)?;
+        let reply = connection.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master])?;
         match Option::<(String, u16)>::from_redis_value(reply) {
             Ok(Some((host, port))) => Ok(Address { host, port }),
             Ok(None) => Err(Failure::lost("knows no master of this name")),
