@@ -1,7 +1,10 @@
 //! `mt5fleet top --once` beside what the real library wrote, in both encodings.
 
 use std::fs;
-use std::process::Command;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mt5_redis::model::instance::MT5REDIS_FLAG_CONNECTED;
@@ -19,6 +22,65 @@ fn top(arguments: &[&str]) -> (String, Option<i32>) {
         .output()
         .unwrap();
     (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.code())
+}
+
+/// A terminal that closes with the test, however that ends.
+struct Window(Child);
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_screen_is_drawn_obeys_its_keys_and_goes() {
+    let servers = Servers::start_temporary(None).unwrap();
+    redis::cmd("ZADD")
+        .arg("il")
+        .arg(1)
+        .arg("7.Gone")
+        .exec(&mut connect(servers.ports()[0]).unwrap())
+        .unwrap();
+    let program = env!("CARGO_BIN_EXE_mt5fleet");
+    let config = servers.config_file();
+    // A terminal of 24 lines that a program can type into.
+    let line =
+        format!("stty rows 24 cols 80; exec {program} top --every 200ms --config {}", config.display());
+    let mut terminal = Command::new("script")
+        .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Window)
+        .unwrap();
+    let (mut keys, mut output) = (terminal.0.stdin.take().unwrap(), terminal.0.stdout.take().unwrap());
+    let (sender, drawn) = channel();
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut bytes) {
+            let _ = sender.send(bytes[..count].to_vec());
+        }
+    });
+    let mut screen = vt100::Parser::default();
+    let mut shows = |what: &str| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !screen.screen().contents().contains(what) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match drawn.recv_timeout(left) {
+                Ok(bytes) => screen.process(&bytes),
+                Err(_) => panic!("{what} is not on the screen:\n{}", screen.screen().contents()),
+            }
+        }
+    };
+    shows("7.Gone");
+    keys.write_all(b"s").unwrap();
+    shows("sorts: age");
+    keys.write_all(b"/8\r").unwrap();
+    shows("0 of 0 alive");
+    keys.write_all(b"q").unwrap();
+    assert!(terminal.0.wait().unwrap().success());
 }
 
 #[test]
