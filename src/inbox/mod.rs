@@ -1,6 +1,6 @@
 //! Reading signals: a consumer group over all shards, for workers and for followers.
 //!
-//! A [`Reader`] fetches in advance, a thread a shard, and hands out [`Item`]s: signals, each at least once
+//! A [`Reader`] fetches signals, in advance or in who waits for them, and hands out [`Item`]s: signals, each at least once
 //! until somebody acknowledges it, and gaps, so that a signal that was trimmed before it was read is never
 //! passed over in silence. Signals of one shard come in their order, unless they come again. It drops
 //! duplicates that it saw itself; it does not know what other readers of its group did.
@@ -63,6 +63,9 @@ pub struct Options {
     pub take_over: Option<Duration>,
     /// Whether what was acknowledged is deleted, if no other group reads the stream.
     pub delete: bool,
+    /// Whether threads fetch signals before somebody asks. Without, and with one shard only, who waits in
+    /// [`Reader::next`] reads from the server itself, so that no thread has to wake another one.
+    pub in_advance: bool,
 }
 
 /// Where a signal stands: its shard and its id in the stream.
@@ -116,6 +119,8 @@ pub struct Gap {
 pub struct Reader {
     shared: Arc<Shared>,
     orders: Sender<Order>,
+    /// The one shard that is read by who waits.
+    own: Option<Mutex<ShardReader>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -164,10 +169,14 @@ impl Reader {
             room: Condvar::new(),
         });
         let (orders, inbound): (Sender<Order>, Receiver<Order>) = unbounded();
-        let mut reader = Self { shared, orders, threads: Vec::new() };
+        let mut reader = Self { shared, orders, own: None, threads: Vec::new() };
         for shard in 0..config.rtss_shards {
-            let thread = ShardReader::new(config, shard, reader.shared.clone(), reader.orders.clone());
-            reader.spawn(format!("mt5redis-in{shard}"), move || thread.run())?;
+            let one = ShardReader::new(config, shard, reader.shared.clone(), reader.orders.clone());
+            if config.rtss_shards == 1 && !reader.shared.options.in_advance {
+                reader.own = Some(Mutex::new(one));
+            } else {
+                reader.spawn(format!("mt5redis-in{shard}"), move || one.run())?;
+            }
         }
         let keeper = Keeper::new(config, reader.shared.clone(), inbound);
         reader.spawn("mt5redis-keep".into(), move || keeper.run())?;
@@ -183,10 +192,24 @@ impl Reader {
         Ok(())
     }
 
-    /// The next item, waiting for it at most this long.
+    /// The next item, waiting for it at most this long; it may return without one earlier. Where it reads by
+    /// itself and the server is away, an attempt to connect may take longer.
     pub fn next(&self, timeout: Duration) -> Option<Item> {
         let mut queue = self.shared.queue.lock();
-        if queue.items.is_empty() && !timeout.is_zero() {
+        if let Some(item) = queue.items.pop_front() {
+            return Some(item);
+        }
+        if let Some(mut shard) = self.own.as_ref().and_then(Mutex::try_lock) {
+            drop(queue);
+            shard.turn(timeout);
+            drop(shard);
+            let item = self.shared.queue.lock().items.pop_front();
+            // The turn is another's, if one waits. It saw the shard in use with the queue in its hands, so by
+            // now it hears us.
+            self.shared.filled.notify_one();
+            return item;
+        }
+        if !timeout.is_zero() {
             self.shared.filled.wait_for(&mut queue, timeout);
         }
         queue.items.pop_front()
@@ -273,11 +296,11 @@ impl Shared {
     }
 
     /// Waits a little for room; says how much there is.
-    fn wait_for_room(&self) -> usize {
+    fn wait_for_room(&self, most: Duration) -> usize {
         let mut queue = self.queue.lock();
         let limit = self.options.prefetch.max(1);
         if queue.open.len() >= limit {
-            self.room.wait_for(&mut queue, Duration::from_millis(200));
+            self.room.wait_for(&mut queue, most);
         }
         limit.saturating_sub(queue.open.len())
     }

@@ -37,7 +37,7 @@ input long   InpMagic       = 20250202;                 // Magic number of the c
 input bool   InpDryRun      = true;                     // Dry run: only print
 
 #define ANSWER_WAIT_MS 10000  // how long an order that nobody answered for may take to appear
-#define CLOSE_FOR_MS   60000  // how long a close is tried, while no other signal is acted on
+#define TRY_FOR_MS     60000  // how long a signal is tried, while no other one is acted on
 #define PAUSE_MS       200    // between two attempts
 
 CMt5RedisFollower redis;
@@ -166,6 +166,11 @@ ENUM_OUTCOME Act(void)
       return(Skip("only closes are followed since signals were missed"));
    if(InpMaxAgeMs>0 && age_ms>InpMaxAgeMs)
       return(Skip(StringFormat("it is %I64d ms old",age_ms)));
+   //--- both may have passed since it was received
+   if(current.data.expiry_ms>0 && current.data.time_ms+age_ms>current.data.expiry_ms)
+      return(Skip("it has expired"));
+   if(GetTickCount64()-held_since>TRY_FOR_MS)
+      return(Skip("the trade server did not take it for a minute"));
    if(action==MT5REDIS_ACTION_MODIFY)
       return(ModifyCopies(symbol));
    return(OpenCopy(symbol,action==MT5REDIS_ACTION_BUY));
@@ -248,7 +253,7 @@ ENUM_OUTCOME OpenCopy(const string symbol,const bool buy)
 ENUM_OUTCOME FollowClose(const string symbol)
   {
    ENUM_OUTCOME outcome=CloseCopies(symbol);
-   if(outcome==OUTCOME_LATER && GetTickCount64()-held_since>CLOSE_FOR_MS)
+   if(outcome==OUTCOME_LATER && GetTickCount64()-held_since>TRY_FOR_MS)
      {
       Alert("SignalFollower: ",symbol," could not be closed as the signal says: close it by hand");
       outcome=Skip("it could not be closed");
@@ -268,6 +273,9 @@ ENUM_OUTCOME CloseCopies(const string symbol)
    bool   partly=(symbol!="" && current.data.volume>0.0);
    double before=(symbol=="" ? 0.0 : MarkedVolume(mark));
    double left=0.0;
+   //--- what is closed already is not known, so neither is what is left
+   if(before<0.0)
+      return(OUTCOME_LATER);
    if(partly)
      {
       left=Lots(symbol,current.data.volume*InpLotFactor,1000000.0)-before;
