@@ -15,8 +15,8 @@ mod shard;
 mod wire;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ pub use follower::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_
 use keeper::{Keeper, Order};
 use seen::Seen;
 use shard::ShardReader;
+
+/// The readers of this process. One that ended may still wait at the server, and would be handed what its
+/// successor of the same name is to get.
+static READERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// Longest name of a group or a consumer, bytes.
 pub const NAME_LIMIT: usize = 64;
@@ -168,6 +172,10 @@ impl Reader {
             filled: Condvar::new(),
             room: Condvar::new(),
         });
+        let mut readers = READERS.lock();
+        readers.retain(|reader| reader.strong_count() > 0);
+        readers.push(Arc::downgrade(&shared));
+        drop(readers);
         let (orders, inbound): (Sender<Order>, Receiver<Order>) = unbounded();
         let mut reader = Self { shared, orders, own: None, threads: Vec::new() };
         for shard in 0..config.rtss_shards {
@@ -199,7 +207,9 @@ impl Reader {
         if let Some(item) = queue.items.pop_front() {
             return Some(item);
         }
-        if let Some(mut shard) = self.own.as_ref().and_then(Mutex::try_lock) {
+        if let Some(mut shard) = self.own.as_ref().and_then(Mutex::try_lock)
+            && !self.shared.ended()
+        {
             drop(queue);
             shard.turn(timeout);
             drop(shard);
@@ -288,6 +298,21 @@ impl Shared {
 
     fn ended(&self) -> bool {
         self.stop.load(Relaxed)
+    }
+
+    /// Whether a reader of the same name has ended, and still reads or acknowledges.
+    fn is_preceded(&self) -> bool {
+        let readers: Vec<_> = READERS.lock().iter().filter_map(Weak::upgrade).collect();
+        let same = |other: &Options| {
+            (&other.group, &other.consumer) == (&self.options.group, &self.options.consumer)
+        };
+        readers.iter().any(|other| {
+            let ended = other.ended() && same(&other.options);
+            ended && {
+                let queue = other.queue.lock();
+                !queue.reading.is_empty() || !queue.kept
+            }
+        })
     }
 
     /// How many more signals may be fetched.

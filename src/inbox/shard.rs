@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 use redis::Value;
@@ -20,6 +21,8 @@ use crate::model::key::{self, Key};
 
 /// How long the server holds a read that finds nothing, at most; stopping takes as long.
 const BLOCK: Duration = Duration::from_millis(500);
+/// How long a reader waits at most for the one before it.
+const PREDECESSOR: Duration = Duration::from_secs(3);
 /// How many signals one read fetches at most.
 const BATCH: usize = 256;
 
@@ -92,6 +95,7 @@ impl ShardReader {
         while !self.shared.ended() {
             self.turn(BLOCK);
         }
+        self.shared.queue.lock().reading.remove(&self.shard);
     }
 
     /// Reads once, and waits for that at most so long. Connecting takes its own time.
@@ -121,8 +125,15 @@ impl ShardReader {
         }
         if !self.joined {
             self.join()?;
+            let until = Instant::now() + PREDECESSOR;
+            while self.shared.is_preceded() && !self.shared.ended() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(5));
+            }
             self.joined = true;
             self.shared.queue.lock().reading.insert(self.shard);
+        }
+        if self.shared.ended() {
+            return Ok(());
         }
         match self.fetch() {
             // Somebody deleted the stream, or a server without data took over.
