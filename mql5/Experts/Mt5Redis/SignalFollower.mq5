@@ -188,10 +188,13 @@ ENUM_OUTCOME Unanswered(void)
   }
 //+------------------------------------------------------------------+
 //| Notes that a restart must find: global variables of the          |
-//| terminal. Up to which number a terminal's signals were acted on; |
-//| whom a copy follows.                                             |
+//| terminal, by account and magic number. Up to which number a      |
+//| terminal's signals were acted on; whom a copy follows.           |
 //+------------------------------------------------------------------+
-string Note(const string name)  { return("mt5redis."+IntegerToString(InpMagic)+"."+name); }
+string Note(const string name)
+  {
+   return(StringFormat("mt5redis.%I64x.%I64x.%s",AccountInfoInteger(ACCOUNT_LOGIN),InpMagic,name));
+  }
 void   Keep(const string name,const double value)
   {
    GlobalVariableSet(Note(name),value);
@@ -227,6 +230,9 @@ ENUM_OUTCOME OpenCopy(const string symbol,const bool buy)
       return(Skip("the price has moved away by "+DoubleToString(worse/point,0)+" points"));
    if(InpDryRun)
       return(Skip(StringFormat("dry run: would %s %.2f %s",buy ? "buy" : "sell",lots,symbol)));
+   //--- the notes may be lost, the account's history is not
+   if(!holding && Marked(mark))
+      return(Skip("it was executed before"));
    //--- whatever happens from here on, it is not sent again after a restart
    GlobalVariableSet(Note(mark+".s"),Source());
    GlobalVariableSet(Note(mark+".p"),(double)current.data.position);
