@@ -132,8 +132,8 @@ class Suite:
             earlier = set(re.findall(r"^\d+/\d+ survived: (.*)$", Path(names[1]).read_text(), re.MULTILINE))
             # Without the line: what stands above it may have changed since.
             earlier = {re.sub(r":\d+:", ":", text, count=1) for text in earlier}
-            named = {re.sub(r":\d+:", ":", str(mutant), count=1): mutant for mutant in trial.all_of_them()}
-            mutants, of = [mutant for text, mutant in named.items() if text in earlier], len(earlier)
+            mutants, of = trial.all_of_them(), len(earlier)
+            mutants = [mutant for mutant in mutants if re.sub(r":\d+:", ":", str(mutant), count=1) in earlier]
         else:
             mutants, of = trial.sample(int(names[0]), int(names[1]))
         found = dict.fromkeys(("check", "scenario", "same", "apart", "survived"), 0)
