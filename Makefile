@@ -36,10 +36,10 @@ mql5: ## the MQL5 sources alone: checked, and run against the DLL in a stand-in 
 	@scripts/windows.sh
 	cargo test --test mql5 --test mql5_imports
 
-mql5-mutants: ## changes single tokens of the MQL5 sources and counts who notices (SEED=1 MUTANTS=300)
+mql5-mutants: ## changes single tokens of the MQL5 sources and counts who notices (SEED=1 MUTANTS=300 FILES=)
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
-	@target/python/bin/python tests/mql5/run.py mutants $(or $(SEED),1) $(MUTANTS) --build target/mql5-mutants
+	@target/python/bin/python tests/mql5/run.py mutants $(or $(SEED),1) $(MUTANTS) $(FILES) --build target/mql5-mutants
 
 mql5-bench: ## the time of a publishing call, seen by an MQL5 program under Wine
 	@scripts/prepare.sh run test windows

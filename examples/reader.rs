@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prefetch: 64,
         take_over: None,
         delete: false,
+        in_advance: false,
     };
     let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}")))?;
     while left > 0 {

@@ -73,6 +73,28 @@ fn a_signal_comes_as_it_was_given_until_it_is_acknowledged() {
     assert_eq!(wait(&follower).signal.sequence, sequence);
 }
 
+/// The one that ended may wait at the server for a while, and must not be handed what its successor is to get.
+#[test]
+fn who_starts_again_at_once_misses_nothing() {
+    let server = Server::start();
+    let publisher = Bridge::at(&server, "1.Demo");
+    let follower = Bridge::at(&server, "2.Demo");
+    assert_eq!(subscribe(&follower, &BEGINNING), 0, "{}", last_error());
+    for magic in 1..=3 {
+        eventually("it waits at the server", || {
+            let clients: String = redis::cmd("INFO").arg("clients").query(&mut server.client()).unwrap();
+            clients.contains("blocked_clients:1")
+        });
+        assert_eq!(mt5redis_unsubscribe(follower.handle), 0);
+        assert_eq!(subscribe(&follower, &RESUME), 0);
+        reads(&follower);
+        publisher.signal(&buy(magic));
+        let got = wait(&follower);
+        assert_eq!(got.signal.magic, magic);
+        assert_eq!(mt5redis_acknowledge(follower.handle, got.signal.number), 0);
+    }
+}
+
 #[test]
 fn a_new_start_passes_over_what_was_before() {
     let server = Server::start();

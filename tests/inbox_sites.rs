@@ -69,6 +69,7 @@ impl Crew {
                 prefetch: 8,
                 take_over: Some(Duration::from_secs(2)),
                 delete: true,
+                in_advance: false,
             };
             Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
         };

@@ -153,10 +153,11 @@ fn by_reader(count: usize, group: &str, url: &str) -> Vec<i64> {
         prefetch: 256,
         take_over: None,
         delete: false,
+        in_advance: false,
     };
     let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}"))).expect("it starts");
     while reader.reading() == 0 {
-        thread::sleep(Duration::from_millis(1));
+        reader.next(Duration::from_millis(1));
     }
     println!("ready");
     let mut times = Vec::new();

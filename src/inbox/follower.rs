@@ -127,6 +127,7 @@ impl Follower {
             take_over: None,
             // Who else reads the stream, and how, a follower does not know.
             delete: false,
+            in_advance: true,
         };
         Ok(Self {
             reader: Reader::start(config, options, tell.clone())?,

@@ -91,7 +91,10 @@ impl Keeper {
             let ending = self.shared.ended();
             match self.work(ending) {
                 Ok(()) => self.wire.succeeded(&self.shared, "acknowledging"),
-                Err(failure) => self.wire.failed(&self.shared, "acknowledging", &failure),
+                Err(failure) => {
+                    self.wire.failed(&self.shared, "acknowledging", &failure);
+                    self.wire.rested(&self.shared, Duration::MAX);
+                }
             }
             if ending {
                 let until = *farewell.get_or_insert_with(|| Instant::now() + FAREWELL);

@@ -1,6 +1,6 @@
 //! Reading signals: a consumer group over all shards, for workers and for followers.
 //!
-//! A [`Reader`] fetches in advance, a thread a shard, and hands out [`Item`]s: signals, each at least once
+//! A [`Reader`] fetches signals, in advance or in who waits for them, and hands out [`Item`]s: signals, each at least once
 //! until somebody acknowledges it, and gaps, so that a signal that was trimmed before it was read is never
 //! passed over in silence. Signals of one shard come in their order, unless they come again. It drops
 //! duplicates that it saw itself; it does not know what other readers of its group did.
@@ -15,8 +15,8 @@ mod shard;
 mod wire;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ pub use follower::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_
 use keeper::{Keeper, Order};
 use seen::Seen;
 use shard::ShardReader;
+
+/// The readers of this process. One that ended may still wait at the server, and would be handed what its
+/// successor of the same name is to get.
+static READERS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// Longest name of a group or a consumer, bytes.
 pub const NAME_LIMIT: usize = 64;
@@ -63,6 +67,9 @@ pub struct Options {
     pub take_over: Option<Duration>,
     /// Whether what was acknowledged is deleted, if no other group reads the stream.
     pub delete: bool,
+    /// Whether threads fetch signals before somebody asks. Without, and with one shard only, who waits in
+    /// [`Reader::next`] reads from the server itself, so that no thread has to wake another one.
+    pub in_advance: bool,
 }
 
 /// Where a signal stands: its shard and its id in the stream.
@@ -116,6 +123,8 @@ pub struct Gap {
 pub struct Reader {
     shared: Arc<Shared>,
     orders: Sender<Order>,
+    /// The one shard that is read by who waits.
+    own: Option<Mutex<ShardReader>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -163,11 +172,19 @@ impl Reader {
             filled: Condvar::new(),
             room: Condvar::new(),
         });
+        let mut readers = READERS.lock();
+        readers.retain(|reader| reader.strong_count() > 0);
+        readers.push(Arc::downgrade(&shared));
+        drop(readers);
         let (orders, inbound): (Sender<Order>, Receiver<Order>) = unbounded();
-        let mut reader = Self { shared, orders, threads: Vec::new() };
+        let mut reader = Self { shared, orders, own: None, threads: Vec::new() };
         for shard in 0..config.rtss_shards {
-            let thread = ShardReader::new(config, shard, reader.shared.clone(), reader.orders.clone());
-            reader.spawn(format!("mt5redis-in{shard}"), move || thread.run())?;
+            let one = ShardReader::new(config, shard, reader.shared.clone(), reader.orders.clone());
+            if config.rtss_shards == 1 && !reader.shared.options.in_advance {
+                reader.own = Some(Mutex::new(one));
+            } else {
+                reader.spawn(format!("mt5redis-in{shard}"), move || one.run())?;
+            }
         }
         let keeper = Keeper::new(config, reader.shared.clone(), inbound);
         reader.spawn("mt5redis-keep".into(), move || keeper.run())?;
@@ -183,10 +200,26 @@ impl Reader {
         Ok(())
     }
 
-    /// The next item, waiting for it at most this long.
+    /// The next item, waiting for it at most this long; it may return without one earlier. Where it reads by
+    /// itself and the server is away, an attempt to connect may take longer.
     pub fn next(&self, timeout: Duration) -> Option<Item> {
         let mut queue = self.shared.queue.lock();
-        if queue.items.is_empty() && !timeout.is_zero() {
+        if let Some(item) = queue.items.pop_front() {
+            return Some(item);
+        }
+        if let Some(mut shard) = self.own.as_ref().and_then(Mutex::try_lock)
+            && !self.shared.ended()
+        {
+            drop(queue);
+            shard.turn(timeout);
+            drop(shard);
+            let item = self.shared.queue.lock().items.pop_front();
+            // The turn is another's, if one waits. It saw the shard in use with the queue in its hands, so by
+            // now it hears us.
+            self.shared.filled.notify_one();
+            return item;
+        }
+        if !timeout.is_zero() {
             self.shared.filled.wait_for(&mut queue, timeout);
         }
         queue.items.pop_front()
@@ -267,17 +300,32 @@ impl Shared {
         self.stop.load(Relaxed)
     }
 
+    /// Whether a reader of the same name has ended, and still reads or acknowledges.
+    fn is_preceded(&self) -> bool {
+        let readers: Vec<_> = READERS.lock().iter().filter_map(Weak::upgrade).collect();
+        let same = |other: &Options| {
+            (&other.group, &other.consumer) == (&self.options.group, &self.options.consumer)
+        };
+        readers.iter().any(|other| {
+            let ended = other.ended() && same(&other.options);
+            ended && {
+                let queue = other.queue.lock();
+                !queue.reading.is_empty() || !queue.kept
+            }
+        })
+    }
+
     /// How many more signals may be fetched.
     fn free(&self) -> usize {
         self.options.prefetch.max(1).saturating_sub(self.queue.lock().open.len())
     }
 
     /// Waits a little for room; says how much there is.
-    fn wait_for_room(&self) -> usize {
+    fn wait_for_room(&self, most: Duration) -> usize {
         let mut queue = self.queue.lock();
         let limit = self.options.prefetch.max(1);
         if queue.open.len() >= limit {
-            self.room.wait_for(&mut queue, Duration::from_millis(200));
+            self.room.wait_for(&mut queue, most);
         }
         limit.saturating_sub(queue.open.len())
     }

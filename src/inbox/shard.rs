@@ -1,9 +1,11 @@
-//! The thread that reads one shard: `XREADGROUP` that waits at the server, bounded by the room there is. In
-//! the same exchange it asks how far the group and the stream are, and so finds what was trimmed unread.
+//! Reads one shard, in a thread of its own or in who waits for a signal: `XREADGROUP` that waits at the
+//! server, bounded by the room there is. In the same exchange it asks how far the group and the stream are,
+//! and so finds what was trimmed unread.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::Sender;
 use redis::Value;
@@ -17,8 +19,10 @@ use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::key::{self, Key};
 
-/// How long the server holds a read that finds nothing; stopping takes as long.
+/// How long the server holds a read that finds nothing, at most; stopping takes as long.
 const BLOCK: Duration = Duration::from_millis(500);
+/// How long a reader waits at most for the one before it.
+const PREDECESSOR: Duration = Duration::from_secs(3);
 /// How many signals one read fetches at most.
 const BATCH: usize = 256;
 
@@ -44,12 +48,17 @@ pub(super) struct ShardReader {
     shared: Arc<Shared>,
     orders: Sender<Order>,
     shard: u16,
+    /// For what is told.
+    what: String,
     key: Key,
+    /// How long the server may hold a read.
+    limit: Duration,
+    /// How long it holds this one.
     block: Duration,
     /// The group was found or made.
     joined: bool,
-    /// What this reader was handed before is to be read again.
-    look_back: bool,
+    /// What this reader was handed before is to be read again, behind this id.
+    look_back: Option<String>,
     /// How many of the signals now missing were told of.
     told: u64,
     /// The server's id of its run, when it was connected last.
@@ -61,7 +70,7 @@ pub(super) struct ShardReader {
 impl ShardReader {
     pub(super) fn new(config: &Config, shard: u16, shared: Arc<Shared>, orders: Sender<Order>) -> Self {
         let endpoint = config.rtss.endpoint.clone();
-        let block = BLOCK.min(endpoint.reply_timeout / 2);
+        let limit = BLOCK.min(endpoint.reply_timeout / 2);
         let link = Link::new(endpoint, format!("mt5redis:{}:in", shared.options.consumer));
         let key = key::signals(&shard.to_string());
         let wire = Wire::new(link);
@@ -70,10 +79,12 @@ impl ShardReader {
             shared,
             orders,
             shard,
+            what: format!("reading shard {shard}"),
             key,
-            block,
+            limit,
+            block: limit,
             joined: false,
-            look_back: true,
+            look_back: Some("0".to_owned()),
             told: 0,
             run: None,
             forgetful: false,
@@ -81,15 +92,26 @@ impl ShardReader {
     }
 
     pub(super) fn run(mut self) {
-        let what = format!("reading shard {}", self.shard);
         while !self.shared.ended() {
-            match self.step() {
-                Ok(()) => self.wire.succeeded(&self.shared, &what),
-                Err(failure) => {
-                    // What was on its way when a connection broke belongs to us and was not seen.
-                    self.look_back = true;
-                    self.wire.failed(&self.shared, &what, &failure);
-                }
+            self.turn(BLOCK);
+        }
+        self.shared.queue.lock().reading.remove(&self.shard);
+    }
+
+    /// Reads once, and waits for that at most so long. Connecting takes its own time.
+    pub(super) fn turn(&mut self, most: Duration) {
+        if !self.wire.rested(&self.shared, most) {
+            return;
+        }
+        self.block = most.min(self.limit);
+        let outcome = self.step();
+        let what = &self.what;
+        match outcome {
+            Ok(()) => self.wire.succeeded(&self.shared, what),
+            Err(failure) => {
+                // What was on its way when a connection broke belongs to us and was not seen.
+                self.look_back = Some("0".to_owned());
+                self.wire.failed(&self.shared, what, &failure);
             }
         }
     }
@@ -103,8 +125,15 @@ impl ShardReader {
         }
         if !self.joined {
             self.join()?;
+            let until = Instant::now() + PREDECESSOR;
+            while self.shared.is_preceded() && !self.shared.ended() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(5));
+            }
             self.joined = true;
             self.shared.queue.lock().reading.insert(self.shard);
+        }
+        if self.shared.ended() {
+            return Ok(());
         }
         match self.fetch() {
             // Somebody deleted the stream, or a server without data took over.
@@ -118,18 +147,18 @@ impl ShardReader {
     }
 
     fn fetch(&mut self) -> Result<(), Failure> {
-        if self.look_back {
-            self.read_own()?;
-            self.look_back = false;
-        }
         if self.forgetful {
             let healed =
                 self.wire.ask(&self.key, read_so_far(&self.key, &self.shared.options.group, "count"))?;
             self.forgetful = healed == Value::Int(0);
         }
-        match self.shared.wait_for_room() {
-            0 => Ok(()),
-            room => self.read(room.min(BATCH)),
+        match (self.shared.wait_for_room(self.block).min(BATCH), self.look_back.take()) {
+            (0, look_back) => {
+                self.look_back = look_back;
+                Ok(())
+            }
+            (room, Some(after)) => self.read_own(room, &after),
+            (room, None) => self.read(room),
         }
     }
 
@@ -174,26 +203,18 @@ impl ShardReader {
     }
 
     /// What this reader was handed and never acknowledged, in an earlier life or over a broken connection.
-    fn read_own(&mut self) -> Result<(), Failure> {
-        let mut last = "0".to_owned();
+    fn read_own(&mut self, room: usize, after: &str) -> Result<(), Failure> {
+        let reply = self.wire.ask(&self.key, self.read_command(room, None, after))?;
+        let entries = reply::read(&reply);
+        self.look_back = entries.last().map(|((ms, number), _)| format!("{ms}-{number}"));
         let mut gone = 0;
-        while !self.shared.ended() {
-            let room = match self.shared.wait_for_room() {
-                0 => continue,
-                room => room.min(BATCH),
-            };
-            let reply = self.wire.ask(&self.key, self.read_command(room, None, &last))?;
-            let entries = reply::read(&reply);
-            let Some(((ms, number), _)) = entries.last() else { break };
-            last = format!("{ms}-{number}");
-            for entry in entries {
-                let place = Place { shard: self.shard, id: entry.0 };
-                if entry.1.is_none() {
-                    gone += 1;
-                    let _ = self.orders.send(Order::Acknowledge(place));
-                } else if !self.shared.is_open(&place) {
-                    self.hand_out(entry, 2);
-                }
+        for entry in entries {
+            let place = Place { shard: self.shard, id: entry.0 };
+            if entry.1.is_none() {
+                gone += 1;
+                let _ = self.orders.send(Order::Acknowledge(place));
+            } else if !self.shared.is_open(&place) {
+                self.hand_out(entry, 2);
             }
         }
         self.gap(gone);

@@ -19,11 +19,13 @@ pub(super) struct Wire {
     /// What was said last about a failure: the same is not said again until something succeeds.
     said: String,
     wait: Duration,
+    /// When the next attempt is due, after one that failed.
+    due: Option<Instant>,
 }
 
 impl Wire {
     pub(super) fn new(link: Link) -> Self {
-        Self { link, said: String::new(), wait: Duration::ZERO }
+        Self { link, said: String::new(), wait: Duration::ZERO, due: None }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -60,14 +62,14 @@ impl Wire {
     }
 
     pub(super) fn succeeded(&mut self, shared: &Shared, what: &str) {
-        self.wait = Duration::ZERO;
+        (self.wait, self.due) = (Duration::ZERO, None);
         if !self.said.is_empty() {
             self.said.clear();
             (shared.tell)(format!("{what}: reads again from {}", self.link.address()));
         }
     }
 
-    /// Says what failed, once, and waits before the next attempt, longer each time.
+    /// Says what failed, once, and when to try again, later each time.
     pub(super) fn failed(&mut self, shared: &Shared, what: &str, failure: &Failure) {
         if self.said != failure.text {
             self.said.clone_from(&failure.text);
@@ -77,10 +79,17 @@ impl Wire {
             self.link.doubt();
         }
         self.wait = (self.wait * 2).clamp(Duration::from_millis(50), PATIENCE);
-        let until = Instant::now() + self.wait;
+        self.due = Some(Instant::now() + self.wait);
+    }
+
+    /// Waits until the next attempt is due, this long at most. Says whether it is.
+    pub(super) fn rested(&self, shared: &Shared, most: Duration) -> bool {
+        let Some(due) = self.due else { return true };
+        let until = Instant::now().checked_add(most).map_or(due, |end| end.min(due));
         while !shared.ended() && Instant::now() < until {
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20).min(until.saturating_duration_since(Instant::now())));
         }
+        Instant::now() >= due
     }
 }
 

@@ -4,7 +4,7 @@
     run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
     run.py random SEED COUNT        scenarios made from a seed
-    run.py mutants SEED COUNT       changes single tokens of the sources: who notices?
+    run.py mutants SEED COUNT       changes single tokens of the sources, or of the files named behind: who notices?
     run.py mutants again FILE       those that survived in an earlier run, whose output the file has
     run.py bench                    the time of a publishing call
 """
@@ -59,7 +59,7 @@ def main():
     options.add_argument("--redis", type=int, help="port of an empty Redis on this machine; default: one of its own")
     given = options.parse_args()
 
-    build = Build(given.build)
+    build = Build(Path(given.build).resolve())  # Wine starts what is built from its own folder
     with build.lock():
         sources, mistakes = check_sources(build, given.sources, given.header, given.library)
         if given.what == "check":

@@ -89,6 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
         prefetch: options.prefetch as usize,
         take_over: Some(options.take_over),
         delete: true,
+        in_advance: false,
     };
     let tell = Arc::new(|line: String| eprintln!("mt5fleet work: {line}"));
     let reader = Reader::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;

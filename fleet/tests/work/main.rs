@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use site::{Site, eventually, stop};
 
-/// A command that has its effect once a key, and fails for the symbol BAD.
+/// A command that has its effect once a key, and fails for the symbol BAD. It does nothing without its line:
+/// its worker may die before it wrote one.
 fn effect(folder: &Path) -> String {
     let folder = folder.display();
     format!(
-        "read line; echo \"$MT5REDIS_KEY\" >> {folder}/runs; case \"$line\" in *BAD*) echo bad >&2; exit 3;; esac; \
+        "read line || exit 9; echo \"$MT5REDIS_KEY\" >> {folder}/runs; case \"$line\" in *BAD*) echo bad >&2; exit 3;; esac; \
          mkdir {folder}/$MT5REDIS_KEY 2>/dev/null && echo \"$MT5REDIS_KEY\" >> {folder}/effects; exit 0"
     )
 }
@@ -65,8 +66,12 @@ fn workers_killed_at_random_lose_nothing() {
         text.lines().map(str::to_owned).collect()
     };
     let (runs, effects) = (lines("runs"), lines("effects"));
-    let ran: HashSet<&String> = runs.iter().collect();
-    assert_eq!(ran.len() as u64, given, "each signal is processed at least once");
+    let ran: HashSet<String> = runs.iter().cloned().collect();
+    let keys: HashSet<String> = (1..=given).map(|sequence| format!("00000000000000aa-{sequence}")).collect();
+    let never: Vec<_> = keys.difference(&ran).collect();
+    assert!(never.is_empty(), "each signal is processed at least once, {never:?} were not");
+    let nobodys: Vec<_> = ran.difference(&keys).collect();
+    assert!(nobodys.is_empty(), "nobody gave {nobodys:?}");
     let once: HashSet<&String> = effects.iter().collect();
     assert_eq!(once.len(), effects.len(), "an effect happened twice in spite of its key");
     assert_eq!(effects.len() as u64, given - bad.len() as u64);

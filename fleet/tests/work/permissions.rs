@@ -66,6 +66,7 @@ fn a_follower_reads_and_neither_signals_for_others_nor_deletes() {
             prefetch: 8,
             take_over: None,
             delete: false,
+            in_advance: true,
         };
         let reader = Reader::start(&config, options, Arc::new(|line| println!("{line}"))).unwrap();
         eventually("it reads", || reader.reading() == 1);

@@ -37,7 +37,7 @@ input long   InpMagic       = 20250202;                 // Magic number of the c
 input bool   InpDryRun      = true;                     // Dry run: only print
 
 #define ANSWER_WAIT_MS 10000  // how long an order that nobody answered for may take to appear
-#define CLOSE_FOR_MS   60000  // how long a close is tried, while no other signal is acted on
+#define TRY_FOR_MS     60000  // how long a signal is tried, while no other one is acted on
 #define PAUSE_MS       200    // between two attempts
 
 CMt5RedisFollower redis;
@@ -166,6 +166,11 @@ ENUM_OUTCOME Act(void)
       return(Skip("only closes are followed since signals were missed"));
    if(InpMaxAgeMs>0 && age_ms>InpMaxAgeMs)
       return(Skip(StringFormat("it is %I64d ms old",age_ms)));
+   //--- both may have passed since it was received
+   if(current.data.expiry_ms>0 && current.data.time_ms+age_ms>current.data.expiry_ms)
+      return(Skip("it has expired"));
+   if(GetTickCount64()-held_since>TRY_FOR_MS)
+      return(Skip("the trade server did not take it for a minute"));
    if(action==MT5REDIS_ACTION_MODIFY)
       return(ModifyCopies(symbol));
    return(OpenCopy(symbol,action==MT5REDIS_ACTION_BUY));
@@ -183,10 +188,13 @@ ENUM_OUTCOME Unanswered(void)
   }
 //+------------------------------------------------------------------+
 //| Notes that a restart must find: global variables of the          |
-//| terminal. Up to which number a terminal's signals were acted on; |
-//| whom a copy follows.                                             |
+//| terminal, by account and magic number. Up to which number a      |
+//| terminal's signals were acted on; whom a copy follows.           |
 //+------------------------------------------------------------------+
-string Note(const string name)  { return("mt5redis."+IntegerToString(InpMagic)+"."+name); }
+string Note(const string name)
+  {
+   return(StringFormat("mt5redis.%I64x.%I64x.%s",AccountInfoInteger(ACCOUNT_LOGIN),InpMagic,name));
+  }
 void   Keep(const string name,const double value)
   {
    GlobalVariableSet(Note(name),value);
@@ -222,6 +230,9 @@ ENUM_OUTCOME OpenCopy(const string symbol,const bool buy)
       return(Skip("the price has moved away by "+DoubleToString(worse/point,0)+" points"));
    if(InpDryRun)
       return(Skip(StringFormat("dry run: would %s %.2f %s",buy ? "buy" : "sell",lots,symbol)));
+   //--- the notes may be lost, the account's history is not
+   if(!holding && Marked(mark))
+      return(Skip("it was executed before"));
    //--- whatever happens from here on, it is not sent again after a restart
    GlobalVariableSet(Note(mark+".s"),Source());
    GlobalVariableSet(Note(mark+".p"),(double)current.data.position);
@@ -248,7 +259,7 @@ ENUM_OUTCOME OpenCopy(const string symbol,const bool buy)
 ENUM_OUTCOME FollowClose(const string symbol)
   {
    ENUM_OUTCOME outcome=CloseCopies(symbol);
-   if(outcome==OUTCOME_LATER && GetTickCount64()-held_since>CLOSE_FOR_MS)
+   if(outcome==OUTCOME_LATER && GetTickCount64()-held_since>TRY_FOR_MS)
      {
       Alert("SignalFollower: ",symbol," could not be closed as the signal says: close it by hand");
       outcome=Skip("it could not be closed");
@@ -268,6 +279,9 @@ ENUM_OUTCOME CloseCopies(const string symbol)
    bool   partly=(symbol!="" && current.data.volume>0.0);
    double before=(symbol=="" ? 0.0 : MarkedVolume(mark));
    double left=0.0;
+   //--- what is closed already is not known, so neither is what is left
+   if(before<0.0)
+      return(OUTCOME_LATER);
    if(partly)
      {
       left=Lots(symbol,current.data.volume*InpLotFactor,1000000.0)-before;

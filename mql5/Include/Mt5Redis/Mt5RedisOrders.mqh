@@ -57,7 +57,8 @@ bool Marked(const string comment)
    return(MarkedVolume(comment)>0.0);
   }
 //+------------------------------------------------------------------+
-//| The volume of all deals with this comment.                       |
+//| The volume of all deals with this comment; below 0: the history  |
+//| cannot be had now.                                               |
 //+------------------------------------------------------------------+
 double MarkedVolume(const string comment)
   {
@@ -65,7 +66,7 @@ double MarkedVolume(const string comment)
    //--- a signal is kept for hours, not days
    datetime now=TimeTradeServer();
    if(!HistorySelect(now-172800,now+172800))
-      return(0.0);
+      return(-1.0);
    for(int i=HistoryDealsTotal()-1; i>=0; i--)
      {
       ulong deal=HistoryDealGetTicket(i);

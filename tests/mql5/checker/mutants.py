@@ -87,16 +87,21 @@ def neighbours(reference):
 
 
 class Trial:
-    """Tries mutants. `suite` plays scenarios; `sources` are the originals."""
+    """Tries mutants. `suite` plays scenarios; `sources` are the originals; `only` names the files to change."""
 
-    def __init__(self, build, suite, sources, folder, header):
+    def __init__(self, build, suite, sources, folder, header, only=()):
         self.build, self.suite, self.folder, self.header = build, suite, Path(folder), header
+        self.only = only
         # A program that uses the include as others do would only cost time.
         self.originals = {source.path.name: source for source in sources if source.path.stem != "Bench"}
 
     def all_of_them(self):
         members = neighbours(self.build.reference)
         paths = sorted(self.folder.rglob("*.mqh")) + sorted(self.folder.rglob("*.mq5"))
+        unknown = set(self.only) - {path.name for path in paths}
+        if unknown:
+            raise SystemExit(f"{self.folder} has no {', '.join(sorted(unknown))}")
+        paths = [path for path in paths if not self.only or path.name in self.only]
         return [mutant for path in paths for mutant in mutants_of(path, members)]
 
     def sample(self, seed, count):
@@ -116,7 +121,8 @@ class Trial:
             raise SystemExit(f"the sources as they are do not pass:\n{output}")
         for number, mutant in enumerate(mutants, 1):
             if verdicts[number] == "possible":
-                verdicts[number] = "survived" if self.suite.endures(number)[1] else "scenario"
+                changed = {name[:-4] for name, bodies in variants.items() if number in bodies}
+                verdicts[number] = "survived" if self.suite.endures(number, changed)[1] else "scenario"
             yield mutant, verdicts[number]
 
     def translated(self, number, mutant, variants):

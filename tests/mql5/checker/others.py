@@ -28,7 +28,7 @@ class Others:
         return []
 
     def give(self, values):
-        """A signal with these fields. `q` is the next number; `ago_ms` and `valid_ms` make `t` and `ex`."""
+        """A signal with these fields. `q` is the next number of the usual producer; `ago_ms` and `valid_ms` make `t` and `ex`."""
         now = int(time.time() * 1000)
         signal = SIGNAL | {"q": self.last + 1, "t": now - int(values.pop("ago_ms", 0))}
         if "valid_ms" in values:
@@ -37,5 +37,6 @@ class Others:
         if unknown:
             raise ValueError(f"a signal has no {unknown}")
         signal |= values
-        self.last = max(self.last, int(signal["q"]))
+        if signal["p"] == SIGNAL["p"]:
+            self.last = max(self.last, int(signal["q"]))
         self.redis.xadd("ss:{0}", signal)

@@ -122,15 +122,18 @@ class Suite:
         return 0 if good and output.count("p99") == 2 else 1
 
     def mutants(self, names):
-        """`mutants SEED COUNT`: how many the check and the scenarios notice. `mutants again FILE`: of those that
-        survived in an earlier run, whose output the file has."""
+        """`mutants SEED COUNT [FILE...]`: how many the check and the scenarios notice, of changes to these files.
+        `mutants again FILE`: of those that survived in an earlier run, whose output the file has."""
         from .mutants import Trial
 
-        trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header)
+        only = [] if names[0] == "again" else names[2:]
+        trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header, only)
         if names[0] == "again":
             earlier = set(re.findall(r"^\d+/\d+ survived: (.*)$", Path(names[1]).read_text(), re.MULTILINE))
+            # Without the line: what stands above it may have changed since.
+            earlier = {re.sub(r":\d+:", ":", text, count=1) for text in earlier}
             mutants, of = trial.all_of_them(), len(earlier)
-            mutants = list({str(mutant): mutant for mutant in mutants if str(mutant) in earlier}.values())
+            mutants = [mutant for mutant in mutants if re.sub(r":\d+:", ":", str(mutant), count=1) in earlier]
         else:
             mutants, of = trial.sample(int(names[0]), int(names[1]))
         found = dict.fromkeys(("check", "scenario", "same", "apart", "survived"), 0)
@@ -143,12 +146,16 @@ class Suite:
               f" a scenario), {found['survived']} survived; {of} are possible")  # fmt: skip
         return 0 if noticed * 10 >= tried * 9 else 1
 
-    def endures(self, mutant):
-        """Whether all scenarios go well with this mutant, as far as the first that does not."""
+    def endures(self, mutant, programs=()):
+        """Whether all scenarios go well with this mutant, as far as the first that does not. Those without the
+        programs that it changes are left out: they cannot tell."""
         redis.Redis("127.0.0.1", self.redis).flushall()
         self.wine.environment["MQL5_MUTANT"] = str(mutant)
         most = ["hedging", "transactions", "netting", "probe", "signals", "scripts"]
         paths = sorted(HERE.glob("scenarios/*.txt"), key=lambda path: (path.stem not in most, path.stem))
+        if programs:
+            attached = re.compile(rf"^attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
+            paths = [path for path in paths if attached.search(path.read_text())]
         return self.play(paths, limit=40, patient=False)
 
     def play(self, paths, limit=300, patient=True):

@@ -213,7 +213,9 @@ std::string Player::unmet(const Step &step) {
       why = (found ? "somebody printed: " : "nobody printed: ") + sought;
   } else if(step.word == "variable") {
     auto found = it.variables.find(step.text("name"));
-    if(found == it.variables.end() || std::abs(found->second - step.number("value", found->second)) > step.number("within"))
+    bool there = found != it.variables.end();
+    if(there == step.truth("absent", false) ||
+       (there && std::abs(found->second - step.number("value", found->second)) > step.number("within")))
       why = "the global variable " + step.text("name") + " is not so";
   } else if(step.word == "positions") {
     long long count = 0;

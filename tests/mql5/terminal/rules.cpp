@@ -148,6 +148,8 @@ static int stops_change_refused(const MqlTradeRequest &request) {
   const books::Position *position = position_of(request, request.position);
   if(!position)
     return TRADE_RETCODE_POSITION_CLOSED;
+  if(position->symbol != mql::utf8(request.symbol))
+    return TRADE_RETCODE_INVALID;
   if(position->stop_loss == request.sl && position->take_profit == request.tp)
     return TRADE_RETCODE_NO_CHANGES;
   const books::Symbol &symbol = it.broker.symbols.at(position->symbol);
