@@ -28,7 +28,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
