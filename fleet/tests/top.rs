@@ -1,7 +1,8 @@
-//! `mt5fleet top --once` beside what the real library wrote, in both encodings.
+//! `mt5fleet top`: one look beside what the real library wrote, in both encodings, and its screen in a terminal.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
@@ -46,15 +47,20 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     let program = env!("CARGO_BIN_EXE_mt5fleet");
     let config = servers.config_file();
     // A terminal of 24 lines that a program can type into.
-    let line =
-        format!("stty rows 24 cols 80; exec {program} top --every 200ms --config {}", config.display());
-    let mut terminal = Command::new("script")
-        .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(Window)
-        .unwrap();
+    let line = format!(
+        "stty rows 24 cols 80; echo process $$.; exec {program} top --every 200ms --config {}",
+        config.display()
+    );
+    let open = || {
+        Command::new("script")
+            .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Window)
+            .unwrap()
+    };
+    let mut terminal = open();
     let (mut keys, mut output) = (terminal.0.stdin.take().unwrap(), terminal.0.stdout.take().unwrap());
     let (sender, drawn) = channel();
     thread::spawn(move || {
@@ -81,6 +87,27 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     shows("0 of 0 alive");
     keys.write_all(b"q").unwrap();
     assert!(terminal.0.wait().unwrap().success());
+
+    // With its terminal it ends, too.
+    let mut terminal = open();
+    let mut output = BufReader::new(terminal.0.stdout.take().unwrap());
+    let mut first = String::new();
+    output.read_line(&mut first).unwrap();
+    let process = first.split(['.', ' ']).nth(1).unwrap();
+    let stat = Path::new("/proc").join(process).join("stat");
+    let runs = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains("(mt5fleet) "));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !runs() {
+        assert!(Instant::now() < deadline, "{first} does not start");
+        thread::sleep(Duration::from_millis(10));
+    }
+    // It has taken the terminal over.
+    output.read_until(b'\x1b', &mut Vec::new()).unwrap();
+    drop(terminal);
+    while runs() {
+        assert!(Instant::now() < deadline, "process {process} outlives its terminal");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

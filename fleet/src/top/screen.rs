@@ -1,5 +1,7 @@
 //! What is seen as lines of 80 columns, printed once or drawn again and again.
 
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -156,6 +158,7 @@ fn cut(text: &str, width: usize) -> String {
 /// The terminal, and what its user wants to see.
 pub struct Screen {
     terminal: DefaultTerminal,
+    typed: Receiver<Event>,
     sort: Sort,
     filter: String,
     /// Whether what is typed goes into the filter.
@@ -165,7 +168,10 @@ pub struct Screen {
 impl Screen {
     pub fn open(sort: Sort, filter: String) -> Result<Self> {
         let terminal = ratatui::try_init().context("the terminal cannot show a table: pass --once")?;
-        Ok(Self { terminal, sort, filter, filtering: false })
+        let (sender, typed) = channel();
+        // In a thread of its own, which never returns once the terminal is gone.
+        thread::spawn(move || while event::read().is_ok_and(|event| sender.send(event).is_ok()) {});
+        Ok(Self { terminal, typed, sort, filter, filtering: false })
     }
 
     /// Draws, and waits for a key until `next` at the longest.
@@ -187,9 +193,11 @@ impl Screen {
         text.insert(0, format!("q ends, s sorts: {sorted}, / filters: {}{cursor}", self.filter).into());
         self.terminal.draw(|frame| frame.render_widget(Text::from(text), frame.area()))?;
         let patience = next.saturating_duration_since(Instant::now()).min(Duration::from_millis(200));
-        if event::poll(patience)?
-            && let Event::Key(key) = event::read()?
-        {
+        let typed = self.typed.recv_timeout(patience);
+        if typed == Err(RecvTimeoutError::Disconnected) {
+            stop::request();
+        }
+        if let Ok(Event::Key(key)) = typed {
             let control = key.modifiers.contains(KeyModifiers::CONTROL);
             match key.code {
                 KeyCode::Char('c') if control => stop::request(),
@@ -208,7 +216,8 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        // A terminal that is gone needs nothing more.
+        let _ = ratatui::try_restore();
     }
 }
 
