@@ -36,7 +36,9 @@ pub fn measure(report: &mut Report) {
             100_000,
             Some(("A call, 20,000 a second, ns (logarithmic)", "call-paced")),
         ),
+        ("20,000 a second each, four threads", "20000", "4", 25_000, None),
         ("100 a second", "100", "1", 1_000, None),
+        ("100 a second each, four threads", "100", "4", 1_000, None),
     ];
     let programs: Vec<PathBuf> = CALLS.iter().map(|(_, peer, _)| compile(peer, folder.path())).collect();
     let mut rows = Vec::new();
