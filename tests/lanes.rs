@@ -64,8 +64,7 @@ fn states_coalesce_but_opens_and_closes_survive() {
     let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.heartbeat(&account());
     bridge.settle();
-    let before = server.ask::<String>("INFO commandstats");
-    assert_eq!(calls(&before, "hset"), 1);
+    assert_eq!(server.calls("hset"), 1);
 
     // While the server is frozen the queue fills, so that one batch holds all of it.
     server.freeze();
@@ -93,10 +92,9 @@ fn states_coalesce_but_opens_and_closes_survive() {
     // leave a few more.
     assert!((150..=198).contains(&superseded), "{superseded}");
     // One SADD an open: both were written.
-    let after = server.ask::<String>("INFO commandstats");
-    assert_eq!((calls(&after, "sadd"), calls(&after, "srem")), (2, 1));
+    assert_eq!((server.calls("sadd"), server.calls("srem")), (2, 1));
     assert_eq!(
-        calls(&after, "hset") - 1,
+        server.calls("hset") - 1,
         202 - superseded + stats["ris"]["accepted"].as_i64().unwrap()
             - 1
             - stats["ris"]["superseded"].as_i64().unwrap()
@@ -205,10 +203,4 @@ fn magics(server: &Server) -> Vec<i64> {
 
 fn producer(bridge: &Bridge) -> String {
     bridge.stats()["rtss"]["producer"].as_str().expect("a text").to_owned()
-}
-
-/// How often the server has run a command, from INFO commandstats.
-fn calls(info: &str, command: &str) -> i64 {
-    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    line.map_or(0, |rest| rest.split(',').next().expect("a number").parse().expect("a number"))
 }

@@ -14,7 +14,7 @@ use support::bridge::{Bridge, account, buy, sequences, trade};
 use support::eventually;
 use support::server::Server;
 
-/// A directive that holds for a minute, by the server's own clock.
+/// A directive that holds for so many ms, by the server's own clock.
 fn direct(server: &Server, key: &str, level: u8, ms: i64) {
     let time: (i64, i64) = server.ask("TIME");
     server.ask::<()>(&format!("SET {key} {level}:{}", time.0 * 1000 + time.1 / 1000 + ms));
@@ -31,13 +31,6 @@ fn interval_ms(bridge: &Bridge, lane: i32) -> i32 {
 /// A configuration in which the level falls quickly.
 fn quick(server: &Server) -> (tempfile::TempDir, String) {
     support::configuration(&format!("url = \"{}\"\n[pressure]\nquiet = \"200ms\"\n", server.url()))
-}
-
-/// How often the server has run a command.
-fn calls(server: &Server, command: &str) -> i64 {
-    let info: String = server.ask("INFO commandstats");
-    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    line.map_or(0, |rest| rest.split(',').next().expect("a number").parse().expect("a number"))
 }
 
 /// The field of a position's hash.
@@ -120,7 +113,7 @@ fn at_level_2_only_opens_changes_and_closes_are_written_and_nothing_is_lost() {
     }
     bridge.settle();
     assert_eq!(throttle(&bridge), 2);
-    let before = calls(&server, "hset");
+    let before = server.calls("hset");
     for tick in 0..200 {
         for position in [1, 2, 3] {
             assert!(bridge.trade(&price(position, f64::from(tick))) > 0);
@@ -133,7 +126,7 @@ fn at_level_2_only_opens_changes_and_closes_are_written_and_nothing_is_lost() {
     eventually("the change", || field(&server, 2, "sl") == "1.05");
     eventually("the close", || field(&server, 3, "st") == "c");
     eventually("the signal", || bridge.committed(MT5REDIS_LANE_RTSS) == signal);
-    assert_eq!(calls(&server, "hset") - before, 2);
+    assert_eq!(server.calls("hset") - before, 2);
     assert_eq!(field(&server, 1, "pr"), "16.8", "the price of the first one waits");
     let stats = bridge.stats();
     assert_eq!((&stats["rts"]["deferred"], &stats["rts"]["superseded"]), (&1.into(), &599.into()), "{stats}");
@@ -145,7 +138,7 @@ fn at_level_2_only_opens_changes_and_closes_are_written_and_nothing_is_lost() {
     bridge.settle();
     assert_eq!(field(&server, 1, "pr"), "199");
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTS), closed);
-    assert_eq!(calls(&server, "hset") - before, 3);
+    assert_eq!(server.calls("hset") - before, 3);
     assert_eq!(bridge.stats()["rts"]["deferred"], 0);
     let watermark =
         bridge.stats()["rts"]["producer"].as_str().map(|producer| format!("GET wm:{{1.Demo}}:{producer}"));
@@ -281,16 +274,16 @@ fn heartbeats_thin_out_and_the_last_one_counts() {
     assert_eq!(throttle(&bridge), 3);
     bridge.heartbeat(&account());
     bridge.settle();
-    let before = calls(&server, "hset");
+    let before = server.calls("hset");
     let mut last = 0;
     for _ in 0..200 {
         last = bridge.heartbeat(&account());
         assert!(last > 0, "what is held back takes no room in the queue");
         eventually("it is taken from the queue", || bridge.stats()["ris"]["deferred"] == 1);
     }
-    assert_eq!(calls(&server, "hset"), before);
+    assert_eq!(server.calls("hset"), before);
     bridge.settle();
-    assert_eq!(calls(&server, "hset"), before + 1);
+    assert_eq!(server.calls("hset"), before + 1);
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), last);
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} th"), 3);
     // At the close as well.
@@ -341,7 +334,7 @@ fn a_server_without_memory_loses_nothing() {
     let full: i64 = server.ask("XLEN ss:{0}");
     assert!(full < signals.iter().sum::<i64>(), "signals wait in the journals");
     // Far more states, none of which is written now.
-    let before = calls(&server, "hset");
+    let before = server.calls("hset");
     let mut last = 0.0;
     for tick in 0..500 {
         last = f64::from(tick);
@@ -371,7 +364,7 @@ fn a_server_without_memory_loses_nothing() {
         let shown: f64 = server.ask(&format!("HGET ts:{{{number}.Demo}}:1 pr"));
         assert_eq!(shown, last);
     }
-    let written = calls(&server, "hset") - before;
+    let written = server.calls("hset") - before;
     assert!(written < terminals * 60, "{written} of {} states", terminals * 500);
     eventually("the level falls to where it was", || {
         // As an Expert Advisor does: a heartbeat now and then.
@@ -402,23 +395,4 @@ fn a_server_that_sleeps_raises_the_level_while_it_does() {
     eventually("the level falls", || throttle(&bridge) == 0);
     let events = bridge.events().join("\n");
     assert!(events.contains("it has been calmer for a while"), "{events}");
-}
-
-#[test]
-fn a_lane_with_a_limit_sends_no_faster_and_loses_nothing() {
-    let server = Server::start();
-    let (folder, config) = support::configuration(&format!(
-        "url = \"{}\"\n[rtss]\nrecords_per_second = 2000\n[rts]\nbytes_per_second = 1000000\n",
-        server.url()
-    ));
-    let bridge = Bridge::open(&config, "1.Demo", folder.path());
-    let started = std::time::Instant::now();
-    // The first second's worth goes at once, the second one takes a second.
-    for number in 1..=4000 {
-        assert_eq!(bridge.signal(&buy(number)), number);
-    }
-    bridge.settle();
-    // The least that it can take: slower is a slow machine.
-    assert!(started.elapsed() >= std::time::Duration::from_millis(950), "{:?}", started.elapsed());
-    assert_eq!(sequences(&server), (1..=4000).collect::<Vec<_>>());
 }

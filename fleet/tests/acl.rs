@@ -400,18 +400,3 @@ fn a_file_switches_the_default_user_off_and_a_server_takes_it() {
         ask(&mut connection, "PING").unwrap();
     }
 }
-
-#[test]
-fn a_bad_request_says_what_to_pass() {
-    for (arguments, told) in [
-        (&["acl"][..], "<--instance"),
-        (&["acl", "--instance", "a b"], "\"a b\" is no instance"),
-        (&["acl", "--worker", "a>b"], "no name for a user"),
-        (&["acl", "--worker", "--password-file", "/nowhere"], "cannot read /nowhere"),
-        (&["acl", "--worker", "--password-env", "NOBODY_SET_THIS"], "NOBODY_SET_THIS"),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_mt5fleet")).args(arguments).output().unwrap();
-        let complaint = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && complaint.contains(told), "{arguments:?}: {complaint}");
-    }
-}

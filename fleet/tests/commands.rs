@@ -263,3 +263,18 @@ fn a_bad_configuration_is_told_once() {
     ]));
     assert!(!good && told.lines().count() == 1 && told.contains("error -6"), "{told}");
 }
+
+#[test]
+fn a_user_that_cannot_be_is_refused_with_what_to_pass() {
+    let temporary = TempDir::new().unwrap();
+    for (arguments, complaint) in [
+        (&["acl"][..], "<--instance"),
+        (&["acl", "--instance", "a b"], "\"a b\" is no instance"),
+        (&["acl", "--worker", "a>b"], "no name for a user"),
+        (&["acl", "--worker", "--password-file", "/nowhere"], "cannot read /nowhere"),
+        (&["acl", "--worker", "--password-env", "NOBODY_SET_THIS"], "NOBODY_SET_THIS"),
+    ] {
+        let (good, told) = run(program(temporary.path()).args(arguments));
+        assert!(!good && told.contains(complaint), "{arguments:?}: {told}");
+    }
+}

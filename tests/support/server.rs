@@ -166,6 +166,13 @@ impl Server {
         }
     }
 
+    /// How often the server has run a command.
+    pub fn calls(&self, command: &str) -> i64 {
+        let info: String = self.ask("INFO commandstats");
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.map_or(0, |rest| rest.split(',').next().expect("a number").parse().expect("a number"))
+    }
+
     /// Freezes the process: its connections stay open and nothing answers.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
