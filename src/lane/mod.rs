@@ -5,6 +5,7 @@
 //! never waits for another. What is in a record, and how it is written, is the policy's business.
 
 mod batch;
+mod bell;
 mod dead;
 mod deferred;
 mod journal;
@@ -19,6 +20,7 @@ mod rts;
 mod rtss;
 mod shared;
 mod source;
+mod sync;
 mod transaction;
 mod worker;
 
@@ -36,6 +38,7 @@ use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::pressure::Pressure;
 use crate::stats::{Counters, LaneStats};
+use bell::Bell;
 use dead::DeadLetters;
 use journal::{Appender, Refused};
 pub(crate) use journal::{Journal, Limits, Opened};
@@ -124,7 +127,7 @@ impl<P: Policy> Lane<P> {
             journal: journal.clone(),
             shared: Arc::new(Shared {
                 records: receiver,
-                wake: bounded(1),
+                bell: Bell::new(),
                 counters,
                 events,
                 pressure,
@@ -179,6 +182,8 @@ impl<P: Policy> Lane<P> {
                 door.next = sequence + 1;
                 door.refusing = false;
                 self.shared.counters.accepted.store(sequence, Ordering::Relaxed);
+                drop(guard);
+                self.shared.bell.filled();
                 Ok(sequence)
             }
             Err(error) => {
@@ -257,8 +262,7 @@ impl<P: Policy> Lane<P> {
         life.abandoned = abandoned;
         drop(life);
         self.shared.changed.notify_all();
-        // Full means that it is about to wake anyway.
-        let _ = self.shared.wake.0.try_send(());
+        self.shared.bell.ring();
     }
 
     /// Waits for the end of a thread that was told to retire. Returns whether it has ended.
@@ -315,8 +319,8 @@ impl<P: Policy> Lane<P> {
             return true;
         }
         self.shared.hurry.fetch_add(1, Ordering::SeqCst);
-        // What is held back waits for somebody who wants it; full means that the thread is about to wake.
-        let _ = self.shared.wake.0.try_send(());
+        // What is held back waits for somebody who wants it.
+        self.shared.bell.ring();
         let mut life = self.shared.life.lock();
         while self.committed() < sequence {
             life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };

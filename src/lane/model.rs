@@ -1,16 +1,20 @@
 //! No record stays in the journal while the lane's thread sleeps: the hand-over in every order loom finds.
 //!
-//! It is a model, not the code itself, because crossbeam's channel knows nothing of loom. `Queue` is a
-//! channel of one place with crossbeam-channel's atomics (`flavors/array.rs`: start_send, start_recv, and the
-//! waker's registration). `accept` stands for [`Lane::accept`](super::Lane::accept): append, which ends with
-//! `last.store`, then try_send. `fill` stands for `Source::fill`: try_recv, `is_behind` with its fence, then
-//! sleep. Loom weakens sequentially consistent accesses, so those of crossbeam's registration are fences here.
+//! The [`Bell`] is the real one; the queue is a model, because crossbeam's channel knows nothing of loom: a
+//! channel of one place with crossbeam-channel's atomics (`flavors/array.rs`: start_send, start_recv,
+//! is_empty). `accept` stands for [`Lane::accept`](super::Lane::accept): append, which ends with `last.store`,
+//! then try_send, then the bell. `fill` stands for `Source::fill`: try_recv, `is_behind` with its fence, then
+//! sleep. Loom weakens sequentially consistent accesses, so those of crossbeam's queue that the bell relies on
+//! are fences here. A thread that nobody wakes is a deadlock, which loom reports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicUsize, fence};
 use loom::thread;
+
+use super::bell::Bell;
 
 const LAP: usize = 2;
 
@@ -19,18 +23,15 @@ struct Queue {
     tail: AtomicUsize,
     stamp: AtomicUsize,
     sequence: AtomicUsize,
-    /// Which sleep of the lane's thread this is; 0: it is awake.
-    sleeps: AtomicUsize,
-    /// The sleep that somebody ended.
-    woken: AtomicUsize,
     last: AtomicUsize,
+    bell: Bell,
 }
 
 impl Queue {
     fn new() -> Self {
         let number = || AtomicUsize::new(0);
         let (head, tail, stamp, sequence, last) = (number(), number(), number(), number(), number());
-        Self { head, tail, stamp, sequence, sleeps: number(), woken: number(), last }
+        Self { head, tail, stamp, sequence, last, bell: Bell::new() }
     }
 
     fn try_send(&self, sequence: usize) {
@@ -42,10 +43,6 @@ impl Queue {
                 self.sequence.store(sequence, Relaxed);
                 self.stamp.store(tail + 1, Release);
                 fence(SeqCst);
-                let sleep = self.sleeps.load(Relaxed);
-                if sleep > 0 {
-                    self.woken.store(sleep, Relaxed);
-                }
                 return;
             }
             fence(SeqCst);
@@ -73,15 +70,22 @@ impl Queue {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        fence(SeqCst);
+        self.head.load(Relaxed) == self.tail.load(Relaxed)
+    }
+
     fn accept(&self, sequence: usize) {
         self.last.store(sequence, Release);
         self.try_send(sequence);
+        self.bell.filled();
     }
 
-    /// Takes what is there. Returns the next sequence number when it goes to sleep, and which sleep that is.
-    fn fill(&self) -> (usize, usize) {
-        let (mut next, mut sleep) = (1, 0);
-        loop {
+    /// Takes records until it has all of them.
+    fn fill(&self, all: usize) {
+        self.bell.belongs_to_this_thread();
+        let mut next = 1;
+        while next <= all {
             if let Some(sequence) = self.try_recv() {
                 next = next.max(sequence + 1);
                 continue;
@@ -92,13 +96,7 @@ impl Queue {
                 next = last + 1;
                 continue;
             }
-            sleep += 1;
-            self.sleeps.store(sleep, Relaxed);
-            fence(SeqCst);
-            if self.head.load(Relaxed) == self.tail.load(Relaxed) {
-                return (next, sleep);
-            }
-            self.sleeps.store(0, Relaxed);
+            self.bell.sleep(Duration::MAX, || !self.is_empty());
         }
     }
 }
@@ -110,14 +108,24 @@ fn no_record_waits_for_a_sleeping_thread() {
     model.check(|| {
         let queue = Arc::new(Queue::new());
         let filling = queue.clone();
-        let worker = thread::spawn(move || filling.fill());
+        let worker = thread::spawn(move || filling.fill(3));
         for sequence in 1..=3 {
             queue.accept(sequence);
         }
-        let (next, sleep) = worker.join().unwrap();
-        assert!(
-            next == 4 || queue.woken.load(Relaxed) == sleep,
-            "asleep at {next} of 3, and nobody wakes it"
-        );
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn no_thread_sleeps_through_the_bell() {
+    loom::model(|| {
+        let bell = Arc::new(Bell::new());
+        let sleeping = bell.clone();
+        let worker = thread::spawn(move || {
+            sleeping.belongs_to_this_thread();
+            while !sleeping.sleep(Duration::MAX, || false) {}
+        });
+        bell.ring();
+        worker.join().unwrap();
     });
 }

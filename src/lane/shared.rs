@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
+use super::bell::Bell;
 use super::dead::DeadLetters;
 use super::journal::Journal;
 use super::policy::Policy;
@@ -20,7 +21,8 @@ use crate::stats::Counters;
 /// What callers and the lane's thread have in common.
 pub(super) struct Shared<P: Policy> {
     pub(super) records: Receiver<P::Record>,
-    pub(super) wake: (Sender<()>, Receiver<()>),
+    /// Wakes the thread.
+    pub(super) bell: Bell,
     pub(super) counters: Counters,
     pub(super) events: Arc<Events>,
     pub(super) pressure: Arc<Pressure>,

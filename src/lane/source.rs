@@ -7,10 +7,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use arrayvec::ArrayString;
-use crossbeam_channel::select;
 
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
@@ -18,6 +18,13 @@ use super::{Policy, Shared};
 
 /// A routing tag: an instance id or a shard.
 pub(super) type Tag = ArrayString<40>;
+
+/// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one.
+const SHORT_SLEEPS: u32 = 2;
+const SHORT_SLEEP: Duration = Duration::from_micros(100);
+/// How long the lane naps then, and may be late for a record. The system adds about as much, Windows half a
+/// millisecond.
+const NAP: Duration = Duration::from_micros(50);
 
 /// What came of waiting for records.
 pub(super) enum Taken {
@@ -44,6 +51,8 @@ pub(super) struct Source<P: Policy> {
     /// The highest of these: nothing needs to be looked up beyond.
     present_until: u64,
     bytes: Vec<u8>,
+    /// How many of the last sleeps were short.
+    short_sleeps: u32,
 }
 
 impl<P: Policy> Source<P> {
@@ -60,6 +69,7 @@ impl<P: Policy> Source<P> {
             present,
             present_until: 0,
             bytes: Vec::new(),
+            short_sleeps: 0,
         }
     }
 
@@ -125,17 +135,34 @@ impl<P: Policy> Source<P> {
                 self.next = self.taken_next;
                 break;
             } else {
-                select! {
-                    recv(shared.records) -> record => match record {
-                        Ok(record) => self.receive(record),
-                        Err(_) => return Taken::Nothing,
-                    },
-                    recv(shared.wake.1) -> _ => return Taken::Nothing,
-                    default(patience) => return Taken::Idle,
+                if self.wait(patience) {
+                    return Taken::Nothing;
+                }
+                if shared.records.is_empty() {
+                    return Taken::Idle;
                 }
             }
         }
         if batch.is_empty() { Taken::Nothing } else { Taken::Records }
+    }
+
+    /// Waits for a record. Returns whether somebody rang for another reason.
+    fn wait(&mut self, patience: Duration) -> bool {
+        let come = || !self.shared.records.is_empty();
+        if self.short_sleeps >= SHORT_SLEEPS {
+            // Nobody has to wake who gets up by himself: at 20,000 signals a second that takes four fifths off the
+            // mean of a call.
+            thread::sleep(NAP);
+            if come() {
+                return false;
+            }
+        }
+        let start = Instant::now();
+        let rung = self.shared.bell.sleep(patience, come);
+        // Who rings waits for an answer.
+        let short = !rung && start.elapsed() < SHORT_SLEEP;
+        self.short_sleeps = if short { self.short_sleeps + 1 } else { 0 };
+        rung
     }
 
     /// How many records were taken ahead.

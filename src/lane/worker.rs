@@ -88,6 +88,7 @@ impl<P: Policy> Worker<P> {
     }
 
     pub(super) fn run(mut self) {
+        self.shared.bell.belongs_to_this_thread();
         if let Some(journal) = &self.journal {
             self.ledger = Ledger::survey(&self.policy, journal);
         }

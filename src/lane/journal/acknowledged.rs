@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::map::Words;
-use super::sync::{AtomicU64, Ordering};
+use crate::lane::sync::{AtomicU64, Ordering};
 
 pub(super) struct Acknowledged {
     words: Words<4>,

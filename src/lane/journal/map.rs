@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::memory::Memory;
-use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::lane::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// A mapped file. When the last user is gone it is unmapped, and then deleted if it was condemned: Windows
 /// deletes no file that is mapped.

@@ -17,7 +17,6 @@ mod reader;
 mod record;
 mod recovery;
 mod segment;
-mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
@@ -30,12 +29,12 @@ use std::sync::Arc;
 use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
 use crate::config::JournalSync;
 use crate::error::{Error, Result};
+use crate::lane::sync::{AtomicU64, Mutex, Ordering};
 use acknowledged::Acknowledged;
 use folder::{Folder, fault};
 use map::Tail;
 pub(crate) use reader::Reader;
 use segment::{HEADER, Segment, Spare};
-use sync::{AtomicU64, Mutex, Ordering};
 
 /// How many sequence numbers are given up when some may have been used that nothing tells of.
 const LEAP: u64 = 1_000_000_000;

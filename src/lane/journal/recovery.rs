@@ -14,9 +14,9 @@ use super::folder::fault;
 use super::map::{Map, Tail};
 use super::record;
 use super::segment::{self, HEADER, Header, Segment};
-use super::sync::AtomicU64;
 use crate::codes::MT5REDIS_ERR_JOURNAL;
 use crate::error::{Error, Result};
+use crate::lane::sync::AtomicU64;
 
 /// What was found.
 pub(super) struct Found {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::map::{Map, Tail};
-use super::sync::AtomicU64;
+use crate::lane::sync::AtomicU64;
 
 /// Kind and version of the file; a later version changes the last byte.
 const MAGIC: [u8; 8] = *b"MT5RJNL1";

@@ -1,13 +1,30 @@
-//! The primitives that the journal's threads share: the standard library's and parking_lot's, and with
+//! The primitives that callers and a lane's thread share: the standard library's and parking_lot's, and with
 //! `--cfg loom` those of loom, which tries every order of what two threads do (`make model`).
+
+use std::time::Duration;
 
 #[cfg(not(loom))]
 pub(super) use parking_lot::Mutex;
 #[cfg(not(loom))]
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(loom))]
+pub(super) use std::thread::{Thread, current as current_thread};
 
 #[cfg(loom)]
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+#[cfg(loom)]
+pub(super) use loom::thread::{Thread, current as current_thread};
+
+/// Lets the thread sleep until somebody unparks it, for so long at most; in loom there is no time.
+pub(super) fn park(most: Duration) {
+    #[cfg(not(loom))]
+    std::thread::park_timeout(most);
+    #[cfg(loom)]
+    {
+        let _ = most;
+        loom::thread::park();
+    }
+}
 
 /// Loom's mutex in the shape of parking_lot's.
 #[cfg(loom)]
