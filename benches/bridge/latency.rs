@@ -1,22 +1,27 @@
-//! How long a signal takes: from the call until it is in Redis and known to be there, and until a reader that
-//! waits for it has it; on an idle lane, under load, and over a slow link.
+//! How long a signal takes: from the call until it is in Redis, until it is known to be there, and until a
+//! reader that waits for it has it; on an idle lane, under load, and over a slow link.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 use redis::streams::StreamReadReply;
 
 use crate::peers;
 use crate::plot::Bars;
-use crate::report::{Report, thousands};
+use crate::report::{Report, median, thousands};
 use crate::support::bridge::{Bridge, buy};
 use crate::support::server::Server;
 use crate::throughput;
+
+/// How often bridge and hiredis take turns.
+const TURNS: usize = 5;
+/// Between two signals.
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub fn measure(report: &mut Report) {
     committed(report);
@@ -39,30 +44,79 @@ fn committed(report: &mut Report) {
         let bridge = Bridge::open(&format!("redis://127.0.0.1:{port}"), "1.Bench", data.path());
         bridge.signal(&buy(0));
         bridge.settle();
-        let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("valid bounds");
-        for number in 0..rounds {
-            thread::sleep(Duration::from_millis(2));
-            let started = Instant::now();
-            bridge.signal(&buy(number as i64));
-            bridge.settle();
-            times.saturating_record(started.elapsed().as_micros() as u64);
+        // They take turns, so that what else the machine does meets all of them.
+        let mut turns = Vec::new();
+        for _ in 0..TURNS {
+            let known = known(&bridge, rounds / TURNS);
+            let mut command = Command::new(&pipeline);
+            command.arg(port.to_string()).arg(&one.file).arg(one.replies.to_string());
+            command.args([(rounds / TURNS).to_string(), PAUSE.as_micros().to_string()]);
+            let hiredis = peers::numbers(&mut command);
+            let visible = visible(&server, &bridge, rounds / TURNS);
+            let shares =
+                |times: &Histogram<u64>| [0.5, 0.99].map(|share| times.value_at_quantile(share) as f64);
+            turns.push([shares(&visible), shares(&known), [hiredis[1], hiredis[2]]]);
         }
-        let mut command = Command::new(&pipeline);
-        command.arg(port.to_string()).arg(&one.file);
-        command.args([&one.replies.to_string(), &rounds.to_string(), "2000"]);
-        let hiredis = peers::numbers(&mut command);
-        let (p50, p99) = (times.value_at_quantile(0.5) as f64, times.value_at_quantile(0.99) as f64);
-        rows.push(vec![
-            link.to_owned(),
-            format!("{p50:.0}"),
-            format!("{p99:.0}"),
-            format!("{:.0}", hiredis[1]),
-            format!("{:.0}", hiredis[2]),
-            format!("{:.2}", p50 / hiredis[1]),
-        ]);
+        let middle = |of: &dyn Fn(&[[f64; 2]; 3]) -> f64| median(turns.iter().map(of).collect());
+        let mut row = vec![link.to_owned()];
+        for way in 0..3 {
+            row.extend([0, 1].map(|share| format!("{:.0}", middle(&|turn| turn[way][share]))));
+        }
+        row.extend([0, 1].map(|way| format!("{:.2}", middle(&|turn| turn[way][0] / turn[2][0]))));
+        rows.push(row);
     }
-    let header = ["link", "bridge p50 µs", "p99", "hiredis p50 µs", "p99", "ratio of p50"];
+    let header = [
+        "link",
+        "in Redis, p50 µs",
+        "p99",
+        "known to the caller, p50",
+        "p99",
+        "hiredis, p50",
+        "p99",
+        "in Redis / hiredis",
+        "known / hiredis",
+    ];
     report.table("committed", &header, &rows);
+}
+
+/// From the call until the caller knows that the signal is in Redis.
+fn known(bridge: &Bridge, rounds: usize) -> Histogram<u64> {
+    let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("valid bounds");
+    for number in 0..rounds {
+        thread::sleep(PAUSE);
+        let started = Instant::now();
+        bridge.signal(&buy(number as i64));
+        bridge.settle();
+        times.saturating_record(started.elapsed().as_micros() as u64);
+    }
+    times
+}
+
+/// From the call until the server executes the signal's XADD, by the server's own clock, which is this
+/// machine's: MONITOR tells it, and is read at the end, so that no reader is woken in between.
+fn visible(server: &Server, bridge: &Bridge, rounds: usize) -> Histogram<u64> {
+    let monitor = TcpStream::connect(("127.0.0.1", server.port)).expect("the server");
+    (&monitor).write_all(b"MONITOR\r\n").expect("a request");
+    let mut lines = BufReader::new(monitor).lines().map(|line| line.expect("text"));
+    assert_eq!(lines.next().as_deref(), Some("+OK"));
+    let mut called = Vec::new();
+    for number in 0..rounds {
+        thread::sleep(PAUSE);
+        called.push(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970"));
+        bridge.signal(&buy(number as i64));
+        bridge.settle();
+    }
+    let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).expect("valid bounds");
+    let executed = lines.filter(|line| line.contains("\"XADD\""));
+    for (called, line) in called.iter().zip(executed) {
+        let (seconds, micros) =
+            line[1..].split_once(' ').and_then(|(time, _)| time.split_once('.')).expect("a time");
+        let number = |text: &str| text.parse::<u64>().expect("a number");
+        let executed = number(seconds) * 1_000_000 + number(micros);
+        times.saturating_record(executed.saturating_sub(called.as_micros() as u64));
+    }
+    assert_eq!(times.len(), rounds as u64, "MONITOR missed some");
+    times
 }
 
 /// To a reader that waits in XREAD, at shares of what the lane carries.
