@@ -54,6 +54,8 @@ pub(super) struct Worker<P: Policy> {
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
     checked: Instant,
+    /// All up to this sequence number is on the disk, if the user asked for that.
+    synced: u64,
 }
 
 impl<P: Policy> Worker<P> {
@@ -84,6 +86,7 @@ impl<P: Policy> Worker<P> {
             retention: Retention::new(retain_acked),
             trouble: None,
             checked: Instant::now(),
+            synced: 0,
         }
     }
 
@@ -225,19 +228,26 @@ impl<P: Policy> Worker<P> {
 
     fn write(&mut self) {
         let started = Instant::now();
-        let prepared = self.sync().and_then(|()| self.policy.prepare(self.batch.records(), &mut self.link));
+        let last = self.batch.records().last().map_or(0, P::sequence);
+        let prepared =
+            self.be_on_disk(last).and_then(|()| self.policy.prepare(self.batch.records(), &mut self.link));
         if let Err(failure) = prepared {
             return self.failed(failure);
         }
-        let last = self.batch.records().last().map_or(0, P::sequence);
         self.shared.unanswered.store(last, Ordering::Release);
         self.shared.gauge.lock().began(started);
         let records = self.batch.len();
-        let Self { policy, link, journal, source, batch, ledger, .. } = self;
-        // What the lane would do next, while the server works: a new segment takes as long as a hundred records.
+        let Self { policy, link, journal, source, batch, ledger, synced, .. } = self;
+        // What the lane would do next, while the server works: a new segment takes as long as a hundred records,
+        // and so does the disk. What fails here fails again where it is needed.
         let meanwhile = || {
             journal.iter().for_each(|journal| drop(journal.prepare()));
             source.take_ahead(self.batch_records);
+            if source.ahead() > 0
+                && let Some(journal) = journal
+            {
+                *synced = Self::sync(journal).unwrap_or(*synced);
+            }
         };
         let outcome = batch.exchange(policy, link, ledger.known(), meanwhile);
         self.heard = Instant::now();
@@ -315,11 +325,22 @@ impl<P: Policy> Worker<P> {
             && !self.source.is_behind()
     }
 
-    /// Puts what was accepted on the disk before it is sent, if the user asked for that.
-    fn sync(&self) -> Result<(), Failure> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+    /// Sees to it that all up to this sequence number is on the disk.
+    fn be_on_disk(&mut self, sequence: u64) -> Result<(), Failure> {
+        if let Some(journal) = &self.journal
+            && sequence > self.synced
+        {
+            self.synced = Self::sync(journal)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what was accepted on the disk before it is sent, if the user asked for that. Returns up to where.
+    fn sync(journal: &Journal) -> Result<u64, Failure> {
+        let last = journal.last();
         journal
             .sync()
+            .map(|()| last)
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 

@@ -159,8 +159,7 @@ fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
         String::from_utf8_lossy(&text).trim().to_owned()
     });
     let Some(status) = wait(&mut child, timeout)? else {
-        let _ = child.kill();
-        let _ = child.wait();
+        end(&mut child);
         bail!("the command took longer than {timeout:?} and was ended");
     };
     if status.success() {
@@ -178,6 +177,16 @@ fn own_group(shell: &mut Command) {
 
 #[cfg(not(unix))]
 fn own_group(_: &mut Command) {}
+
+/// Ends a command, and what it has started where the system knows what that is.
+fn end(child: &mut Child) {
+    #[cfg(target_os = "linux")]
+    if let Some(group) = rustix::process::Pid::from_raw(child.id() as i32) {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
 
 /// Waits for a command's end, first often and then less so.
 fn wait(child: &mut Child, timeout: Duration) -> Result<Option<std::process::ExitStatus>> {

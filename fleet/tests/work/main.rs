@@ -116,6 +116,27 @@ fn two_groups_never_delete_each_others_entries() {
 }
 
 #[test]
+fn a_command_that_takes_too_long_is_ended_with_what_it_started() {
+    let mut site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    let number = folder.path().join("number");
+    let command = format!("sleep 600 & echo $! > {}; wait", number.display());
+    site.signal(9, "EURUSD");
+    let worker = site.worker(&["--attempts", "1", "--timeout", "1s", "--exec", &command]);
+    eventually("it is buried", || site.ask::<u64>("XLEN sd:{0}") == 1);
+    stop(worker);
+    let text = String::from_utf8(site.letters(&["list"]).stdout).unwrap();
+    assert!(text.contains("longer than 1s"), "{text}");
+    let number = fs::read_to_string(number).unwrap();
+    let gone = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", number.trim())).unwrap_or_default();
+        // A zombie waits for whoever inherited it.
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    eventually("what it started is gone", gone);
+}
+
+#[test]
 fn dead_letters_are_listed_put_back_and_dropped() {
     let mut site = Site::start();
     site.signal(1, "EURUSD");
