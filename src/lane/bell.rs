@@ -1,17 +1,20 @@
 //! How a caller wakes the lane's thread, and how that thread sleeps. A call that finds it awake pays for one
 //! look at a flag; one that finds it asleep makes the one call to the system that wakes it.
 //!
-//! It promises that nobody sleeps over a record: the sleeper lies down first and looks at the queue then, a
-//! caller fills the queue first and looks at the sleeper then. Both look in the one order that all sequentially
-//! consistent accesses have. The queue's own are such, and its receivers, which the lane does not use, sleep by
-//! the same reasoning; but they are woken with a lock in hand, for which they then wait.
+//! It promises that no record waits for a sleeper: who sleeps says so and then looks at the queue, who calls fills
+//! the queue and then looks for a sleeper. At least one of them sees the other, because flag and queue are accessed
+//! in sequentially consistent order. The queue's own receivers sleep by the same reasoning, but are woken
+//! with a lock in hand, for which they then wait: that is why the lane does not use them.
 
 use std::time::{Duration, Instant};
 
 use super::sync::{AtomicBool, Mutex, Ordering, Thread, current_thread, park};
 
+/// What wakes a lane's thread.
 pub(super) struct Bell {
+    /// Its thread sleeps, or is about to.
     asleep: AtomicBool,
+    /// Somebody rang since it slept last.
     rung: AtomicBool,
     sleeper: Mutex<Option<Thread>>,
 }

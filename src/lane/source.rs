@@ -23,7 +23,7 @@ pub(super) type Tag = ArrayString<40>;
 const SHORT_SLEEPS: u32 = 2;
 const SHORT_SLEEP: Duration = Duration::from_micros(100);
 /// How long the lane naps then, and may be late for a record. The system adds about as much, Windows half a
-/// millisecond.
+/// millisecond, and up to 16 ms before Windows 10 1803.
 const NAP: Duration = Duration::from_micros(50);
 
 /// What came of waiting for records.
