@@ -26,18 +26,18 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
     // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
     let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
-    let mut length = 0;
-    while length <= LIMIT && unit(length) != 0 {
-        length += 1;
-    }
     // Nearly every text is ASCII, which needs no decoding.
     let mut ascii = [0; LIMIT];
-    let mut bits = 0;
-    for (at, byte) in ascii.iter_mut().enumerate().take(length) {
-        bits |= unit(at);
-        *byte = unit(at) as u8;
+    let (mut length, mut bits) = (0, 0);
+    while unit(length) != 0 {
+        let Some(byte) = ascii.get_mut(length) else {
+            return Err(too_long(code, field, LIMIT));
+        };
+        *byte = unit(length) as u8;
+        bits |= unit(length);
+        length += 1;
     }
-    if length <= LIMIT && bits < 0x80 {
+    if bits < 0x80 {
         // SAFETY: bytes below 0x80 are ASCII.
         text.push_str(unsafe { str::from_utf8_unchecked(&ascii[..length]) });
         return Ok(text);

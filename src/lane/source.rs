@@ -170,6 +170,11 @@ impl<P: Policy> Source<P> {
         self.ahead.len()
     }
 
+    /// The last sequence number that was taken for a batch or ahead of one.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken_next - 1
+    }
+
     /// Takes what is there already for the next batch.
     pub(super) fn take_ahead(&mut self, records: usize) {
         while self.ahead.len() < records && self.take_one() {}

@@ -243,7 +243,7 @@ impl<P: Policy> Worker<P> {
         let meanwhile = || {
             journal.iter().for_each(|journal| drop(journal.prepare()));
             source.take_ahead(self.batch_records);
-            if source.ahead() > 0
+            if source.taken() > *synced
                 && let Some(journal) = journal
             {
                 *synced = Self::sync(journal).unwrap_or(*synced);
