@@ -14,7 +14,7 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos mql5 mql5-mutants mql5-bench windows dist bench bench-quick model memory fuzz lint clean
+.PHONY: help demo test test-servers chaos mql5 mql5-mutants mql5-bench windows dist bench bench-quick model memory fuzz lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,10 @@ demo: ## 100 terminals, three Redis servers, and a check of every record (TERMIN
 
 test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
 	@scripts/test.sh
+
+test-servers: ## the Rust tests against Redis 8.0 and Valkey 8.1, fetched from Debian 13
+	@scripts/prepare.sh run test
+	@scripts/servers.sh
 
 chaos: ## faults of every kind at full rate, and a check of every record (SEED= ROUNDS=2)
 	@scripts/prepare.sh run

@@ -67,7 +67,7 @@ fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
 }
 
 #[test]
-fn a_listpack_takes_a_third_of_a_hash_table() {
+fn a_listpack_takes_less_than_half_of_a_hash_table() {
     let servers = Servers::start_temporary(None).unwrap();
     let mut connection = connect(&servers.urls()[RTS]);
     let mut memory = |key: &str, limit: u32| -> u64 {
@@ -86,5 +86,6 @@ fn a_listpack_takes_a_third_of_a_hash_table() {
         redis::cmd("MEMORY").arg("USAGE").arg(key).query(&mut connection).unwrap()
     };
     let (compact, table) = (memory("compact", 64), memory("table", 0));
-    assert!(compact * 3 <= table, "{compact} bytes as a listpack, {table} as a table");
+    // A third in Redis; Valkey 8.1 has smaller tables.
+    assert!(compact * 2 < table, "{compact} bytes as a listpack, {table} as a table");
 }
