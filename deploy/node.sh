@@ -10,7 +10,10 @@
 #     node-1 ... node-6         the nodes of a Cluster
 #
 # LINE is added to the file, like 'bind 10.0.0.4', 'include users.conf' or 'include defrag.conf'.
-# REPLICA_PASSWORD_FILE, if set, has the password by which replicas and Sentinels sign in at a master.
+# Where others can reach the servers, these name files whose first line is a password:
+#     REPLICA_PASSWORD_FILE       replicas sign in at a master with it, as the user `replica`
+#     SENTINEL_PASSWORD_FILE      Sentinels sign in at servers with it, as the user `sentinel`
+#     SENTINEL_ASK_PASSWORD_FILE  whoever asks a Sentinel needs it: the other Sentinels, and terminals
 set -eu
 cd "$(dirname "$0")"
 name=$1 folder=$2
@@ -56,17 +59,41 @@ lines() {
     esac
 }
 
+# A file's first line, as a configuration file spells it.
+password() {
+    printf '"%s"' "$(head -n 1 "$1" | sed 's/[\\"]/\\&/g')"
+}
+
 secrets() {
-    password=\"$(head -n 1 "$REPLICA_PASSWORD_FILE" | sed 's/[\\"]/\\&/g')\"
     case $name in
     sentinel-*)
-        for master in ris rts rtss; do
-            echo "sentinel auth-user $master sentinel"
-            echo "sentinel auth-pass $master $password"
-        done
+        if [ -n "${SENTINEL_PASSWORD_FILE:-}" ]; then
+            for master in ris rts rtss; do
+                echo "sentinel auth-user $master sentinel"
+                printf 'sentinel auth-pass %s %s\n' $master "$(password "$SENTINEL_PASSWORD_FILE")"
+            done
+        fi
+        if [ -n "${SENTINEL_ASK_PASSWORD_FILE:-}" ]; then
+            printf 'requirepass %s\n' "$(password "$SENTINEL_ASK_PASSWORD_FILE")"
+            printf 'sentinel sentinel-pass %s\n' "$(password "$SENTINEL_ASK_PASSWORD_FILE")"
+        fi
         ;;
-    *) echo "masterauth $password" ;;
+    *)
+        if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then
+            printf 'masterauth %s\n' "$(password "$REPLICA_PASSWORD_FILE")"
+        fi
+        ;;
     esac
+}
+
+# The LINEs for this server: one unit file gives the same to all on a machine, and a Sentinel has no users.
+given() {
+    for line; do
+        case "$name $line" in
+        sentinel-*" include users.conf") ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done
 }
 
 if [ ! -e "$own" ]; then
@@ -74,11 +101,16 @@ if [ ! -e "$own" ]; then
     mkdir -p "$folder"
     {
         lines
-        for line; do echo "$line"; done
-        if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then secrets; fi
+        given "$@"
+        secrets
         echo "dir $folder"
     } >"$own.new"
+    given "$@" >"$folder/lines"
     mv "$own.new" "$own"
+elif [ -e "$folder/lines" ] && [ "$(given "$@")" != "$(cat "$folder/lines")" ]; then
+    echo "node.sh: $own was made with other lines, see $folder/lines: change both by hand. A new file would not" \
+        "know who is master now" >&2
+    exit 2
 fi
 
 case $name in

@@ -85,7 +85,6 @@ pub fn acl(options: &Options) -> Result<Printed> {
     }
 
     let given = given_password(options)?;
-    let shared = random_password()?;
     let mut printed = Printed { lines: Vec::new(), secrets: Vec::new() };
     if options.file {
         printed.lines.push("user default reset off".to_owned());
@@ -96,8 +95,6 @@ pub fn acl(options: &Options) -> Result<Printed> {
         }
         let password = match &given {
             Some(password) => password.clone(),
-            // Replicas and Sentinels read one and the same secret.
-            None if ["replica", "sentinel"].contains(&name.as_str()) => shared.clone(),
             None => random_password()?,
         };
         if given.is_none() {
@@ -151,7 +148,7 @@ fn clerk() -> String {
 
 fn governor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
+        "{SESSION} {WAY} +cluster|nodes +client|list +latency|latest +slowlog|get \
          +dbsize +memory|stats +time +multi +exec +discard +unwatch \
          (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il) \
          (+exists +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) ({READ} {STATES})"
@@ -161,7 +158,7 @@ fn governor() -> String {
 fn doctor() -> String {
     format!(
         "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
-         +dbsize +memory|stats +memory|usage +object|encoding +scan +type +randomkey \
+         +dbsize +memory|stats +time +memory|usage +object|encoding +scan +type +randomkey \
          +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers {READ} ~*"
     )
 }

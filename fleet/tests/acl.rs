@@ -292,7 +292,6 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
         "DEL ctl:{1.Demo}",
         "INFO",
         "LATENCY LATEST",
-        "CONFIG GET maxmemory",
         "XINFO GROUPS ss:{0}",
         "XTRIM ss:{0} MINID 1",
         "ZRANGE il 0 -1",
@@ -309,6 +308,7 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
             "ZADD il 1 2.Demo",
             "SET wm:{0}:0123456789abcdef 1",
             "CONFIG SET maxmemory 1",
+            "CONFIG GET masterauth",
             "FLUSHALL",
             "SHUTDOWN",
             "KEYS *",
@@ -368,6 +368,10 @@ fn the_doctor_reads_all_and_changes_nothing() {
         "slowlog|get",
     ];
     assert!(found.iter().all(|name| told.contains(&name.as_str())), "{found:?}");
+
+    let mut top = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    let shown = top.args(["top", "--once", "--config", &guarded.url("doctor")]).output().unwrap();
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
 }
 
 #[test]

@@ -240,6 +240,89 @@ fn the_script_starts_a_master_and_a_replica_that_know_each_other_by_a_secret() {
     assert_eq!(stranger.unwrap_err().code(), Some("NOAUTH"));
 }
 
+/// A copy of `deploy/` whose Sentinels know rts by address, and nothing of the other lanes.
+fn deploy_for_one_lane(to: &Path, master: u16) {
+    for file in fs::read_dir(deploy()).unwrap().flatten().filter(|file| file.path().is_file()) {
+        let text = fs::read_to_string(file.path()).unwrap();
+        let text = text.replace("rts rts-a 6391", &format!("rts 127.0.0.1 {master}"));
+        let text = ["ris", "rtss"].into_iter().fold(text, |text, lane| {
+            text.replace(
+                &format!("{lane} {lane}-a {}", if lane == "ris" { 6390 } else { 6392 }),
+                &format!("{lane} 127.0.0.1 1"),
+            )
+        });
+        fs::write(to.join(file.file_name()), text.replace("milliseconds rts 3000", "milliseconds rts 500"))
+            .unwrap();
+    }
+}
+
+#[test]
+fn sentinels_with_users_and_passwords_fail_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (name, password) in [("replica", "one"), ("sentinel", "t\\nwo"), ("ask", "th ree")] {
+        fs::write(path(name), format!("{password}\n")).unwrap();
+    }
+    let user = |name: &str, rules: &str| {
+        let mut acl = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+        acl.args(["acl", "--file", rules, "--password-file", &path(name)]);
+        let text = String::from_utf8(acl.output().unwrap().stdout).unwrap();
+        text.lines().find(|line| line.starts_with(&format!("user {name} "))).unwrap().to_owned() + "\n"
+    };
+    let users = user("replica", "--servers") + &user("sentinel", "--servers") + "user default reset off\n";
+    fs::write(path("users.acl"), users).unwrap();
+    let ports = server::free_ports(5).unwrap();
+    let scripts = folder.path().join("deploy");
+    fs::create_dir(&scripts).unwrap();
+    deploy_for_one_lane(&scripts, ports[0]);
+    let start = |name: &str, lines: &[String]| {
+        let mut script = Command::new("sh");
+        script.arg(scripts.join("node.sh")).args([name, &path(name), "include users.conf"]).args(lines);
+        script.stdout(Stdio::null());
+        for (variable, file) in [("REPLICA", "replica"), ("SENTINEL", "sentinel"), ("SENTINEL_ASK", "ask")] {
+            script.env(format!("{variable}_PASSWORD_FILE"), path(file));
+        }
+        Running(script.spawn().unwrap())
+    };
+    let server = |name: &str, port: u16, of: &str| {
+        start(name, &[format!("port {port}"), of.to_owned(), format!("aclfile {}", path("users.acl"))])
+    };
+    let master = server("rts-a", ports[0], "");
+    let _replica = server("rts-b", ports[1], &format!("replicaof 127.0.0.1 {}", ports[0]));
+    let _sentinels: Vec<Running> = (0..3)
+        .map(|at| start(&format!("sentinel-{}", at + 1), &[format!("port {}", ports[2 + at])]))
+        .collect();
+    let ask = |words: &[&str]| -> redis::RedisResult<redis::Value> {
+        let url = format!("redis://:th%20ree@127.0.0.1:{}", ports[2]);
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut redis::Client::open(url)?.get_connection()?)
+    };
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(Instant::now() < deadline, "{what}: {:?}", ask(&["SENTINEL", "MASTER", "rts"]));
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    wait("each knows the others, and the replica is in step", &|| {
+        let info: redis::RedisResult<String> =
+            ask(&["INFO", "sentinel"]).and_then(|info| Ok(redis::from_redis_value(info)?));
+        let quorum = ask(&["SENTINEL", "CKQUORUM", "rts"]).is_ok();
+        quorum
+            && info.is_ok_and(|info| {
+                info.contains("name=rts,status=ok") && info.contains("slaves=1,sentinels=3")
+            })
+    });
+    drop(master);
+    wait("the replica takes over", &|| {
+        let named = ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "rts"]);
+        named.is_ok_and(|named| {
+            redis::from_redis_value::<(String, u16)>(named).is_ok_and(|(_, port)| port == ports[1])
+        })
+    });
+    let other = start("sentinel-1", &["port 1".to_owned()]).0.wait().unwrap();
+    assert_eq!(other.code(), Some(2), "other lines are not passed over in silence");
+}
+
 #[test]
 fn each_compose_file_starts_the_servers_of_its_topology() {
     for (topology, name) in TOPOLOGIES.into_iter().zip(["single", "sentinel", "cluster"]) {

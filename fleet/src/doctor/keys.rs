@@ -7,6 +7,7 @@ use anyhow::Result;
 use redis::RedisResult;
 
 use super::{Finding, Light, Member, Patient};
+use crate::govern::lease::KEY as LEASE;
 use crate::up::sizing;
 
 /// Keys looked at on each server; a sample, so that a large one is not held up.
@@ -110,6 +111,8 @@ fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Fault
         "wm:{" if !lives => {
             faults.add(false, "are watermarks without a time to live", "EXPIRE them after 35 days", key);
         }
+        // The governor's lease ends with its holder.
+        "ctl" if key == LEASE => {}
         "to:{" | "tc:{" | "ss:{" | "sd:{" | "il" | "ctl" if lives => {
             faults.add(true, "will vanish whole, they must not have a time to live", "PERSIST them", key);
         }

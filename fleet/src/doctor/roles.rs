@@ -108,19 +108,30 @@ fn followed(master: &Member, sentinel: bool) -> Finding {
             "acknowledges writes while cut off from its replica (min-replicas-to-write 0)",
         )
         .cure("deploy/two-copies.conf")
+    } else if let Some((replica, bytes)) = farthest_behind(master).filter(|&(_, bytes)| bytes > LAG_BYTES) {
+        Finding::yellow(address, format!("its replica {replica} lacks {} MiB of it", bytes >> 20))
+            .cure("look at the line between them, and at the replica's disk")
     } else {
         Finding::green(address, format!("is a master with {replicas} replica(s)"))
     }
+}
+
+/// The replica that lacks most, and how many bytes, by its master: it does not know itself.
+fn farthest_behind(master: &Member) -> Option<(String, u64)> {
+    let written = master.number("master_repl_offset");
+    let lines = (0..master.number("connected_slaves")).map(|at| master.text(&format!("slave{at}")));
+    let lags = lines.filter_map(|line| {
+        let value = |name: &str| line.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        let offset: u64 = value("offset")?.parse().ok()?;
+        Some((format!("{}:{}", value("ip")?, value("port")?), written.saturating_sub(offset)))
+    });
+    lags.max_by_key(|&(_, bytes)| bytes)
 }
 
 fn following(replica: &Member) -> Finding {
     let address = &replica.address;
     if replica.text("master_link_status") != "up" {
         return Finding::red(address, "has lost its master").cure("see its log; is masterauth right?");
-    }
-    let lag = replica.number("master_repl_offset").abs_diff(replica.number("slave_repl_offset"));
-    if lag > LAG_BYTES {
-        return Finding::yellow(address, format!("lacks {} MiB of its master", lag >> 20));
     }
     Finding::green(
         address,

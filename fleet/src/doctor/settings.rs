@@ -45,6 +45,9 @@ fn ours(site: &Site, lanes: &[&str]) -> Vec<(String, String)> {
         (Site::Cluster(_), _) | (_, [_, _, ..]) => files::settings("redis-cluster.conf"),
         (_, lanes) => files::settings(&format!("redis-{}.conf", lanes[0])),
     };
+    if !matches!(site, Site::Cluster(_)) {
+        settings.retain(|(name, _)| !name.starts_with("cluster-"));
+    }
     match site {
         Site::Cluster(_) => {}
         Site::Sentinel { .. } => {
@@ -55,9 +58,7 @@ fn ours(site: &Site, lanes: &[&str]) -> Vec<(String, String)> {
         }
         Site::Server(_) => {
             let replication = files::settings("replicated.conf");
-            settings.retain(|(name, _)| {
-                !name.starts_with("cluster-") && !replication.iter().any(|(other, _)| other == name)
-            });
+            settings.retain(|(name, _)| !replication.iter().any(|(other, _)| other == name));
         }
     }
     settings.retain(|(name, _)| !THEIRS.contains(&name.as_str()));

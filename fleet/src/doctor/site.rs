@@ -37,6 +37,9 @@ impl Member {
     fn meet(address: &Address, place: (&Endpoint, &[&'static str])) -> Result<Self> {
         let (endpoint, lanes) = place;
         let mut connection = connect(address, endpoint, &endpoint.identity)?;
+        if endpoint.database != 0 {
+            redis::cmd("SELECT").arg(endpoint.database).exec(&mut connection)?;
+        }
         let info = redis::cmd("INFO").arg("all").query(&mut connection)?;
         let settings: RedisResult<_> = redis::cmd("CONFIG").arg("GET").arg("*").query(&mut connection);
         let settings = settings.unwrap_or_default();

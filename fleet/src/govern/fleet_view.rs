@@ -1,5 +1,5 @@
 //! The instances as their heartbeats show them: who lives, who sends most, who is dead for so long that the
-//! list may forget it; and the directives that are written for them.
+//! list may forget it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,20 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use redis::Value;
 
+use super::directives::for_one;
 use super::nodes::Nodes;
 
 const LIST: &str = "il";
-pub const FOR_ALL: &str = "ctl";
 /// Places of iv, th, ta and sa in a packed heartbeat.
 const PACKED: [usize; 4] = [29, 34, 35, 36];
 const NAMES: [&str; 4] = ["iv", "th", "ta", "sa"];
 /// Directives for the noisiest first: this part of the instances.
 const NOISIEST: usize = 5;
-
-/// The directive for one instance.
-pub fn for_one(instance: &str) -> String {
-    format!("ctl:{{{instance}}}")
-}
 
 /// What a heartbeat says that matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -120,21 +115,6 @@ pub fn forget(nodes: &mut Nodes, instance: &str) -> Result<bool> {
     }
     nodes.ask_owner::<i64>(redis::cmd("DEL").arg(for_one(instance)))?;
     nodes.ask_owner::<i64>(redis::cmd("ZREM").arg(LIST).arg(instance)).map(|removed| removed > 0)
-}
-
-/// Writes a directive, unless somebody else asks for as much for longer than we do. Returns whether.
-pub fn direct(nodes: &mut Nodes, key: &str, level: u8, now_ms: u64, hold: Duration) -> Result<bool> {
-    let until = now_ms + hold.as_millis() as u64;
-    let there: Option<String> = nodes.ask_owner(redis::cmd("GET").arg(key))?;
-    let read = |text: &str| {
-        let (level, until) = text.split_once(':')?;
-        Some((level.parse::<u8>().ok()?, until.parse::<u64>().ok()?))
-    };
-    if there.as_deref().and_then(read).is_some_and(|(theirs, end)| theirs >= level && end > until) {
-        return Ok(false);
-    }
-    nodes.ask_owner::<()>(redis::cmd("SET").arg(key).arg(format!("{level}:{until}")))?;
-    Ok(true)
 }
 
 /// The server's clock, ms.

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use redis::RedisError;
+
 use super::sample::Seen;
 
 /// Thresholds of levels 1, 2 and 3; one that cannot be reached is no reason for that level.
@@ -36,6 +38,16 @@ pub fn judge(seen: &Seen) -> (u8, String) {
         reasons.push((1, format!("{} connections were rejected", seen.new_rejections)));
     }
     reasons.into_iter().max_by_key(|(level, _)| *level).expect("there are some")
+}
+
+/// The level that a node asks for by not answering: it is busy or loading, or takes longer than the time-out.
+/// One that is not there asks for nothing: its lanes keep what they have.
+pub fn judge_failure(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<RedisError>() {
+        Some(error) if error.is_timeout() => 3,
+        Some(error) if matches!(error.code(), Some("BUSY" | "LOADING")) => 2,
+        _ => 0,
+    }
 }
 
 fn reached(is: impl Fn(usize) -> bool) -> u8 {
@@ -115,5 +127,14 @@ mod tests {
         assert_eq!(at(0, 2), 2);
         assert_eq!((at(1, 0), at(10, 0), at(11, 0)), (2, 2, 1));
         assert_eq!((at(15, 1), at(24, 0), at(25, 0), at(34, 0)), (1, 1, 1, 0));
+    }
+
+    #[test]
+    fn a_server_that_says_it_can_do_nothing_asks_for_less() {
+        for (text, level) in [("LOADING", 2), ("BUSY", 2), ("NOAUTH", 0)] {
+            let reply = redis::parse_redis_value(format!("-{text} for now\r\n").as_bytes()).unwrap();
+            let error = reply.extract_error().unwrap_err();
+            assert_eq!(judge_failure(&anyhow::Error::from(error).context("asked")), level, "{text}");
+        }
     }
 }

@@ -4,10 +4,11 @@
 //! It asks by directives that end by themselves, so a governor that dies leaves nothing behind. Two may run:
 //! one acts. It logs a JSON object a line.
 
+mod directives;
 mod export;
 mod fleet_view;
 mod judge;
-mod lease;
+pub(crate) mod lease;
 pub(crate) mod nodes;
 pub(crate) mod sample;
 mod streams;
@@ -24,7 +25,8 @@ use mt5_redis::config::{Address, Config};
 use serde_json::{Value, json};
 
 use crate::stop;
-use fleet_view::{FOR_ALL, Fleet, for_one};
+use directives::{Directive, Directives, FOR_ALL, for_one};
+use fleet_view::Fleet;
 use judge::Calm;
 use nodes::Nodes;
 use sample::{Sample, Seen};
@@ -63,12 +65,13 @@ pub struct Options {
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Look twice, act once, and end; the exit code says whether no level was asked for
+    /// Look twice, act once, and end; the exit code says whether every node answered and none
+    /// asked for a level
     #[arg(long)]
     pub once: bool,
 }
 
-/// Governs until somebody wants to stop. Returns whether all is calm.
+/// Governs until somebody wants to stop. Returns whether all is calm, if it was to look only once.
 pub fn govern(options: &Options) -> Result<bool> {
     ensure!(
         options.every >= Duration::from_millis(50) && options.every <= Duration::from_secs(60),
@@ -94,7 +97,7 @@ pub fn govern(options: &Options) -> Result<bool> {
         }
     }
     governor.leave();
-    Ok(governor.calm.level() == 0)
+    Ok(!options.once || governor.calm.level() == 0 && governor.unseen == 0)
 }
 
 struct Governor {
@@ -115,6 +118,10 @@ struct Governor {
     at_level_1: u32,
     /// What was asked of whom last, to log only what changes.
     asked: (u8, Vec<String>),
+    /// What it wrote, and what of others it wrote over.
+    directives: Directives,
+    /// Nodes that did not answer in the last round.
+    unseen: usize,
     /// What was wrong in the last round, and what is in this one.
     warned: HashMap<String, String>,
     warns: HashMap<String, String>,
@@ -144,6 +151,8 @@ impl Governor {
             rounds: 0,
             at_level_1: 0,
             asked: (0, Vec::new()),
+            directives: Directives::default(),
+            unseen: 0,
             warned: HashMap::new(),
             warns: HashMap::new(),
             options,
@@ -189,6 +198,7 @@ impl Governor {
     /// The highest level that a node asks for, and why.
     fn look_at_nodes(&mut self) -> (u8, String) {
         let mut highest = (0, String::new());
+        self.unseen = 0;
         // A server that serves two lanes is looked at once.
         let mut looked = HashSet::new();
         for at in 0..self.lanes.len() {
@@ -196,6 +206,7 @@ impl Governor {
             let masters = match self.lanes[at].refresh() {
                 Ok(masters) => masters,
                 Err(error) => {
+                    self.unseen += 1;
                     self.warn(lane, format!("{error:#}"));
                     continue;
                 }
@@ -218,12 +229,12 @@ impl Governor {
                     }
                     Err(error) => {
                         export::node_is_down(lane, &address);
-                        let error = error.to_string();
-                        // It says itself that it can do nothing now.
-                        if ["BUSY", "LOADING"].iter().any(|word| error.contains(word)) && highest.0 < 2 {
-                            highest = (2, format!("{lane} {}: {error}", address));
+                        self.unseen += 1;
+                        let level = judge::judge_failure(&error);
+                        if level > highest.0 {
+                            highest = (level, format!("{lane} {address}: {error:#}"));
                         }
-                        self.warn(&format!("{lane} {}", address), error);
+                        self.warn(&format!("{lane} {address}"), format!("{error:#}"));
                     }
                 }
             }
@@ -273,8 +284,14 @@ impl Governor {
             let now_ms = fleet_view::now_ms(&mut self.lanes[0])?;
             let mut written = 0;
             for key in &keys {
-                written += u64::from(fleet_view::direct(&mut self.lanes[0], key, level, now_ms, self.hold)?);
+                written += u64::from(self.directives.write(
+                    &mut self.lanes[0],
+                    key,
+                    Directive::lasting(level, now_ms, self.hold),
+                    now_ms,
+                )?);
             }
+            self.directives.restore(&mut self.lanes[0], &keys, now_ms)?;
             export::directives(written);
         }
         // What was asked for before and is no more ends by itself, like everything else we ask.

@@ -52,24 +52,43 @@ impl Nodes {
 
     /// Asks the node that has the command's key.
     pub fn ask_owner<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T> {
-        let first = self.masters.first().context("no node is known")?.clone();
-        match self.ask(&first, command) {
+        match self.ask_any(command) {
             Err(error) => match moved_to(&error) {
                 Some(address) => self.ask(&address, command),
                 None => Err(error),
             },
-            answer => answer,
+            Ok((_, answer)) => Ok(answer),
         }
     }
 
     /// The address of the node that has a key.
     pub fn owner(&mut self, key: &str) -> Result<Address> {
-        let first = self.masters.first().context("no node is known")?.clone();
-        match self.ask::<Value>(&first, redis::cmd("EXISTS").arg(key)) {
+        match self.ask_any::<Value>(redis::cmd("EXISTS").arg(key)) {
             Err(error) => moved_to(&error).ok_or(error),
-            Ok(_) => Ok(first),
+            Ok((address, _)) => Ok(address),
         }
     }
+
+    /// Asks the first master that can be reached: each knows where every key is.
+    fn ask_any<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<(Address, T)> {
+        let mut failure = None;
+        for address in self.masters.clone() {
+            match self.ask(&address, command) {
+                Ok(answer) => return Ok((address, answer)),
+                Err(error) if moved_to(&error).is_none() && is_of_the_line(&error) => {
+                    failure.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| anyhow!("no node is known")))
+    }
+}
+
+/// Whether the node could not be reached, or was lost.
+fn is_of_the_line(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<RedisError>();
+    error.is_some_and(|error| error.is_io_error() || error.is_connection_dropped())
 }
 
 fn moved_to(error: &anyhow::Error) -> Option<Address> {

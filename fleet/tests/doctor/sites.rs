@@ -1,5 +1,7 @@
 //! What can be wrong with masters, replicas, Sentinels and the nodes of a Cluster.
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::*;
 
 /// Looks again and again until it is found: other servers take their time to notice.
@@ -37,6 +39,17 @@ fn each_fault_of_a_master_with_sentinels_is_found() {
     type_in(&mut master, "CONFIG SET min-replicas-to-write 0");
     expect(&examine(&config, root.path()), Light::Yellow, "roles", "acknowledges writes while cut off");
     type_in(&mut master, "CONFIG SET min-replicas-to-write 1");
+
+    // A replica that reads nothing does not know what it lacks.
+    let mut states = connect(ports[0]).unwrap();
+    let info: redis::InfoDict = redis::cmd("INFO").query(&mut connect(ports[1]).unwrap()).unwrap();
+    let replica = Pid::from_raw(info.get("process_id").unwrap()).unwrap();
+    kill_process(replica, Signal::STOP).unwrap();
+    type_in(&mut states, &format!("SET is:{{1.Demo}} {} PX 90000", "x".repeat(20 << 20)));
+    let behind = examine(&config, root.path());
+    kill_process(replica, Signal::CONT).unwrap();
+    type_in(&mut states, "DEL is:{1.Demo}");
+    expect(&behind, Light::Yellow, "roles", "MiB of it");
 
     // The replicas of ris and of rts.
     servers.kill(ports[1]).unwrap();

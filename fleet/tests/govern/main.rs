@@ -2,10 +2,12 @@
 //! reaches them and ends by itself, whoever dies; what it trims and forgets; what it exports.
 #![cfg(target_os = "linux")]
 
+mod trouble;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -359,9 +361,9 @@ fn the_dashboard_shows_what_is_exported() {
         words.filter(|word| word.starts_with("mt5fleet_")).map(str::to_owned).collect()
     };
     // Counted when they happen for the first time.
-    let source = include_str!("../src/govern/export.rs");
+    let source = include_str!("../../src/govern/export.rs");
     let exported = names(source);
-    let dashboard = include_str!("../../deploy/grafana.json");
+    let dashboard = include_str!("../../../deploy/grafana.json");
     let board: Value = serde_json::from_str(dashboard).expect("JSON");
     assert!(board["panels"].as_array().unwrap().len() >= 8);
     let shown = names(dashboard);
