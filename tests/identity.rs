@@ -39,6 +39,27 @@ fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
 }
 
 #[test]
+fn without_the_right_to_a_transaction_nothing_is_written_twice() {
+    let server = Server::start();
+    let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all -multi"));
+    let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
+    let bridge = Bridge::open(&url, "1.Demo", server.folder());
+    (1..=3).for_each(|number| assert_eq!(bridge.signal(&buy(number)), number));
+    told(&bridge, &["rtss: ", "takes nothing: NOPERM ", "multi"]);
+    bridge.settle();
+    assert_eq!(sequences(&server), [1, 2, 3]);
+}
+
+#[test]
+fn a_server_that_repeats_the_password_is_not_quoted() {
+    let server = Server::configured("rename-command AUTH \"\"\n", &[]);
+    let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
+    let bridge = Bridge::open(&url, "1.Demo", server.folder());
+    bridge.signal(&buy(1));
+    told(&bridge, &["rtss: ", "unknown command", "'***'"]);
+}
+
+#[test]
 fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
     let server = Server::start();
     let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0} ~wm:{1.Demo}:* ~wm:{0}:*";

@@ -100,18 +100,24 @@ impl Transaction {
         if self.asking {
             link.receive(self.server)?;
         }
+        let mut begun = true;
         let owners = [None].into_iter().chain(self.owners.iter().copied());
-        for owner in owners {
+        for (at, owner) in owners.enumerate() {
             // One a command: to make a text of each took a quarter of the time for replies.
             if link.skip(self.server, QUEUED) {
                 continue;
             }
             if let Value::ServerError(error) = link.receive(self.server)? {
                 refused.get_or_insert((owner, Failure::of_reply(&error)));
+                begun &= at > 0;
             }
         }
         let wanted = |at| self.parts.iter().any(|part| part.command == Some(at));
         let answer = match (link.receive_sparse(self.server, wanted)?, refused) {
+            // Without MULTI the commands were executed one by one, the watermark too: it is asked for.
+            (_, Some((_, failure))) if !begun => {
+                Answer::Refused(None, Failure { class: Class::Refresh, ..failure })
+            }
             (Sparse::Array(replies), None) => Answer::Executed(replies),
             (Sparse::Other(Value::ServerError(_)), Some((owner, failure))) => Answer::Refused(owner, failure),
             (Sparse::Other(Value::ServerError(error)), None) => {

@@ -86,7 +86,10 @@ impl Connection {
     fn log_in(&mut self, identity: &Identity) -> Result<(), Failure> {
         let Some(password) = &identity.password else { return Ok(()) };
         let command = ["AUTH"].into_iter().chain(identity.username.as_deref()).chain([password.expose()]);
-        self.ask(&command.collect::<Vec<_>>()).map(drop)
+        // A server that does not know the command repeats what it was given.
+        let hide =
+            |failure: Failure| Failure { text: failure.text.replace(password.expose(), "***"), ..failure };
+        self.ask(&command.collect::<Vec<_>>()).map(drop).map_err(hide)
     }
 
     /// Writes commands already in RESP.
