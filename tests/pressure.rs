@@ -12,6 +12,7 @@ use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, sequences, trade};
 use support::eventually;
+use support::recorder::Recorder;
 use support::server::Server;
 
 /// A directive that holds for so many ms, by the server's own clock.
@@ -197,6 +198,45 @@ fn prices_held_back_survive_a_server_that_restarts_empty() {
     bridge.settle();
     assert_eq!((field(&server, 1, "pr").as_str(), field(&server, 2, "sl").as_str()), ("49", "49"));
     assert_eq!(bridge.stats()["rts"]["lost"], 0);
+}
+
+#[test]
+fn a_held_price_never_passes_for_what_is_still_sent_again() {
+    let mut server = Server::start();
+    let recorder = Recorder::before(server.port);
+    let (_folder, config) = support::configuration(&format!(
+        "url = \"{}\"\n[rts]\nurl = \"{}\"\n[pressure]\nquiet = \"200ms\"\n",
+        server.url(),
+        recorder.url()
+    ));
+    let bridge = Bridge::open(&config, "1.Demo", server.folder());
+    for position in [1, 2, 3] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    direct(&server, "ctl", 2, 1500);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    let held = bridge.trade(&price(1, 77.0));
+    bridge.trade(&TradeState { stop_loss: 1.05, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    eventually("the watermark has passed it", || field(&server, 2, "sl") == "1.05");
+    assert_eq!(bridge.stats()["rts"]["deferred"], 1);
+    server.kill();
+    recorder.commands();
+    // The price may be written when the server is back, and so may all that the server lacks.
+    eventually("the directive ends", || throttle(&bridge) == 0);
+    server.restart();
+    let last = ["HGET ts:{1.Demo}:1 pr", "HGET ts:{1.Demo}:2 sl"];
+    let there = |command: &&str| server.ask::<Option<String>>(command);
+    eventually("all is there again", || last.iter().filter_map(there).eq(["77", "1.05"]));
+
+    let mut opened = 0;
+    for command in recorder.commands() {
+        let words: Vec<_> = command.iter().map(|word| String::from_utf8_lossy(word)).collect();
+        opened += usize::from(words[0] == "SADD");
+        let vouched = if words[0] == "SET" { words[2].parse().expect("a watermark") } else { 0 };
+        assert!(vouched < held || opened == 3, "{words:?} stands for positions that are not there");
+    }
+    assert_eq!(opened, 3);
 }
 
 /// Set in a child of this test: `<config> <data folder>`.

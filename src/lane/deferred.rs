@@ -38,6 +38,11 @@ impl<P: Policy> Deferred<P> {
         self.held.values().map(P::sequence).min()
     }
 
+    /// The highest sequence number held.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.held.values().map(P::sequence).max()
+    }
+
     /// Holds a record back. Returns whether another one became superfluous by that; after a failover old
     /// records come again, and then it may be this one.
     pub(super) fn hold(&mut self, record: P::Record, now: Instant) -> bool {
@@ -68,7 +73,8 @@ impl<P: Policy> Deferred<P> {
 
     /// Whether something that is held must be written before this record is.
     pub(super) fn must_precede(&self, record: &P::Record) -> bool {
-        self.held.values().any(|held| P::must_precede(held, record))
+        let earlier = |held| P::sequence(held) < P::sequence(record);
+        self.held.values().any(|held| earlier(held) && P::must_precede(held, record))
     }
 
     /// When what is held may be written, if there is anything and that time can be told.
@@ -89,15 +95,18 @@ impl<P: Policy> Deferred<P> {
         }
     }
 
-    /// Copies of what is held.
-    pub(super) fn copies(&self) -> Vec<P::Record> {
-        self.held.values().cloned().collect()
+    /// Copies of what is held before this sequence number.
+    pub(super) fn copies(&self, before: u64) -> Vec<P::Record> {
+        self.held.values().filter(|held| P::sequence(held) < before).cloned().collect()
     }
 
-    /// What was held has been written, but for what is still on its way.
-    pub(super) fn written(&mut self, on_its_way: &[P::Record], now: Instant) {
+    /// What was held before this sequence number has been written, but for what is still on its way.
+    pub(super) fn written(&mut self, before: u64, on_its_way: &[P::Record], now: Instant) {
         self.released = Some(now);
-        self.held.retain(|_, held| on_its_way.iter().any(|record| P::sequence(record) == P::sequence(held)));
+        self.held.retain(|_, held| {
+            P::sequence(held) >= before
+                || on_its_way.iter().any(|record| P::sequence(record) == P::sequence(held))
+        });
     }
 }
 

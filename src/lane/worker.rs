@@ -257,7 +257,7 @@ impl<P: Policy> Worker<P> {
         self.rate
             .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
         if self.releasing {
-            self.deferred.written(self.batch.records(), self.heard);
+            self.deferred.written(self.source.next(), self.batch.records(), self.heard);
             self.releasing = !self.batch.is_empty();
         }
         self.rejected.extend(outcome.rejected);

@@ -72,7 +72,7 @@ impl<P: Policy> Worker<P> {
         self.shared.counters.superseded(superseded);
         if must_go {
             self.releasing = true;
-            self.batch.release(self.deferred.copies());
+            self.batch.release(self.deferred.copies(self.source.next()));
         }
         if !P::COMMITTED && self.batch.has_nothing_to_write() {
             // There is no watermark that must pass them.
@@ -84,8 +84,9 @@ impl<P: Policy> Worker<P> {
     /// Puts what was held back into the batch, if its time has come or somebody waits for it. Returns whether.
     pub(super) fn release(&mut self, now: Instant) -> bool {
         let level = self.shared.pressure.level();
-        if self.source.is_replaying() {
-            // Something may follow that says more.
+        if self.source.is_replaying() || self.deferred.last() >= Some(self.source.next()) {
+            // Something may follow that says more; and what is sent again comes first, since a watermark stands
+            // for all before it.
             return false;
         }
         let due = self.deferred.due(|record| self.policy.hold(record, level), now);
@@ -93,7 +94,7 @@ impl<P: Policy> Worker<P> {
         let waits = !self.deferred.is_empty() || !self.batch.is_empty();
         self.releasing = is_due || (waits && self.shared.is_in_a_hurry());
         if self.releasing {
-            self.batch.release(self.deferred.copies());
+            self.batch.release(self.deferred.copies(self.source.next()));
         }
         self.releasing
     }
