@@ -14,7 +14,7 @@ use crate::link::resp::Commands;
 use crate::model::key;
 
 /// A watermark outlives every record it may have to vouch for: 35 days.
-const WATERMARK_SECONDS: &[u8] = b"3024000";
+pub(super) const WATERMARK_SECONDS: &str = "3024000";
 
 /// How much is encoded before it is sent; at first less, so that the server is not left waiting.
 const PIECE: usize = 16 * 1024;
@@ -205,7 +205,7 @@ impl<P: Policy> Batch<P> {
                     commands.argument(key::watermark(&part.tag, policy.producer().as_str()).as_bytes());
                     commands.integer(part.last as i64);
                     commands.argument(b"EX");
-                    commands.argument(WATERMARK_SECONDS);
+                    commands.argument(WATERMARK_SECONDS.as_bytes());
                     commands.end();
                 }
             }

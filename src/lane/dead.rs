@@ -61,7 +61,7 @@ impl DeadLetters {
     /// The letters beside a journal, with those of its producer that are there already.
     pub(super) fn open(journal: &Journal) -> Result<Self> {
         let path = journal.folder().join("dead.jsonl");
-        let sequences = known(&path, journal.producer()).map_err(|error| {
+        let sequences = known(&path, journal).map_err(|error| {
             let text = format!("{} cannot be read: {error}; repair it, or move it away", path.display());
             Error::new(MT5REDIS_ERR_JOURNAL, text)
         })?;
@@ -110,8 +110,8 @@ impl DeadLetters {
     }
 }
 
-/// Which records of this producer were put aside before.
-fn known(path: &Path, producer: &str) -> io::Result<BTreeSet<u64>> {
+/// Which records of this journal were put aside before, under whichever name.
+fn known(path: &Path, journal: &Journal) -> io::Result<BTreeSet<u64>> {
     let mut sequences = BTreeSet::new();
     let file = match File::open(path) {
         Ok(file) => file,
@@ -121,7 +121,11 @@ fn known(path: &Path, producer: &str) -> io::Result<BTreeSet<u64>> {
     for line in BufReader::new(file).split(b'\n') {
         // Half a line is of a record that is sent, and put aside, again.
         if let Ok(name) = serde_json::from_slice::<Name>(&line?)
-            && name.producer == producer
+            && (name.producer == journal.producer()
+                || journal
+                    .earlier()
+                    .iter()
+                    .any(|earlier| name.producer == earlier.name && name.sequence <= earlier.last))
         {
             sequences.insert(name.sequence);
         }
@@ -159,7 +163,9 @@ mod tests {
         letters.add(&[letter(9)]).unwrap();
         let again = open(folder.path());
         assert_eq!([6, 7, 8, 9].map(|sequence| again.contains(sequence)), [true, true, false, true]);
-        assert!(known(letters.path(), "another").unwrap().is_empty());
+        let stranger = tempfile::tempdir().unwrap();
+        fs::copy(letters.path(), stranger.path().join("dead.jsonl")).unwrap();
+        assert!(!open(stranger.path()).contains(7));
     }
 
     #[test]

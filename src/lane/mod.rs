@@ -145,7 +145,7 @@ impl<P: Policy> Lane<P> {
             config,
         };
         notes.iter().for_each(|note| lane.shared.tell(note));
-        let waiting = lane.accepted().saturating_sub(committed);
+        let waiting = lane.waiting();
         if waiting > 0 {
             lane.shared
                 .tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
@@ -207,7 +207,7 @@ impl<P: Policy> Lane<P> {
 
     /// The error of a refused record; the first refusal is told in the events too.
     fn journal_full(&self, refusing: &mut bool, refused: &Refused) -> Error {
-        let waiting = self.accepted().saturating_sub(self.committed());
+        let waiting = self.waiting();
         let text = format!(
             "the {} journal takes no more: {refused}. {waiting} records wait for {}. This one was not accepted",
             P::LANE,
@@ -230,6 +230,7 @@ impl<P: Policy> Lane<P> {
         if life.running {
             return Ok(());
         }
+        self.journal.as_ref().map_or(Ok(()), |journal| journal.wake())?;
         let worker = Worker::new(
             self.policy.clone(),
             &self.config,
@@ -308,9 +309,8 @@ impl<P: Policy> Lane<P> {
     /// Records that were accepted and are not in Redis: what is held back is among them, and what passed it
     /// is not.
     pub(crate) fn waiting(&self) -> u64 {
-        let passed = self.shared.passed();
         let deferred = self.shared.counters.deferred.load(Ordering::Relaxed);
-        self.accepted().saturating_sub(passed) + deferred
+        self.shared.waiting() + deferred
     }
 
     /// Waits until all up to `sequence` is in Redis. Returns whether it is.

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use redis::Value;
 
 use super::Policy;
-use super::batch::Batch;
-use super::journal::Journal;
+use super::batch::{Batch, WATERMARK_SECONDS};
+use super::journal::{Earlier, Journal};
 use super::source::{Source, Tag};
-use super::transaction::watch;
+use super::transaction::{accept_refusal, watch};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::model::key;
@@ -39,13 +39,14 @@ pub(super) struct Resumed {
 }
 
 impl Ledger {
-    /// Learns from the journal which tags there are, and what of each was acknowledged.
-    pub(super) fn survey<P: Policy>(policy: &P, journal: &Arc<Journal>) -> Self {
+    /// Learns from the journal which tags there are, and what of each was acknowledged; what is `dead` no
+    /// server has.
+    pub(super) fn survey<P: Policy>(policy: &P, journal: &Arc<Journal>, dead: impl Fn(u64) -> bool) -> Self {
         let mut ledger = Self::default();
         let mut reader = journal.reader(journal.first());
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
-            let Some(record) = P::load(sequence, &bytes) else { continue };
+            let Some(record) = P::load(sequence, &bytes).filter(|_| !dead(sequence)) else { continue };
             let tag = tag(policy, &record);
             if sequence <= journal.acknowledged() {
                 ledger.committed.insert(tag, sequence);
@@ -80,9 +81,7 @@ impl Ledger {
         let tags = self.committed.keys().chain(&self.unknown).copied();
         for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
             if let Entry::Vacant(vacant) = present.entry(tag) {
-                let key = key::watermark(&tag, policy.producer().as_str());
-                watch(link, &key)?;
-                vacant.insert(watermark(link, &key)?);
+                vacant.insert(look_up(policy, link, journal, &tag)?);
             }
         }
         let first_lacking = self
@@ -95,8 +94,8 @@ impl Ledger {
         match (first_lacking, journal) {
             (Some(lacking), Some(journal)) => {
                 let from = lacking.max(journal.first());
-                resumed.lost = from - lacking;
-                resumed.replayed = (journal.acknowledged() + 1).saturating_sub(from);
+                resumed.lost = journal.count(lacking, from - 1);
+                resumed.replayed = journal.count(from, journal.acknowledged());
                 batch.clear();
                 source.resume(from, present.clone());
             }
@@ -117,6 +116,44 @@ impl Ledger {
 
 fn tag<P: Policy>(policy: &P, record: &P::Record) -> Tag {
     Tag::from(policy.tag(record)).expect("a tag is an instance id or a shard")
+}
+
+/// What the server has of this tag. Its watermark is watched from now on.
+fn look_up<P: Policy>(
+    policy: &P,
+    link: &mut Link,
+    journal: Option<&Arc<Journal>>,
+    tag: &Tag,
+) -> Result<u64, Failure> {
+    let key = key::watermark(tag, policy.producer().as_str());
+    renew(link, &key)?;
+    watch(link, &key)?;
+    let mut present = watermark(link, &key)?;
+    let Some(journal) = journal else { return Ok(present) };
+    if present > journal.given() {
+        // Kept until somebody starts this terminal anew: to go on would lose what either of them accepts.
+        let given = journal.given();
+        journal
+            .contest()
+            .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
+        return Err(Failure::held(format!(
+            "{key} is at {present}, and this journal gave no number above {given}: another terminal goes on with a \
+             copy of it, or this machine was set back; start this terminal anew, it then has a name of its own"
+        )));
+    }
+    for Earlier { name, last } in journal.earlier() {
+        if present < *last {
+            let key = key::watermark(tag, name);
+            renew(link, &key)?;
+            present = present.max(watermark(link, &key)?.min(*last));
+        }
+    }
+    Ok(present)
+}
+
+/// Lets a watermark live for its full time again, though nothing may be written for long.
+fn renew(link: &mut Link, key: &str) -> Result<(), Failure> {
+    accept_refusal(link.ask(&["PEXPIRE", key, &format!("{WATERMARK_SECONDS}000")]))
 }
 
 fn watermark(link: &mut Link, key: &str) -> Result<u64, Failure> {

@@ -72,6 +72,16 @@ impl<P: Policy> Shared<P> {
         self.committed.load(Ordering::Acquire)
     }
 
+    /// Records that were accepted, and are neither in Redis nor passed over.
+    pub(super) fn waiting(&self) -> u64 {
+        let (passed, accepted) = (self.passed(), self.counters.accepted.load(Ordering::Relaxed));
+        match self.journal.upgrade() {
+            // Numbers that were given up wait for nobody.
+            Some(journal) if accepted > passed => journal.count(passed + 1, accepted),
+            _ => accepted.saturating_sub(passed),
+        }
+    }
+
     /// Whether what pressure holds back shall be written now.
     pub(super) fn is_in_a_hurry(&self) -> bool {
         self.hurry.load(Ordering::SeqCst) > 0 || self.life.lock().retiring
@@ -81,7 +91,7 @@ impl<P: Policy> Shared<P> {
     pub(super) fn look(&self, now: Instant) {
         let accepted = self.counters.accepted.load(Ordering::Relaxed);
         let committed = self.passed();
-        let waiting = accepted.saturating_sub(committed);
+        let waiting = self.waiting();
         let journal = self.journal.upgrade().map_or(0.0, |journal| journal.share(waiting));
         let queue = self.queue_limit.map_or(0.0, |limit| self.records.len() as f64 / limit as f64);
         let readings = self.gauge.lock().look(now, &Seen { accepted, committed, queue, journal });

@@ -195,9 +195,13 @@ pub(super) fn written<'a, R>(transactions: &[Transaction], live: &[bool], record
 
 /// Watches a watermark: a transaction after that is void if anybody else has set it.
 pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
-    match link.ask(&["WATCH", key]) {
+    accept_refusal(link.ask(&["WATCH", key]))
+}
+
+/// A command that does without its answer: a user may be without that permission.
+pub(super) fn accept_refusal(answer: Result<Value, Failure>) -> Result<(), Failure> {
+    match answer {
         Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
-        // A user may be without that permission.
         _ => Ok(()),
     }
 }

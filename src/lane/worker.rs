@@ -28,6 +28,8 @@ use trouble::Trouble;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
+/// An idle lane connects anew so often, by which the watermarks live on.
+const RENEW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the pressure is worth a look while all goes well.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) struct Worker<P: Policy> {
@@ -47,6 +49,8 @@ pub(super) struct Worker<P: Policy> {
     next_look: Instant,
     /// When the server was last heard of.
     heard: Instant,
+    /// When the watermarks were last renewed.
+    renewed: Instant,
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
@@ -70,7 +74,7 @@ impl<P: Policy> Worker<P> {
         Self {
             policy,
             link: Link::new(config.endpoint.clone(), client_name.to_owned()),
-            source: Source::new(shared.clone(), journal.clone(), shared.passed() + 1),
+            source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
             batch: Batch::new(),
@@ -81,6 +85,7 @@ impl<P: Policy> Worker<P> {
             releasing: false,
             next_look: Instant::now(),
             heard: Instant::now(),
+            renewed: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
             retention: Retention::new(retain_acked),
@@ -93,7 +98,8 @@ impl<P: Policy> Worker<P> {
     pub(super) fn run(mut self) {
         self.shared.bell.belongs_to_this_thread();
         if let Some(journal) = &self.journal {
-            self.ledger = Ledger::survey(&self.policy, journal);
+            let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
+            self.ledger = Ledger::survey(&self.policy, journal, dead);
         }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
@@ -109,6 +115,7 @@ impl<P: Policy> Worker<P> {
                 }
             }
         }
+        self.journal.iter().for_each(|journal| journal.rest());
         // The journal must be free for another before anybody hears that this thread has ended.
         let shared = self.shared.clone();
         drop(self);
@@ -174,6 +181,7 @@ impl<P: Policy> Worker<P> {
     fn connect(&mut self) -> Result<(), Failure> {
         self.checked = Instant::now();
         self.link.connect()?;
+        self.renewed = self.checked;
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;

@@ -91,5 +91,5 @@ pub fn cut(mut chaos: Scenario) {
     }
     task.data = disk.folder.join("data");
     Producer::start(&task).finish();
-    conclude(chaos, &server, &unsure);
+    conclude(chaos, &server, &unsure, 0);
 }

@@ -55,8 +55,9 @@ impl std::ops::AddAssign for Verdict {
     }
 }
 
-/// Judges the stream: every accepted signal once, in the order of the sequence numbers, as it was said.
-pub fn signals(seed: u64, calls: &[Call], stream: &[Result<Record, String>]) -> Verdict {
+/// Judges the stream: every accepted signal once, in the order of the sequence numbers, as it was said; under
+/// one name, and one more for each time that the journal `moved`.
+pub fn signals(seed: u64, calls: &[Call], stream: &[Result<Record, String>], moved: usize) -> Verdict {
     let mut verdict = Verdict { found: stream.len(), ..Verdict::default() };
     let calls = calls.iter().filter(|call| call.lane == Lane::Rtss);
     let given = given(calls.clone(), &mut verdict);
@@ -65,7 +66,7 @@ pub fn signals(seed: u64, calls: &[Call], stream: &[Result<Record, String>]) -> 
         .map(|call| (INSTANCES[call.caller], call.number))
         .collect();
 
-    let (mut producer, mut last, mut seen) = (None, 0, HashSet::new());
+    let (mut producers, mut last, mut seen) = (Vec::new(), 0, HashSet::new());
     for record in stream {
         let record = match record {
             Ok(record) => record,
@@ -80,7 +81,7 @@ pub fn signals(seed: u64, calls: &[Call], stream: &[Result<Record, String>]) -> 
             verdict.note(|it| &mut it.wrong, format!("an entry without q, mg or i: {record:?}"));
             continue;
         };
-        check_producer(record, &mut producer, &mut verdict);
+        check_producer(record, &mut producers, moved, &mut verdict);
         if !seen.insert(sequence) {
             verdict.note(|it| &mut it.duplicated, format!("signal {sequence} is there again"));
             continue;
@@ -136,7 +137,7 @@ pub fn trades(seed: u64, calls: &[Call], positions: &Positions) -> Verdict {
     for position in positions.hashes.keys().filter(|position| !last.contains_key(position)) {
         verdict.note(|it| &mut it.wrong, format!("nobody said anything of position {position}"));
     }
-    let mut producer = None;
+    let mut producers = Vec::new();
     for (position, (sequence, number)) in last {
         let (record, expires) = match positions.hashes.get(&position) {
             Some((Ok(record), expires)) => (record, *expires),
@@ -149,7 +150,7 @@ pub fn trades(seed: u64, calls: &[Call], positions: &Positions) -> Verdict {
                 continue;
             }
         };
-        check_producer(record, &mut producer, &mut verdict);
+        check_producer(record, &mut producers, 0, &mut verdict);
         let found = record.integer("q");
         if found != Some(sequence) {
             let what = format!("position {position} is of record {found:?}, accepted last was {sequence}");
@@ -191,9 +192,15 @@ fn given<'a>(calls: impl Iterator<Item = &'a Call>, verdict: &mut Verdict) -> BT
     given
 }
 
-fn check_producer<'a>(record: &'a Record, producer: &mut Option<&'a str>, verdict: &mut Verdict) {
+/// A name that was given up does not come back.
+fn check_producer<'a>(record: &'a Record, names: &mut Vec<&'a str>, moved: usize, verdict: &mut Verdict) {
     let found = record.text("p").unwrap_or_default();
-    if *producer.get_or_insert(found) != found || found.len() != 16 {
-        verdict.note(|it| &mut it.wrong, format!("the producer is {found:?}, and was {producer:?}"));
+    if names.last() == Some(&found) {
+        return;
+    }
+    if names.contains(&found) || names.len() > moved || found.len() != 16 {
+        verdict.note(|it| &mut it.wrong, format!("the producer is {found:?}, and was {names:?}"));
+    } else {
+        names.push(found);
     }
 }

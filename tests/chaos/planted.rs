@@ -49,7 +49,7 @@ fn signals() -> (Vec<Call>, Stream) {
 fn after(plant: impl Fn(&mut Vec<Call>, &mut Stream)) -> (usize, usize, usize, usize) {
     let (mut calls, mut stream) = signals();
     plant(&mut calls, &mut stream);
-    counts(oracle::signals(SEED, &calls, &stream))
+    counts(oracle::signals(SEED, &calls, &stream, 0))
 }
 
 fn counts(verdict: Verdict) -> (usize, usize, usize, usize) {

@@ -34,7 +34,7 @@ pub fn cut(mut chaos: Scenario) {
     let server = Server::start();
     let proxy = Proxy::before(server.port);
     let setting = Setting { rts: &proxy.url(), rtss: &proxy.url(), journal: "sync = \"disk\"" };
-    let mut task = Task { states: false, ..chaos.task(&setting) };
+    let task = Task { states: false, ..chaos.task(&setting) };
     let mut unsure = Vec::new();
     for round in 0..short_or_long(5, 25) {
         let producer = Producer::start(&task);
@@ -54,8 +54,9 @@ pub fn cut(mut chaos: Scenario) {
             !server.ask::<String>("CLIENT LIST TYPE normal").contains("name=mt5redis")
         });
         let last = watermark(&mut server.client(), "0");
-        task.data = copy(&chaos, &task.data, round);
+        let disk = copy(&chaos, &task.data, round);
         producer.kill();
+        put_back(&disk, &task.data);
         proxy.set(Mode::Pass);
         let lost = lose_sectors(&mut chaos, &task.data, last);
         chaos.fault("power cut");
@@ -64,7 +65,7 @@ pub fn cut(mut chaos: Scenario) {
         unsure.push(last + 1..=last_accepted(&chaos.calls()));
     }
     Producer::start(&task).finish();
-    conclude(chaos, &server, &unsure);
+    conclude(chaos, &server, &unsure, 0);
 }
 
 /// The folder is copied while it is written, Redis being away, and opened again elsewhere.
@@ -74,7 +75,8 @@ pub fn copied(mut chaos: Scenario) {
     let setting = Setting { rts: &proxy.url(), rtss: &proxy.url(), journal: "" };
     let mut task = Task { states: false, ..chaos.task(&setting) };
     let mut unsure = Vec::new();
-    for round in 0..short_or_long(3, 15) {
+    let rounds = short_or_long(3, 15);
+    for round in 0..rounds {
         proxy.set(Mode::Refuse);
         proxy.reset();
         let producer = Producer::start(&task);
@@ -91,7 +93,7 @@ pub fn copied(mut chaos: Scenario) {
         }
     }
     Producer::start(&task).finish();
-    conclude(chaos, &server, &unsure);
+    conclude(chaos, &server, &unsure, rounds as usize);
 }
 
 /// Bits of waiting records are flipped: these records are lost and counted, no other is, and none is made up.
@@ -122,7 +124,7 @@ pub fn flipped(mut chaos: Scenario) {
     let missing = missing(&server, &places);
     assert_eq!(stats["rtss"]["lost"], missing, "what is damaged is counted");
     chaos.remarks = format!(" told_as_lost={missing}");
-    conclude(chaos, &server, &unsure);
+    conclude(chaos, &server, &unsure, 0);
 }
 
 /// How many of these records are not in Redis.
@@ -132,8 +134,9 @@ fn missing(server: &Server, places: &[Place]) -> usize {
     places.iter().filter(|place| !found.contains(&place.sequence)).count()
 }
 
-/// Judges the signals. Those with numbers that are unsure may be missing; how many are is told.
-pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u64>]) {
+/// Judges the signals. Those with numbers that are unsure may be missing; how many are is told. The journal
+/// moved so many times at most.
+pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u64>], moved: usize) {
     let mut calls = chaos.calls();
     let stream = reader::signals(&mut server.client());
     let found: HashSet<_> = stream.iter().flatten().filter_map(|record| record.integer("q")).collect();
@@ -147,7 +150,7 @@ pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u
         }
     }
     chaos.remarks += &format!(" may_be_missing_and_is={missing}");
-    let verdict = oracle::signals(chaos.seed, &calls, &stream);
+    let verdict = oracle::signals(chaos.seed, &calls, &stream, moved);
     chaos.conclude(verdict);
 }
 
@@ -191,6 +194,23 @@ fn copy(chaos: &Scenario, data: &Path, round: u64) -> PathBuf {
         }
     }
     target
+}
+
+/// Makes the journals what they were, where they were: a machine that comes back has its files in their places.
+fn put_back(disk: &Path, data: &Path) {
+    let lanes = |of: &Path| fs::read_dir(of.join("mt5-redis")).expect("the journals").flatten();
+    for lane in lanes(data) {
+        let files = fs::read_dir(lane.path()).expect("a journal").flatten();
+        for file in files.filter(|file| file.file_name() != "lock") {
+            fs::remove_file(file.path()).expect("a file");
+        }
+    }
+    for lane in lanes(disk) {
+        for file in fs::read_dir(lane.path()).expect("a journal").flatten() {
+            let to = data.join("mt5-redis").join(lane.file_name()).join(file.file_name());
+            fs::copy(file.path(), to).expect("a file");
+        }
+    }
 }
 
 /// The journals were open when the machine stopped, and it has been started again since.

@@ -134,7 +134,7 @@ impl Scenario {
     pub fn judge(self, rts: &Server, rtss: &Server) {
         let calls = self.calls();
         let mut verdict = oracle::trades(self.seed, &calls, &reader::positions(&mut rts.client()));
-        verdict += oracle::signals(self.seed, &calls, &reader::signals(&mut rtss.client()));
+        verdict += oracle::signals(self.seed, &calls, &reader::signals(&mut rtss.client()), 0);
         self.conclude(verdict);
     }
 

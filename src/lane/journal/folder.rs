@@ -1,11 +1,9 @@
-//! The folder of a journal, beside its segments: who holds it, the producer's name, and how it was left.
+//! The folder of a journal, beside its segments: who holds it, and how it was left.
 
 use std::fs::{self, File, TryLockError};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::segment::sync_folder;
 use crate::codes::{MT5REDIS_ERR_JOURNAL, MT5REDIS_ERR_JOURNAL_LOCKED};
 use crate::error::{Error, Result};
 
@@ -50,31 +48,6 @@ impl Folder {
         &self.path
     }
 
-    /// The name that goes with the sequence numbers, 16 hex digits, and whether it was made just now. When
-    /// nothing tells any more which numbers were used, it is made anew, since numbers start again then.
-    pub(super) fn producer(&self, numbers_known: bool) -> Result<(String, bool)> {
-        let file = self.path.join("producer");
-        match fs::read(&file) {
-            Ok(bytes) => {
-                let text = String::from_utf8_lossy(&bytes);
-                let name = text.trim_end();
-                if numbers_known && name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    return Ok((name.to_owned(), false));
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(fault(&file, "cannot be read", &error)),
-        }
-        // The standard library seeds its hash maps from the system's randomness.
-        let name = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-        let new = self.path.join("producer.new");
-        write(&new, &name)
-            .and_then(|()| fs::rename(&new, &file))
-            .and_then(|()| sync_folder(&self.path))
-            .map_err(|error| fault(&file, "cannot be written", &error))?;
-        Ok((name, true))
-    }
-
     /// Whether what was written last may be missing: the machine stopped while the journal was open. The end
     /// of a process alone loses nothing.
     pub(super) fn may_lack_the_last(&self) -> bool {
@@ -104,7 +77,8 @@ fn boot() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|text| !text.is_empty())
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a small file, onto the disk.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

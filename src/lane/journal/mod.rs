@@ -13,27 +13,30 @@ mod map;
 mod memory;
 #[cfg(all(test, loom))]
 mod model;
+mod names;
 mod reader;
 mod record;
 mod recovery;
+mod refused;
 mod segment;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
 use crate::config::JournalSync;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::lane::sync::{AtomicU64, Mutex, Ordering};
 use acknowledged::Acknowledged;
 use folder::{Folder, fault};
 use map::Tail;
+pub(crate) use names::Earlier;
+use names::Names;
 pub(crate) use reader::Reader;
+pub(crate) use refused::Refused;
 use segment::{HEADER, Segment, Spare};
 
 /// How many sequence numbers are given up when some may have been used that nothing tells of.
@@ -57,37 +60,6 @@ impl Default for Limits {
     }
 }
 
-/// Why a record was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// The journal is as large as it may be.
-    Full(u64),
-    /// The system's reason for giving no space. [`Journal::prepare`] tries again.
-    Disk(String),
-    /// The payload's length, and what a segment holds.
-    TooLong(usize, usize),
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(bytes) => write!(
-                f,
-                "the journal is at its limit of {bytes} bytes; records are accepted again when Redis has taken \
-                 some, or raise journal.max_bytes"
-            ),
-            Self::Disk(text) => f.write_str(text),
-            Self::TooLong(length, limit) => write!(f, "a record of {length} bytes; a segment takes {limit}"),
-        }
-    }
-}
-
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        Self::new(MT5REDIS_ERR_JOURNAL_FULL, refused.to_string())
-    }
-}
-
 /// A journal that was opened.
 pub(crate) struct Opened {
     pub(crate) journal: Arc<Journal>,
@@ -106,13 +78,17 @@ pub(crate) struct Journal {
     /// Why the last attempt to make one failed.
     trouble: Mutex<Option<Refused>>,
     limits: Limits,
-    producer: String,
+    names: Names,
+    /// The last sequence number that was given, or given up, before this journal was opened.
+    given: u64,
     last: AtomicU64,
     next_file: AtomicU64,
     acknowledged: Acknowledged,
     bytes: Arc<AtomicU64>,
     /// Up to where all is on the disk: a file's number and an offset.
     synced: Mutex<(u64, usize)>,
+    /// Everything is on the disk, and noted to be.
+    resting: Mutex<bool>,
     // Last: the lock goes when nothing is mapped any more.
     folder: Folder,
 }
@@ -140,10 +116,10 @@ impl Journal {
         let found = recovery::recover(path, acknowledged.get(), known.is_some() && !unsure, &bytes)?;
         let (recovery::Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
         let used = known.is_some() || !found.segments.is_empty();
-        let (producer, renamed) = folder.producer(used)?;
-        if renamed && used {
-            notes.push(format!("{}: the producer's name was lost; it is now {producer}", path.display()));
-        }
+        let given = found.next - 1;
+        let first = found.segments.front().map_or(found.next, |segment| segment.first);
+        let (names, note) = Names::open(path, first, used.then_some(given))?;
+        notes.extend(note);
         let leap = used && (unsure || found.segments.is_empty());
         if leap {
             notes.push(format!(
@@ -153,20 +129,22 @@ impl Journal {
             ));
         }
 
+        let next = if leap { found.next + LEAP } else { found.next };
         let journal = Self {
             segments: Mutex::new(found.segments),
             spare: Mutex::new(None),
             trouble: Mutex::new(None),
             limits,
-            producer,
+            names,
+            given: next - 1,
             last: AtomicU64::new(last),
             next_file: AtomicU64::new(found.next_file),
             acknowledged,
             bytes,
             synced: Mutex::new((0, 0)),
+            resting: Mutex::new(false),
             folder,
         };
-        let next = if leap { found.next + LEAP } else { found.next };
         let tail = match found.tail {
             Some(tail) if !leap => tail,
             _ => {
@@ -183,7 +161,23 @@ impl Journal {
 
     /// The name that goes with the sequence numbers, 16 hex digits.
     pub(crate) fn producer(&self) -> &str {
-        &self.producer
+        &self.names.name
+    }
+
+    /// The names that some of them had before, the oldest first.
+    pub(crate) fn earlier(&self) -> &[Earlier] {
+        &self.names.earlier
+    }
+
+    /// The last sequence number that anybody can have from this journal.
+    pub(crate) fn given(&self) -> u64 {
+        self.last().max(self.given)
+    }
+
+    /// Notes that another journal goes on under the same name: opened again, this one takes a new name.
+    pub(crate) fn contest(&self) -> io::Result<()> {
+        // Up to there the numbers are the same, or were acknowledged to this one.
+        self.names.contest(self.folder.path(), self.given.max(self.acknowledged()))
     }
 
     /// The folder that is this journal's alone.
@@ -254,6 +248,15 @@ impl Journal {
         if self.limits.sync == JournalSync::Disk { self.flush() } else { Ok(()) }
     }
 
+    /// How many records there are, or were, from one sequence number to another: numbers that were given up
+    /// do not count, as far as the segments that are kept tell of them.
+    pub(crate) fn count(&self, from: u64, to: u64) -> u64 {
+        let segments = self.segments.lock();
+        let given_up = segments.iter().map(|segment| (segment.previous + 1, segment.first - 1));
+        let given_up = given_up.map(|(start, end)| (end.min(to) + 1).saturating_sub(start.max(from))).sum();
+        (to + 1).saturating_sub(from).saturating_sub(given_up)
+    }
+
     /// Which part of the journal's limit so many records take, by what the kept ones take.
     pub(crate) fn share(&self, records: u64) -> f64 {
         let kept = (self.last() + 1).saturating_sub(self.first()).max(1);
@@ -265,6 +268,26 @@ impl Journal {
     /// The size of all segments.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Puts everything on the disk and notes that, since nobody appends until it is woken: a process may end
+    /// without dropping it.
+    pub(crate) fn rest(&self) {
+        let mut resting = self.resting.lock();
+        // Without the note the next open assumes that something may be missing, and nothing is lost by that.
+        if !*resting && self.flush().is_ok() && self.acknowledged.flush().is_ok() {
+            *resting = self.folder.note_closed().is_ok();
+        }
+    }
+
+    /// Somebody will append again.
+    pub(crate) fn wake(&self) -> Result<()> {
+        let mut resting = self.resting.lock();
+        if *resting {
+            self.folder.note_opened()?;
+            *resting = false;
+        }
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
@@ -350,10 +373,7 @@ impl Drop for Journal {
         if let Some(spare) = self.spare.get_mut().take() {
             spare.discard();
         }
-        // Without the note the next open assumes that something may be missing, and nothing is lost by that.
-        if self.flush().is_ok() && self.acknowledged.flush().is_ok() {
-            let _ = self.folder.note_closed();
-        }
+        self.rest();
     }
 }
 

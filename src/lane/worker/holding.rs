@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{IDLE_CHECK, Worker};
+use super::{IDLE_CHECK, RENEW, Worker};
 use crate::lane::Policy;
 use crate::lane::source::Taken;
 use crate::pressure::level;
@@ -30,6 +30,7 @@ impl<P: Policy> Worker<P> {
             Taken::Records => self.hold_back(first_new),
             // What came may be in Redis already, after a restart.
             Taken::Nothing => self.committed(),
+            Taken::Idle if P::COMMITTED && self.renewed.elapsed() >= RENEW => self.link.disconnect(),
             Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => match self.check() {
                 Ok(()) => {
                     self.heard = Instant::now();

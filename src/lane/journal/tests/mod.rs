@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::*;
+use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
 use crate::codes::*;
+use crate::error::Error;
 
 const SMALL: Limits = Limits { segment_bytes: 4096, max_bytes: 1 << 20, sync: JournalSync::Os };
 
@@ -240,4 +242,81 @@ fn a_folder_without_any_numbers_gets_another_producer() {
     let first = open(folder.path()).journal.producer().to_owned();
     segments(folder.path()).iter().for_each(|path| fs::remove_file(path).unwrap());
     assert_ne!(open(folder.path()).journal.producer(), first);
+}
+
+#[test]
+fn a_copy_goes_on_under_a_name_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 5);
+    let name = journal.producer().to_owned();
+    let copies = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, to: &str| {
+        let to = copies.path().join(to);
+        fs::create_dir(&to).unwrap();
+        fs::read_dir(from).unwrap().flatten().for_each(|file| {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        });
+        to
+    };
+    drop((journal, appender));
+    let second = copy(folder.path(), "second");
+    let Opened { journal, mut appender, notes, .. } = Journal::open(&second, &SMALL).unwrap();
+    assert!(notes[0].contains("copied or moved"), "{notes:?}");
+    assert_ne!(journal.producer(), name);
+    assert_eq!(journal.earlier(), [Earlier { name: name.clone(), last: 5 }]);
+    fill(&mut appender, 2);
+    let second_name = journal.producer().to_owned();
+    drop((journal, appender));
+    // Where it is, it stays the same; a copy of the copy knows both.
+    assert_eq!(open(&second).journal.producer(), second_name);
+    let Opened { journal, .. } = Journal::open(&copy(&second, "third"), &SMALL).unwrap();
+    let earlier = [Earlier { name: name.clone(), last: 5 }, Earlier { name: second_name, last: 7 }];
+    assert_eq!(journal.earlier(), earlier);
+    assert_eq!(open(folder.path()).journal.producer(), name, "the original keeps its name");
+}
+
+#[test]
+fn a_contested_name_is_given_up_with_what_came_after_its_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { mut appender, .. } = open(folder.path());
+    fill(&mut appender, 3);
+    drop(appender);
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    let name = journal.producer().to_owned();
+    fill(&mut appender, 4);
+    journal.contest().unwrap();
+    drop((journal, appender));
+    let Opened { journal, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    assert!(notes[0].contains("another terminal"), "{notes:?}");
+    assert_ne!(journal.producer(), name);
+    assert_eq!(journal.earlier(), [Earlier { name, last: 3 }]);
+}
+
+#[test]
+fn a_journal_at_rest_lacks_nothing_though_it_is_never_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 2);
+    let note = || fs::read_to_string(folder.path().join("opened")).unwrap();
+    let run = note();
+    journal.rest();
+    assert_eq!(note(), "closed");
+    journal.wake().unwrap();
+    assert_eq!(note(), run);
+}
+
+#[test]
+fn numbers_that_were_given_up_are_not_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&mut open(folder.path()).appender, 5);
+    fs::write(folder.path().join("opened"), "another run").unwrap();
+    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    fill(&mut appender, 3);
+    let last = journal.last();
+    assert_eq!(last, LEAP + 8);
+    assert_eq!(
+        [(1, last), (5, last), (6, last), (last, last), (2, 3)].map(|(from, to)| journal.count(from, to)),
+        [8, 4, 3, 1, 2]
+    );
 }

@@ -1,0 +1,115 @@
+//! The producer: the name that goes with a journal's numbers, bound to the place where the journal lies, and
+//! the names that some of these numbers had before.
+//!
+//! Two journals that go on under one name would each take the other's records for its own. So one that is
+//! found elsewhere, copied or moved, goes on under a new name, and so does one whose name another was seen to
+//! use. What it holds already may be in Redis under the old name, and is looked for there as well.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use super::folder::{fault, write};
+use super::segment::sync_folder;
+use crate::error::Result;
+
+/// What the file `producer` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Names {
+    /// 16 hex digits.
+    pub(super) name: String,
+    place: String,
+    /// The oldest first.
+    pub(super) earlier: Vec<Earlier>,
+    /// Another journal goes on under this name: the last number that is this one's too.
+    contested: Option<u64>,
+}
+
+/// A name that numbers had before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Earlier {
+    /// 16 hex digits.
+    pub(crate) name: String,
+    /// The last number that it may have been used for; whatever it stands for beyond is another's.
+    pub(crate) last: u64,
+}
+
+impl Names {
+    /// The names of the journal in this folder, which holds numbers from `first` on and has given all up to
+    /// `last`; none were given, or nothing tells which, if there is no `last`. And what an operator should
+    /// know, if a name is new.
+    pub(super) fn open(folder: &Path, first: u64, last: Option<u64>) -> Result<(Self, Option<String>)> {
+        let file = path(folder);
+        let before = match fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok().filter(Self::is_sound),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(fault(&file, "cannot be read", &error)),
+        };
+        let place = place(folder);
+        let mut names = Self { name: random(), place: place.clone(), earlier: Vec::new(), contested: None };
+        // Numbers that start again need a name that starts with them.
+        let note = match (before, last) {
+            (Some(before), Some(_)) if before.place == place && before.contested.is_none() => {
+                return Ok((before, None));
+            }
+            (Some(before), Some(last)) => {
+                let why = match before.contested {
+                    Some(_) => "another terminal writes under its name",
+                    None => "it was copied or moved here",
+                };
+                let last = before.contested.unwrap_or(last);
+                names.earlier = before.earlier;
+                names.earlier.retain(|earlier| earlier.last >= first);
+                names.earlier.push(Earlier { name: before.name, last });
+                Some(why)
+            }
+            (None, Some(_)) => Some("its name was lost"),
+            (_, None) => None,
+        };
+        names.write(folder).map_err(|error| fault(&file, "cannot be written", &error))?;
+        let note =
+            note.map(|why| format!("{}: {why}; the producer's name is now {}", folder.display(), names.name));
+        Ok((names, note))
+    }
+
+    /// Notes, for the next open, that another journal uses the name, and the last number that is this one's too.
+    pub(super) fn contest(&self, folder: &Path, last: u64) -> io::Result<()> {
+        Self { contested: Some(last), ..self.clone() }.write(folder)
+    }
+
+    fn write(&self, folder: &Path) -> io::Result<()> {
+        let new = folder.join("producer.new");
+        write(&new, &serde_json::to_string(self)?)?;
+        fs::rename(&new, path(folder))?;
+        sync_folder(folder)
+    }
+
+    fn is_sound(&self) -> bool {
+        let sound = |name: &str| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        sound(&self.name) && self.earlier.iter().all(|earlier| sound(&earlier.name))
+    }
+}
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("producer")
+}
+
+fn random() -> String {
+    // The standard library seeds its hash maps from the system's randomness.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+/// What a copy has not in common with its original: the machine's name where the environment has it, as on
+/// Windows, the folder's path, and when the file that locks it was made. A place that only looks like
+/// another costs a new name and nothing else.
+fn place(folder: &Path) -> String {
+    let machine = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let made = fs::metadata(folder.join("lock")).and_then(|file| file.created());
+    let made = made.ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    format!("{machine} {} {}", path.display(), made.as_millis())
+}
