@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -42,65 +43,85 @@ const TIDY: Duration = Duration::from_secs(3);
 /// How often a caller's question is worth a look.
 const LOOK_EVERY_MS: u64 = 100;
 
-/// Every engine of this process with its leases. One without leases is kept for who opens it again.
+/// Every engine of this process with its leases. One without leases is kept for who opens it again. Never locked
+/// for longer than a look.
 static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
+
+/// Whoever opens, which takes the time of a disk, holds this.
+static OPENING: Mutex<()> = Mutex::new(());
 
 impl Engine {
     /// The engine of this configuration, started if there is none, and where its log ended before. Each
     /// lease must be given back.
     pub(crate) fn lease(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
-        let mut engines = ENGINES.lock();
-        let at = engines.iter().position(|(engine, _)| engine.config == *config);
-        let (at, log_end) = match at {
-            Some(at) => (at, engines[at].0.events.end()),
+        let _opening = OPENING.lock();
+        let (engine, log_end) = match Self::lease_known(config) {
+            Some(known) => known,
             None => {
-                Self::tidy(&mut engines, config);
-                engines.push((Arc::new(Engine::new(config, instance)?), 0));
+                Self::tidy(config);
+                let engine = Arc::new(Engine::new(config, instance)?);
+                ENGINES.lock().push((engine.clone(), 1));
                 // What it found in its journals is news too.
-                (engines.len() - 1, 0)
+                (engine, 0)
             }
         };
-        let (engine, leases) = &mut engines[at];
         if let Err(error) = engine.start() {
-            if *leases == 0 {
-                engine.retire();
-            }
+            Self::give_back(&engine);
             return Err(error);
         }
+        Ok((engine, log_end))
+    }
+
+    fn lease_known(config: &Config) -> Option<(Arc<Engine>, u64)> {
+        let mut engines = ENGINES.lock();
+        let (engine, leases) = engines.iter_mut().find(|(engine, _)| engine.config == *config)?;
         *leases += 1;
-        Ok((engine.clone(), log_end))
+        Some((engine.clone(), engine.events.end()))
     }
 
     /// Gives a lease back. If it was the last one, waits for the threads to end, at most until `deadline`.
     pub(crate) fn release(engine: &Arc<Engine>, deadline: Instant) {
+        if Self::give_back(engine) {
+            engine.has_ended(deadline);
+        }
+    }
+
+    /// Returns whether it was the last lease.
+    fn give_back(engine: &Arc<Engine>) -> bool {
         let mut engines = ENGINES.lock();
         let Some((_, leases)) = engines.iter_mut().find(|(other, _)| Arc::ptr_eq(other, engine)) else {
-            return;
+            return false;
         };
         *leases -= 1;
-        if *leases > 0 {
-            return;
+        if *leases == 0 {
+            // Not without the lock: who leases it meanwhile starts it after this.
+            engine.retire();
         }
-        engine.retire();
-        drop(engines);
-        engine.has_ended(deadline);
+        *leases == 0
     }
 
     /// Lets go of the engines that nobody leases and that have nothing to do, and of those that hold the
     /// journals that `config` needs: what these have not sent is what the new engine will send, after a
     /// mended password, say.
-    fn tidy(engines: &mut Vec<(Arc<Engine>, usize)>, config: &Config) {
+    fn tidy(config: &Config) {
         let deadline = Instant::now() + TIDY;
-        engines.retain(|(engine, leases)| {
-            if *leases > 0 {
-                return true;
-            }
-            if engine.config.shares_journal_with(config) {
+        let unused: Vec<_> = {
+            let engines = ENGINES.lock();
+            engines.iter().filter(|(_, leases)| *leases == 0).map(|(engine, _)| engine.clone()).collect()
+        };
+        for engine in unused {
+            let in_the_way = engine.config.shares_journal_with(config);
+            if in_the_way {
                 engine.abandon();
-                return !engine.has_ended(deadline);
             }
-            !engine.has_ended(Instant::now())
-        });
+            if engine.has_ended(if in_the_way { deadline } else { Instant::now() }) {
+                ENGINES.lock().retain(|(other, _)| !Arc::ptr_eq(other, &engine));
+                // Who closes it at this moment lets go at once, but the journal must be free before.
+                while Arc::strong_count(&engine) > 1 && Instant::now() < deadline {
+                    thread::park_timeout(Duration::from_millis(1));
+                }
+            }
+        }
     }
 
     fn new(config: &Config, instance: &InstanceId) -> Result<Self> {

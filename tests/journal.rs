@@ -188,3 +188,32 @@ fn a_mended_password_takes_the_waiting_records_over() {
     let mut client = redis::Client::open(url).unwrap().get_connection().unwrap();
     assert_eq!(redis::cmd("XLEN").arg("ss:{0}").query::<i64>(&mut client).unwrap(), 6);
 }
+
+#[test]
+fn a_newest_record_that_is_damaged_holds_nothing_up() {
+    let mut server = Server::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    server.kill();
+    let config = format!(
+        "[rtss]\nqueue = 16\nurl = \"{0}\"\n[rts]\nurl = \"{0}\"\n[ris]\nurl = \"{0}\"\n",
+        server.url()
+    );
+    let (_file, config) = support::configuration(&config);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    for number in 1..=100 {
+        assert_eq!(bridge.signal(&buy(number)), number);
+    }
+    let lanes = std::fs::read_dir(folder.path().join("mt5-redis")).expect("the journals").flatten();
+    let lane = lanes.map(|lane| lane.path()).find(|lane| lane.to_string_lossy().contains("/rtss@"));
+    let segment = lane.expect("a journal").join("0000000001.journal");
+    let bytes = std::fs::read(&segment).expect("a segment");
+    let comment = bytes.windows(6).rposition(|word| word == b"grid 3").expect("the last comment");
+    let file = std::fs::File::options().write(true).open(segment).expect("a segment");
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", comment as u64).expect("damaged");
+    server.restart();
+    support::eventually("it is counted", || bridge.stats()["rtss"]["lost"] == 1);
+    assert_eq!(bridge.signal(&buy(101)), 101);
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=99).chain([101]).collect::<Vec<_>>());
+    assert!(bridge.events().join("\n").contains("records 100 to 100 of the journal cannot be read"));
+}

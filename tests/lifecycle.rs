@@ -101,6 +101,39 @@ fn what_waits_at_the_last_close_is_still_delivered() {
 }
 
 #[test]
+fn a_close_does_not_wait_for_who_opens() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().to_str().expect("a plain path");
+    let old = Bridge::open(&server.url(), "1.Demo", folder.path());
+    old.settle();
+    let other = Bridge::at(&server, "2.Demo");
+    // Its thread waits for a reply, and a new configuration for the journal that it holds.
+    server.freeze();
+    old.signal(&buy(1));
+    eventually("it is sent", || old.status(MT5REDIS_LANE_RTSS, 1) == MT5REDIS_STATUS_IN_DOUBT);
+    old.close(0);
+    let config = format!("url = \"{}\"\n[pressure]\nquiet = \"200ms\"\n", server.url());
+    let (_file, config) = support::configuration(&config);
+    thread::scope(|threads| {
+        let (opens, opening) = std::sync::mpsc::channel();
+        let opener = threads.spawn(move || {
+            opens.send(()).expect("somebody waits");
+            try_open(&config, "1.Demo", data)
+        });
+        opening.recv().expect("it opens");
+        thread::park_timeout(std::time::Duration::from_millis(50));
+        other.close(0);
+        assert!(!opener.is_finished(), "the close came first");
+        server.thaw();
+        let handle = opener.join().expect("no panic");
+        assert!(handle > 0, "{handle}");
+        assert_eq!(mt5redis_close(handle, 30_000), MT5REDIS_OK);
+    });
+    assert_eq!(support::bridge::sequences(&server), [1]);
+}
+
+#[test]
 fn threads_open_send_and_close_at_once() {
     let server = Server::start();
     let accepted: i64 = thread::scope(|scope| {

@@ -84,8 +84,16 @@ impl LaneConfig {
     /// must not go to another.
     pub(crate) fn journal_name(&self, lane: impl Display) -> String {
         let Endpoint { database, .. } = self.endpoint;
-        let foreign = |c: char| !(c.is_ascii_alphanumeric() || "@.-".contains(c));
-        format!("{lane}@{}-{database}", self.endpoint.name()).replace(foreign, "-")
+        let name = format!("{lane}@{}-{database}", self.endpoint.name());
+        let foreign = |c: char| !(c.is_ascii_alphanumeric() || "@.-_".contains(c));
+        let folder = name.replace(foreign, "-");
+        // A port's colon becomes a dash. What else may make two names one folder, capitals on Windows among it,
+        // gets a number of its own.
+        if name.matches(foreign).count() > 1 || name.contains(|c: char| c.is_ascii_uppercase()) {
+            format!("{folder}-{:08x}", crc32c::crc32c(name.as_bytes()))
+        } else {
+            folder
+        }
     }
 }
 

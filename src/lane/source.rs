@@ -46,6 +46,8 @@ pub(super) struct Source<P: Policy> {
     taken_next: u64,
     /// Reads what the queue does not have.
     reader: Option<Reader>,
+    /// The last record when the reader was made: what it does not find up to there cannot be read.
+    readable: u64,
     /// What Redis has: up to this sequence number, a tag each.
     present: HashMap<Tag, u64>,
     /// The highest of these: nothing needs to be looked up beyond.
@@ -66,6 +68,7 @@ impl<P: Policy> Source<P> {
             ahead,
             taken_next: next,
             reader: None,
+            readable: 0,
             present,
             present_until: 0,
             bytes: Vec::new(),
@@ -212,7 +215,9 @@ impl<P: Policy> Source<P> {
     }
 
     fn catch_up(&mut self) {
-        self.reader = self.journal.as_ref().map(|journal| journal.reader(self.taken_next));
+        let Some(journal) = &self.journal else { return };
+        self.readable = journal.last();
+        self.reader = Some(journal.reader(self.taken_next));
     }
 
     /// Takes the next record from the journal, or leaves it when there is none.
@@ -220,7 +225,7 @@ impl<P: Policy> Source<P> {
         let Some(reader) = &mut self.reader else { return };
         let Some(sequence) = reader.next(&mut self.bytes) else {
             self.reader = None;
-            return;
+            return self.give_up(self.readable);
         };
         self.taken_next = sequence + 1;
         // Replayed to another server it would surprise whoever deals with the letter.
@@ -232,6 +237,18 @@ impl<P: Policy> Source<P> {
             None => self.shared.tell(format_args!(
                 "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
             )),
+        }
+    }
+
+    /// Goes on behind this record, if the journal was found to end before it. What is damaged before others is
+    /// passed over by the reader.
+    fn give_up(&mut self, last: u64) {
+        let from = self.taken_next;
+        if from <= last {
+            self.shared.counters.lost.fetch_add(last - from + 1, Ordering::Relaxed);
+            self.shared
+                .tell(format_args!("records {from} to {last} of the journal cannot be read; they are lost"));
+            self.taken_next = last + 1;
         }
     }
 

@@ -110,3 +110,16 @@ fn each_mistake_is_told_with_its_key() {
     let error = parse("f", &format!("tls = true\ntls_ca = \"{no_certificate}\"")).unwrap_err().to_string();
     assert_eq!(error, format!("f:2: tls_ca {no_certificate} has no certificate in PEM"));
 }
+
+#[test]
+fn sites_that_look_alike_have_journals_of_their_own() {
+    let folder = |url: &str| parse("a.toml", &format!("url = \"{url}\"")).unwrap().rts.journal_name("rts");
+    assert_eq!(folder("redis://a_b:1"), "rts@a_b-1-0");
+    let mut folders: Vec<_> = ["a_b:1", "a-b:1", "A-b:1", "[::1]:1", "[1::]:1"]
+        .iter()
+        .map(|host| folder(&format!("redis://{host}")).to_lowercase())
+        .collect();
+    folders.sort();
+    folders.dedup();
+    assert_eq!(folders.len(), 5, "{folders:?}");
+}
