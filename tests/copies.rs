@@ -105,7 +105,9 @@ fn a_journal_that_moves_after_a_kill_doubles_nothing() {
 fn a_name_that_another_uses_is_held_and_then_given_up() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    (1..=5).for_each(|magic| drop(bridge.signal(&buy(magic))));
+    for magic in 1..=5 {
+        assert_eq!(bridge.signal(&buy(magic)), magic);
+    }
     bridge.settle();
     // Another machine with the same disk has gone further.
     server.ask::<()>(&format!("SET {} 7", watermark(&bridge)));

@@ -117,6 +117,26 @@ fn a_server_that_dies_ends_the_others() {
     let up = Up::start(program(temporary.path()).arg("up"));
     mt5fleet::up::server::shut_down(up.ports[1]);
     up.expect_nothing_left(temporary.path());
+
+    let mut up = Up::start(program(temporary.path()).arg("up"));
+    let mut server = mt5fleet::up::server::connect(up.ports[1]).unwrap();
+    let id: String = redis::cmd("INFO").arg("server").query(&mut server).unwrap();
+    let id = id.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
+    kill_process(Pid::from_raw(id.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+    assert!(!up.process.wait().unwrap().success(), "a crash is no good end");
+    up.expect_nothing_left(temporary.path());
+}
+
+#[test]
+fn a_failed_start_leaves_the_files_of_others_alone() {
+    let temporary = TempDir::new().unwrap();
+    let data = temporary.path().join("data");
+    let file = data.join("ris/redis.conf");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "no-such-setting yes\n").unwrap();
+    let (good, told) = run(program(temporary.path()).args(["up", "--data"]).arg(&data));
+    assert!(!good && told.contains("does not start"), "{told}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "no-such-setting yes\n");
 }
 
 #[test]

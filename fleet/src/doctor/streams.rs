@@ -61,10 +61,13 @@ fn stream(member: &mut Member, shard: u16, cap: u64) -> Result<Vec<Finding>> {
     for group in groups {
         let name: String =
             group.get("name").and_then(|name| from_redis_value(name.clone()).ok()).unwrap_or_default();
-        let number = |field: &str| -> u64 {
-            group.get(field).and_then(|value| from_redis_value(value.clone()).ok()).unwrap_or(0)
+        let number = |field: &str| -> Option<u64> {
+            group.get(field).and_then(|value| from_redis_value(value.clone()).ok())
         };
-        let (consumers, waiting, lag) = (number("consumers"), number("pending"), number("lag"));
+        let consumers = number("consumers").unwrap_or(0);
+        let waiting = number("pending").unwrap_or(0);
+        // Redis stops counting where entries were deleted that the group has not read: all there are, at most.
+        let lag = number("lag").unwrap_or(length.saturating_sub(waiting));
         let text =
             format!("group {name} of {key}: {consumers} consumers, {waiting} unacknowledged, {lag} behind");
         findings.push(if consumers == 0 {

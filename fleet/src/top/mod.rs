@@ -5,11 +5,13 @@ mod fleet;
 mod screen;
 
 use std::collections::HashMap;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use mt5_redis::config::{Address, Config};
+use mt5_redis::config::{Address, Config, LaneConfig};
 
 use crate::govern::nodes::Nodes;
 use crate::govern::sample::{self, Replica, Sample, Seen};
@@ -60,10 +62,8 @@ pub fn top(options: &Options) -> Result<bool> {
     ensure!(options.every >= Duration::from_millis(100), "--every is refused: pass 100ms or more");
     let config = Config::read(&options.config, "").map_err(|error| anyhow!("{error}"))?;
     let lanes = [("ris", &config.ris), ("rts", &config.rts), ("rtss", &config.rtss)];
-    let mut watch = Watch {
-        lanes: lanes.map(|(name, lane)| Nodes::new(name, &lane.endpoint)).into(),
-        samples: HashMap::new(),
-    };
+    let nodes = |(name, lane): (_, &LaneConfig)| (Nodes::new(name, &lane.endpoint), Samples::new());
+    let mut watch = Watch { lanes: lanes.map(nodes).into() };
     if options.once {
         let look = watch.look();
         let good = look.trouble.is_none() && look.nodes.iter().all(|node| node.seen.is_ok());
@@ -71,12 +71,22 @@ pub fn top(options: &Options) -> Result<bool> {
         return Ok(good);
     }
     let mut screen = Screen::open(options.sort, options.filter.clone())?;
-    while !stop::requested() {
-        let next = Instant::now() + options.every;
-        let look = watch.look();
-        while Instant::now() < next && !stop::requested() {
-            screen.show(&look, next)?;
+    // A node that does not answer must not keep the keys waiting.
+    let (looks, seen) = channel();
+    let every = options.every;
+    thread::spawn(move || {
+        loop {
+            let next = Instant::now() + every;
+            if looks.send(watch.look()).is_err() {
+                break;
+            }
+            thread::sleep(next.saturating_duration_since(Instant::now()));
         }
+    });
+    let mut look = Look::default();
+    while !stop::requested() {
+        look = seen.try_iter().last().unwrap_or(look);
+        screen.show(&look)?;
     }
     Ok(true)
 }
@@ -84,8 +94,8 @@ pub fn top(options: &Options) -> Result<bool> {
 type Samples = HashMap<Address, (Instant, Sample)>;
 
 struct Watch {
-    lanes: Vec<Nodes>,
-    samples: Samples,
+    /// Each with what it showed before.
+    lanes: Vec<(Nodes, Samples)>,
 }
 
 /// What a node shows, beside what it showed before.
@@ -97,39 +107,55 @@ fn seen_of(nodes: &mut Nodes, samples: &mut Samples, address: &Address) -> Resul
     Ok(Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time))
 }
 
+/// A lane's masters, each with its replicas.
+fn nodes_of((nodes, samples): &mut (Nodes, Samples)) -> Vec<Node> {
+    let lane = nodes.lane;
+    let masters = match nodes.refresh() {
+        Ok(masters) => masters,
+        Err(error) => {
+            let seen = Err(format!("{error:#}"));
+            return vec![Node { lane, address: String::new(), replica: None, seen }];
+        }
+    };
+    let mut found = Vec::new();
+    for address in masters {
+        let seen = seen_of(nodes, samples, &address);
+        let replicas = seen.as_ref().map_or(Vec::new(), |seen| seen.now.replicas.clone());
+        found.push(Node { lane, address: address.to_string(), replica: None, seen });
+        found.extend(replicas.into_iter().map(|replica| Node {
+            lane,
+            address: replica.address.to_string(),
+            seen: seen_of(nodes, samples, &replica.address),
+            replica: Some(replica),
+        }));
+    }
+    found
+}
+
 impl Watch {
     fn look(&mut self) -> Look {
+        // The lanes side by side: one whose nodes do not answer takes seconds.
+        let found = thread::scope(|threads| {
+            let lanes = self.lanes.iter_mut().map(|lane| threads.spawn(|| nodes_of(lane)));
+            let lanes: Vec<_> = lanes.collect();
+            lanes.into_iter().map(|lane| lane.join().expect("a look does not panic")).collect::<Vec<_>>()
+        });
         let mut look = Look::default();
-        let mut shown: Vec<Address> = Vec::new();
-        for nodes in &mut self.lanes {
-            let masters = match nodes.refresh() {
-                Ok(masters) => masters,
-                Err(error) => {
-                    let seen = Err(format!("{error:#}"));
-                    look.nodes.push(Node { lane: nodes.lane, address: String::new(), replica: None, seen });
-                    continue;
-                }
-            };
-            for address in masters {
-                // Lanes may share their servers.
-                if shown.contains(&address) {
-                    continue;
-                }
-                shown.push(address.clone());
-                let seen = seen_of(nodes, &mut self.samples, &address);
-                let replicas = seen.as_ref().map_or(Vec::new(), |seen| seen.now.replicas.clone());
-                look.nodes.push(Node { lane: nodes.lane, address: address.to_string(), replica: None, seen });
-                look.nodes.extend(replicas.into_iter().map(|replica| Node {
-                    lane: nodes.lane,
-                    address: replica.address.to_string(),
-                    seen: seen_of(nodes, &mut self.samples, &replica.address),
-                    replica: Some(replica),
-                }));
+        let reached = found[0].iter().any(|node| node.seen.is_ok());
+        for node in found.into_iter().flatten() {
+            // Lanes may share their servers.
+            let shown = |other: &Node| !node.address.is_empty() && other.address == node.address;
+            if !look.nodes.iter().any(shown) {
+                look.nodes.push(node);
             }
         }
-        match fleet::look(&mut self.lanes[0]) {
-            Ok(instances) => look.instances = instances,
-            Err(error) => look.trouble = Some(format!("{error:#}")),
+        if reached {
+            match fleet::look(&mut self.lanes[0].0) {
+                Ok(instances) => look.instances = instances,
+                Err(error) => look.trouble = Some(format!("{error:#}")),
+            }
+        } else {
+            look.trouble = Some("no node of ris answers: instances are not known".to_owned());
         }
         look
     }

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ratatui::DefaultTerminal;
@@ -25,6 +25,8 @@ pub enum Mark {
 
 /// A share of memory that deserves a look.
 const MUCH: f64 = 0.8;
+/// How soon a new look is seen; a key is at once.
+const REDRAW: Duration = Duration::from_millis(200);
 /// Names that are longer are cut.
 const NAME: usize = 23;
 const NODE: usize = 22;
@@ -174,8 +176,8 @@ impl Screen {
         Ok(Self { terminal, typed, sort, filter, filtering: false })
     }
 
-    /// Draws, and waits for a key until `next` at the longest.
-    pub fn show(&mut self, look: &Look, next: Instant) -> Result<()> {
+    /// Draws, and waits a moment for a key.
+    pub fn show(&mut self, look: &Look) -> Result<()> {
         let mut text: Vec<Line> = lines(look, self.sort, &self.filter)
             .into_iter()
             .map(|(line, mark)| {
@@ -192,8 +194,7 @@ impl Screen {
         let cursor = if self.filtering { "_" } else { "" };
         text.insert(0, format!("q ends, s sorts: {sorted}, / filters: {}{cursor}", self.filter).into());
         self.terminal.draw(|frame| frame.render_widget(Text::from(text), frame.area()))?;
-        let patience = next.saturating_duration_since(Instant::now()).min(Duration::from_millis(200));
-        let typed = self.typed.recv_timeout(patience);
+        let typed = self.typed.recv_timeout(REDRAW);
         if typed == Err(RecvTimeoutError::Disconnected) {
             stop::request();
         }

@@ -52,6 +52,8 @@ pub struct Servers {
     data: PathBuf,
     dies_with_us: bool,
     crashed: Vec<(usize, Instant)>,
+    /// Configuration files that were made by a start that failed; ports may stand in them.
+    made: Vec<PathBuf>,
     /// Removed after the servers have ended, as fields go in order.
     _temporary: Option<TempDir>,
 }
@@ -88,10 +90,16 @@ impl Servers {
     fn start(plan: &Plan, data: PathBuf, dies_with_us: bool, temporary: Option<TempDir>) -> Result<Self> {
         files::write(&data.join("deploy"), version::installed()?)?;
         let Plan { topology, terminals, .. } = *plan;
-        let servers = Vec::new();
-        let crashed = Vec::new();
-        let mut servers =
-            Self { topology, terminals, servers, data, dies_with_us, crashed, _temporary: temporary };
+        let mut servers = Self {
+            topology,
+            terminals,
+            servers: Vec::new(),
+            data,
+            dies_with_us,
+            crashed: Vec::new(),
+            made: Vec::new(),
+            _temporary: temporary,
+        };
         let mut tries = if plan.ports.is_some() { 1 } else { 3 };
         loop {
             let count = topology.names().len();
@@ -101,7 +109,10 @@ impl Servers {
                 Ok(()) => break,
                 Err(error) if tries == 0 || stop::requested() => return Err(error),
                 // A port that was free a moment ago may be somebody else's by now.
-                Err(_) => servers.stop(true),
+                Err(_) => {
+                    servers.stop();
+                    servers.made.drain(..).for_each(|file| drop(fs::remove_file(file)));
+                }
             }
         }
         match topology {
@@ -116,6 +127,10 @@ impl Servers {
 
     fn start_each(&mut self, ports: &[u16]) -> Result<()> {
         for node in self.topology.nodes(ports) {
+            let file = self.data.join(&node.name).join("redis.conf");
+            if !file.exists() {
+                self.made.push(file);
+            }
             let server = self.start_one(&node, Vec::new());
             let server = server.with_context(|| format!("the server for {} does not start", node.name))?;
             self.servers.push((node, server));
@@ -132,12 +147,9 @@ impl Servers {
     }
 
     /// Ends all, those first that the others could miss least.
-    fn stop(&mut self, forget_files: bool) {
-        while let Some((node, server)) = self.servers.pop() {
+    fn stop(&mut self) {
+        while let Some((_, server)) = self.servers.pop() {
             drop(server);
-            if forget_files {
-                let _ = fs::remove_file(self.data.join(node.name).join("redis.conf"));
-            }
         }
     }
 
@@ -206,14 +218,17 @@ impl Servers {
         }
     }
 
-    /// Looks after them: starts crashed ones again, when others have taken their place or after a while.
-    /// Returns the name of one that ended for good.
+    /// Looks after them: starts crashed ones again, when others have taken their place or after a while. A
+    /// crash that nobody makes up for is an error. Returns the name of one that somebody ended.
     pub fn attend(&mut self) -> Result<Option<String>> {
         for at in 0..self.servers.len() {
             let (node, server) = &mut self.servers[at];
             let Some(status) = server.ended() else { continue };
-            if status.success() || self.topology == Topology::Single {
+            if status.success() {
                 return Ok(Some(node.name.clone()));
+            }
+            if self.topology == Topology::Single {
+                bail!("the server for {} crashed, {status}: see redis.log in its folder", node.name);
             }
             if !self.crashed.iter().any(|(crashed, _)| *crashed == at) {
                 self.crashed.push((at, Instant::now()));
@@ -260,7 +275,7 @@ impl Trouble {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        self.stop(false);
+        self.stop();
     }
 }
 
@@ -297,20 +312,27 @@ pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
         return Ok(());
     }
     println!("\nCtrl-C stops them.");
-    while !stop::requested() {
-        if let Some(name) = servers.attend()? {
-            // `mt5fleet down` in another shell ends all; a crash ends one.
-            println!("The server for {name} has ended; stopping the others.");
-            break;
+    let outcome = loop {
+        match servers.attend() {
+            Ok(None) => {}
+            // As `mt5fleet down` in another shell does.
+            Ok(Some(name)) => {
+                println!("The server for {name} has ended; stopping the others.");
+                break Ok(());
+            }
+            Err(error) => break Err(error),
+        }
+        if stop::requested() {
+            break Ok(());
         }
         thread::sleep(Duration::from_millis(100));
-    }
+    };
     drop(servers);
     if let Some(data) = data {
         Note::rest(data)?;
     }
     println!("Stopped.");
-    Ok(())
+    outcome
 }
 
 /// `mt5fleet down`.
