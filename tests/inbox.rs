@@ -108,6 +108,41 @@ fn a_new_start_passes_over_what_was_before() {
 }
 
 #[test]
+fn a_new_start_wants_nothing_of_an_earlier_life() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    bridge.signal(&buy(1));
+    assert_eq!(wait(&bridge).signal.magic, 1);
+    assert_eq!(mt5redis_unsubscribe(bridge.handle), 0);
+    assert_eq!(subscribe(&bridge, &Wants { start: MT5REDIS_START_NEW, ..BEGINNING }), 0);
+    eventually("what was open is passed over", || pending(&server) == 0);
+    bridge.signal(&buy(2));
+    assert_eq!(wait(&bridge).signal.magic, 2);
+}
+
+#[test]
+fn who_acknowledges_nothing_is_told_why_nothing_comes() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    for magic in 1..=300 {
+        bridge.signal(&buy(magic));
+    }
+    let mut last = 0;
+    for magic in 1..=256 {
+        let got = wait(&bridge).signal;
+        assert_eq!(got.magic, magic);
+        last = got.number;
+    }
+    assert!(next(&bridge).expect("a subscription").is_none());
+    let told = bridge.events().join("\n");
+    assert!(told.contains("256 wait to be acknowledged"), "{told}");
+    assert_eq!(mt5redis_acknowledge(bridge.handle, last), 0);
+    assert_eq!(wait(&bridge).signal.magic, 257);
+}
+
+#[test]
 fn filters_and_age_are_counted() {
     let server = Server::start();
     let (one, two) = (Bridge::at(&server, "1.Demo"), Bridge::at(&server, "2.Demo"));

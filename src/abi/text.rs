@@ -29,12 +29,17 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     // Nearly every text is ASCII, which needs no decoding.
     let mut ascii = [0; LIMIT];
     let (mut length, mut bits) = (0, 0);
-    while unit(length) != 0 {
+    loop {
+        // Read once: a caller that changes it meanwhile gets some text, and not one that is no UTF-8.
+        let unit = unit(length);
+        if unit == 0 {
+            break;
+        }
         let Some(byte) = ascii.get_mut(length) else {
             return Err(too_long(code, field, LIMIT));
         };
-        *byte = unit(length) as u8;
-        bits |= unit(length);
+        *byte = unit as u8;
+        bits |= unit;
         length += 1;
     }
     if bits < 0x80 {

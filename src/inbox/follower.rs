@@ -2,7 +2,7 @@
 //! it does not want is acknowledged at once and counted.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -93,6 +93,8 @@ pub(crate) struct Follower {
     /// The signals handed out, by their numbers.
     open: Mutex<HashMap<i64, Place>>,
     last_number: AtomicI64,
+    /// It was told that nothing is acknowledged.
+    stuck: AtomicBool,
     received: AtomicU64,
     late: AtomicU64,
     filtered: AtomicU64,
@@ -135,6 +137,7 @@ impl Follower {
             tell,
             open: Mutex::default(),
             last_number: AtomicI64::new(0),
+            stuck: AtomicBool::new(false),
             received: AtomicU64::new(0),
             late: AtomicU64::new(0),
             filtered: AtomicU64::new(0),
@@ -147,7 +150,10 @@ impl Follower {
     pub(crate) fn next(&self) -> Next {
         for _ in 0..PASSED_OVER {
             match self.reader.next(Duration::ZERO) {
-                None => break,
+                None => {
+                    self.tell_if_stuck();
+                    break;
+                }
                 Some(Item::Gap(gap)) => {
                     self.missed.fetch_add(gap.signals.unwrap_or(0), Relaxed);
                     (self.tell)(format!("signals of group {}: {}", self.wish.group, describe(gap)));
@@ -171,6 +177,20 @@ impl Follower {
             }
         }
         Next::Nothing
+    }
+
+    /// An Expert Advisor that acknowledges nothing would wait for ever, and not know for what.
+    fn tell_if_stuck(&self) {
+        let stuck = self.open.lock().len() >= PREFETCH;
+        if stuck && !self.stuck.swap(stuck, Relaxed) {
+            (self.tell)(format!(
+                "signals of group {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
+                 mt5redis_acknowledge for each signal that was acted on",
+                self.wish.group
+            ));
+        } else if !stuck {
+            self.stuck.store(false, Relaxed);
+        }
     }
 
     fn wanted(&self, delivery: &Delivery) -> Option<ReceivedSignal> {
@@ -198,7 +218,7 @@ impl Follower {
         self.open.lock().insert(number, *place);
         Some(ReceivedSignal {
             number,
-            producer: u64::from_str_radix(&received.producer, 16).unwrap_or(0) as i64,
+            producer: producer_number(&received.producer),
             sequence: received.sequence as i64,
             time_ms: signal.time_ms,
             expiry_ms: signal.expiry_ms,
@@ -265,8 +285,33 @@ pub(crate) fn describe(gap: Gap) -> String {
     }
 }
 
+/// A producer as a number: a name of this library is one already, any other is made one (FNV-1a).
+fn producer_number(name: &str) -> i64 {
+    let ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = match u64::from_str_radix(name, 16) {
+        Ok(number) if ours => number,
+        _ => name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }),
+    };
+    number as i64
+}
+
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 const _: () = assert!(size_of::<ReceivedSignal>() == 112);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn producers_of_others_have_numbers_too() {
+        assert_eq!(producer_number("00000000000000ff"), 255);
+        let numbers = ["python", "excel", "", "ff", "+0000000000000ff"].map(producer_number);
+        assert!(numbers.iter().all(|number| *number != 0 && *number != 255), "{numbers:?}");
+        assert_eq!(numbers.iter().collect::<std::collections::HashSet<_>>().len(), numbers.len());
+    }
+}

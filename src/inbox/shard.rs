@@ -59,6 +59,8 @@ pub(super) struct ShardReader {
     joined: bool,
     /// What this reader was handed before is to be read again, behind this id.
     look_back: Option<String>,
+    /// And to be passed over: who starts with new signals wants none of an earlier life.
+    passing_over: bool,
     /// How many of the signals now missing were told of.
     told: u64,
     /// The server's id of its run, when it was connected last.
@@ -74,6 +76,7 @@ impl ShardReader {
         let link = Link::new(endpoint, format!("mt5redis:{}:in", shared.options.consumer));
         let key = key::signals(&shard.to_string());
         let wire = Wire::new(link);
+        let passing_over = shared.options.start == Start::New;
         Self {
             wire,
             shared,
@@ -85,6 +88,7 @@ impl ShardReader {
             block: limit,
             joined: false,
             look_back: Some("0".to_owned()),
+            passing_over,
             told: 0,
             run: None,
             forgetful: false,
@@ -210,13 +214,14 @@ impl ShardReader {
         let mut gone = 0;
         for entry in entries {
             let place = Place { shard: self.shard, id: entry.0 };
-            if entry.1.is_none() {
-                gone += 1;
+            if entry.1.is_none() || self.passing_over {
+                gone += u64::from(!self.passing_over);
                 let _ = self.orders.send(Order::Acknowledge(place));
             } else if !self.shared.is_open(&place) {
                 self.hand_out(entry, 2);
             }
         }
+        self.passing_over &= self.look_back.is_some();
         self.gap(gone);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -152,11 +153,12 @@ fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
     let _ = input.write_all(format!("{line}\n").as_bytes());
     drop(input);
     let mut errors = child.stderr.take().expect("piped");
-    let complaint = thread::spawn(move || {
+    let (complains, complaint) = channel();
+    thread::spawn(move || {
         let mut text = Vec::new();
         let _ = (&mut errors).take(EXCERPT).read_to_end(&mut text);
+        let _ = complains.send(String::from_utf8_lossy(&text).trim().to_owned());
         let _ = std::io::copy(&mut errors, &mut std::io::sink());
-        String::from_utf8_lossy(&text).trim().to_owned()
     });
     let Some(status) = wait(&mut child, timeout)? else {
         end(&mut child);
@@ -165,7 +167,9 @@ fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    bail!("the command ended with {status}: {}", complaint.join().unwrap_or_default())
+    // What it left running may hold its output open for ever.
+    let complaint = complaint.recv_timeout(Duration::from_secs(1));
+    bail!("the command ended with {status}: {}", complaint.unwrap_or_default())
 }
 
 /// Ctrl-C is for the worker: a command that has begun may end its work.
