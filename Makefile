@@ -58,14 +58,14 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 	@scripts/prepare.sh dist
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
-bench: ## the figures and tables of docs/performance.md, all in one run (some minutes)
+bench: ## the figures and tables of docs/performance.md, all in one run (a quarter of an hour)
 	@scripts/prepare.sh bench windows
 	@scripts/windows.sh
 	cargo build --release
 	cargo bench --bench bridge -- write
 	cargo bench -p mt5fleet --bench overload
 
-bench-quick: ## the same with a tenth of the rounds, without the fleet and Windows, only printed
+bench-quick: ## the same in less than a minute: a tenth of the rounds, without the fleet and Windows, only printed
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick

@@ -29,12 +29,43 @@ pub fn measure(report: &mut Report) {
     child.args(["backlog-process", &count.to_string(), &config]).arg(folder.path());
     let [before, filled] = peers::numbers(&mut child)[..] else { panic!("two numbers") };
 
-    let started = Instant::now();
-    let bridge = Bridge::open(&config, "1.Bench", folder.path());
-    let opened = started.elapsed();
+    // Listens before the drain is timed: its process waits for the first commit.
     server.restart();
+    let mut child = Command::new(env::current_exe().expect("this program"));
+    child.args(["drain-process", &count.to_string(), &config]).arg(folder.path());
+    let [opened, rate, peak] = peers::numbers(&mut child)[..] else { panic!("three numbers") };
+    let length: usize = server.ask("XLEN ss:{0}");
+    assert_eq!(length, count, "every record is there, once");
+    let rows = [
+        vec!["records waiting".into(), thousands(count as f64)],
+        vec!["normal throughput, records/s".into(), thousands(normal)],
+        vec!["draining, records/s".into(), thousands(rate)],
+        vec!["ratio".into(), format!("{:.2}", rate / normal)],
+        vec!["own memory before, KiB".into(), thousands(before)],
+        vec!["with all of them waiting".into(), thousands(filled)],
+        vec!["at most while draining".into(), thousands(peak)],
+        vec!["opening with a full journal, ms".into(), format!("{opened:.0}")],
+    ];
+    report.table("backlog", &["", "figure"], &rows);
+}
+
+/// The body of a child: accepts so many signals, and ends with all of them waiting.
+pub fn process(count: &str, config: &str, folder: &str) {
+    let bridge = Bridge::open(config, "1.Bench", Path::new(folder));
+    let before = status_kib("RssAnon");
+    let count: i64 = count.parse().expect("a number");
+    (1..=count).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
+    println!("{before} {}", status_kib("RssAnon"));
+}
+
+/// The body of a child: sends what an earlier one left, and says how long it took to open, in ms, how many records a
+/// second that were, and how much memory it had at most.
+pub fn drain(count: &str, config: &str, folder: &str) {
+    let started = Instant::now();
+    let bridge = Bridge::open(config, "1.Bench", Path::new(folder));
+    let opened = started.elapsed();
     let draining = AtomicBool::new(true);
-    let (seconds, peak) = thread::scope(|scope| {
+    let (rate, peak) = thread::scope(|scope| {
         let peak = scope.spawn(|| {
             let mut peak = 0.0_f64;
             while draining.load(Ordering::Relaxed) {
@@ -49,30 +80,10 @@ pub fn measure(report: &mut Report) {
         }
         let (started, first) = (Instant::now(), bridge.committed(2));
         bridge.settle();
-        let rate = (count as f64 - first as f64) / started.elapsed().as_secs_f64();
+        let count: f64 = count.parse().expect("a number");
+        let rate = (count - first as f64) / started.elapsed().as_secs_f64();
         draining.store(false, Ordering::Relaxed);
         (rate, peak.join().expect("no panic"))
     });
-    let length: usize = server.ask("XLEN ss:{0}");
-    assert_eq!(length, count, "every record is there, once");
-    let rows = [
-        vec!["records waiting".into(), thousands(count as f64)],
-        vec!["normal throughput, records/s".into(), thousands(normal)],
-        vec!["draining, records/s".into(), thousands(seconds)],
-        vec!["ratio".into(), format!("{:.2}", seconds / normal)],
-        vec!["own memory before, KiB".into(), thousands(before)],
-        vec!["with all of them waiting".into(), thousands(filled)],
-        vec!["at most while draining".into(), thousands(peak)],
-        vec!["opening with a full journal, ms".into(), format!("{:.0}", opened.as_secs_f64() * 1e3)],
-    ];
-    report.table("backlog", &["", "figure"], &rows);
-}
-
-/// The body of a child: accepts so many signals, and ends with all of them waiting.
-pub fn process(count: &str, config: &str, folder: &str) {
-    let bridge = Bridge::open(config, "1.Bench", Path::new(folder));
-    let before = status_kib("RssAnon");
-    let count: i64 = count.parse().expect("a number");
-    (1..=count).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
-    println!("{before} {}", status_kib("RssAnon"));
+    println!("{} {rate} {peak}", opened.as_secs_f64() * 1e3);
 }

@@ -288,7 +288,8 @@ int main(int count, char **arguments) {
     if (count < 5) fail("call PATTERN THREADS CALLS TARGET [FOLDER]: an argument is missing, which");
     rate = strcmp(arguments[1], "burst") ? atol(arguments[1]) : 0;
     int threads = atoi(arguments[2]);
-    calls = (atol(arguments[3]) + BURST - 1) / BURST * BURST;
+    calls = atol(arguments[3]);
+    if (rate == 0) calls = (calls + BURST - 1) / BURST * BURST;
     peer_open(arguments[4], count > 5 ? arguments[5] : "");
 
     pthread_barrier_init(&together, NULL, threads);
@@ -311,7 +312,7 @@ int main(int count, char **arguments) {
     }
     long total = calls * threads;
     qsort(all, total, sizeof *all, compare);
-    printf("%.1f %u %u %u %u %.3f\n", mean, all[total / 2], all[total / 100 * 99], all[total / 1000 * 999],
+    printf("%.1f %u %u %u %u %.3f\n", mean, all[total / 2], all[total * 99 / 100], all[total * 999 / 1000],
            all[total - 1], allocated);
     fflush(stdout);
     _exit(0);

@@ -94,7 +94,7 @@ fn phase(bridge: Option<&Bridge>, seconds: u64, factor: u64) {
 }
 
 pub fn measure(report: &mut Report) {
-    let (sizes, seconds): (&[u64], u64) = if report.quick { (&[50], 3) } else { (&[100, 300, 1000], 15) };
+    let (sizes, seconds): (&[u64], u64) = if report.quick { (&[50], 3) } else { (&[100, 300, 1000], 10) };
     let (mut rows, mut groups) = (Vec::new(), Vec::new());
     for &terminals in sizes {
         let servers = [Server::start(), Server::start(), Server::start()];

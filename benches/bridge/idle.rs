@@ -36,7 +36,7 @@ pub fn process(url: &str, seconds: &str) {
 }
 
 pub fn measure(report: &mut Report) {
-    let seconds = if report.quick { "5" } else { "30" };
+    let seconds = if report.quick { "3" } else { "30" };
     let server = Server::start();
     let run = |url: &str| {
         let child = Command::new(env::current_exe().expect("this program"))

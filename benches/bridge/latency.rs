@@ -33,13 +33,13 @@ fn committed(report: &mut Report) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pipeline = peers::compile("pipeline.c", "pipeline", folder.path(), &["-lhiredis"]);
     let server = Server::start();
-    let rounds = report.rounds(2000);
+    let rounds = report.rounds(1000);
     let (one, _) = throughput::batches(folder.path(), "", 1, |bridge, number| bridge.signal(&buy(number)));
     let mut rows = Vec::new();
     for (link, delay) in [("local", 0), ("1 ms added", 1), ("50 ms added", 50)] {
         let port =
             if delay == 0 { server.port } else { slow_link(server.port, Duration::from_millis(delay)) };
-        let rounds = if delay == 50 { rounds / 10 } else { rounds };
+        let rounds = if delay == 50 { rounds / 5 } else { rounds };
         let data = tempfile::tempdir().expect("a temporary folder");
         let bridge = Bridge::open(&format!("redis://127.0.0.1:{port}"), "1.Bench", data.path());
         bridge.signal(&buy(0));
@@ -121,7 +121,7 @@ fn visible(server: &Server, bridge: &Bridge, rounds: usize) -> Histogram<u64> {
 
 /// To a reader that waits in XREAD, at shares of what the lane carries.
 fn under_load(report: &mut Report) {
-    let seconds = if report.quick { 1 } else { 5 };
+    let milliseconds = if report.quick { 500 } else { 5000 };
     let capacity = throughput::rate(&Server::start(), "", report.rounds(300_000), |bridge, number| {
         bridge.signal(&buy(number))
     });
@@ -133,7 +133,7 @@ fn under_load(report: &mut Report) {
         bridge.signal(&buy(0));
         bridge.settle();
         let start = Instant::now();
-        let total = (capacity * share) as u64 * seconds;
+        let total = (capacity * share) as u64 * milliseconds / 1000;
         let times = thread::scope(|scope| {
             let reader = scope.spawn(|| read(&server, start, total));
             let mut sent = 0;

@@ -48,6 +48,7 @@ fn main() {
     match words[..] {
         ["idle-process", seconds, url] => return idle::process(url, seconds),
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
+        ["drain-process", count, config, folder] => return backlog::drain(count, config, folder),
         ["profile-process", lane, count, config, folder] => {
             return profile::process(lane, count, config, folder);
         }

@@ -38,7 +38,7 @@ pub fn measure(report: &mut Report) {
             let (transaction, bare) = batches(folder.path(), &settings("os", lane, encoding), BATCH, *send);
             for sync in ["os", "disk", "off"] {
                 let mut rounds = Vec::new();
-                for _ in 0..if report.quick { 1 } else { 5 } {
+                for _ in 0..if report.quick { 1 } else { 3 } {
                     let server = Server::start();
                     let bridge =
                         rate(&server, &settings(sync, lane, encoding), report.rounds(400_000), *send);
