@@ -153,6 +153,12 @@ impl Server {
         value
     }
 
+    /// Sets a directive that holds for so many ms, by the server's own clock.
+    pub fn direct(&self, key: &str, level: u8, ms: i64) {
+        let time: (i64, i64) = self.ask("TIME");
+        self.ask::<()>(&format!("SET {key} {level}:{}", time.0 * 1000 + time.1 / 1000 + ms));
+    }
+
     /// Whether it was not killed.
     pub fn is_running(&self) -> bool {
         self.process.is_some()

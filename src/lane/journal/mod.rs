@@ -8,6 +8,7 @@
 
 mod acknowledged;
 mod folder;
+mod limits;
 mod map;
 #[cfg_attr(loom, path = "memory_watched.rs")]
 mod memory;
@@ -32,6 +33,7 @@ use crate::error::Result;
 use crate::lane::sync::{AtomicU64, Mutex, Ordering};
 use acknowledged::Acknowledged;
 use folder::{Folder, fault};
+pub(crate) use limits::Limits;
 use map::Tail;
 pub(crate) use names::Earlier;
 use names::Names;
@@ -44,21 +46,6 @@ const LEAP: u64 = 1_000_000_000;
 
 /// The smallest segment. Loom takes the more time the more words there are to watch.
 const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
-
-/// How large the journal and its files may be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) segment_bytes: u64,
-    /// All segments together, the one made ahead included; never below two segments.
-    pub(crate) max_bytes: u64,
-    pub(crate) sync: JournalSync,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { segment_bytes: 256 << 10, max_bytes: 256 << 20, sync: JournalSync::Os }
-    }
-}
 
 /// A journal that was opened.
 pub(crate) struct Opened {
@@ -103,10 +90,7 @@ pub(crate) struct Appender {
 impl Journal {
     /// Opens the journal in a folder, which is made if need be and belongs to this journal alone.
     pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Opened> {
-        let mut limits = *limits;
-        limits.segment_bytes = limits.segment_bytes.next_multiple_of(8).max(SMALLEST);
-        limits.max_bytes = limits.max_bytes.max(2 * limits.segment_bytes);
-
+        let limits = limits.rounded();
         let folder = Folder::lock(path)?;
         let file = path.join("acknowledged");
         let (acknowledged, known) =

@@ -1,0 +1,28 @@
+//! How large a journal may grow, and what it survives.
+
+use super::SMALLEST;
+use crate::config::JournalSync;
+
+/// How large the journal and its files may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) segment_bytes: u64,
+    /// All segments together, the one made ahead included; never below two segments.
+    pub(crate) max_bytes: u64,
+    pub(crate) sync: JournalSync,
+}
+
+impl Limits {
+    /// As a journal can keep them: whole words, and no fewer than two segments.
+    pub(super) fn rounded(mut self) -> Self {
+        self.segment_bytes = self.segment_bytes.next_multiple_of(8).max(SMALLEST);
+        self.max_bytes = self.max_bytes.max(2 * self.segment_bytes);
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { segment_bytes: 256 << 10, max_bytes: 256 << 20, sync: JournalSync::Os }
+    }
+}
