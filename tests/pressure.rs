@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::thread;
-
 use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, sequences, trade};

@@ -60,7 +60,7 @@ pub struct LaneConfig {
     pub endpoint: Endpoint,
     /// How its records are written.
     pub encoding: Encoding,
-    /// How many records its queue holds.
+    /// How many records its queue holds; beside a journal, which has all of them, no more than 64.
     pub queue: usize,
     /// How many records go into one batch at most.
     pub batch_records: usize,
@@ -146,7 +146,7 @@ impl Config {
     pub fn of_url(url: &str, folder: &str) -> Result<Self> {
         let endpoint = Endpoint::parse(url)
             .map_err(|reason| Error::new(MT5REDIS_ERR_CONFIG, format!("the configuration's URL {reason}")))?;
-        // An idle library stays small: a slot is 0.3 to 0.6 KiB. What does not fit is read from the journal.
+        // An idle library stays small: a slot is 0.3 to 0.6 KiB.
         let lane = |encoding, queue| LaneConfig {
             endpoint: endpoint.clone(),
             encoding,
