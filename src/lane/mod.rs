@@ -25,7 +25,7 @@ mod transaction;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -174,7 +174,7 @@ impl<P: Policy> Lane<P> {
                 match journal.append(&door.bytes) {
                     Ok(_) => {
                         // A full queue is no loss: the lane's thread finds the record in the journal.
-                        if !self.records.is_full() {
+                        if !self.is_full() {
                             let _ = self.records.try_send(record);
                         }
                         Ok(())
@@ -198,6 +198,17 @@ impl<P: Policy> Lane<P> {
                 self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
                 Err(error)
             }
+        }
+    }
+
+    /// Whether the queue is full, so that the lane's thread will look into the journal before it sleeps.
+    #[inline]
+    fn is_full(&self) -> bool {
+        // That thread empties the queue and then looks for the last record; who appended one and then finds the
+        // queue full must do both in this order.
+        self.records.is_full() && {
+            fence(Ordering::SeqCst);
+            self.records.is_full()
         }
     }
 

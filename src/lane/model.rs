@@ -2,8 +2,8 @@
 //!
 //! The [`Bell`] is the real one; the queue is a model, because crossbeam's channel knows nothing of loom: a
 //! channel of one place with crossbeam-channel's atomics (`flavors/array.rs`: start_send, start_recv,
-//! is_empty). `accept` stands for [`Lane::accept`](super::Lane::accept): append, which ends with `last.store`,
-//! then try_send, then the bell. `fill` stands for `Source::fill`: try_recv, `is_behind` with its fence, then
+//! is_empty, is_full). `accept` stands for [`Lane::accept`](super::Lane::accept): append, which ends with
+//! `last.store`, then try_send unless it is full, then the bell. `fill` stands for `Source::fill`: try_recv, `is_behind` with its fence, then
 //! sleep. Loom weakens sequentially consistent accesses, so those of crossbeam's queue that the bell relies on
 //! are fences here. A thread that nobody wakes is a deadlock, which loom reports.
 
@@ -75,9 +75,20 @@ impl Queue {
         self.head.load(Relaxed) == self.tail.load(Relaxed)
     }
 
+    fn is_full(&self) -> bool {
+        let tail = self.tail.load(Relaxed);
+        self.head.load(Relaxed) + LAP == tail
+    }
+
     fn accept(&self, sequence: usize) {
         self.last.store(sequence, Release);
-        self.try_send(sequence);
+        let is_full = self.is_full() && {
+            fence(SeqCst);
+            self.is_full()
+        };
+        if !is_full {
+            self.try_send(sequence);
+        }
         self.bell.filled();
     }
 
