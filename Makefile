@@ -58,7 +58,7 @@ dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator cop
 	@scripts/prepare.sh dist
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
-bench: ## the figures and tables of docs/performance.md, all in one run (a quarter of an hour)
+bench: ## the figures and tables of docs/performance.md, all in one run (some twenty minutes)
 	@scripts/prepare.sh bench windows
 	@scripts/windows.sh
 	cargo build --release
