@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mt5_redis::abi::MT5REDIS_LANE_RTSS;
+use mt5_redis::abi::{MT5REDIS_LANE_RTS, MT5REDIS_LANE_RTSS};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -186,9 +186,16 @@ fn obey(mut caller: Caller) {
     caller.finish();
 }
 
-/// Waits until all is committed, however long the last fault holds it up.
+/// Waits until all is committed, for as long as it goes on: a server that has each batch on its disk takes some
+/// thousand records a second.
 fn settle(bridge: &Bridge) {
-    assert_eq!(bridge.flush(120_000), 0, "{}", last_error());
+    let committed = || bridge.committed(MT5REDIS_LANE_RTS) + bridge.committed(MT5REDIS_LANE_RTSS);
+    let mut before = -1;
+    while bridge.flush(60_000) != 0 {
+        let text = last_error();
+        assert!(committed() > before, "nothing goes on: {text}");
+        before = committed();
+    }
 }
 
 /// Waits until all is committed. Returns records and seconds from the first commit on.
