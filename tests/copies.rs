@@ -8,19 +8,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mt5_redis::abi::*;
-use support::bridge::{Bridge, buy, sequences};
+use support::bridge::{Bridge, buy, magics, sequences};
 use support::eventually;
 use support::server::Server;
-
-/// The magic of every signal, in the stream's order.
-fn magics(server: &Server) -> Vec<i64> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
-    let magic = |entry: &(String, Vec<Vec<u8>>)| {
-        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
-        fields[12].as_i64().expect("a number")
-    };
-    entries.iter().map(magic).collect()
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");

@@ -4,7 +4,7 @@ mod support;
 
 use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, trade};
+use support::bridge::{Bridge, account, buy, magics, trade};
 use support::server::Server;
 
 type Hash = std::collections::HashMap<String, String>;
@@ -189,16 +189,6 @@ fn a_stalled_lane_holds_up_no_other() {
     ris.thaw();
     bridge.settle();
     assert_eq!(bridge.committed(MT5REDIS_LANE_RIS), 2);
-}
-
-/// The magic numbers of all signals, in the stream's order.
-fn magics(server: &Server) -> Vec<i64> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
-    let magic = |entry: &(String, Vec<Vec<u8>>)| {
-        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
-        fields[12].as_i64().expect("a number")
-    };
-    entries.iter().map(magic).collect()
 }
 
 fn producer(bridge: &Bridge) -> String {

@@ -5,7 +5,7 @@ mod support;
 
 use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, sequences, trade};
+use support::bridge::{Bridge, account, buy, sequences, signal_fields, trade};
 use support::eventually;
 use support::server::Server;
 
@@ -114,21 +114,10 @@ fn heartbeats_thin_out_and_the_last_one_counts() {
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), last + 1);
 }
 
-/// Instance and sequence of every signal, in the stream's order.
-fn signals_of(server: &Server) -> Vec<(String, i64)> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask("XRANGE ss:{0} - +");
-    let read = |entry: &(String, Vec<Vec<u8>>)| {
-        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
-        (fields[5].as_str().expect("a text").to_owned(), fields[2].as_i64().expect("a number"))
-    };
-    entries.iter().map(read).collect()
-}
-
 /// Terminals that write into a server until it is full, and what becomes of all of it.
 #[test]
 fn a_server_without_memory_loses_nothing() {
-    let long = std::env::var_os("MT5REDIS_LONG").is_some();
-    let terminals = if long { 50 } else { 6 };
+    let terminals = if support::long() { 50 } else { 6 };
     let server = Server::with(&["--save", "", "--maxmemory-policy", "noeviction", "--maxmemory", "4mb"]);
     let (folder, config) = quick(&server);
     let bridges: Vec<Bridge> = (0..terminals)
@@ -177,7 +166,9 @@ fn a_server_without_memory_loses_nothing() {
     // Every signal of every terminal once and in order.
     assert_eq!(server.ask::<i64>("XLEN ss:{0}"), signals.iter().sum::<i64>());
     let mut next = vec![1; bridges.len()];
-    for (instance, sequence) in signals_of(&server) {
+    for fields in signal_fields(&server, "ss:{0}") {
+        let instance = fields[5].as_str().expect("a text").to_owned();
+        let sequence = fields[2].as_i64().expect("a number");
         let terminal: usize = instance.split('.').next().expect("a number").parse().expect("a number");
         assert_eq!(sequence, next[terminal], "{instance}");
         next[terminal] += 1;

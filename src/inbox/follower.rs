@@ -182,14 +182,12 @@ impl Follower {
     /// An Expert Advisor that acknowledges nothing would wait for ever, and not know for what.
     fn tell_if_stuck(&self) {
         let stuck = self.open.lock().len() >= PREFETCH;
-        if stuck && !self.stuck.swap(stuck, Relaxed) {
+        if !self.stuck.swap(stuck, Relaxed) && stuck {
             (self.tell)(format!(
                 "signals of group {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
                  mt5redis_acknowledge for each signal that was acted on",
                 self.wish.group
             ));
-        } else if !stuck {
-            self.stuck.store(false, Relaxed);
         }
     }
 

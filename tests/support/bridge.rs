@@ -230,10 +230,17 @@ pub fn sequences(server: &Server) -> Vec<i64> {
 
 /// The same of one of several streams.
 pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
+    signal_fields(server, stream).iter().map(|fields| fields[2].as_i64().expect("a number")).collect()
+}
+
+/// The magic numbers of all signals, in the stream's order.
+pub fn magics(server: &Server) -> Vec<i64> {
+    signal_fields(server, "ss:{0}").iter().map(|fields| fields[12].as_i64().expect("a number")).collect()
+}
+
+/// The fields of all packed signals of a stream, in the order of `docs/wire-format.md`.
+pub fn signal_fields(server: &Server, stream: &str) -> Vec<rmpv::Value> {
     let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XRANGE {stream} - +"));
-    let sequence = |entry: &(String, Vec<Vec<u8>>)| {
-        let fields = rmpv::decode::read_value(&mut entry.1[1].as_slice()).expect("MessagePack");
-        fields[2].as_i64().expect("a number")
-    };
-    entries.iter().map(sequence).collect()
+    let unpack = |mut bytes: &[u8]| rmpv::decode::read_value(&mut bytes).expect("MessagePack");
+    entries.iter().map(|entry| unpack(&entry.1[1])).collect()
 }
