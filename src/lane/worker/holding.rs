@@ -18,6 +18,7 @@ impl<P: Policy> Worker<P> {
         let due = self.deferred.due(|record| self.policy.hold(record, level), now);
         let patience = if level > level::NORMAL { PRESSURE_CHECK } else { IDLE_CHECK };
         let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
+        let patience = self.link.rest(patience);
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         let first_new = self.batch.len();
         let Self { policy, deferred, .. } = self;
