@@ -200,6 +200,7 @@ impl<P: Policy> Worker<P> {
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
         Ok(())
     }
 
@@ -382,6 +383,7 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
+        self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
