@@ -11,6 +11,8 @@ mod deferred;
 mod journal;
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(test)]
+mod plain;
 mod policy;
 mod rate;
 mod resume;
@@ -21,17 +23,19 @@ mod rtss;
 mod shared;
 mod source;
 mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod transaction;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
+use crate::background;
 use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
 use crate::config::LaneConfig;
 use crate::error::{Error, Result};
@@ -258,9 +262,20 @@ impl<P: Policy> Lane<P> {
             self.journal.clone(),
             self.shared.clone(),
         );
-        thread::Builder::new().name(format!("mt5redis-{}", P::LANE)).spawn(move || worker.run()).map_err(
-            |error| Error::new(MT5REDIS_ERR_THREAD, format!("cannot start the {} thread: {error}", P::LANE)),
-        )?;
+        let shared = self.shared.clone();
+        background::start(
+            format!("mt5redis-{}", P::LANE),
+            || worker.run(),
+            move |end| {
+                if let Err(defect) = end {
+                    shared.tell(format_args!("the thread has ended by a defect, please report it: {defect}"));
+                }
+                shared.left();
+            },
+        )
+        .map_err(|error| {
+            Error::new(MT5REDIS_ERR_THREAD, format!("cannot start the {} thread: {error}", P::LANE))
+        })?;
         life.running = true;
         Ok(())
     }
