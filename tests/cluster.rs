@@ -11,7 +11,7 @@ use redis::Value;
 use support::bridge::{Bridge, account, buy, trade};
 use support::cluster::Cluster;
 use support::eventually;
-use support::producers::Producers;
+use support::producers::{Producers, instances};
 use support::{configuration, long};
 
 const SHARDS: u16 = 16;
@@ -31,7 +31,7 @@ fn terminals() -> usize {
 
 /// The slots that the terminals write to.
 fn slots(cluster: &Cluster) -> BTreeSet<u16> {
-    let instances = (0..terminals()).map(|number| format!("{{{number}.Demo}}"));
+    let instances = (0..terminals()).flat_map(instances).map(|instance| format!("{{{instance}}}"));
     let shards = (0..SHARDS).map(|shard| format!("{{{shard}}}"));
     instances.chain(shards).map(|key| cluster.slot(&key)).collect()
 }

@@ -336,9 +336,17 @@ impl<P: Policy> Batch<P> {
             }
         }
         for &server in &self.guards {
-            // A refusal to watch is none to write.
-            if let Err(failure) = link.receive(server) {
-                outcome.fail(failure);
+            match link.receive(server) {
+                // What was written is in Redis, but the next transaction would be unguarded. A key that is on its way to
+                // another node is watched there.
+                Ok(Value::ServerError(error)) => {
+                    let failure = Failure::of_reply(&error).without("WATCH");
+                    if failure.class == Class::Alarm {
+                        outcome.fail(Failure { class: Class::Refresh, ..failure });
+                    }
+                }
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
             }
         }
         for server in self.trailers.iter().copied().flatten() {

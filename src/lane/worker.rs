@@ -75,7 +75,7 @@ impl<P: Policy> Worker<P> {
     ) -> Self {
         Self {
             policy,
-            link: Link::new(config.endpoint.clone(), client_name.to_owned()),
+            link: Link::new(config.endpoint.clone(), client_name.to_owned()).for_transactions(),
             source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
