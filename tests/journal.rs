@@ -273,7 +273,7 @@ fn what_is_still_to_be_sent_again_is_kept_however_long_that_takes() {
     server.restart();
     let bridge = Bridge::open(&slow, "1.Demo", server.folder());
     support::eventually("the last one is there again", || {
-        server.ask::<bool>("EXISTS ss:{0}") && sequences(&server).last() == Some(&sent)
+        server.ask::<bool>("EXISTS ss:{0}:1.Demo") && sequences(&server).last() == Some(&sent)
     });
     let (found, lost) = (sequences(&server), bridge.stats()["rtss"]["lost"].as_i64().expect("a number"));
     assert!(lost < sent / 2, "{lost}");

@@ -36,7 +36,7 @@ pub(super) struct Ledger {
     committed: HashMap<Tag, u64>,
     /// Tags in the journal of whose records nobody knows yet whether they are committed.
     unknown: Vec<Tag>,
-    /// The histories of the servers at the last connection; none before the first.
+    /// The histories of the servers at the last connection, of this process or the one before; none before the first.
     history: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Ledger {
     /// Learns from the journal which tags there are, and what of each was acknowledged; what is `dead` no
     /// server has.
     pub(super) fn survey<P: Policy>(policy: &P, journal: &Arc<Journal>, dead: impl Fn(u64) -> bool) -> Self {
-        let mut ledger = Self::default();
+        let mut ledger = Self { history: journal.history(), ..Self::default() };
         let mut reader = journal.reader(journal.first());
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
@@ -144,7 +144,14 @@ impl Ledger {
                 source.resume(source.next(), present.clone());
             }
         }
-        self.history = Some(resumed.history.clone());
+        if self.history.as_ref() != Some(&resumed.history) {
+            if let Some(journal) = journal {
+                journal
+                    .note_history(&resumed.history)
+                    .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
+            }
+            self.history = Some(resumed.history.clone());
+        }
         batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;
@@ -161,9 +168,7 @@ impl Ledger {
         history: &str,
         present: &mut HashMap<Tag, u64>,
     ) -> Result<Vec<(Key, u64)>, Failure> {
-        // A user who may not ask for the run is told nothing: that is no proof of the same one.
-        let same = |before: &String| !before.is_empty() && before == history;
-        let trusted = self.history.as_ref().is_none_or(same);
+        let trusted = self.history.as_ref().is_some_and(|before| is_same(before, history));
         let mut vanished = Vec::new();
         for tag in missing {
             let producer = policy.producer().as_str();
