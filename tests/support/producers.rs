@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
+use mt5_redis::model::key;
 use mt5_redis::model::trade::*;
 
 use super::bridge::{Bridge, buy, trade};
@@ -72,8 +73,8 @@ impl Producers {
             .map(|thread| thread.join().expect("a terminal that ends well"))
             .collect();
         let mut found: HashMap<String, Vec<i64>> = HashMap::new();
-        for shard in 0..shards {
-            let key = format!("ss:{{{shard}}}");
+        for Written { instance, .. } in &written {
+            let key = format!("ss:{{{}}}:{instance}", key::shard(instance, shards));
             let mut from = "-".to_owned();
             loop {
                 // In pieces: who watches over a server takes one that is busy for long to be dead.
