@@ -74,6 +74,11 @@ impl Link {
         }
     }
 
+    /// A failure as people are told of it: with what to change in the configuration, where that may help.
+    pub(crate) fn told(&self, failure: &Failure) -> String {
+        self.endpoint.told(&failure.text)
+    }
+
     /// Whether another server may take over from one that fails.
     pub(crate) fn may_move(&self) -> bool {
         !matches!(self.finder, Finder::Always(_))
@@ -312,6 +317,7 @@ impl Link {
 
     fn open(&self, address: Address) -> Result<Server, Failure> {
         let connection = Connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+            let failure = failure.while_connecting();
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }
