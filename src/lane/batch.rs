@@ -117,10 +117,13 @@ impl<P: Policy> Batch<P> {
         self.records.sort_by_key(P::sequence);
     }
 
-    pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
-        self.records.retain(keep);
+    /// Takes out the records that are chosen.
+    pub(super) fn take(&mut self, chosen: impl Fn(&P::Record) -> bool) -> Vec<P::Record> {
+        let (taken, kept) = std::mem::take(&mut self.records).into_iter().partition(chosen);
+        self.records = kept;
         let records = &self.records;
         self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
+        taken
     }
 
     /// Notes for which tags the watermark is watched, on connections made just now.

@@ -1,7 +1,9 @@
 //! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
 //! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries.
 
-use redis::{RedisError, ServerError};
+use std::io;
+
+use redis::ServerError;
 
 use crate::config::WHILE_CONNECTING;
 
@@ -31,12 +33,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The connection could not be made, or broke.
-    pub(crate) fn of_connection(error: &RedisError) -> Self {
-        match error.code() {
-            // A server that refuses the handshake speaks in codes, like in any reply.
-            Some(code) => Self::of_code(code, error.detail()),
-            None if error.is_timeout() => Self::lost("no answer within the time-out"),
-            None => Self::lost(error.to_string()),
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::lost("no answer within the time-out")
+            }
+            io::ErrorKind::UnexpectedEof => Self::lost("the server closed the connection"),
+            _ => Self::lost(error.to_string()),
         }
     }
 
