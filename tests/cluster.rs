@@ -60,7 +60,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     bridge.settle();
     let shard = (0..SHARDS)
         .find(|shard| {
-            let key = format!("ss:{{{shard}}}");
+            let key = format!("ss:{{{shard}}}:0.Demo");
             matches!(ask(&cluster, &["EXISTS", &key], &key), Value::Int(1))
         })
         .expect("the signal's shard");
@@ -79,7 +79,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     });
     bridge.settle();
     assert!(events.iter().any(|event| event.contains("TRYAGAIN")), "{events:?}");
-    let key = format!("ss:{{{shard}}}");
+    let key = format!("ss:{{{shard}}}:0.Demo");
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::from_redis_value(ask(&cluster, &["XRANGE", &key, "-", "+"], &key)).expect("a stream");
     assert_eq!(entries.len() as i64, number);

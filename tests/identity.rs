@@ -126,9 +126,10 @@ fn a_server_that_repeats_the_password_is_not_quoted() {
 #[test]
 fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
     let server = Server::start();
-    let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0} ~wm:{1.Demo}:* ~wm:{0}:*";
+    let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0}:1.Demo ~sl:{0} \
+                 ~wm:{1.Demo}:* ~wm:{0}:1.Demo:*";
     let commands = "-@all +multi +exec +watch +get +set +hset +pexpire +persist +zadd +zrem +zremrangebyscore +sadd \
-                    +srem +smembers +del +xadd +xtrim +ping";
+                    +srem +smembers +del +xadd +xtrim +xrevrange +time +ping";
     let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} {rules} {commands}"));
     let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
     let bridge = Bridge::open(&url, "1.Demo", server.folder());

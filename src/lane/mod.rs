@@ -6,6 +6,8 @@
 
 mod batch;
 mod bell;
+#[cfg(loom)]
+mod channel;
 mod dead;
 mod deferred;
 mod journal;
@@ -29,10 +31,9 @@ mod transaction;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::background;
@@ -51,6 +52,7 @@ pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
 use shared::{Life, Shared};
+use sync::{Sender, bounded, fence};
 use worker::Worker;
 
 /// How many records a queue beside a journal holds: enough for the lane to have each at hand while it keeps up. In a
@@ -289,6 +291,14 @@ impl<P: Policy> Lane<P> {
     /// Lets the thread end at once, though records wait: the journal keeps them for whoever opens it next.
     pub(crate) fn abandon(&self) {
         self.end(true);
+    }
+
+    /// Leaves the journal to whoever opens it next, though the thread may still wait for a server: it writes
+    /// there no more, and what it sent is found out by its successor. The lane takes no more records.
+    pub(crate) fn hand_over(&self) {
+        if let Some(journal) = &mut self.door.lock().journal {
+            journal.hand_over();
+        }
     }
 
     fn end(&self, abandoned: bool) {

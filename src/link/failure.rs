@@ -5,6 +5,8 @@ use std::io;
 
 use redis::ServerError;
 
+use crate::config::WHILE_CONNECTING;
+
 /// What to do about a failure; the first asks for most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
@@ -44,6 +46,14 @@ impl Failure {
     /// The server answered with an error.
     pub(crate) fn of_reply(error: &ServerError) -> Self {
         Self::of_code(error.code(), error.details())
+    }
+
+    /// The same, of a connection that never came to be.
+    pub(super) fn while_connecting(self) -> Self {
+        match self.class {
+            Class::Reconnect => Self { text: self.text + WHILE_CONNECTING, ..self },
+            _ => self,
+        }
     }
 
     pub(crate) fn lost(text: impl Into<String>) -> Self {

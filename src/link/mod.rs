@@ -87,6 +87,11 @@ impl Link {
         }
     }
 
+    /// A failure as people are told of it: with what to change in the configuration, where that may help.
+    pub(crate) fn told(&self, failure: &Failure) -> String {
+        self.endpoint.told(&failure.text)
+    }
+
     /// Whether another server may take over from one that fails.
     pub(crate) fn may_move(&self) -> bool {
         !matches!(self.finder, Finder::Always(_))
@@ -365,6 +370,7 @@ impl Link {
             Ok(connection)
         });
         let connection = opened.map_err(|failure| {
+            let failure = failure.while_connecting();
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }

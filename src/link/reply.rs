@@ -246,7 +246,9 @@ fn length(text: &[u8]) -> io::Result<Option<usize>> {
 
 /// An error line, which begins with `-`. They are rare, and redis-rs knows what it makes of them.
 fn error(line: &[u8]) -> io::Result<ServerError> {
-    match redis::parse_redis_value(&[line, b"\r\n"].concat()) {
+    // A server that does not know a command quotes what it was given, and that need not be text.
+    let line = String::from_utf8_lossy(line);
+    match redis::parse_redis_value(format!("{line}\r\n").as_bytes()) {
         Ok(Value::ServerError(error)) => Ok(error),
         _ => Err(strange()),
     }
