@@ -56,6 +56,8 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
+    /// The ledger knows what the journal tells.
+    surveyed: bool,
     retention: Retention,
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
@@ -91,6 +93,7 @@ impl<P: Policy> Worker<P> {
             renewed: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
+            surveyed: false,
             retention: Retention::new(retain_acked),
             trouble: None,
             checked: Instant::now(),
@@ -100,10 +103,6 @@ impl<P: Policy> Worker<P> {
 
     pub(super) fn run(mut self) {
         self.shared.bell.belongs_to_this_thread();
-        if let Some(journal) = &self.journal {
-            let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
-            self.ledger = Ledger::survey(&self.policy, journal, dead);
-        }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
             match catch_unwind(AssertUnwindSafe(|| self.step())) {
@@ -119,10 +118,7 @@ impl<P: Policy> Worker<P> {
             }
         }
         self.journal.iter().for_each(|journal| journal.rest());
-        // The journal must be free for another before anybody hears that this thread has ended.
-        let shared = self.shared.clone();
-        drop(self);
-        shared.left();
+        // The journal must be free for another before anybody hears that this thread has ended: it goes here.
     }
 
     /// One round. Returns whether there is to be another.
@@ -182,6 +178,13 @@ impl<P: Policy> Worker<P> {
 
     /// Connects and finds out what this server has.
     fn connect(&mut self) -> Result<(), Failure> {
+        if !self.surveyed {
+            if let Some(journal) = &self.journal {
+                let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
+                self.ledger = Ledger::survey(&self.policy, journal, dead);
+            }
+            self.surveyed = true;
+        }
         self.checked = Instant::now();
         self.link.connect()?;
         self.renewed = self.checked;
@@ -200,6 +203,7 @@ impl<P: Policy> Worker<P> {
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
         Ok(())
     }
 
@@ -388,6 +392,7 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
+        self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {

@@ -5,7 +5,6 @@
 //! [`LOOKOUT`] and one more time-out, and after the sentinel it is at once nobody needs its answer any more.
 
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +12,7 @@ use redis::FromRedisValue;
 
 use super::connection::Connection;
 use super::failure::Failure;
+use crate::background;
 use crate::config::{Address, Endpoint, Identity};
 
 /// How long a thread asks at most, all sentinels together.
@@ -75,10 +75,15 @@ impl Sentinels {
         if lookout.asking {
             return;
         }
-        let (group, news, using) = (self.group.clone(), Arc::downgrade(&self.lookout), using.clone());
-        let thread = thread::Builder::new().name("mt5redis-ask".into());
+        let (group, news) = (self.group.clone(), Arc::downgrade(&self.lookout));
+        let (asked, used, told) = (news.clone(), using.clone(), using.clone());
+        let thread = background::start(
+            "mt5redis-ask".into(),
+            move || ask(&group, &asked, &used),
+            move |answer| note(&answer, &news, &told),
+        );
         // Without a thread the master is what it was, as without a sentinel that answers.
-        lookout.asking = thread.spawn(move || ask(&group, &news, &using)).is_ok();
+        lookout.asking = thread.is_ok();
     }
 
     /// Whether an answer is still to come.
@@ -92,21 +97,23 @@ impl Sentinels {
     }
 }
 
-/// Asks for the master, and notes if it is another one than that which is in use.
-fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) {
+/// Asks for the master.
+fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) -> Result<Address, Failure> {
     let until = Instant::now() + LOOKOUT;
     let is_wanted = || {
         let lookout = news.upgrade();
         lookout.is_some_and(|lookout| lookout.lock().using.as_ref() == Some(using)) && Instant::now() < until
     };
-    // A defect in there must not keep the lane from asking again.
-    let answer =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| group.master(Some(until), is_wanted)));
+    group.master(Some(until), is_wanted)
+}
+
+/// Notes if the master is another one than that which is in use. After a defect the lane may ask again, too.
+fn note(answer: &Result<Result<Address, Failure>, String>, news: &Weak<Mutex<Lookout>>, using: &Address) {
     let Some(lookout) = news.upgrade() else { return };
     let mut lookout = lookout.lock();
     lookout.asking = false;
     lookout.moved |=
-        lookout.using.as_ref() == Some(using) && matches!(&answer, Ok(Ok(master)) if master != using);
+        lookout.using.as_ref() == Some(using) && matches!(answer, Ok(Ok(master)) if master != using);
 }
 
 impl Group {
