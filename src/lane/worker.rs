@@ -185,7 +185,7 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume() {
+        if let Err(failure) = self.resume().and_then(|()| self.warn_of_eviction()) {
             self.link.disconnect();
             return Err(failure);
         }
@@ -225,6 +225,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Link {
     servers: Vec<Server>,
     /// What is known of the servers holds, as far as anybody knows.
     fresh: bool,
+    /// Servers that throw away what must stay, and the policy by which they do.
+    evicting: BTreeMap<String, String>,
 }
 
 /// How the server of a tag is found.
@@ -63,12 +65,12 @@ impl Link {
     pub(crate) fn new(endpoint: Endpoint, name: String) -> Self {
         let finder = match &endpoint.site {
             Site::Server(address) => Finder::Always(address.clone()),
-            Site::Sentinel { sentinels, master, identity } => {
-                Finder::Sentinel(Sentinels::new(&endpoint, sentinels, master, identity))
+            Site::Sentinel { sentinels, master, masters, identity } => {
+                Finder::Sentinel(Sentinels::new(&endpoint, sentinels, master, masters, identity))
             }
             Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
         };
-        Self { endpoint, name, finder, servers: Vec::new(), fresh: false }
+        Self { endpoint, name, finder, servers: Vec::new(), fresh: false, evicting: BTreeMap::new() }
     }
 
     /// Where it leads, for people.
@@ -128,11 +130,24 @@ impl Link {
                 self.ask_slots()?;
                 let Finder::Cluster { slots, routes } = &mut self.finder else { unreachable!("as above") };
                 routes.clear();
-                self.servers.retain(|server| server.connection.is_some() && slots.is_master(&server.address));
+                self.servers.retain(|server| slots.is_master(&server.address));
+                (0..self.servers.len()).for_each(|server| self.end_watches(server));
+                self.servers.retain(|server| server.connection.is_some());
             }
         }
         self.fresh = true;
         Ok(())
+    }
+
+    /// Ends what a connection that stays still watches. Otherwise what is done to a watermark now, letting it live for
+    /// longer, would make the next transaction void, and that one's watches the next, for ever. An empty transaction
+    /// does it without another permission.
+    fn end_watches(&mut self, server: usize) {
+        for command in ["MULTI", "EXEC"] {
+            if self.ask_server(server, &[command]).is_err() {
+                self.drop_connection(server);
+            }
+        }
     }
 
     /// Asks whether the servers are still those to write to, and whether they live. It waits for nobody but
@@ -187,35 +202,91 @@ impl Link {
         Ok(server)
     }
 
-    /// The server that an ASK sends us to, for one time.
+    /// The server that an ASK sends us to, for one time. It must be a node of the Cluster: it gets our password.
     pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
+        let Finder::Cluster { slots, .. } = &self.finder else {
+            return Err(Failure::held(format!("{}: a Cluster, whose nodes must be configured", ask.text)));
+        };
         let target = ask.text.rsplit(' ').next().and_then(|address| address.rsplit_once(':'));
-        match target.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
-            Some((host, port)) if !host.is_empty() => self.server(Address { host: host.to_owned(), port }),
-            _ => Err(Failure::held(format!("{} names no server", ask.text))),
+        let target = target.and_then(|(host, port)| Address::new(host.to_owned(), port.parse().ok()?));
+        match target {
+            Some(address) if slots.has(&address) => self.server(address),
+            // A node that takes its first slot is known when it has it.
+            Some(_) => Err(self.moved(format!("{}: no node of the Cluster as far as is known", ask.text))),
+            None => Err(Failure::held(format!("{} names no server", ask.text))),
         }
     }
 
     /// Which histories the records are written into: the ids of the servers in use, of which each changes
-    /// with every life of a server.
+    /// with every life of a server. It is a failure if what was read so far may be the replies to something else.
     pub(crate) fn history(&mut self) -> Result<String, Failure> {
         let mut ids = Vec::new();
         for server in 0..self.servers.len() {
             ids.push(self.run_id(server)?);
+            self.in_step(server)?;
         }
         ids.sort();
         Ok(ids.join(" "))
     }
 
+    /// Warnings of what the servers may throw away when they are full, each once for as long as it holds. `keeps` says
+    /// whether records must stay until they are read, with their watermarks; else only what nobody renews must.
+    pub(crate) fn evictions(&mut self, keeps: bool) -> Result<Vec<String>, Failure> {
+        let mut policies = BTreeMap::new();
+        let mut warnings = Vec::new();
+        for server in 0..self.servers.len() {
+            let info = self.info(server, "memory")?;
+            let value =
+                |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            let (policy, limit) = (value("maxmemory_policy:").to_owned(), value("maxmemory:"));
+            let harms =
+                if keeps { !["", "noeviction"].contains(&&*policy) } else { policy.starts_with("allkeys") };
+            if !harms || limit == "0" {
+                continue;
+            }
+            let address = self.servers[server].address.to_string();
+            if self.evicting.get(&address) != Some(&policy) {
+                let (what, cure) = match keeps {
+                    true => ("records that nobody has read, and watermarks", "noeviction"),
+                    false => ("halts, directives and the list of instances", "volatile-ttl"),
+                };
+                warnings.push(format!(
+                    "WARNING: {address} throws away {what} when it is full (maxmemory-policy {policy}): set {cure}"
+                ));
+            }
+            policies.insert(address, policy);
+        }
+        self.evicting = policies;
+        Ok(warnings)
+    }
+
     fn run_id(&mut self, server: usize) -> Result<String, Failure> {
-        let info = match self.ask_server(server, &["INFO", "server"]) {
-            Ok(Value::BulkString(info)) => info,
-            // A user without the permission to ask: one history for all of its servers.
-            Err(failure) if failure.class == Class::Reconnect => return Err(failure),
-            _ => return Ok(String::new()),
-        };
-        let info = String::from_utf8_lossy(&info);
+        let info = self.info(server, "server")?;
         Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned())
+    }
+
+    /// Whether the replies are those to what was asked. One too many, and each would be taken for the next one's: a
+    /// watermark for missing.
+    fn in_step(&mut self, server: usize) -> Result<(), Failure> {
+        let word = format!("{:016x}", fastrand::u64(..));
+        match self.ask_server(server, &["PING", &word]) {
+            Ok(Value::BulkString(echo)) if echo == word.as_bytes() => Ok(()),
+            Err(failure) if failure.text.starts_with("NOPERM ") => Ok(()),
+            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            _ => {
+                self.drop_connection(server);
+                Err(Failure::lost("the server says what nobody asked for"))
+            }
+        }
+    }
+
+    /// A section of INFO; of a user who may not ask, or a server that has none, nothing.
+    fn info(&mut self, server: usize, section: &str) -> Result<String, Failure> {
+        match self.ask_server(server, &["INFO", section]) {
+            Ok(Value::BulkString(info)) => Ok(String::from_utf8_lossy(&info).into_owned()),
+            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            _ => Ok(String::new()),
+        }
     }
 
     /// Drops every connection, and with them every reply still to come.
