@@ -13,7 +13,9 @@
 # Where others can reach the servers, these name files whose first line is a password:
 #     REPLICA_PASSWORD_FILE       replicas sign in at a master with it, as the user `replica`
 #     SENTINEL_PASSWORD_FILE      Sentinels sign in at servers with it, as the user `sentinel`
-#     SENTINEL_ASK_PASSWORD_FILE  whoever asks a Sentinel needs it: the other Sentinels, and terminals
+#     SENTINEL_ASK_PASSWORD_FILE  the other Sentinels need it to ask one, and so do you; it may do everything
+#     SENTINEL_BRIDGE_PASSWORD_FILE   terminals ask with it, as the user `bridge`, where a master is and nothing else
+#     SENTINEL_WATCHER_PASSWORD_FILE  mt5fleet asks with it, as the user `watcher`, how masters and Sentinels are
 set -eu
 cd "$(dirname "$0")"
 name=$1 folder=$2
@@ -59,9 +61,14 @@ lines() {
     esac
 }
 
-# A file's first line, as a configuration file spells it.
+# A file's first line, as a configuration file spells it, after another text.
 password() {
-    printf '"%s"' "$(head -n 1 "$1" | sed 's/[\\"]/\\&/g')"
+    printf '"%s%s"' "${2:-}" "$(head -n 1 "$1" | sed 's/[\\"]/\\&/g')"
+}
+
+# A user of a Sentinel, with this password and these commands only.
+user() {
+    if [ -n "$2" ]; then printf 'user %s on %s resetchannels -@all %s\n' "$1" "$(password "$2" '>')" "$3"; fi
 }
 
 secrets() {
@@ -77,6 +84,9 @@ secrets() {
             printf 'requirepass %s\n' "$(password "$SENTINEL_ASK_PASSWORD_FILE")"
             printf 'sentinel sentinel-pass %s\n' "$(password "$SENTINEL_ASK_PASSWORD_FILE")"
         fi
+        user bridge "${SENTINEL_BRIDGE_PASSWORD_FILE:-}" '+auth +sentinel|get-master-addr-by-name'
+        user watcher "${SENTINEL_WATCHER_PASSWORD_FILE:-}" "+auth +hello +ping +info +sentinel|get-master-addr-by-name \
++sentinel|master +sentinel|masters +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum"
         ;;
     *)
         if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then
