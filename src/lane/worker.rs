@@ -191,7 +191,11 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume().and_then(|()| self.policy.prepare(&[], &mut self.link)) {
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
             self.link.disconnect();
             return Err(failure);
         }
@@ -241,6 +245,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
