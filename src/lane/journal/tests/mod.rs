@@ -186,12 +186,14 @@ fn a_segment_made_ahead_is_used_and_not_left_behind() {
     let Opened { journal, mut appender, .. } = open(folder.path());
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 1, "an idle journal has one segment");
-    fill(&mut appender, 24);
+    fill(&mut appender, 20);
+    assert_eq!(segments(folder.path()).len(), 1);
     journal.prepare().unwrap();
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 2);
     fill(&mut appender, 16);
     assert_eq!(segments(folder.path()).len(), 2, "it rolled over without making a file");
+    assert_eq!(journal.segments.lock().len(), 2);
     journal.prepare().unwrap();
     drop((journal, appender));
     assert_eq!(segments(folder.path()).len(), 2);
@@ -348,4 +350,26 @@ fn a_journal_that_was_handed_over_changes_nothing_any_more() {
     let Opened { journal, .. } = open(folder.path());
     assert_eq!((journal.acknowledged(), journal.last()), (40, 101));
     assert_eq!(read(&journal, 1), (1..=101).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_segment_made_ahead_is_taken_while_another_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    // A burst that is faster than who prepares: the next one shall find more.
+    fill(&mut appender, 100);
+    journal.prepare().unwrap();
+    let (takes, taken) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        // On a disk that is slow.
+        let making = journal.making.lock();
+        scope.spawn(move || {
+            fill(&mut appender, 50);
+            takes.send(()).unwrap();
+        });
+        let taken = taken.recv_timeout(std::time::Duration::from_secs(10));
+        drop(making);
+        taken.expect("nobody waits for the disk");
+    });
+    assert_eq!(read(&journal, 1), (1..=150).collect::<Vec<_>>());
 }
