@@ -10,7 +10,6 @@ use crate::codes::MT5REDIS_ERR_TIMEOUT;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::link::failure::Failure;
 use crate::model::key;
 
 /// Puts an entry back at the end of its stream and deletes the letter, once. The reader's own fields stay
@@ -63,7 +62,7 @@ impl Letters {
     pub fn all(&mut self) -> Result<Vec<DeadSignal>> {
         let mut letters = Vec::new();
         for shard in 0..self.shards {
-            let key = key::dead_letters(&shard.to_string());
+            let key = key::dead_letters(shard);
             let mut from = "-".to_owned();
             loop {
                 let page = command(["XRANGE", &key, &from, "+", "COUNT", &PAGE.to_string()]);
@@ -82,26 +81,23 @@ impl Letters {
 
     /// Puts a letter's signal back at the end of its stream. Says whether the letter was still there.
     pub fn retry(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let shard = letter.shard.to_string();
-        let (letters, signals) = (key::dead_letters(&shard), key::signals(&shard));
+        let (letters, signals) = (key::dead_letters(letter.shard), key::signals(letter.shard, ""));
         let words = command(["EVAL", RETRY, "2", &letters, &signals, &letter.id]);
         Ok(self.ask(&letters, words)? == Value::Int(1))
     }
 
     /// Deletes a letter. Says whether it was still there.
     pub fn drop(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let key = key::dead_letters(&letter.shard.to_string());
+        let key = key::dead_letters(letter.shard);
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 
     fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
-        let failed = |failure: Failure| {
-            Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {}", failure.text))
-        };
-        if !self.wire.is_connected() {
-            self.wire.connect().map_err(failed)?;
-        }
-        self.wire.ask(key, words).map_err(failed)
+        let connected = if self.wire.is_connected() { Ok(()) } else { self.wire.connect() };
+        connected.and_then(|()| self.wire.ask(key, words)).map_err(|failure| {
+            let told = self.wire.told(&failure);
+            Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {told}"))
+        })
     }
 }
 

@@ -192,6 +192,17 @@ impl Journal {
         self.names.contest(self.folder.path(), self.given.max(self.acknowledged()))
     }
 
+    /// The history of the servers, [`Link::history`](crate::link::Link::history), that has what was acknowledged; none
+    /// if nobody noted one.
+    pub(crate) fn history(&self) -> Option<String> {
+        self.folder.history()
+    }
+
+    /// Notes that history, for the next process.
+    pub(crate) fn note_history(&self, history: &str) -> io::Result<()> {
+        self.folder.note_history(history)
+    }
+
     /// The folder that is this journal's alone.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
