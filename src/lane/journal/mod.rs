@@ -38,6 +38,8 @@ use map::Tail;
 pub(crate) use names::Earlier;
 use names::Names;
 pub(crate) use reader::Reader;
+use recovery::Before;
+pub(crate) use recovery::Losses;
 pub(crate) use refused::Refused;
 use segment::{HEADER, Segment, Spare};
 
@@ -54,7 +56,7 @@ const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
 pub(crate) struct Opened {
     pub(crate) journal: Arc<Journal>,
     pub(crate) appender: Appender,
-    /// Records that were not acknowledged and cannot be read any more.
+    /// Records of the last segment in use that were not acknowledged and cannot be read any more.
     pub(crate) lost: u64,
     /// What an operator should know about what was found.
     pub(crate) notes: Vec<String>,
@@ -63,6 +65,8 @@ pub(crate) struct Opened {
 /// The reading end, and what both ends share.
 pub(crate) struct Journal {
     segments: Mutex<VecDeque<Segment>>,
+    /// Those before, until the lane's thread has [looked at](Self::look_back) them.
+    before: Mutex<Option<Arc<Before>>>,
     /// The next segments, made ahead, the first one first. Never locked for longer than a look.
     spares: Mutex<VecDeque<Spare>>,
     /// Locked while a segment is made, so that nobody makes another.
@@ -117,13 +121,14 @@ impl Journal {
         let bytes = Arc::new(AtomicU64::new(0));
         let unsure = folder.may_lack_the_last();
         let found = recovery::recover(path, acknowledged.get(), known.is_some() && !unsure, &bytes)?;
-        let (recovery::Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
-        let used = known.is_some() || !found.segments.is_empty();
+        let (Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
+        let used = known.is_some() || found.segment.is_some();
         let given = found.next - 1;
-        let first = found.segments.front().map_or(found.next, |segment| segment.first);
+        let first = found.segment.as_ref().map_or(found.next, |segment| segment.first);
+        let first = found.before.as_ref().map_or(first, |before| before.first);
         let (names, note) = Names::open(path, first, used.then_some(given))?;
         notes.extend(note);
-        let leap = used && (unsure || found.segments.is_empty());
+        let leap = used && (unsure || found.segment.is_none());
         if leap {
             notes.push(format!(
                 "{}: the journal was not closed before the machine stopped, or files were removed, so the \
@@ -134,7 +139,8 @@ impl Journal {
 
         let next = if leap { found.next + LEAP } else { found.next };
         let journal = Self {
-            segments: Mutex::new(found.segments),
+            segments: Mutex::new(found.segment.into_iter().collect()),
+            before: Mutex::new(found.before.map(Arc::new)),
             spares: Mutex::new(VecDeque::new()),
             making: Mutex::new(()),
             reserve: AtomicUsize::new(1),
@@ -200,6 +206,10 @@ impl Journal {
 
     /// Notes that history, for the next process.
     pub(crate) fn note_history(&self, history: &str) -> io::Result<()> {
+        let charge = self.charge.lock();
+        if *charge == Charge::HandedOver {
+            return Ok(());
+        }
         self.folder.note_history(history)
     }
 
@@ -215,8 +225,24 @@ impl Journal {
 
     /// The first sequence number kept; `last() + 1` if none is.
     pub(crate) fn first(&self) -> u64 {
-        let first = self.segments.lock().front().map_or(u64::MAX, |segment| segment.first);
-        first.min(self.last() + 1)
+        let before = self.before.lock().as_ref().map(|before| before.first);
+        let in_use = || self.segments.lock().front().map_or(u64::MAX, |segment| segment.first);
+        before.unwrap_or_else(in_use).min(self.last() + 1)
+    }
+
+    /// Looks at the segments that opening left alone, which takes the time of reading them all; before that nobody
+    /// may read or release. `go_on` is asked now and then. Returns what is lost in them; none if it was told to stop,
+    /// and an error if one cannot be read, after which it may be called again.
+    pub(crate) fn look_back(&self, go_on: impl FnMut() -> bool) -> Result<Option<Losses>> {
+        let Some(before) = self.before.lock().clone() else { return Ok(Some(Losses::default())) };
+        let Some((found, losses)) = before.look(self.folder.path(), &self.bytes, go_on)? else {
+            return Ok(None);
+        };
+        let mut segments = self.segments.lock();
+        found.into_iter().rev().for_each(|segment| segments.push_front(segment));
+        drop(segments);
+        *self.before.lock() = None;
+        Ok(Some(losses))
     }
 
     /// The last sequence number acknowledged.
@@ -291,7 +317,18 @@ impl Journal {
         let segments = self.segments.lock();
         let given_up = segments.iter().map(|segment| (segment.previous + 1, segment.first - 1));
         let given_up = given_up.map(|(start, end)| (end.min(to) + 1).saturating_sub(start.max(from))).sum();
-        (to + 1).saturating_sub(from).saturating_sub(given_up)
+        let count = (to + 1).saturating_sub(from).saturating_sub(given_up);
+        drop(segments);
+        match &*self.before.lock() {
+            // They may tell of more numbers that were given up.
+            Some(_) => count.min(self.bytes() / record::OVERHEAD as u64),
+            None => count,
+        }
+    }
+
+    /// How many records were there when it was opened and are not acknowledged.
+    pub(crate) fn inherited(&self) -> u64 {
+        self.count(self.acknowledged() + 1, self.given)
     }
 
     /// Which part of the journal's limit so many records take, by what the kept ones take.
