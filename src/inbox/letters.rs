@@ -10,7 +10,6 @@ use crate::codes::MT5REDIS_ERR_TIMEOUT;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::link::Link;
-use crate::link::failure::Failure;
 use crate::model::key;
 
 /// Puts an entry back at the end of its stream and deletes the letter, once. The reader's own fields stay
@@ -94,13 +93,11 @@ impl Letters {
     }
 
     fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
-        let failed = |failure: Failure| {
-            Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {}", failure.text))
-        };
-        if !self.wire.is_connected() {
-            self.wire.connect().map_err(failed)?;
-        }
-        self.wire.ask(key, words).map_err(failed)
+        let connected = if self.wire.is_connected() { Ok(()) } else { self.wire.connect() };
+        connected.and_then(|()| self.wire.ask(key, words)).map_err(|failure| {
+            let told = self.wire.told(&failure);
+            Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {told}"))
+        })
     }
 }
 

@@ -61,6 +61,11 @@ impl Wire {
         good(reply)
     }
 
+    /// A failure as people are told of it.
+    pub(super) fn told(&self, failure: &Failure) -> String {
+        self.link.told(failure)
+    }
+
     pub(super) fn succeeded(&mut self, shared: &Shared, what: &str) {
         (self.wait, self.due) = (Duration::ZERO, None);
         if !self.said.is_empty() {
@@ -73,7 +78,7 @@ impl Wire {
     pub(super) fn failed(&mut self, shared: &Shared, what: &str, failure: &Failure) {
         if self.said != failure.text {
             self.said.clone_from(&failure.text);
-            (shared.tell)(format!("{what}: {}; trying again", failure.text));
+            (shared.tell)(format!("{what}: {}; trying again", self.link.told(failure)));
         }
         if failure.class == Class::Reconnect || failure.class == Class::Refresh {
             self.link.doubt();

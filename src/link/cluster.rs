@@ -61,6 +61,7 @@ impl Slots {
         for at in 0..self.known.len() {
             let node = self.known[(start + at) % self.known.len()].clone();
             let asked = Connection::open(&node, endpoint, name)
+                .map_err(Failure::while_connecting)
                 .and_then(|mut connection| self.ask(&node, &mut connection));
             match asked {
                 Ok(()) => return Ok(()),
