@@ -90,7 +90,7 @@ class Build:
 
     def foreign(self, path, folders, strict=False):
         """A program of somebody else, which may use all that the checker knows."""
-        return Source(path, [*folders, STANDARD], self.known, strict)
+        return Source(path, [*folders, STANDARD], self.known, strict, STANDARD)
 
 
 class ToolFailed(Exception):

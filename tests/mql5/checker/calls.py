@@ -150,16 +150,23 @@ class Calls(ReferenceCalls):
         """Of several functions of one name the one whose parameters fit, without a doubt if there is one."""
         if len(functions) == 1:
             return functions[0], self.passed(functions[0], arguments, place)
-        known, reasons = set(self.assigned), []
+        known, reasons, weights = set(self.assigned), [], {}
         for strict in dict.fromkeys((True, self.findings.strict)):
             reasons.clear()
-            for function in functions:
+            for at, function in enumerate(functions):
                 try:
                     with self.findings.attempt(strict):
-                        return function, self.passed(function, arguments, place)
+                        before = self.findings.weight
+                        code = self.passed(function, arguments, place)
+                        weights[at] = self.findings.weight - before
+                    if strict:
+                        return function, code
                 except Mistake as mistake:
                     reasons.append(str(mistake))
-                    self.assigned = set(known)
+                self.assigned = set(known)
+        if weights:
+            function = functions[min(weights, key=weights.get)]
+            return function, self.passed(function, arguments, place)
         raise Mistake(place, f"no {functions[0].name} takes these arguments: " + "; ".join(reasons))
 
     def passed(self, function, arguments, place):

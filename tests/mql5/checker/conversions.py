@@ -44,7 +44,11 @@ def why_not(value, target):
         return f"{source} is no {target}"
     if "string" in (source.name, target.name):
         reason = f"implicit conversion from '{source}' to '{target}'"
-        return Doubt(reason) if source.plain and target.plain and target.kind != "enum" else reason
+        if not (source.plain and target.plain) or target.kind == "enum":
+            return reason
+        doubt = Doubt(reason)
+        doubt.weight = 100  # a number is taken for another number before it is for a text
+        return doubt
     if not (source.plain and target.plain):
         return None if target.name in source.bases else f"{source} is no {target}"
     if target.kind == "enum":
@@ -109,8 +113,10 @@ def convert(value, target, place, what, findings):
     """The C++ of the value as that type, or a mistake."""
     reason = why_not(value, target)
     if reason:
-        reason = type(reason)(f"{what}: {reason}")
-    findings.tell(place, reason)
+        said = type(reason)(f"{what}: {reason}")
+        if isinstance(reason, Doubt):
+            said.weight = reason.weight
+        findings.tell(place, said)
     return converted(value, target)
 
 

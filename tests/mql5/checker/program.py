@@ -18,12 +18,13 @@ BORDER = {"char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "f
 
 class Source:
     """One .mq5 file. `mistakes` is empty when it is good; `cpp` is then its translation. `folders`: where <file> is
-    looked for. What is not quite right is a mistake too when `strict`, and stands in `warnings` otherwise."""
+    looked for. What is not quite right is a mistake too when `strict`, and stands in `warnings` otherwise. `trusted`: a
+    folder whose files are not the author's."""
 
-    def __init__(self, path, folders, reference=None, strict=True):
+    def __init__(self, path, folders, reference=None, strict=True, trusted=None):
         self.path, self.mistakes, self.cpp, self.symbols, self.tree = Path(path), [], "", None, None
         self.reference = reference or Reference()
-        self.findings = Findings(strict)
+        self.findings = Findings(strict, trusted)
         reader = Reader(folders, self.findings)
         self.macros, self.properties = reader.macros.by_name, reader.properties
         try:

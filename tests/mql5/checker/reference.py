@@ -19,6 +19,7 @@ TABLE = HERE / "reference.tsv"
 KNOWN = HERE / "known"
 # Prose in the place of a type; `generic.h` has these functions as templates.
 GENERIC = {"number", "any", "enumeration"}
+NOT_PLAYED = '{{ mql::not_played("{}"); }}'
 
 
 class Reference:
@@ -113,12 +114,15 @@ class Reference:
             lines.append(f"struct {name} {{ {body} }};")
         lines.append("#pragma pack(pop)")
         for name, kind in self.variables.items():
-            lines.append(f"{self.type(kind).cpp} {name}();")
+            played = name in self.played_variables
+            lines.append(f"{self.type(kind).cpp} {name}();" if played else f"inline {self.type(kind).cpp} {name}() {NOT_PLAYED.format(name)}")
         generic = self.generic()
         for name in sorted(set(self.functions) - generic):
-            lines += [self.template(one) if is_generic(one) else self.prototype(one) for one in self.functions[name]]
+            played = self.played.get(name, [])
+            lines += [self.prototype(one) + ";" for one in played]
+            lines += [self.unplayed(one) for one in self.functions[name] if one not in played]
         for name in sorted(set(self.variadic) - self.played_variadic):
-            lines.append(self.prototype(self.variadic[name], variadic=True))
+            lines.append(self.unplayed(self.variadic[name], variadic=True))
         lines.append("}")
         return "\n".join(lines) + "\n"
 
@@ -127,7 +131,12 @@ class Reference:
         if variadic:
             kind = "Argument" if function.name == "printf" else "String"
             parameters.append(f"std::initializer_list<mql::{kind}> values")
-        return f"{self.type(function.result.name).cpp} {function.name}({', '.join(parameters)});"
+        return f"{self.type(function.result.name).cpp} {function.name}({', '.join(parameters)})"
+
+    def unplayed(self, function, variadic=False):
+        """A function that the stand-in does not play: a program that calls it ends."""
+        head = self.template(function) if is_generic(function) else f"inline {self.prototype(function, variadic)}"
+        return f"{head} {NOT_PLAYED.format(function.name)}"
 
     def template(self, function):
         """The head of a function that takes values of any type."""
@@ -143,7 +152,7 @@ class Reference:
                 parameters.append(f"{names[-1]} &&{part.name}")
         result = "T" if function.result.name == "number" else self.type(function.result.name).cpp
         words = ", ".join(f"class {name}" for name in names)
-        return f"template <{words}> {result} {function.name}({', '.join(parameters)});"
+        return f"template <{words}> {result} {function.name}({', '.join(parameters)})"
 
     def parameter(self, part):
         one = self.type(part.type.name)

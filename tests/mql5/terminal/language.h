@@ -14,6 +14,9 @@ struct CriticalError {
   std::string text;
 };
 [[noreturn]] void critical(const char *what, const char *file, int line);
+[[noreturn]] inline void not_played(const char *function) {
+  critical((std::string(function) + " is not played by the stand-in terminal").c_str(), "api.h", 0);
+}
 
 // A text of UTF-16; unset is not the same as empty.
 class String {
