@@ -172,6 +172,7 @@ class Calls(ReferenceCalls):
     def passed(self, function, arguments, place):
         """The C++ of the arguments, with defaults for those that are left out."""
         parameters = function.parameters
+        self.symbols.called.append((function, place))
         least = sum(part.value is None for part in parameters)
         if not least <= len(arguments) <= len(parameters):
             raise Mistake(place, f"{function.name} takes {len(parameters)} arguments, not {len(arguments)}")

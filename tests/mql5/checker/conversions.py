@@ -44,7 +44,7 @@ def why_not(value, target):
         return f"{source} is no {target}"
     if "string" in (source.name, target.name):
         reason = f"implicit conversion from '{source}' to '{target}'"
-        if not (source.plain and target.plain) or target.kind == "enum":
+        if not (source.plain and target.plain) or target.kind == "enum" or target.name == "bool":
             return reason
         doubt = Doubt(reason)
         doubt.weight = 100  # a number is taken for another number before it is for a text
@@ -53,16 +53,25 @@ def why_not(value, target):
         return None if target.name in source.bases else f"{source} is no {target}"
     if target.kind == "enum":
         reason = f"implicit conversion from '{source}' to the enumeration '{target}'"
-        if value.constant == -1 and value.code == "api::WRONG_VALUE":
-            return None
-        return Doubt(reason) if source.kind == "enum" or isinstance(value.constant, int) else reason
+        return enumeration_why_not(value, target, reason)
     return number_why_not(value, target)
+
+
+def enumeration_why_not(value, target, reason):
+    """MetaEditor takes a constant that is the number of a member, and any variable."""
+    if isinstance(value.constant, int):
+        if value.named == "WRONG_VALUE":
+            return None
+        return Doubt(reason) if not target.members or value.constant in target.members else reason
+    return Doubt(reason) if value.type.kind == "enum" or value.type.integer else reason
 
 
 def pointer_why_not(value, target):
     source = value.type
     if target.name == "bool":
         return Doubt(f"'{source}' is no truth: compare it with NULL")
+    if source.kind == target.kind and source.name in target.bases and (target.guarded or not source.guarded):
+        return Doubt(f"'{source}' is no '{target}' for sure")
     if source.kind != target.kind or target.name not in (source.name, *source.bases):
         return f"'{source}' is no '{target}'"
     return f"'{source}' is no '{target}'" if source.guarded and not target.guarded else None
@@ -95,6 +104,8 @@ def converted(value, target):
         return as_text(value)
     if value.type == STRING and target != STRING:
         return f"mql::number<{target.cpp}>({value.code})"
+    if value.type.kind == target.kind == "pointer" and value.type.name in target.bases:
+        return f"mql::narrowed<{Type(target.name, 'class').cpp}>({value.code})"
     if value.type.kind == "pointer" and target.name == "bool":
         return f"({value.code}).valid()"
     return value.code if value.type.cpp == target.cpp else f"({target.cpp})({value.code})"

@@ -50,9 +50,12 @@ class Names:
             kind, number = symbols.constants[name]
             own = name in symbols.reference.played_constants
             code = f"api::{name}" if own else cpp_number(number, kind)
-            return Value(kind, code, constant=number)
+            return Value(kind, code, constant=number, named=name)
         if name in symbols.reference.variables:
             return Value(symbols.reference.type(symbols.reference.variables[name]), f"api::{name}()")
+        if f"clr{name}" in symbols.constants:
+            self.findings.doubt(place, f"{name} is called clr{name}")
+            return self.global_name(f"clr{name}", place)
         return self.macro(name)
 
     def macro(self, name):

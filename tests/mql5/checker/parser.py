@@ -130,7 +130,7 @@ class Parser(Generics):
             self.findings.doubt(self.token.place, "a member expected, not ;")
             self.skip()
             return
-        words = self.words("static", "virtual", "explicit")
+        words = self.words("static", "virtual", "explicit", "inline")
         place = self.token.place
         destructor = self.token.text == "~"
         if destructor:
@@ -231,7 +231,7 @@ class Parser(Generics):
     # --- functions and variables ---
 
     def function_or_variables(self):
-        words = self.words("input", "sinput", "static", "extern")
+        words = self.words("input", "sinput", "static", "extern", "inline", "const")
         place = self.token.place
         owner = ""
         if self.token.kind == "name" and self.ahead(1).text == "::" and (
@@ -240,12 +240,14 @@ class Parser(Generics):
             self.program.functions.append(self.constructor_outside())
             return
         type_name = self.type_name("a declaration")
+        type_name.const = type_name.const or "const" in words
+        words += self.words("input", "sinput", "static")
         name = self.name("a name")
         if self.token.text == "::":
             self.skip()
             owner, name = name.text, self.operator() or self.name("the method's name")
         if self.token.text == "(" and not self.at_constructed(type_name):
-            if words:
+            if {"input", "sinput", "extern"} & set(words):
                 raise Mistake(place, f"a function is not {words[0]}")
             function = Function(type_name, name.text, name.place, self.parameters(), owner=owner)
             function.const = "const" in self.words("const", "export")

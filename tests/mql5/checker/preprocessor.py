@@ -120,7 +120,7 @@ class Reader:
             raise Mistake(place, f'#include wants <file> or "file", not {rest}')
         path = next(filter(None, (found_in(folder, name) for folder in folders)), None)
         if not path:
-            raise Mistake(place, f"file {rest} not found")
+            raise Mistake(place, f"file {rest} not found" + ", and not known to this checker" * (rest[0] == "<"))
         if path.resolve() not in self.seen:
             self._file(path)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .mistakes import Findings, Mistake
+from .mistakes import Doubt, Findings, Mistake
 from .parser import Parser
 from .preprocessor import Reader
 from .reference import Reference
@@ -54,6 +54,7 @@ class Source:
             rest += self._function(function)
         for instance in self.symbols.instances:  # the list grows while the templates call each other
             rest += self._function(instance)
+        self._check_bodies(functions + methods)
         for name, functions in self.symbols.functions.items():
             if not functions[0].library:
                 heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
@@ -117,13 +118,25 @@ class Source:
             found, _ = self.symbols.methods(record.base, method.name)
             if not any(signature(f) == signature(method) and (f.virtual or f.override) for f in found):
                 raise Mistake(method.place, f"{method.name} overrides nothing")
-        if method.body is None and not method.pure:
-            raise Mistake(method.place, f"method {record.name}::{method.name} has no body")
+
+    def _check_bodies(self, functions):
+        """What is called has a body; of what is not, MetaEditor wants none."""
+        for function in functions:
+            if function.body is None:
+                name = f"method {function.owner}::{function.name}" if function.owner else f"function {function.name}"
+                called = any(other is function for other, _ in self.symbols.called)
+                self._judge(function.place, f"{name} has no body", called or function.virtual)
+
+    def _judge(self, place, reason, grave):
+        try:
+            self.findings.tell(place, reason if grave else Doubt(reason))
+        except Mistake as mistake:
+            self.mistakes.append(str(mistake))
 
     def _function(self, function):
+        if function.body is None:
+            return []
         try:
-            if function.body is None:
-                raise Mistake(function.place, f"function {function.name} has no body")
             if not function.owner and function.name in self.reference.handlers:
                 self._check_handler(function)
             elif not function.owner and re.match(r"On[A-Z]", function.name):

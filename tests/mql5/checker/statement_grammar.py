@@ -73,8 +73,11 @@ class StatementGrammar(ExpressionGrammar):
             raise Mistake(token.place, "an input stands outside of functions only")
         if token.text in ("static", "const") or self.at_declaration():
             return self.declared()
-        if token.text in FOREIGN and self.ahead(1).kind == "name":
-            raise Mistake(token.place, f"{token.text} is a word of C++, not of MQL5")
+        if token.kind == self.ahead(1).kind == "name":
+            if token.text in FOREIGN:
+                raise Mistake(token.place, f"{token.text} is a word of C++, not of MQL5")
+            if not {token.text, self.ahead(1).text} & KEYWORDS:
+                raise Mistake(token.place, f"type {token.text} is not known to this checker")
         if token.text in KEYWORDS - BEGINNINGS:
             raise Mistake(token.place, f"unexpected {token.text}")
         return Statement("expression", token.place, self.several(";", "after a statement"))
@@ -110,7 +113,7 @@ class StatementGrammar(ExpressionGrammar):
         if self.token.text == ";" and self.token.kind == "sign":
             self.findings.doubt(self.token.place, f"empty statement after {where}")
         if self.at_declaration():
-            raise Mistake(self.token.place, f"a variable cannot be declared right after {where}")
+            self.findings.doubt(self.token.place, f"a variable cannot be declared right after {where}")
         return self.statement()
 
     def if_statement(self, place):

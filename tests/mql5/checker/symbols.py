@@ -15,6 +15,7 @@ class Symbols:
         self.templates, self.instances = dict(), []  # instances: templates with types, to be translated
         self.records, self.functions, self.variables, self.constants = {}, {}, {}, dict(reference.constants)
         self.enumerations = {name: dict(members) for name, members in reference.enumerations.items()}
+        self.called = []  # functions and where, also where another overload was meant
         self.hoisted = []  # static variables of functions that live among the global ones: their C++
         for record in program.records:
             self._new(record.name, record.place)
@@ -54,8 +55,13 @@ class Symbols:
             self.findings.doubt(place, f"{name} is MQL5's own")
 
     def _enumeration(self, enumeration):
-        self._new(enumeration.name, enumeration.place)
-        members, number = {}, 0
+        if enumeration.name in self.enumerations and enumeration.name not in self.reference.enumerations:
+            self.findings.doubt(enumeration.place, f"{enumeration.name} is declared twice")
+            if [name for name, _, _ in enumeration.members] == list(self.enumerations[enumeration.name]):
+                return
+        else:
+            self._new(enumeration.name, enumeration.place)
+        members, number = dict(self.enumerations.get(enumeration.name, {})), 0
         for name, value, place in enumeration.members:
             if name in self.variables:
                 raise Mistake(place, f"{name} is declared twice")
@@ -130,7 +136,8 @@ class Symbols:
             kind = "enum"
         if written.pointer:
             return self.pointer(name, written.const)
-        return Type(name, kind, bases=bases)
+        own = kind == "enum" and name not in self.reference.enumerations
+        return Type(name, kind, bases=bases, members=tuple(self.enumerations[name].values()) if own else ())
 
     def _size(self, expression):
         size = constant(expression, self)

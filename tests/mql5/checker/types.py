@@ -37,7 +37,8 @@ def cpp_name(name):
 class Type:
     """`array`: None, or "dynamic", or the number of elements. `inner`: the sizes of an array's other dimensions.
     `kind`: simple, enum, struct, class, pointer, null. `bases`: the classes that a pointer's class is derived from.
-    `guarded`: a pointer's object cannot be changed through it."""
+    `guarded`: a pointer's object cannot be changed through it. `members`: the numbers of an enumeration, as far as they
+    are known."""
 
     name: str
     kind: str = "simple"
@@ -45,6 +46,7 @@ class Type:
     bases: tuple = field(default=(), compare=False)
     inner: tuple = ()
     guarded: bool = field(default=False, compare=False)
+    members: tuple = field(default=(), compare=False)
 
     def __str__(self):
         name = self.name + ("*" if self.kind == "pointer" else "")
@@ -98,11 +100,12 @@ NULL = Type("NULL", "null")
 
 @dataclass
 class Value:
-    """What an expression is: its type, its C++, whether it is a variable that may be written, and its
-    number when that is known now."""
+    """What an expression is: its type, its C++, whether it is a variable that may be written, its number when that is
+    known now, and the name of that constant."""
 
     type: Type
     code: str
     variable: bool = False
     writable: bool = False
     constant: object = None
+    named: str = ""
