@@ -13,6 +13,7 @@
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does; [`top`]: the fleet on one screen
+//! - [`told`]: what is told of an error, and what to change
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code)]
@@ -34,6 +35,7 @@ pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;
+pub mod told;
 pub mod top;
 pub mod up;
 pub mod work;
