@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// Queues the set of open positions.
-    pub(crate) fn open_positions(&self, time_ms: i64, positions: &[i64]) -> Result<u64> {
+    pub(crate) fn open_positions(&self, time_ms: i64, positions: Box<[i64]>) -> Result<u64> {
         check::time("time_ms", time_ms)?;
         self.trade(time_ms, TradeBody::open_set(positions)?)
     }

@@ -18,7 +18,6 @@ mod module;
 mod reading;
 mod text;
 
-use std::slice;
 use std::time::Duration;
 
 use crate::codes::*;
@@ -197,13 +196,12 @@ pub unsafe extern "C" fn mt5redis_open_positions(
 ) -> i64 {
     guard(|| {
         crate::model::check::within(MT5REDIS_ERR_COUNT, "count", count.into(), 0, OPEN_SET_LIMIT as i64)?;
-        let positions = if count == 0 {
-            &[]
-        } else {
+        if count > 0 {
             border::not_null(positions, "positions")?;
-            // SAFETY: not null, and `count` elements long by the caller's promise; MQL5 aligns its arrays.
-            unsafe { slice::from_raw_parts(positions, count as usize) }
-        };
+        }
+        // SAFETY: `count` elements follow by the caller's promise, at any address.
+        let position = |at| unsafe { positions.add(at).read_unaligned() };
+        let positions = (0..count as usize).map(position).collect();
         handle::with(handle, |session| session.open_positions(time_ms, positions))
     })
 }

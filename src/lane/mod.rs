@@ -157,11 +157,6 @@ impl<P: Policy> Lane<P> {
             config,
         };
         notes.iter().for_each(|note| lane.shared.tell(note));
-        let waiting = lane.waiting();
-        if waiting > 0 {
-            lane.shared
-                .tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
-        }
         Ok(lane)
     }
 

@@ -139,6 +139,11 @@ impl<P: Policy> Shared<P> {
         life.leaving
     }
 
+    /// Whether the thread shall not even wait for what waits.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.life.lock().abandoned
+    }
+
     /// The thread has let go of everything.
     pub(super) fn left(&self) {
         let mut life = self.life.lock();

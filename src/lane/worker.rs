@@ -56,8 +56,8 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
-    /// The ledger knows what the journal tells.
-    surveyed: bool,
+    /// The ledger knows what the journal holds.
+    looked_back: bool,
     retention: Retention,
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
@@ -93,7 +93,7 @@ impl<P: Policy> Worker<P> {
             renewed: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
-            surveyed: false,
+            looked_back: false,
             retention: Retention::new(retain_acked),
             trouble: None,
             checked: Instant::now(),
@@ -142,6 +142,14 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(trouble.next_attempt);
             return true;
         }
+        match self.look_back() {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(failure) => {
+                self.failed(failure);
+                return true;
+            }
+        }
         if let Err(failure) = self.put_aside().and_then(|()| self.be_connected()) {
             self.failed(failure);
             return true;
@@ -164,6 +172,31 @@ impl<P: Policy> Worker<P> {
         true
     }
 
+    /// Looks, once, at what the journal holds of an earlier life. Returns whether it has been looked at: whoever
+    /// abandons the lane need not wait for that.
+    fn look_back(&mut self) -> Result<bool, Failure> {
+        let Some(journal) = self.journal.clone().filter(|_| !self.looked_back) else { return Ok(true) };
+        let shared = self.shared.clone();
+        // Callers need room meanwhile.
+        let go_on = || {
+            let _ = journal.prepare();
+            !shared.is_abandoned()
+        };
+        let Some(losses) = journal.look_back(go_on).map_err(|error| Failure::held(error.to_string()))? else {
+            return Ok(false);
+        };
+        self.shared.counters.lost.fetch_add(losses.count, Ordering::Relaxed);
+        losses.notes.iter().for_each(|note| self.tell(note));
+        let waiting = journal.inherited();
+        if waiting > 0 {
+            self.tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
+        }
+        let dead = |sequence| shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
+        self.ledger = Ledger::survey(&self.policy, &journal, dead);
+        self.looked_back = true;
+        Ok(true)
+    }
+
     /// Sees to it that there is a connection and, where another server may take over, that it leads to the
     /// right one: one that takes nothing may not be it any more, and nor may a busy one.
     fn be_connected(&mut self) -> Result<(), Failure> {
@@ -178,20 +211,17 @@ impl<P: Policy> Worker<P> {
 
     /// Connects and finds out what this server has.
     fn connect(&mut self) -> Result<(), Failure> {
-        if !self.surveyed {
-            if let Some(journal) = &self.journal {
-                let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
-                self.ledger = Ledger::survey(&self.policy, journal, dead);
-            }
-            self.surveyed = true;
-        }
         self.checked = Instant::now();
         self.link.connect()?;
         self.renewed = self.checked;
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume().and_then(|()| self.policy.prepare(&[], &mut self.link)) {
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
             self.link.disconnect();
             return Err(failure);
         }
@@ -241,6 +271,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
