@@ -32,6 +32,7 @@ use crate::config::JournalSync;
 use crate::error::Result;
 use crate::lane::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use acknowledged::Acknowledged;
+pub(crate) use folder::open as open_file;
 use folder::{Folder, fault};
 pub(crate) use limits::Limits;
 use map::Tail;
