@@ -118,10 +118,7 @@ impl<P: Policy> Worker<P> {
             }
         }
         self.journal.iter().for_each(|journal| journal.rest());
-        // The journal must be free for another before anybody hears that this thread has ended.
-        let shared = self.shared.clone();
-        drop(self);
-        shared.left();
+        // The journal must be free for another before anybody hears that this thread has ended: it goes here.
     }
 
     /// One round. Returns whether there is to be another.
@@ -220,7 +217,11 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume().and_then(|()| self.policy.prepare(&[], &mut self.link)) {
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
             self.link.disconnect();
             return Err(failure);
         }
@@ -232,6 +233,7 @@ impl<P: Policy> Worker<P> {
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
         Ok(())
     }
 
@@ -269,6 +271,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
@@ -420,6 +428,7 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
+        self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {

@@ -24,7 +24,7 @@ use clap::Args;
 use mt5_redis::config::{Address, Config};
 use serde_json::{Value, json};
 
-use crate::{plain, stop};
+use crate::{plain, stop, told};
 use directives::{Directive, Directives, FOR_ALL, for_one};
 use fleet_view::Fleet;
 use judge::Calm;
@@ -167,10 +167,10 @@ impl Governor {
         let level = self.calm.step(Instant::now(), wanted);
         if let Err(error) = self.lead() {
             self.leads = false;
-            self.warn("lease", format!("{error:#}"));
+            self.warn("lease", self.lanes[0].told(&error));
         }
         if let Err(error) = self.fleet.look(&mut self.lanes[0]) {
-            self.warn("instances", format!("{error:#}"));
+            self.warn("instances", self.lanes[0].told(&error));
         }
         let mut at_level = [0; 4];
         for heartbeat in self.fleet.alive.values() {
@@ -181,14 +181,14 @@ impl Governor {
         let acts = !(only_look_at_first && self.rounds == 1) && (self.leads || self.options.dry_run);
         if acts {
             if let Err(error) = self.direct(level, &why) {
-                self.warn("directive", format!("{error:#}"));
+                self.warn("directive", self.lanes[0].told(&error));
             }
             if let Err(error) = self.forget() {
-                self.warn("instances", format!("{error:#}"));
+                self.warn("instances", self.lanes[0].told(&error));
             }
         }
         if let Err(error) = self.look_at_streams(acts) {
-            self.warn("streams", format!("{error:#}"));
+            self.warn("streams", self.lanes[2].told(&error));
         }
         if self.options.once && acts {
             log("round", json!({ "level": level, "why": why, "instances": self.fleet.alive.len() }));
@@ -207,7 +207,7 @@ impl Governor {
                 Ok(masters) => masters,
                 Err(error) => {
                     self.unseen += 1;
-                    self.warn(lane, format!("{error:#}"));
+                    self.warn(lane, self.lanes[at].told(&error));
                     continue;
                 }
             };
@@ -217,6 +217,11 @@ impl Governor {
                 }
                 match sample::look(&mut self.lanes[at], &address) {
                     Ok(sample) => {
+                        if !sample.hidden.is_empty() {
+                            let hidden = sample.hidden.join(", ");
+                            let words = format!("does not tell {hidden}: the level does not follow that");
+                            self.warn(&format!("{lane} {address}"), words);
+                        }
                         let now = Instant::now();
                         let before = self.samples.insert((at, address.clone()), (now, sample.clone()));
                         let time = before.as_ref().map_or(self.options.every, |(then, _)| now - *then);
@@ -232,9 +237,9 @@ impl Governor {
                         self.unseen += 1;
                         let level = judge::judge_failure(&error);
                         if level > highest.0 {
-                            highest = (level, format!("{lane} {address}: {error:#}"));
+                            highest = (level, format!("{lane} {address}: {}", told::words(&error)));
                         }
-                        self.warn(&format!("{lane} {address}"), format!("{error:#}"));
+                        self.warn(&format!("{lane} {address}"), self.lanes[at].told(&error));
                     }
                 }
             }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use mt5_redis::config::{Address, Endpoint, Site};
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
 
-use crate::doctor;
+use crate::{doctor, told};
 
 /// A lane with its connections, made when needed and made again after an error.
 pub struct Nodes {
@@ -20,6 +20,11 @@ pub struct Nodes {
 impl Nodes {
     pub fn new(lane: &'static str, endpoint: &Endpoint) -> Self {
         Self { lane, endpoint: endpoint.clone(), masters: Vec::new(), connections: HashMap::new() }
+    }
+
+    /// What is told of an error at one of them.
+    pub fn told(&self, error: &anyhow::Error) -> String {
+        told::told(error, &self.endpoint)
     }
 
     /// Finds out who is the master, or are the masters, now.
@@ -41,10 +46,7 @@ impl Nodes {
     /// A connection to one node.
     pub fn connection(&mut self, address: &Address) -> Result<&mut Connection> {
         if !self.connections.contains_key(address) {
-            let mut connection = doctor::connect(address, &self.endpoint, &self.endpoint.identity)?;
-            if self.endpoint.database != 0 {
-                redis::cmd("SELECT").arg(self.endpoint.database).exec(&mut connection)?;
-            }
+            let connection = doctor::connect_server(address, &self.endpoint)?;
             self.connections.insert(address.clone(), connection);
         }
         Ok(self.connections.get_mut(address).expect("it was just inserted"))
@@ -105,7 +107,7 @@ fn masters(endpoint: &Endpoint) -> Result<Vec<Address>> {
     let mut why = anyhow!("nobody is named");
     let found = match &endpoint.site {
         Site::Server(address) => return Ok(vec![address.clone()]),
-        Site::Sentinel { sentinels, master, identity } => sentinels.iter().find_map(|sentinel| {
+        Site::Sentinel { sentinels, master, identity, .. } => sentinels.iter().find_map(|sentinel| {
             let named = doctor::connect(sentinel, endpoint, identity)
                 .and_then(|connection| named_master(connection, master));
             named.map(|address| vec![address]).map_err(|error| why = error.context(sentinel.to_string())).ok()
