@@ -127,6 +127,7 @@ impl<P: Policy> Lane<P> {
             counters.accepted.store(accepted, Ordering::Relaxed);
             counters.lost.store(opened.lost, Ordering::Relaxed);
             notes = opened.notes;
+            notes.extend(opened.warning);
             opened.journal
         });
         let lane = Self {
