@@ -45,7 +45,7 @@ macro_rules! table {
     };
     ($name:ident { $($own:tt)* }) => {
         table!($name,
-            url sentinels master nodes
+            url sentinels master masters nodes
             username password password_env password_file
             sentinel_username sentinel_password sentinel_password_env sentinel_password_file
             tls tls_ca tls_certificate tls_key,

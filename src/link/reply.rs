@@ -18,8 +18,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 const DEPTH: usize = 16;
 /// Elements for which there is room before they came.
 const AHEAD: usize = 64;
-/// What a value takes, beside its text.
-const VALUE: usize = size_of::<Value>();
+/// What a value takes beside its text, with the room that a growing list and the allocator keep for more.
+const VALUE: usize = 2 * size_of::<Value>();
 
 /// What was read from a stream and not yet understood.
 pub(super) struct Replies {

@@ -26,7 +26,7 @@ use mt5_redis::config::{Address, Config};
 use mt5_redis::model::key;
 use serde_json::{Value, json};
 
-use crate::{plain, stop};
+use crate::{plain, stop, told};
 use directives::{Directive, Directives, FOR_ALL, for_one};
 use fleet_view::Fleet;
 use judge::Calm;
@@ -129,7 +129,7 @@ struct Governor {
     /// What it wrote, and what of others it wrote over.
     directives: Directives,
     /// The keys of the followers' positions, and when they were looked for.
-    followers: Vec<String>,
+    followers: Result<Vec<String>>,
     looked_for_followers: Option<Instant>,
     /// Nodes that did not answer in the last round.
     unseen: usize,
@@ -163,7 +163,7 @@ impl Governor {
             at_level_1: 0,
             asked: (0, Vec::new()),
             directives: Directives::default(),
-            followers: Vec::new(),
+            followers: Ok(Vec::new()),
             looked_for_followers: None,
             unseen: 0,
             warned: HashMap::new(),
@@ -180,10 +180,10 @@ impl Governor {
         let level = self.calm.step(Instant::now(), wanted);
         if let Err(error) = self.lead() {
             self.leads = false;
-            self.warn("lease", format!("{error:#}"));
+            self.warn("lease", self.lanes[0].told(&error));
         }
         if let Err(error) = self.fleet.look(&mut self.lanes[0]) {
-            self.warn("instances", format!("{error:#}"));
+            self.warn("instances", self.lanes[0].told(&error));
         }
         let mut at_level = [0; 4];
         for heartbeat in self.fleet.alive.values() {
@@ -194,14 +194,14 @@ impl Governor {
         let acts = !(only_look_at_first && self.rounds == 1) && (self.leads || self.options.dry_run);
         if acts {
             if let Err(error) = self.direct(level, &why) {
-                self.warn("directive", format!("{error:#}"));
+                self.warn("directive", self.lanes[0].told(&error));
             }
             if let Err(error) = self.forget() {
-                self.warn("instances", format!("{error:#}"));
+                self.warn("instances", self.lanes[0].told(&error));
             }
         }
         if let Err(error) = self.look_at_streams(acts) {
-            self.warn("streams", format!("{error:#}"));
+            self.warn("streams", self.lanes[2].told(&error));
         }
         if self.options.once && acts {
             log("round", json!({ "level": level, "why": why, "instances": self.fleet.alive.len() }));
@@ -220,7 +220,7 @@ impl Governor {
                 Ok(masters) => masters,
                 Err(error) => {
                     self.unseen += 1;
-                    self.warn(lane, format!("{error:#}"));
+                    self.warn(lane, self.lanes[at].told(&error));
                     continue;
                 }
             };
@@ -230,6 +230,11 @@ impl Governor {
                 }
                 match sample::look(&mut self.lanes[at], &address) {
                     Ok(sample) => {
+                        if !sample.hidden.is_empty() {
+                            let hidden = sample.hidden.join(", ");
+                            let words = format!("does not tell {hidden}: the level does not follow that");
+                            self.warn(&format!("{lane} {address}"), words);
+                        }
                         let now = Instant::now();
                         let before = self.samples.insert((at, address.clone()), (now, sample.clone()));
                         let time = before.as_ref().map_or(self.options.every, |(then, _)| now - *then);
@@ -245,9 +250,9 @@ impl Governor {
                         self.unseen += 1;
                         let level = judge::judge_failure(&error);
                         if level > highest.0 {
-                            highest = (level, format!("{lane} {address}: {error:#}"));
+                            highest = (level, format!("{lane} {address}: {}", told::words(&error)));
                         }
-                        self.warn(&format!("{lane} {address}"), format!("{error:#}"));
+                        self.warn(&format!("{lane} {address}"), self.lanes[at].told(&error));
                     }
                 }
             }
@@ -344,10 +349,20 @@ impl Governor {
             .looked_for_followers
             .is_none_or(|looked| looked.elapsed() > FOLLOWERS_EVERY.min(self.rules.keep / 2))
         {
-            self.followers = streams::followers(nodes)?;
+            self.followers = streams::followers(nodes);
             self.looked_for_followers = Some(Instant::now());
         }
-        let look = streams::look(nodes, self.shards, &self.followers)?;
+        let refused = self.followers.as_ref().err().map(|error| nodes.told(error));
+        let look = streams::look(nodes, self.shards, self.followers.as_deref().unwrap_or_default())?;
+        let mut rules = self.rules;
+        if let Some(why) = refused {
+            // What they have not read is not known: nothing goes but by its age.
+            rules.keep = rules.retention;
+            self.warn(
+                "followers",
+                format!("they cannot be looked for, so nothing is trimmed but by its age: {why}"),
+            );
+        }
         export::streams(&look, now_ms);
         for (group, words) in streams::warnings(&look.streams, now_ms, &self.rules) {
             self.warn(&group, words);
@@ -356,7 +371,7 @@ impl Governor {
             return Ok(());
         }
         let dry_run = self.options.dry_run;
-        let bound = |stream| Some((stream, streams::may_go_before(stream, now_ms, &self.rules)?));
+        let bound = |stream| Some((stream, streams::may_go_before(stream, now_ms, &rules)?));
         let bounds: Vec<_> = look.streams.iter().filter_map(bound).collect();
         if !bounds.is_empty() {
             let trimmed = if dry_run { 0 } else { streams::trim(&mut self.lanes[2], &bounds)? };

@@ -9,7 +9,7 @@ use mt5_redis::config::{Address, Endpoint, Site};
 use mt5_redis::model::key;
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use crate::doctor;
+use crate::{doctor, told};
 
 /// Commands that are sent together.
 const TOGETHER: usize = 500;
@@ -35,6 +35,11 @@ impl Nodes {
         }
     }
 
+    /// What is told of an error at one of them.
+    pub fn told(&self, error: &anyhow::Error) -> String {
+        told::told(error, &self.endpoint)
+    }
+
     /// Finds out who is the master, or are the masters, now.
     pub fn refresh(&mut self) -> Result<Vec<Address>> {
         (self.masters, self.slots) = masters(&self.endpoint)?;
@@ -54,10 +59,7 @@ impl Nodes {
     /// A connection to one node.
     pub fn connection(&mut self, address: &Address) -> Result<&mut Connection> {
         if !self.connections.contains_key(address) {
-            let mut connection = doctor::connect(address, &self.endpoint, &self.endpoint.identity)?;
-            if self.endpoint.database != 0 {
-                redis::cmd("SELECT").arg(self.endpoint.database).exec(&mut connection)?;
-            }
+            let connection = doctor::connect_server(address, &self.endpoint)?;
             self.connections.insert(address.clone(), connection);
         }
         Ok(self.connections.get_mut(address).expect("it was just inserted"))
@@ -175,7 +177,7 @@ fn masters(endpoint: &Endpoint) -> Result<Masters> {
     let mut why = anyhow!("nobody is named");
     let found = match &endpoint.site {
         Site::Server(address) => return Ok((vec![address.clone()], Vec::new())),
-        Site::Sentinel { sentinels, master, identity } => sentinels.iter().find_map(|sentinel| {
+        Site::Sentinel { sentinels, master, identity, .. } => sentinels.iter().find_map(|sentinel| {
             let named = doctor::connect(sentinel, endpoint, identity)
                 .and_then(|connection| named_master(connection, master));
             named

@@ -1,9 +1,25 @@
 //! What can be wrong with one server and its data, provoked one after the other.
 
+use super::advice::obey;
 use super::*;
 
 /// A lane, what is done to it, what is found by which check and how bad it is, and what undoes it.
 type Case<'a> = (usize, &'a [&'a str], Light, &'a str, &'a str, &'a [&'a str]);
+
+/// Does what a finding says, if there is something to be typed; then it must be found no more.
+pub fn heals(findings: &[Finding], config: &Path, root: &Path, (check, says): (&str, &str)) {
+    let is_it = |found: &&Finding| found.check == check && found.text.contains(says);
+    let finding = findings.iter().find(is_it).expect("just seen");
+    obey(finding, root);
+    if !finding.commands.is_empty() {
+        let left = examine(config, root);
+        assert!(
+            !left.iter().any(|found| is_it(&found)),
+            "{finding:#?} is there still: {:#?}",
+            complaints(&left)
+        );
+    }
+}
 
 #[test]
 fn each_fault_of_a_server_is_found() {
@@ -15,8 +31,8 @@ fn each_fault_of_a_server_is_found() {
             RTS,
             &["CONFIG SET maxmemory-policy allkeys-lru"],
             Light::Red,
-            "settings",
-            "maxmemory-policy is allkeys-lru, ours is noeviction: Full, it refuses writes",
+            "eviction",
+            "is at allkeys-lru: full, it evicts open trades, closed trades, watermarks",
             &["CONFIG SET maxmemory-policy noeviction"],
         ),
         (
@@ -178,7 +194,9 @@ fn each_fault_of_a_server_is_found() {
     let config = servers.config_file();
     for (lane, provoke, light, check, says, undo) in cases {
         provoke.iter().for_each(|command| type_in(&mut lanes[*lane], command));
-        expect(&examine(&config, root.path()), *light, check, says);
+        let findings = examine(&config, root.path());
+        expect(&findings, *light, check, says);
+        heals(&findings, &config, root.path(), (check, says));
         undo.iter().for_each(|command| type_in(&mut lanes[*lane], command));
         type_in(&mut lanes[*lane], "FLUSHALL");
     }
@@ -192,5 +210,7 @@ fn each_fault_of_a_server_is_found() {
     for key in 0..20 {
         type_in(&mut lanes[RIS], &format!("SET is:{{{key}.Demo}} {} PX 90000", "x".repeat(100_000)));
     }
-    expect(&examine(&config, root.path()), Light::Yellow, "memory", "keys for want of memory");
+    let findings = examine(&config, root.path());
+    expect(&findings, Light::Yellow, "memory", "keys for want of memory");
+    heals(&findings, &config, root.path(), ("memory", "keys for want of memory"));
 }

@@ -27,9 +27,20 @@ impl<'a> Lane<'a> {
         let mut endpoint = self.site()?;
         self.identity("", &mut endpoint.identity)?;
         match &mut endpoint.site {
-            Site::Sentinel { identity, .. } => self.identity("sentinel_", identity)?,
+            Site::Sentinel { identity, masters, .. } => {
+                self.identity("sentinel_", identity)?;
+                if let Some((key, value)) = self.find("masters") {
+                    *masters = self.addresses(&key, value, 0)?;
+                }
+            }
             _ => self.means_nothing(
-                ["sentinel_username", "sentinel_password", "sentinel_password_env", "sentinel_password_file"],
+                [
+                    "masters",
+                    "sentinel_username",
+                    "sentinel_password",
+                    "sentinel_password_env",
+                    "sentinel_password_file",
+                ],
                 "sentinels",
             )?,
         }
@@ -58,7 +69,8 @@ impl<'a> Lane<'a> {
                 if !is_master_name(&master) {
                     return Err(self.refused(&key, "is no name of a master: use letters, digits, . _ and -"));
                 }
-                Ok(Endpoint::at(Site::Sentinel { sentinels, master, identity: Identity::default() }))
+                let (masters, identity) = (Vec::new(), Identity::default());
+                Ok(Endpoint::at(Site::Sentinel { sentinels, master, masters, identity }))
             }
         }
     }

@@ -100,6 +100,13 @@ impl Map {
         Tail { at: end, map: self.seal(end) }
     }
 
+    /// Makes a file of zeros writable from its start.
+    pub(super) fn into_empty_tail(self) -> Tail {
+        // SAFETY: this function alone holds the map.
+        unsafe { self.memory.touch() }
+        Tail { at: 0, map: self.seal(0) }
+    }
+
     /// Deletes the file as soon as nobody uses it.
     pub(super) fn condemn(&self) {
         self.file.condemned.store(true, Ordering::Relaxed);
