@@ -167,6 +167,13 @@ impl Link {
         Ok(server)
     }
 
+    /// Every master there is, by its index.
+    pub(crate) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
+        let Finder::Cluster { slots, .. } = &self.finder else { return Ok(vec![0]) };
+        let masters = slots.masters();
+        masters.into_iter().map(|address| self.server(address)).collect()
+    }
+
     /// The server that an ASK sends us to, for one time.
     pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
         let target = ask.text.rsplit(' ').next().and_then(|address| address.rsplit_once(':'));
