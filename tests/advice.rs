@@ -19,7 +19,7 @@ fn told(config: &str, folder: &Path, advice: &str) {
     let bridge = Bridge::open(config, "1.Demo", folder);
     bridge.heartbeat(&account());
     bridge.signal(&buy(1));
-    subscribe(&bridge, &Wants { group: "g", start: 1, ..Wants::default() });
+    subscribe(&bridge, &Wants { follower: "g", start: 1, ..Wants::default() });
     let mut seen: Vec<String> = Vec::new();
     for what in ["rtss: ", "reading shard 0: "] {
         eventually(&format!("{what} … {advice}, after {config}"), || {
