@@ -13,9 +13,9 @@
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does; [`top`]: the fleet on one screen
-//! - [`demo`]: all of it, with a verdict in one line
+//! - [`demo`]: all of it, with a verdict in one line; [`plain`]: what may be printed
 
-#![deny(unsafe_code)]
+#![deny(unsafe_code, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod acl;
 pub mod agent;
@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod library;
 pub mod market;
 pub mod oracle;
+pub mod plain;
 pub mod simulate;
 pub mod size;
 pub mod slow;

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn mt5redis_subscribe(
             let follower = if follower.is_empty() { own } else { &follower };
             Wish::new(follower, &instances, &symbols, magic, max_age_ms, start)
         };
-        handle::get(handle)?.subscribe(wish).map(|()| 0)
+        handle::enter(handle)?.subscribe(wish).map(|()| 0)
     })
 }
 
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn mt5redis_next_signal(
                 ),
             ));
         }
-        match handle::get(handle)?.follower()?.next() {
+        match handle::enter(handle)?.follower()?.next() {
             Next::Nothing => Ok(0),
             Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, gap.to_string())),
             Next::Signal(received, delivery) => {
@@ -102,21 +102,21 @@ pub unsafe extern "C" fn mt5redis_next_signal(
 /// takes over within seconds when the terminal that acts ends, or reaches the server no more.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_role(handle: i64) -> i32 {
-    guard(|| Ok(handle::get(handle)?.follower()?.role()))
+    guard(|| Ok(handle::enter(handle)?.follower()?.role()))
 }
 
 /// Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
 /// the signal comes again with the next subscription by this follower's name.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_acknowledge(handle: i64, number: i64) -> i32 {
-    guard(|| handle::get(handle)?.follower()?.acknowledge(number).map(|()| 0))
+    guard(|| handle::enter(handle)?.follower()?.acknowledge(number).map(|()| 0))
 }
 
 /// Ends the subscription; acknowledgements are still written in the background. It does not wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_unsubscribe(handle: i64) -> i32 {
     guard(|| {
-        let session = handle::get(handle)?;
+        let session = handle::enter(handle)?;
         session.follower()?;
         session.unsubscribe();
         Ok(0)

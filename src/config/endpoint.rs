@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::tls::Tls;
 
+/// The longest name that the domain name system has.
+const HOST_LIMIT: usize = 253;
+
 /// A site of Redis, our identity there, and how long we wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
@@ -16,11 +19,13 @@ pub struct Endpoint {
     pub identity: Identity,
     /// How connections are encrypted; none: they are not.
     pub tls: Option<Tls>,
-    /// How long connecting may take, handshake included a time-out a reply; and how long a sentinel may
-    /// take to answer.
+    /// How long it may take to reach a server, the resolution of its name included; to agree on encryption; and
+    /// to get each reply of the handshake and of a sentinel.
     pub connect_timeout: Duration,
-    /// How long the server may be silent while we wait for a reply.
+    /// How long a whole reply may take, from when we wait for it.
     pub reply_timeout: Duration,
+    /// How many bytes a reply may have, of which each value counts at least what it takes in memory.
+    pub reply_bytes: usize,
 }
 
 /// Which servers, and how they work together.
@@ -34,6 +39,9 @@ pub enum Site {
         sentinels: Vec<Address>,
         /// The name the sentinels have for the master.
         master: String,
+        /// Where the master may be; a port of 0 is any. None: on the sentinels' hosts, or wherever a certificate of
+        /// our own authority proves its name.
+        masters: Vec<Address>,
         /// Who we are at the sentinels.
         identity: Identity,
     },
@@ -69,6 +77,7 @@ impl Endpoint {
             tls: None,
             connect_timeout: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(2),
+            reply_bytes: 16 << 20,
         }
     }
 
@@ -92,6 +101,13 @@ impl Endpoint {
 }
 
 impl Address {
+    /// What a server says is an address, if it can be one.
+    pub(crate) fn new(host: String, port: u16) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        let valid = !host.is_empty() && host.len() <= HOST_LIMIT && host.chars().all(plain) && port > 0;
+        valid.then_some(Self { host, port })
+    }
+
     /// Reads `host`, `host:port`, `[address]` or `[address]:port`.
     pub(super) fn parse(text: &str, default_port: u16) -> Option<Self> {
         let (host, port) = match text.strip_prefix('[') {

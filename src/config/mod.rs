@@ -3,6 +3,7 @@
 //! Everything is checked at open. What is unknown or out of range is refused with file, line, key and
 //! reason; what is a secret appears in no error, no event and no `Debug` output.
 
+mod advice;
 mod endpoint;
 mod file;
 mod tls;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use advice::WHILE_CONNECTING;
 pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
 pub use file::parse;

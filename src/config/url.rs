@@ -66,7 +66,8 @@ fn sentinel(rest: &str) -> Result<Endpoint, &'static str> {
     let database = database.parse().ok().filter(|database| *database >= 0).ok_or(FORM)?;
     let sentinels = addresses(hosts, SENTINEL_PORT).ok_or(FORM)?;
     // Sentinels that want a login have their own keys in the file.
-    let site = Site::Sentinel { sentinels, master: master.to_owned(), identity: Identity::default() };
+    let (master, masters) = (master.to_owned(), Vec::new());
+    let site = Site::Sentinel { sentinels, master, masters, identity: Identity::default() };
     Ok(Endpoint { database, identity, ..Endpoint::at(site) })
 }
 
@@ -116,7 +117,9 @@ mod tests {
         assert_eq!((endpoint.name().as_str(), endpoint.tls), ("cache.example:6379", None));
 
         let endpoint = Endpoint::parse("rediss-sentinel://ea:p%40ss@s1,s2:7000,[::1]/mt5-rts/2").unwrap();
-        let Site::Sentinel { sentinels, master, identity } = &endpoint.site else { panic!("{endpoint:?}") };
+        let Site::Sentinel { sentinels, master, identity, .. } = &endpoint.site else {
+            panic!("{endpoint:?}")
+        };
         assert_eq!(
             sentinels.iter().map(Address::to_string).collect::<Vec<_>>(),
             ["s1:26379", "s2:7000", "[::1]:26379"]

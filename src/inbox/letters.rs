@@ -91,7 +91,7 @@ impl Letters {
         }
         self.connect()?;
         for _ in 0..ATTEMPTS {
-            if let Some(done) = self.put_back(&source, letter).map_err(failed)? {
+            if let Some(done) = self.put_back(&source, letter).map_err(|failure| self.failed(&failure))? {
                 return Ok(done);
             }
         }
@@ -137,18 +137,23 @@ impl Letters {
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 
+    fn failed(&self, failure: &Failure) -> Error {
+        let text = format!("the signals' server does not do it: {}", self.wire.told(failure));
+        Error::new(MT5REDIS_ERR_TIMEOUT, text)
+    }
+
     fn connect(&mut self) -> Result<()> {
-        if self.wire.is_connected() { Ok(()) } else { self.wire.connect().map_err(failed) }
+        if self.wire.is_connected() {
+            Ok(())
+        } else {
+            self.wire.connect().map_err(|failure| self.failed(&failure))
+        }
     }
 
     fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
         self.connect()?;
-        self.wire.ask(key, words).map_err(failed)
+        self.wire.ask(key, words).map_err(|failure| self.failed(&failure))
     }
-}
-
-fn failed(failure: Failure) -> Error {
-    Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {}", failure.text))
 }
 
 fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadSignal {

@@ -111,6 +111,11 @@ impl Wire {
         self.link.masters()
     }
 
+    /// A failure as people are told of it.
+    pub(super) fn told(&self, failure: &Failure) -> String {
+        self.link.told(failure)
+    }
+
     pub(super) fn succeeded(&mut self) {
         (self.wait, self.due) = (Duration::ZERO, None);
         if !self.told.is_empty() {
@@ -123,7 +128,7 @@ impl Wire {
     pub(super) fn failed(&mut self, failure: &Failure) {
         if self.told != failure.text {
             self.told.clone_from(&failure.text);
-            self.tell(format_args!("{}; trying again", failure.text));
+            self.tell(format_args!("{}; trying again", self.link.told(failure)));
         }
         if matches!(failure.class, Class::Reconnect | Class::Refresh) {
             self.link.doubt();

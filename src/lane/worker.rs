@@ -46,6 +46,8 @@ pub(super) struct Worker<P: Policy> {
     deferred: Deferred<P>,
     /// The batch has copies of what was held back.
     releasing: bool,
+    /// The first sequence number that is held back; `u64::MAX`: none.
+    held_from: u64,
     next_look: Instant,
     /// When the server was last heard of.
     heard: Instant,
@@ -54,6 +56,8 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
+    /// The ledger knows what the journal holds.
+    looked_back: bool,
     retention: Retention,
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
@@ -73,7 +77,7 @@ impl<P: Policy> Worker<P> {
     ) -> Self {
         Self {
             policy,
-            link: Link::new(config.endpoint.clone(), client_name.to_owned()),
+            link: Link::new(config.endpoint.clone(), client_name.to_owned()).for_transactions(),
             source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
@@ -83,11 +87,13 @@ impl<P: Policy> Worker<P> {
             rate: Rate::new(config.rate, Instant::now()),
             deferred: Deferred::new(),
             releasing: false,
+            held_from: u64::MAX,
             next_look: Instant::now(),
             heard: Instant::now(),
             renewed: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
+            looked_back: false,
             retention: Retention::new(retain_acked),
             trouble: None,
             checked: Instant::now(),
@@ -97,10 +103,6 @@ impl<P: Policy> Worker<P> {
 
     pub(super) fn run(mut self) {
         self.shared.bell.belongs_to_this_thread();
-        if let Some(journal) = &self.journal {
-            let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
-            self.ledger = Ledger::survey(&self.policy, journal, dead);
-        }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
             match catch_unwind(AssertUnwindSafe(|| self.step())) {
@@ -116,10 +118,7 @@ impl<P: Policy> Worker<P> {
             }
         }
         self.journal.iter().for_each(|journal| journal.rest());
-        // The journal must be free for another before anybody hears that this thread has ended.
-        let shared = self.shared.clone();
-        drop(self);
-        shared.left();
+        // The journal must be free for another before anybody hears that this thread has ended: it goes here.
     }
 
     /// One round. Returns whether there is to be another.
@@ -128,8 +127,8 @@ impl<P: Policy> Worker<P> {
             if !journal.has_room() {
                 // Better to keep committed records for a shorter time than to refuse new ones, and what is held
                 // back in memory only.
-                journal.acknowledge(self.shared.passed());
-                journal.release(self.shared.passed());
+                journal.acknowledge(self.passed());
+                journal.release(self.passed());
             }
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
@@ -142,6 +141,14 @@ impl<P: Policy> Worker<P> {
         {
             self.shared.pause(trouble.next_attempt);
             return true;
+        }
+        match self.look_back() {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(failure) => {
+                self.failed(failure);
+                return true;
+            }
         }
         if let Err(failure) = self.put_aside().and_then(|()| self.be_connected()) {
             self.failed(failure);
@@ -165,6 +172,31 @@ impl<P: Policy> Worker<P> {
         true
     }
 
+    /// Looks, once, at what the journal holds of an earlier life. Returns whether it has been looked at: whoever
+    /// abandons the lane need not wait for that.
+    fn look_back(&mut self) -> Result<bool, Failure> {
+        let Some(journal) = self.journal.clone().filter(|_| !self.looked_back) else { return Ok(true) };
+        let shared = self.shared.clone();
+        // Callers need room meanwhile.
+        let go_on = || {
+            let _ = journal.prepare();
+            !shared.is_abandoned()
+        };
+        let Some(losses) = journal.look_back(go_on).map_err(|error| Failure::held(error.to_string()))? else {
+            return Ok(false);
+        };
+        self.shared.counters.lost.fetch_add(losses.count, Ordering::Relaxed);
+        losses.notes.iter().for_each(|note| self.tell(note));
+        let waiting = journal.inherited();
+        if waiting > 0 {
+            self.tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
+        }
+        let dead = |sequence| shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
+        self.ledger = Ledger::survey(&self.policy, &journal, dead);
+        self.looked_back = true;
+        Ok(true)
+    }
+
     /// Sees to it that there is a connection and, where another server may take over, that it leads to the
     /// right one: one that takes nothing may not be it any more, and nor may a busy one.
     fn be_connected(&mut self) -> Result<(), Failure> {
@@ -185,7 +217,11 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume().and_then(|()| self.policy.prepare(&[], &mut self.link)) {
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
             self.link.disconnect();
             return Err(failure);
         }
@@ -197,6 +233,7 @@ impl<P: Policy> Worker<P> {
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
         Ok(())
     }
 
@@ -206,9 +243,13 @@ impl<P: Policy> Worker<P> {
         }
         let in_doubt = self.batch.len();
         let journal = self.journal.as_ref();
-        let Resumed { history, replayed, lost, vanished } =
+        let Resumed { history, found, known, replayed, lost, vanished } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
         self.retention.connected(history);
+        let now = Instant::now();
+        known.into_iter().for_each(|record| self.deferred.known(&self.policy, record, now));
+        // What precedes a record that is still in the batch was perhaps taken out of it.
+        self.hold_back(0);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
         for (watermark, known) in vanished {
@@ -222,8 +263,7 @@ impl<P: Policy> Worker<P> {
                 "{address} lacks {replayed} records that were committed; they are sent again"
             ));
         } else if in_doubt > 0 {
-            let present = in_doubt - self.batch.len();
-            self.tell(format_args!("of {in_doubt} records in doubt {address} has {present}"));
+            self.tell(format_args!("of {in_doubt} records in doubt {address} has {found}"));
         }
         if lost > 0 {
             self.tell(format_args!(
@@ -231,6 +271,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
@@ -358,20 +404,22 @@ impl<P: Policy> Worker<P> {
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 
-    /// Everything before what is left of the batch, before what is still to be put aside, and before what
-    /// comes next, is in Redis.
-    fn committed(&self) {
-        let next = self.batch.first().unwrap_or(self.source.next());
+    /// Up to where everything is in Redis, or held back: before what is left of the batch, before what is still
+    /// to be put aside, and before what comes next. It goes back when a server lacks what was committed.
+    fn passed(&self) -> u64 {
+        let next = self.batch.first().unwrap_or(u64::MAX).min(self.source.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
-        let sequence = next.min(rejected.unwrap_or(next)) - 1;
-        // First, so that nobody takes for committed what is only passed over. What a record of the batch says
-        // more of is in Redis when the batch is.
+        next.min(rejected.unwrap_or(next)) - 1
+    }
+
+    /// Notes how far it is.
+    fn committed(&mut self) {
+        let passed = self.passed();
+        // What a record of the batch says more of is in Redis when the batch is.
         let held = self.deferred.first().unwrap_or(u64::MAX);
-        let held_before = self.shared.held_from.load(Ordering::Relaxed);
-        let held = if self.batch.has_nothing_to_write() { held } else { held.min(held_before) };
-        self.shared.held_from.store(held, Ordering::Release);
+        self.held_from = if self.batch.has_nothing_to_write() { held } else { held.min(self.held_from) };
         self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
-        self.shared.commit(sequence);
+        self.shared.commit(passed, passed.min(self.held_from - 1));
         if let Some(journal) = &self.journal {
             // What is held back is sent by the next process, should this one end.
             journal.acknowledge(self.shared.committed());
@@ -380,10 +428,13 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
+        self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
-            journal.release(sequence);
+            // What is sent again, or was held back once more, is still needed.
+            let needed = self.held_from.min(self.passed() + 1);
+            journal.release(sequence.min(needed - 1));
         }
     }
 

@@ -1,7 +1,14 @@
 //! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
 //! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries.
 
-use redis::{RedisError, ServerError};
+use std::io;
+
+use redis::ServerError;
+
+use crate::config::WHILE_CONNECTING;
+
+/// The longest text, characters: more than a line of the log has.
+const LONGEST: usize = 400;
 
 /// What to do about a failure; the first asks for most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,12 +36,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The connection could not be made, or broke.
-    pub(crate) fn of_connection(error: &RedisError) -> Self {
-        match error.code() {
-            // A server that refuses the handshake speaks in codes, like in any reply.
-            Some(code) => Self::of_code(code, error.detail()),
-            None if error.is_timeout() => Self::lost("no answer within the time-out"),
-            None => Self::lost(error.to_string()),
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::lost("no answer within the time-out")
+            }
+            io::ErrorKind::UnexpectedEof => Self::lost("the server closed the connection"),
+            _ => Self::lost(error.to_string()),
         }
     }
 
@@ -43,12 +51,33 @@ impl Failure {
         Self::of_code(error.code(), error.details())
     }
 
-    pub(crate) fn lost(text: impl Into<String>) -> Self {
-        Self { class: Class::Reconnect, text: text.into() }
+    /// The same, of a connection that never came to be.
+    pub(super) fn while_connecting(self) -> Self {
+        match self.class {
+            Class::Reconnect => Self { text: self.text + WHILE_CONNECTING, ..self },
+            _ => self,
+        }
     }
 
-    pub(crate) fn held(text: impl Into<String>) -> Self {
-        Self { class: Class::Hold, text: text.into() }
+    pub(crate) fn lost(text: impl AsRef<str>) -> Self {
+        Self { class: Class::Reconnect, text: plain(text.as_ref()) }
+    }
+
+    pub(crate) fn held(text: impl AsRef<str>) -> Self {
+        Self { class: Class::Hold, text: plain(text.as_ref()) }
+    }
+
+    /// The same, if it is a refusal for good of a command without which a record could be written twice.
+    pub(crate) fn without(self, command: &str) -> Self {
+        // What EXEC itself may not do is told like this.
+        let text =
+            self.text.strip_prefix("EXECABORT Transaction discarded because of: ").unwrap_or(&self.text);
+        if self.class != Class::Reject && !text.starts_with("NOPERM ") {
+            return self;
+        }
+        let text =
+            format!("{command} is refused ({text}): without transactions a record could be written twice");
+        Self { class: Class::Alarm, text }
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
@@ -63,11 +92,22 @@ impl Failure {
             _ => Class::Reject,
         };
         let text = match detail {
-            Some(detail) => format!("{code} {detail}"),
-            None => code.to_owned(),
+            Some(detail) => plain(&format!("{code} {detail}")),
+            None => plain(code),
         };
         Self { class, text }
     }
+}
+
+/// A text of which a server may have written a part, as a log can bear it: one line, not too long, without what
+/// steers a terminal, hides or turns what stands beside it.
+pub(crate) fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    text.chars().take(LONGEST).map(|c| if steers(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -101,5 +141,33 @@ mod tests {
             assert_eq!(failure.text, format!("{code} why"));
         }
         assert_eq!(Failure::of_code("ERR", Some("max number of clients reached")).class, Class::Hold);
+    }
+
+    #[test]
+    fn only_a_refusal_for_good_says_that_transactions_are_impossible() {
+        for (code, detail, refused) in [
+            ("NOPERM", "this user has no permissions to run the 'multi' command", true),
+            ("ERR", "unknown command 'MULTI'", true),
+            ("EXECABORT", "Transaction discarded because of: NOPERM this user has no permissions", true),
+            ("EXECABORT", "Transaction discarded because of: BUSY Redis is busy running a script", false),
+            ("NOAUTH", "Authentication required.", false),
+            ("LOADING", "Redis is loading the dataset in memory", false),
+        ] {
+            let before = Failure::of_code(code, Some(detail));
+            let after = before.clone().without("MULTI");
+            assert_eq!(after.text.starts_with("MULTI is refused ("), refused, "{after:?}");
+            assert_eq!(after.class, if refused { Class::Alarm } else { before.class }, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_is_one_plain_line() {
+        let evil = "\u{1b}]0;title\u{7} \u{9b}2J\r\n\t\u{202e}\u{2028}\u{200b}\u{feff}\u{7f}\0 ключ 買い";
+        let said = "OOM ?]0;title? ?2J????????? ключ 買い";
+        assert_eq!(Failure::of_code("OOM", Some(evil)).text, said);
+        assert_eq!(Failure::lost(evil).text, &said[4..]);
+        assert_eq!(Failure::held(evil).text, &said[4..]);
+        assert_eq!(Failure::of_code(evil, None).text, &said[4..]);
+        assert_eq!(Failure::of_code("ERR", Some(&"x".repeat(100_000))).text.len(), LONGEST);
     }
 }

@@ -23,6 +23,8 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use mt5_redis::config::{Config, Site};
 
+use crate::plain;
+
 pub use finding::{Finding, Light};
 pub use site::{Member, Place, connect};
 
@@ -54,15 +56,16 @@ pub struct Patient {
 pub fn doctor(options: &Options) -> Result<bool> {
     let findings = examine(options)?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        plain::json(&findings, true)?.lines().try_for_each(plain::say)?;
     } else {
         let coloured = stdout().is_terminal();
-        findings.iter().for_each(|finding| println!("{}", finding.line(coloured)));
+        findings.iter().try_for_each(|finding| finding.print(coloured))?;
     }
     let count = |light| findings.iter().filter(|finding| finding.light == light).count();
     let red = count(Light::Red);
     if !options.json {
-        println!("doctor: {} green, {} yellow, {red} red", count(Light::Green), count(Light::Yellow));
+        let (green, yellow) = (count(Light::Green), count(Light::Yellow));
+        plain::say(&format!("doctor: {green} green, {yellow} yellow, {red} red"))?;
     }
     Ok(red == 0)
 }

@@ -105,7 +105,7 @@ fn masters(endpoint: &Endpoint) -> Result<Vec<Address>> {
     let mut why = anyhow!("nobody is named");
     let found = match &endpoint.site {
         Site::Server(address) => return Ok(vec![address.clone()]),
-        Site::Sentinel { sentinels, master, identity } => sentinels.iter().find_map(|sentinel| {
+        Site::Sentinel { sentinels, master, identity, .. } => sentinels.iter().find_map(|sentinel| {
             let named = doctor::connect(sentinel, endpoint, identity)
                 .and_then(|connection| named_master(connection, master));
             named.map(|address| vec![address]).map_err(|error| why = error.context(sentinel.to_string())).ok()

@@ -27,9 +27,20 @@ impl<'a> Lane<'a> {
         let mut endpoint = self.site()?;
         self.identity("", &mut endpoint.identity)?;
         match &mut endpoint.site {
-            Site::Sentinel { identity, .. } => self.identity("sentinel_", identity)?,
+            Site::Sentinel { identity, masters, .. } => {
+                self.identity("sentinel_", identity)?;
+                if let Some((key, value)) = self.find("masters") {
+                    *masters = self.addresses(&key, value, 0)?;
+                }
+            }
             _ => self.means_nothing(
-                ["sentinel_username", "sentinel_password", "sentinel_password_env", "sentinel_password_file"],
+                [
+                    "masters",
+                    "sentinel_username",
+                    "sentinel_password",
+                    "sentinel_password_env",
+                    "sentinel_password_file",
+                ],
                 "sentinels",
             )?,
         }
@@ -58,7 +69,8 @@ impl<'a> Lane<'a> {
                 if !is_master_name(&master) {
                     return Err(self.refused(&key, "is no name of a master: use letters, digits, . _ and -"));
                 }
-                Ok(Endpoint::at(Site::Sentinel { sentinels, master, identity: Identity::default() }))
+                let (masters, identity) = (Vec::new(), Identity::default());
+                Ok(Endpoint::at(Site::Sentinel { sentinels, master, masters, identity }))
             }
         }
     }
@@ -130,13 +142,13 @@ impl<'a> Lane<'a> {
         let mut tls = Tls::default();
         if let Some((key, path)) = self.path(ca)? {
             tls.ca = Some(path);
-            tls.certificates().map_err(|reason| self.refused(&key, reason))?;
+            tls.client().map_err(|reason| self.refused(&key, reason))?;
         }
         match (self.path(certificate)?, self.path(private)?) {
             (None, None) => {}
             (Some((key, certificate)), Some((_, private))) => {
                 tls.client = Some((certificate, private));
-                tls.certificates().map_err(|reason| self.refused(&key, reason))?;
+                tls.client().map_err(|reason| self.refused(&key, reason))?;
             }
             (Some((key, _)), None) => return Err(self.refused(&key, "needs tls_key, the file with its key")),
             (None, Some((key, _))) => {

@@ -100,6 +100,13 @@ impl Map {
         Tail { at: end, map: self.seal(end) }
     }
 
+    /// Makes a file of zeros writable from its start.
+    pub(super) fn into_empty_tail(self) -> Tail {
+        // SAFETY: this function alone holds the map.
+        unsafe { self.memory.touch() }
+        Tail { at: 0, map: self.seal(0) }
+    }
+
     /// Deletes the file as soon as nobody uses it.
     pub(super) fn condemn(&self) {
         self.file.condemned.store(true, Ordering::Relaxed);
@@ -125,6 +132,11 @@ impl Tail {
     /// How many bytes can still be added.
     pub(super) fn room(&self) -> usize {
         self.map.length - self.at
+    }
+
+    /// Nothing can be added any more.
+    pub(super) fn exhaust(&mut self) {
+        self.at = self.map.length;
     }
 
     /// Adds `number` and `bytes` behind `mark`, which is stored last and in one piece: a mark that is there

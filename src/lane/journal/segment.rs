@@ -68,7 +68,7 @@ impl Spare {
         let map = mapped.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        Ok(Self { tail: map.into_tail(0), number })
+        Ok(Self { tail: map.into_empty_tail(), number })
     }
 
     /// Waits until the empty segment is on the disk.
