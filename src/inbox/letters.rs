@@ -138,8 +138,8 @@ impl Letters {
     }
 
     fn failed(&self, failure: &Failure) -> Error {
-        let told = self.wire.told(failure);
-        Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {told}"))
+        let text = format!("the signals' server does not do it: {}", self.wire.told(failure));
+        Error::new(MT5REDIS_ERR_TIMEOUT, text)
     }
 
     fn connect(&mut self) -> Result<()> {

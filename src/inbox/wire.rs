@@ -80,11 +80,6 @@ impl Wire {
         good(reply)
     }
 
-    /// A failure as people are told of it.
-    pub(super) fn told(&self, failure: &Failure) -> String {
-        self.link.told(failure)
-    }
-
     /// Makes one transaction of these commands. Returns their replies, or none where a watched key was changed. An
     /// error reply to any of them is a failure; nothing of the transaction was done then but what the server
     /// could not know before.
@@ -114,6 +109,11 @@ impl Wire {
     /// Every master, by its index.
     pub(super) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
         self.link.masters()
+    }
+
+    /// A failure as people are told of it.
+    pub(super) fn told(&self, failure: &Failure) -> String {
+        self.link.told(failure)
     }
 
     pub(super) fn succeeded(&mut self) {

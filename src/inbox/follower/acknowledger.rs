@@ -100,7 +100,6 @@ impl Acknowledger {
                 self.wire.rested(until.saturating_duration_since(Instant::now()), || true);
             }
         }
-        feed.leave();
     }
 
     /// Writes what is left and gives the lease back.

@@ -15,7 +15,6 @@ mod wish;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -23,6 +22,7 @@ use serde_json::json;
 
 use super::item::{Delivery, Gap, Place, Tell};
 use super::names::Name;
+use crate::background;
 use crate::codes::{MT5REDIS_ERR_RECEIVED, MT5REDIS_ERR_THREAD};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -275,7 +275,18 @@ impl Drop for Follower {
 
 fn spawn(feed: &Arc<Feed>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
     feed.enter();
-    thread::Builder::new().name(name).spawn(body).map(drop).map_err(|error| {
+    let ending = feed.clone();
+    let end = move |outcome: std::result::Result<(), String>| {
+        if let Err(panic) = outcome {
+            let follower = &ending.follower;
+            (ending.tell)(format!(
+                "signals of follower {follower} come no more: a defect, please report it: {panic}"
+            ));
+            ending.end();
+        }
+        ending.leave();
+    };
+    background::start(name, body, end).map(drop).map_err(|error| {
         feed.leave();
         feed.end();
         Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))

@@ -66,7 +66,6 @@ impl Streams {
                 }
             }
         }
-        feed.leave();
     }
 
     fn read(&mut self, turn: &Turn) -> Result<(), Failure> {

@@ -98,7 +98,6 @@ impl Acknowledger {
             self.wire.rested(until.saturating_duration_since(Instant::now()), || true);
         }
         self.leave();
-        self.pool.name.leave();
     }
 
     /// Does what is to be done, if the next attempt is due. Returns whether it is done.

@@ -13,7 +13,7 @@ mod pool;
 mod shard;
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 
 use super::item::{Delivery, Item, Place, Start, Tell, name};
 use super::names::Name;
+use crate::background;
 use crate::codes::MT5REDIS_ERR_THREAD;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -80,9 +81,18 @@ impl Reader {
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = thread::Builder::new().name(name).spawn(body).map_err(|error| {
+        self.pool.enter();
+        let ending = self.pool.clone();
+        let end = move |outcome: std::result::Result<(), String>| {
+            if let Err(panic) = outcome {
+                (ending.tell)(format!("signals come no more: a defect, please report it: {panic}"));
+                ending.end();
+            }
+            ending.leave();
+        };
+        let thread = background::start(name, body, end).map_err(|error| {
             self.pool.end();
-            self.pool.name.leave();
+            self.pool.leave();
             Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
         })?;
         self.threads.push(thread);
