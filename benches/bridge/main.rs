@@ -19,6 +19,7 @@ mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod throughput;
+mod trimming;
 mod windows;
 
 use std::env;
@@ -28,7 +29,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
@@ -38,6 +39,7 @@ const PARTS: [Part; 10] = [
     ("fleet", fleet::measure),
     ("memory", memory::measure),
     ("backlog", backlog::measure),
+    ("trimming", trimming::measure),
     ("windows", windows::measure),
 ];
 
