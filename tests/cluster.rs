@@ -11,7 +11,7 @@ use redis::Value;
 use support::bridge::{Bridge, account, buy, trade};
 use support::cluster::Cluster;
 use support::eventually;
-use support::producers::Producers;
+use support::producers::{Producers, instances};
 use support::{configuration, long};
 
 const SHARDS: u16 = 16;
@@ -31,7 +31,7 @@ fn terminals() -> usize {
 
 /// The slots that the terminals write to.
 fn slots(cluster: &Cluster) -> BTreeSet<u16> {
-    let instances = (0..terminals()).map(|number| format!("{{{number}.Demo}}"));
+    let instances = (0..terminals()).flat_map(instances).map(|instance| format!("{{{instance}}}"));
     let shards = (0..SHARDS).map(|shard| format!("{{{shard}}}"));
     instances.chain(shards).map(|key| cluster.slot(&key)).collect()
 }
@@ -60,7 +60,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     bridge.settle();
     let shard = (0..SHARDS)
         .find(|shard| {
-            let key = format!("ss:{{{shard}}}");
+            let key = format!("ss:{{{shard}}}:0.Demo");
             matches!(ask(&cluster, &["EXISTS", &key], &key), Value::Int(1))
         })
         .expect("the signal's shard");
@@ -79,7 +79,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     });
     bridge.settle();
     assert!(events.iter().any(|event| event.contains("TRYAGAIN")), "{events:?}");
-    let key = format!("ss:{{{shard}}}");
+    let key = format!("ss:{{{shard}}}:0.Demo");
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::from_redis_value(ask(&cluster, &["XRANGE", &key, "-", "+"], &key)).expect("a stream");
     assert_eq!(entries.len() as i64, number);

@@ -36,7 +36,7 @@ fn one_of_each_lands() {
     assert_eq!((field("sy"), field("vo"), field("st"), field("sd")), ("EURUSD", "0.3", "o", "b"));
     assert!(server.ask::<bool>("SISMEMBER to:{1.Demo} 77"));
     assert_eq!(server.ask::<i64>("PTTL ts:{1.Demo}:77"), -1, "an open position lives for ever");
-    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 1);
+    assert_eq!(server.ask::<i64>("XLEN ss:{0}:1.Demo"), 1);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn signals_keep_their_order_and_none_is_missing() {
     }
     bridge.settle();
     assert_eq!(magics(&server), (1..=sent).collect::<Vec<_>>());
-    assert_eq!(server.ask::<i64>(&format!("GET wm:{{0}}:{}", producer(&bridge))), sent);
+    assert_eq!(server.ask::<i64>(&format!("GET wm:{{0}}:1.Demo:{}", producer(&bridge))), sent);
 }
 
 #[test]

@@ -114,11 +114,13 @@ fn terminal(instance: &str, shards: u16) -> Result<String> {
         "{SESSION} {WAY} +multi +exec +discard +watch \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:* \
-         (+set +get +watch ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}}) +time",
+         (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:*) (+xadd +xtrim +xrevrange +pexpire ~{signals}) \
+         (+zadd ~{sources}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}}) +time",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
-        signals = key::signals(&shard.to_string()),
+        signals = key::signals(shard, instance),
+        sources = key::sources(shard),
     ))
 }
 

@@ -11,6 +11,7 @@ use mt5_redis::model::{InstanceState, Signal, TradeState};
 use redis::{Connection, InfoDict};
 
 use crate::library::{self, Account, Bridge, Session, Text};
+use crate::plain;
 use crate::up::{Servers, Topology, server, sizing};
 
 const INSTANCES: u64 = 200;
@@ -40,31 +41,32 @@ pub struct Weights {
 pub fn size(options: &Options) -> Result<()> {
     let library = options.library.clone().map_or_else(library::default_path, Ok)?;
     let Weights { instance, position, signal, connection } = measure(&library)?;
-    println!("bytes in Redis, measured, and what the sizing counts with:");
+    let mut lines = vec!["bytes in Redis, measured, and what the sizing counts with:".to_owned()];
     for (name, measured, counted) in [
         ("an instance", instance, sizing::INSTANCE_BYTES),
         ("a position", position, sizing::POSITION_BYTES),
         ("a signal", signal, sizing::SIGNAL_BYTES),
         ("a connection", connection, sizing::CONNECTION_BYTES),
     ] {
-        println!("  {name:<14} {measured:>7}  {counted:>7}");
+        lines.push(format!("  {name:<14} {measured:>7}  {counted:>7}"));
     }
-    println!("  a million signals: {} MiB", (signal * 1_000_000) >> 20);
-    println!("\nmaxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:");
-    println!("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients");
+    lines.push(format!("  a million signals: {} MiB", (signal * 1_000_000) >> 20));
+    lines.push(String::new());
+    lines.push("maxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:".to_owned());
+    lines.push("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients".to_owned());
     for terminals in FLEETS {
         let of = |topology, lane| sizing::limits(topology, lane, terminals);
         let single = ["ris", "rts", "rtss"].map(|lane| of(Topology::Single, lane));
         let [ris, rts, rtss] = single.map(|limits| limits.max_memory >> 20);
         let node = of(Topology::Cluster, "cluster");
-        println!(
+        lines.push(format!(
             "  {terminals:>9} {ris:>6} {rts:>6} {rtss:>6} {:>8}  | {:>16} {:>8}",
             single[0].max_clients,
             node.max_memory >> 20,
             node.max_clients
-        );
+        ));
     }
-    Ok(())
+    lines.iter().try_for_each(|line| plain::say(line))
 }
 
 /// What the library's records and idle connections take.

@@ -163,7 +163,7 @@ impl Keeper {
                 shards.entry(place.shard).or_default().push(*place);
             }
             for (shard, places) in shards {
-                let key = key::signals(&shard.to_string());
+                let key = key::signals(shard, "");
                 let options = &self.shared.options;
                 let delete = if options.delete { "1" } else { "0" };
                 let mut words = command(["EVAL", ACKNOWLEDGE, "1", &key, &options.group, delete]);
@@ -178,8 +178,7 @@ impl Keeper {
 
     fn bury(&mut self) -> Result<(), Failure> {
         while let Some((place, deliveries, error)) = self.dead.first() {
-            let shard = place.shard.to_string();
-            let (key, letters) = (key::signals(&shard), key::dead_letters(&shard));
+            let (key, letters) = (key::signals(place.shard, ""), key::dead_letters(place.shard));
             let options = &self.shared.options;
             let delete = if options.delete { "1" } else { "0" };
             let (entry, deliveries) = (place.entry(), deliveries.to_string());
@@ -205,7 +204,7 @@ impl Keeper {
     /// Counts one more delivery of a signal and hands it out, if it is still ours: another reader may have
     /// taken it over, and acted on it, while the server or this process was away.
     fn claim(&mut self, place: Place, deliveries: u64) -> Result<(), Failure> {
-        let key = key::signals(&place.shard.to_string());
+        let key = key::signals(place.shard, "");
         let options = &self.shared.options;
         let (entry, count) = (place.entry(), deliveries.to_string());
         let pending = command(["XPENDING", &key, &options.group, &entry, &entry, "1", &options.consumer]);
@@ -254,7 +253,7 @@ impl Keeper {
         let mut shards = std::mem::take(&mut self.shared.queue.lock().unwritten);
         let mut outcome = Ok(());
         shards.retain(|shard| {
-            let key = key::signals(&shard.to_string());
+            let key = key::signals(*shard, "");
             if outcome.is_ok() {
                 let words = read_so_far(&key, &self.shared.options.group, "written");
                 outcome = self.wire.ask(&key, words).map(|_| ());
@@ -270,7 +269,7 @@ impl Keeper {
             let queue = self.shared.queue.lock();
             queue.open.keys().filter(|place| place.shard == shard).map(Place::entry).collect()
         };
-        let key = key::signals(&shard.to_string());
+        let key = key::signals(shard, "");
         let options = &self.shared.options;
         for entries in open.chunks(BATCH) {
             let mut words = command(["XCLAIM", &key, &options.group, &options.consumer, "0"]);
@@ -282,7 +281,7 @@ impl Keeper {
     }
 
     fn take_over(&mut self, shard: u16, idle: &str) -> Result<(), Failure> {
-        let key = key::signals(&shard.to_string());
+        let key = key::signals(shard, "");
         let mut cursor = "0-0".to_owned();
         loop {
             let room = self.shared.free().min(BATCH);
@@ -322,7 +321,7 @@ impl Keeper {
     }
 
     fn take_claimed(&mut self, shard: u16, claimed: Vec<reply::Entry>) -> Result<(), Failure> {
-        let key = key::signals(&shard.to_string());
+        let key = key::signals(shard, "");
         let options = &self.shared.options;
         let asked: Vec<_> = claimed
             .iter()
@@ -360,7 +359,7 @@ impl Keeper {
             return;
         }
         for shard in 0..self.shards {
-            let key = key::signals(&shard.to_string());
+            let key = key::signals(shard, "");
             let pending = command(["XPENDING", &key, &options.group, "-", "+", "1", &options.consumer]);
             let Ok(pending) = self.wire.ask(&key, pending) else { return };
             if matches!(&pending, Value::Array(entries) if entries.is_empty()) {

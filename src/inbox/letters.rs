@@ -62,7 +62,7 @@ impl Letters {
     pub fn all(&mut self) -> Result<Vec<DeadSignal>> {
         let mut letters = Vec::new();
         for shard in 0..self.shards {
-            let key = key::dead_letters(&shard.to_string());
+            let key = key::dead_letters(shard);
             let mut from = "-".to_owned();
             loop {
                 let page = command(["XRANGE", &key, &from, "+", "COUNT", &PAGE.to_string()]);
@@ -81,15 +81,14 @@ impl Letters {
 
     /// Puts a letter's signal back at the end of its stream. Says whether the letter was still there.
     pub fn retry(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let shard = letter.shard.to_string();
-        let (letters, signals) = (key::dead_letters(&shard), key::signals(&shard));
+        let (letters, signals) = (key::dead_letters(letter.shard), key::signals(letter.shard, ""));
         let words = command(["EVAL", RETRY, "2", &letters, &signals, &letter.id]);
         Ok(self.ask(&letters, words)? == Value::Int(1))
     }
 
     /// Deletes a letter. Says whether it was still there.
     pub fn drop(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let key = key::dead_letters(&letter.shard.to_string());
+        let key = key::dead_letters(letter.shard);
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 

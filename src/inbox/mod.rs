@@ -5,7 +5,6 @@
 //! passed over in silence. Signals of one shard come in their order, unless they come again. It drops
 //! duplicates that it saw itself; it does not know what other readers of its group did.
 
-mod decode;
 mod follower;
 mod keeper;
 pub mod letters;
@@ -26,7 +25,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::codes::{MT5REDIS_ERR_GROUP, MT5REDIS_ERR_THREAD};
 use crate::config::Config;
 use crate::error::{Error, Result};
-pub use decode::Received;
+pub use crate::model::received::Received;
 pub(crate) use follower::{Follower, Next, Wish, describe};
 pub use follower::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_RESUME, ReceivedSignal};
 use keeper::{Keeper, Order};

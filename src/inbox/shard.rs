@@ -74,7 +74,7 @@ impl ShardReader {
         let endpoint = config.rtss.endpoint.clone();
         let limit = BLOCK.min(endpoint.reply_timeout / 2);
         let link = Link::new(endpoint, format!("mt5redis:{}:in", shared.options.consumer));
-        let key = key::signals(&shard.to_string());
+        let key = key::signals(shard, "");
         let wire = Wire::new(link);
         let passing_over = shared.options.start == Start::New;
         Self {

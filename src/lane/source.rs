@@ -16,7 +16,7 @@ use super::batch::Batch;
 use super::journal::{Journal, Reader};
 use super::{Policy, Shared};
 
-/// A routing tag: an instance id or a shard.
+/// A routing tag: an instance id.
 pub(super) type Tag = ArrayString<40>;
 
 /// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one.

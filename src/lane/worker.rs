@@ -75,7 +75,7 @@ impl<P: Policy> Worker<P> {
     ) -> Self {
         Self {
             policy,
-            link: Link::new(config.endpoint.clone(), client_name.to_owned()),
+            link: Link::new(config.endpoint.clone(), client_name.to_owned()).for_transactions(),
             source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
@@ -188,7 +188,7 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume() {
+        if let Err(failure) = self.resume().and_then(|()| self.policy.prepare(&[], &mut self.link)) {
             self.link.disconnect();
             return Err(failure);
         }
@@ -209,7 +209,7 @@ impl<P: Policy> Worker<P> {
         }
         let in_doubt = self.batch.len();
         let journal = self.journal.as_ref();
-        let Resumed { history, found, known, replayed, lost } =
+        let Resumed { history, found, known, replayed, lost, vanished } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
         self.retention.connected(history);
         let now = Instant::now();
@@ -218,6 +218,12 @@ impl<P: Policy> Worker<P> {
         self.hold_back(0);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
+        for (watermark, known) in vanished {
+            self.tell(format_args!(
+                "{watermark} is gone from {address}, and nothing is sent again: it was {known}. Deleted, expired, or \
+                 evicted: see maxmemory-policy"
+            ));
+        }
         if replayed > 0 {
             self.tell(format_args!(
                 "{address} lacks {replayed} records that were committed; they are sent again"

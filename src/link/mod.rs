@@ -37,6 +37,8 @@ pub(crate) struct Link {
     /// What the servers call us in `CLIENT LIST`.
     name: String,
     finder: Finder,
+    /// Whether every connection must be able to carry transactions.
+    transacts: bool,
     servers: Vec<Server>,
     /// What is known of the servers holds, as far as anybody knows.
     fresh: bool,
@@ -68,7 +70,12 @@ impl Link {
             }
             Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
         };
-        Self { endpoint, name, finder, servers: Vec::new(), fresh: false }
+        Self { endpoint, name, finder, transacts: false, servers: Vec::new(), fresh: false }
+    }
+
+    /// A link whose connections carry transactions: a server or a user that cannot is refused at connect.
+    pub(crate) fn for_transactions(self) -> Self {
+        Self { transacts: true, ..self }
     }
 
     /// Where it leads, for people.
@@ -133,7 +140,13 @@ impl Link {
                 self.ask_slots()?;
                 let Finder::Cluster { slots, routes } = &mut self.finder else { unreachable!("as above") };
                 routes.clear();
-                self.servers.retain(|server| server.connection.is_some() && slots.is_master(&server.address));
+                let transacts = self.transacts;
+                self.servers.retain_mut(|Server { address, connection }| {
+                    // What was watched on one that stays is watched no more: to renew a watermark that is watched
+                    // would make the next transaction void, and so for ever.
+                    let begins_anew = |open: &mut Connection| !transacts || open.can_transact().is_ok();
+                    slots.is_master(address) && connection.as_mut().is_some_and(begins_anew)
+                });
             }
         }
         self.fresh = true;
@@ -350,7 +363,13 @@ impl Link {
     }
 
     fn open(&self, address: Address) -> Result<Server, Failure> {
-        let connection = Connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+        let opened = Connection::open(&address, &self.endpoint, &self.name).and_then(|mut connection| {
+            if self.transacts {
+                connection.can_transact()?;
+            }
+            Ok(connection)
+        });
+        let connection = opened.map_err(|failure| {
             let failure = failure.while_connecting();
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };

@@ -223,9 +223,15 @@ pub fn account() -> InstanceState {
     }
 }
 
-/// The sequence numbers of all signals, in the stream's order.
+/// How many signals the streams of all sources hold.
+pub fn signals(server: &Server) -> i64 {
+    let streams: Vec<String> = server.ask("KEYS ss:*");
+    streams.iter().map(|stream| server.ask::<i64>(&format!("XLEN {stream}"))).sum()
+}
+
+/// The sequence numbers of all signals of 1.Demo, in the stream's order.
 pub fn sequences(server: &Server) -> Vec<i64> {
-    sequences_of(server, "ss:{0}")
+    sequences_of(server, "ss:{0}:1.Demo")
 }
 
 /// The same of one of several streams.
@@ -233,9 +239,12 @@ pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
     signal_fields(server, stream).iter().map(|fields| fields[2].as_i64().expect("a number")).collect()
 }
 
-/// The magic numbers of all signals, in the stream's order.
+/// The magic numbers of all signals of 1.Demo, in the stream's order.
 pub fn magics(server: &Server) -> Vec<i64> {
-    signal_fields(server, "ss:{0}").iter().map(|fields| fields[12].as_i64().expect("a number")).collect()
+    signal_fields(server, "ss:{0}:1.Demo")
+        .iter()
+        .map(|fields| fields[12].as_i64().expect("a number"))
+        .collect()
 }
 
 /// The fields of all packed signals of a stream, in the order of `docs/wire-format.md`.

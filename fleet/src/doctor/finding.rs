@@ -1,6 +1,11 @@
 //! What a check says: one line, with what to do about it.
 
+use std::io::{Write, stdout};
+
+use anyhow::{Context, Result};
 use serde::Serialize;
+
+use crate::plain;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,7 +71,8 @@ impl Finding {
         self
     }
 
-    pub(super) fn line(&self, coloured: bool) -> String {
+    /// Prints it, and each cure in a line of its own.
+    pub(super) fn print(&self, coloured: bool) -> Result<()> {
         let (name, colour) = match self.light {
             Light::Green => ("green ", 32),
             Light::Yellow => ("yellow", 33),
@@ -74,8 +80,11 @@ impl Finding {
         };
         let light = if coloured { format!("\x1b[{colour}m{name}\x1b[0m") } else { name.to_owned() };
         let server = if self.server.is_empty() { String::new() } else { format!(" {}:", self.server) };
-        let cures = self.commands.iter().chain(&self.cure).map(|cure| format!("\n         -> {cure}"));
-        let cure = cures.collect::<String>();
-        format!("{light}  {:<12}{server} {}{cure}", self.check, self.text)
+        let words = plain::text(&format!("{:<12}{server} {}", self.check, self.text));
+        let mut out = stdout().lock();
+        // The colour is our own.
+        writeln!(out, "{light}  {words}").context("standard output takes no more")?;
+        let mut cures = self.commands.iter().chain(&self.cure);
+        cures.try_for_each(|cure| plain::say(&format!("         -> {cure}")))
     }
 }

@@ -25,7 +25,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use mt5_redis::config::{Config, Site};
 
-use crate::told;
+use crate::{plain, told};
 
 pub use finding::{Finding, Light};
 pub use settings::AT_START;
@@ -59,15 +59,16 @@ pub struct Patient {
 pub fn doctor(options: &Options) -> Result<bool> {
     let findings = examine(options)?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        plain::json(&findings, true)?.lines().try_for_each(plain::say)?;
     } else {
         let coloured = stdout().is_terminal();
-        findings.iter().for_each(|finding| println!("{}", finding.line(coloured)));
+        findings.iter().try_for_each(|finding| finding.print(coloured))?;
     }
     let count = |light| findings.iter().filter(|finding| finding.light == light).count();
     let red = count(Light::Red);
     if !options.json {
-        println!("doctor: {} green, {} yellow, {red} red", count(Light::Green), count(Light::Yellow));
+        let (green, yellow) = (count(Light::Green), count(Light::Yellow));
+        plain::say(&format!("doctor: {green} green, {yellow} yellow, {red} red"))?;
     }
     Ok(red == 0)
 }

@@ -1,15 +1,15 @@
 //! The governor's figures for Prometheus, on `/metrics`; `deploy/grafana.json` shows them.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use metrics::{counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use mt5_redis::config::Address;
-use tiny_http::{Header, Response, Server};
 
 use super::sample::Seen;
+use super::serve;
 use super::streams::Stream;
 
 /// Serves the figures from now on. Returns the address, for a port of 0.
@@ -17,24 +17,14 @@ pub fn serve(address: SocketAddr) -> Result<SocketAddr> {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("the figures are exported already")?;
-    let server = Server::http(address).map_err(|error| anyhow!("cannot listen on {address}: {error}"))?;
-    let bound = server.server_addr().to_ip().context("no address")?;
-    thread::spawn(move || answer(&server, &handle));
-    Ok(bound)
-}
-
-fn answer(server: &Server, handle: &PrometheusHandle) {
-    for request in server.incoming_requests() {
-        let response = if request.url() == "/metrics" {
-            let kind = Header::from_bytes("Content-Type", "text/plain; version=0.0.4");
-            Response::from_string(handle.render()).with_header(kind.expect("a valid header"))
-        } else {
-            Response::from_string("the figures are at /metrics\n").with_status_code(404)
-        };
-        // Whoever asked may be gone.
-        let _ = request.respond(response);
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let bound = listener.local_addr()?;
+    let page = move || {
         handle.run_upkeep();
-    }
+        handle.render()
+    };
+    thread::spawn(move || serve::serve(&listener, "/metrics", page));
+    Ok(bound)
 }
 
 /// A node that answered.

@@ -11,20 +11,20 @@ mod judge;
 pub(crate) mod lease;
 pub(crate) mod nodes;
 pub(crate) mod sample;
+mod serve;
 mod streams;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use mt5_redis::config::{Address, Config};
 use serde_json::{Value, json};
 
-use crate::{stop, told};
+use crate::{plain, stop, told};
 use directives::{Directive, Directives, FOR_ALL, for_one};
 use fleet_view::Fleet;
 use judge::Calm;
@@ -374,7 +374,6 @@ fn log(event: &str, details: Value) {
     if let (Some(line), Value::Object(details)) = (line.as_object_mut(), details) {
         line.extend(details);
     }
-    let mut out = stdout().lock();
-    // Nobody listens any more: the governor governs on.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush()).context("the log");
+    // Where nobody listens any more the governor governs on.
+    let _ = plain::json(&line, false).and_then(|line| plain::say(&line));
 }

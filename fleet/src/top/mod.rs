@@ -15,7 +15,7 @@ use mt5_redis::config::{Address, Config, LaneConfig};
 
 use crate::govern::nodes::Nodes;
 use crate::govern::sample::{self, Replica, Sample, Seen};
-use crate::stop;
+use crate::{plain, stop};
 use fleet::{Instance, Sort};
 use screen::Screen;
 
@@ -67,7 +67,9 @@ pub fn top(options: &Options) -> Result<bool> {
     if options.once {
         let look = watch.look();
         let good = look.trouble.is_none() && look.nodes.iter().all(|node| node.seen.is_ok());
-        screen::lines(&look, options.sort, &options.filter).iter().for_each(|(line, _)| println!("{line}"));
+        for (line, _) in screen::lines(&look, options.sort, &options.filter) {
+            plain::say(&line)?;
+        }
         return Ok(good);
     }
     let mut screen = Screen::open(options.sort, options.filter.clone())?;

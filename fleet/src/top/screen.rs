@@ -12,7 +12,7 @@ use ratatui::text::{Line, Text};
 
 use super::fleet::{Instance, Sort};
 use super::{Look, Node};
-use crate::stop;
+use crate::{plain, stop};
 
 /// How it stands with what a line shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +174,9 @@ fn whole(why: &str, margin: &str) -> Vec<(String, Mark)> {
     lines.into_iter().map(|line| (cut(&line, WIDTH), Mark::Bad)).collect()
 }
 
+/// The beginning of a text of others.
 fn cut(text: &str, width: usize) -> String {
-    text.lines().next().unwrap_or_default().chars().take(width).collect()
+    plain::text(text).chars().take(width).collect()
 }
 
 /// The terminal, and what its user wants to see.

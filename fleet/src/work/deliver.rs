@@ -15,7 +15,8 @@ use mt5_redis::model::signal::*;
 use serde::Serialize;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::{Options, print};
+use super::Options;
+use crate::plain;
 
 /// How much of a command's complaint or a server's answer goes into the error.
 const EXCERPT: u64 = 400;
@@ -66,12 +67,20 @@ pub(super) fn json(delivery: &Delivery) -> String {
         position: signal.position,
         server_offset_s: signal.server_offset_s,
     };
-    serde_json::to_string(&line).expect("numbers and texts are JSON")
+    plain::json(&line, false).expect("numbers and texts are JSON")
 }
 
 pub(super) enum Target {
-    Exec { command: String, timeout: Duration },
-    Http { url: String, agent: ureq::Agent },
+    Exec {
+        command: String,
+        timeout: Duration,
+    },
+    /// `place` is what may be shown: paths and queries hold tokens, and who signs in a password.
+    Http {
+        url: String,
+        place: String,
+        agent: ureq::Agent,
+    },
     Stdout,
 }
 
@@ -82,7 +91,7 @@ impl Target {
         }
         let Some(url) = &options.http else { return Ok(Self::Stdout) };
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            bail!("--http {url} is no address: pass one that begins with http:// or https://");
+            bail!("--http is no address: pass one that begins with http:// or https://");
         }
         let mut tls = TlsConfig::builder();
         if let Some(file) = &options.http_ca {
@@ -96,30 +105,38 @@ impl Target {
             .tls_config(tls.build())
             .build()
             .into();
-        Ok(Self::Http { url: url.clone(), agent })
+        Ok(Self::Http { url: url.clone(), place: place(url), agent })
     }
 
     /// Hands a signal over; an error says why it was not taken.
     pub(super) fn deliver(&self, delivery: &Delivery) -> Result<()> {
         let line = json(delivery);
         match self {
-            Self::Stdout => print(&line),
+            Self::Stdout => plain::give(&line),
             Self::Exec { command, timeout } => exec(command, &line, &delivery.signal.key(), *timeout),
-            Self::Http { url, agent } => {
+            Self::Http { url, place, agent } => {
                 let request = agent
                     .post(url)
                     .header("Content-Type", "application/json")
                     .header("Idempotency-Key", delivery.signal.key());
-                let mut answer = request.send(&line).with_context(|| format!("{url} did not answer"))?;
+                let mut answer = request.send(&line).with_context(|| format!("{place} did not answer"))?;
                 if answer.status().is_success() {
                     return Ok(());
                 }
                 let mut body = String::new();
                 let _ = answer.body_mut().as_reader().take(EXCERPT).read_to_string(&mut body);
-                bail!("{url} answered {}: {}", answer.status(), body.trim())
+                bail!("{place} answered {}: {}", answer.status(), body.trim())
             }
         }
     }
+}
+
+/// The scheme, host and port of a web address.
+fn place(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}")
 }
 
 /// The certificates of a PEM file.

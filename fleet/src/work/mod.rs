@@ -6,7 +6,6 @@
 mod deliver;
 pub mod letters;
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
@@ -14,12 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use mt5_redis::config::Config;
 use mt5_redis::inbox::{Delivery, Item, Options as ReaderOptions, Reader, Start};
 
-use crate::stop;
+use crate::{plain, stop};
 use deliver::Target;
 
 /// A signal that was delivered so many times beyond the attempts, and never answered for, took its workers
@@ -91,7 +90,7 @@ pub fn run(options: &Options) -> Result<()> {
         delete: true,
         in_advance: false,
     };
-    let tell = Arc::new(|line: String| eprintln!("mt5fleet work: {line}"));
+    let tell = Arc::new(|line: String| plain::complain(&format!("mt5fleet work: {line}")));
     let reader = Reader::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
     let target = Target::new(options)?;
     let done = Done::default();
@@ -111,26 +110,26 @@ pub fn run(options: &Options) -> Result<()> {
     let duplicates = reader.duplicates();
     reader.stop();
     let Done { processed, failed, buried } = done;
-    eprintln!(
+    plain::complain(&format!(
         "mt5fleet work: {} signals processed, {} attempts failed, {} buried, {duplicates} duplicates dropped",
         processed.into_inner(),
         failed.into_inner(),
         buried.into_inner()
-    );
+    ));
     Ok(())
 }
 
 fn act(item: Item, reader: &Reader, target: &Target, options: &Options, done: &Done) {
     match item {
-        Item::Gap(gap) => match gap.signals {
-            Some(signals) => eprintln!(
+        Item::Gap(gap) => plain::complain(&match gap.signals {
+            Some(signals) => format!(
                 "mt5fleet work: {signals} signals of shard {} were deleted before they were read",
                 gap.shard
             ),
             None => {
-                eprintln!("mt5fleet work: the group of shard {} was gone: signals may be missing", gap.shard)
+                format!("mt5fleet work: the group of shard {} was gone: signals may be missing", gap.shard)
             }
-        },
+        }),
         Item::Unreadable(place, reason) => {
             done.buried.fetch_add(1, Relaxed);
             reader.bury(place, 1, &reason);
@@ -166,10 +165,4 @@ fn failed(delivery: &Delivery, error: &str, reader: &Reader, options: &Options, 
         let doublings = u32::try_from(delivery.deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
         reader.again(delivery, (options.backoff * 2u32.pow(doublings)).min(LONGEST_WAIT));
     }
-}
-
-/// One line to standard output, whole also where several threads write.
-fn print(line: &str) -> Result<()> {
-    let mut out = stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output takes no more")
 }

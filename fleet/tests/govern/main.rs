@@ -2,6 +2,7 @@
 //! reaches them and ends by itself, whoever dies; what it trims and forgets; what it exports.
 #![cfg(target_os = "linux")]
 
+mod metrics;
 mod trouble;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@ use crate::codes::{MT5REDIS_ERR_JOURNAL, MT5REDIS_ERR_JOURNAL_LOCKED};
 use crate::error::{Error, Result};
 
 const CLOSED: &str = "closed";
+const HISTORY: &str = "history";
 
 /// A folder that this journal alone uses, until it is dropped or the process ends in whatever way.
 pub(super) struct Folder {
@@ -17,9 +18,7 @@ pub(super) struct Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Closing is not enough when another thread is just starting a process: that holds a copy of the
-        // handle for a moment.
-        let _ = self.lock.unlock();
+        self.unlock();
     }
 }
 
@@ -44,6 +43,13 @@ impl Folder {
         }
     }
 
+    /// Lets another journal have the folder.
+    pub(super) fn unlock(&self) {
+        // Closing is not enough when another thread is just starting a process: that holds a copy of the
+        // handle for a moment.
+        let _ = self.lock.unlock();
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -64,6 +70,16 @@ impl Folder {
         let file = self.path.join("opened");
         write(&file, boot().as_deref().unwrap_or_default())
             .map_err(|error| fault(&file, "cannot be written", &error))
+    }
+
+    /// The history that was noted last; half a note is another one's.
+    pub(super) fn history(&self) -> Option<String> {
+        fs::read_to_string(self.path.join(HISTORY)).ok()
+    }
+
+    /// Notes which history of the servers has what was acknowledged.
+    pub(super) fn note_history(&self, history: &str) -> io::Result<()> {
+        write(&self.path.join(HISTORY), history)
     }
 
     /// Notes that everything is on the disk.
