@@ -13,7 +13,9 @@
 # Where others can reach the servers, these name files whose first line is a password:
 #     REPLICA_PASSWORD_FILE       replicas sign in at a master with it, as the user `replica`
 #     SENTINEL_PASSWORD_FILE      Sentinels sign in at servers with it, as the user `sentinel`
-#     SENTINEL_ASK_PASSWORD_FILE  whoever asks a Sentinel needs it: the other Sentinels, and terminals
+#     SENTINEL_ASK_PASSWORD_FILE  the other Sentinels need it to ask one, and so do you; it may do everything
+#     SENTINEL_BRIDGE_PASSWORD_FILE   terminals ask with it, as the user `bridge`, where a master is and nothing else
+#     SENTINEL_WATCHER_PASSWORD_FILE  mt5fleet asks with it, as the user `watcher`, how masters and Sentinels are
 #
 # A folder or a LINE with a control character is refused: it would be another line of the configuration.
 set -eu
@@ -99,6 +101,11 @@ password() {
     quoted "$word"
 }
 
+# A user of a Sentinel, with this password, spelt already, and these commands only.
+user() {
+    if [ -n "$2" ]; then printf 'user %s on ">%s resetchannels -@all %s\n' "$1" "${2#?}" "$3"; fi
+}
+
 secrets() {
     case $name in
     sentinel-*)
@@ -112,6 +119,9 @@ secrets() {
             printf 'requirepass %s\n' "$ask_password"
             printf 'sentinel sentinel-pass %s\n' "$ask_password"
         fi
+        user bridge "$bridge_password" '+auth +sentinel|get-master-addr-by-name'
+        user watcher "$watcher_password" "+auth +hello +ping +info +sentinel|get-master-addr-by-name \
++sentinel|master +sentinel|masters +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum"
         ;;
     *)
         if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then
@@ -134,11 +144,13 @@ given() {
 if [ ! -e "$own" ]; then
     umask 077
     # Before anything is written, so that a file which cannot be read leaves nothing half done.
-    replica_password= sentinel_password= ask_password=
+    replica_password= sentinel_password= ask_password= bridge_password= watcher_password=
     case $name in
     sentinel-*)
         if [ -n "${SENTINEL_PASSWORD_FILE:-}" ]; then sentinel_password=$(password SENTINEL_PASSWORD_FILE); fi
         if [ -n "${SENTINEL_ASK_PASSWORD_FILE:-}" ]; then ask_password=$(password SENTINEL_ASK_PASSWORD_FILE); fi
+        if [ -n "${SENTINEL_BRIDGE_PASSWORD_FILE:-}" ]; then bridge_password=$(password SENTINEL_BRIDGE_PASSWORD_FILE); fi
+        if [ -n "${SENTINEL_WATCHER_PASSWORD_FILE:-}" ]; then watcher_password=$(password SENTINEL_WATCHER_PASSWORD_FILE); fi
         ;;
     *)
         if [ -n "${REPLICA_PASSWORD_FILE:-}" ]; then replica_password=$(password REPLICA_PASSWORD_FILE); fi

@@ -41,6 +41,9 @@
 // The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
 #define MT5REDIS_STATUS_DEAD 3
 
+// Returned by `mt5redis_flush` and `mt5redis_close`: every trade and signal is in Redis, the last heartbeats are not.
+#define MT5REDIS_HEARTBEATS_WAIT 1
+
 // All went well.
 #define MT5REDIS_OK 0
 
@@ -536,14 +539,18 @@ int32_t mt5redis_throttle(int64_t handle);
 // closes and signals never wait.
 int32_t mt5redis_interval_ms(int64_t handle, int32_t lane);
 
-// Waits until everything accepted so far, on every lane, has reached Redis, at most `timeout_ms`.
-// Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
-int32_t mt5redis_flush(int64_t handle, int32_t timeout_ms);
+// Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
+// Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
+// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is, or
+// `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
+int32_t mt5redis_flush(int64_t handle,
+                       int32_t timeout_ms);
 
 // Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
-// reach Redis. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go
-// on towards Redis for as long as this process lives.
-int32_t mt5redis_close(int64_t handle, int32_t timeout_ms);
+// reach Redis; it returns what `mt5redis_flush` does. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says
+// that records still wait: they go on towards Redis for as long as this process lives.
+int32_t mt5redis_close(int64_t handle,
+                       int32_t timeout_ms);
 
 // Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
 // 8,192 units hold it.

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use crate::codes::*;
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
 use crate::inbox::{Follower, Wish};
 use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, InstanceRecord, SERVER_LIMIT};
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// Queues the set of open positions.
-    pub(crate) fn open_positions(&self, time_ms: i64, positions: &[i64]) -> Result<u64> {
+    pub(crate) fn open_positions(&self, time_ms: i64, positions: Box<[i64]>) -> Result<u64> {
         check::time("time_ms", time_ms)?;
         self.trade(time_ms, TradeBody::open_set(positions)?)
     }
@@ -161,22 +161,30 @@ impl Session {
         &self.engine
     }
 
-    /// Waits until all that was accepted is in Redis.
-    pub(crate) fn flush(&self, timeout: Duration) -> Result<()> {
-        match self.engine.flush(Instant::now() + timeout) {
-            0 => Ok(()),
-            waiting => Err(Error::new(
-                MT5REDIS_ERR_TIMEOUT,
-                format!(
-                    "{waiting} records still wait after {} ms: they go on towards Redis; see the events for the reason",
-                    timeout.as_millis()
-                ),
-            )),
+    /// Waits until all trades and signals that were accepted are in Redis, and then for the heartbeats, while these can
+    /// be written. Returns whether they were too.
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<bool> {
+        let Waiting { trades, signals, heartbeats } = self.engine.flush(Instant::now() + timeout);
+        if trades + signals == 0 {
+            return Ok(heartbeats == 0);
         }
+        let lane = |waiting: u64| if waiting == 0 { "done".to_owned() } else { waiting.to_string() };
+        Err(Error::new(
+            MT5REDIS_ERR_TIMEOUT,
+            format!(
+                "{} records still wait after {} ms (rts: {}, rtss: {}, heartbeats: {}): they go on towards Redis; see \
+                 the events for the reason",
+                trades + signals,
+                timeout.as_millis(),
+                lane(trades),
+                lane(signals),
+                lane(heartbeats)
+            ),
+        ))
     }
 
     /// Flushes, then gives the engine back.
-    pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
+    pub(crate) fn close(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
         let follower = self.unsubscribe();
         let flushed = self.flush(timeout);

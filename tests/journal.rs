@@ -94,8 +94,12 @@ fn a_terminal_killed_while_redis_is_away_loses_nothing() {
     // More than the queue holds.
     let told = send_and_die("fast", &server, 9_000);
     let bridge = Bridge::at(&server, "1.Demo");
-    let events = bridge.events().join("\n");
-    assert!(events.contains("records of an earlier life are not known to be in Redis"), "{events}");
+    support::eventually("it tells of an earlier life", || {
+        bridge
+            .events()
+            .iter()
+            .any(|line| line.contains("records of an earlier life are not known to be in Redis"))
+    });
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     let last = bridge.accepted("rtss");
     assert!(last >= told);

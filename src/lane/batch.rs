@@ -328,7 +328,8 @@ impl<P: Policy> Batch<P> {
                     reject(owner, failure);
                     policy.forget();
                 }
-                Answer::Refused(_, failure) if failure.class == Class::Ask => {
+                // Who was asked, and sends elsewhere in turn, may do so for ever: then it is a failure as others.
+                Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
                     self.asks.insert(*transaction.tag(), failure);
                     policy.forget();
                 }

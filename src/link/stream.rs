@@ -101,6 +101,7 @@ impl Stream {
 
     /// Whether something has come that nobody waits for. An end is an error.
     pub(super) fn has_spoken(&mut self) -> io::Result<bool> {
+        self.begins_to_send();
         self.socket().tcp.set_nonblocking(true)?;
         let outcome = match self {
             Self::Plain(socket) => socket.tcp.peek(&mut [0]),

@@ -86,7 +86,7 @@ pub fn shard(instance: &str, shards: u16) -> u16 {
 }
 
 /// How many slots a Cluster has.
-const SLOTS: u16 = 16_384;
+pub(crate) const SLOTS: u16 = 16_384;
 
 /// CRC-16/XMODEM, which Redis uses for slots.
 fn crc16(text: &str) -> u16 {

@@ -1,6 +1,8 @@
 //! The library as a caller sees it: every call goes through the C ABI, with UTF-16 text.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
@@ -135,7 +137,13 @@ impl Bridge {
 
     /// Flushes with all the patience of a test.
     pub fn settle(&self) {
-        let code = self.flush(super::PATIENCE.as_millis() as i32);
+        let deadline = Instant::now() + super::PATIENCE;
+        let mut code = self.flush(super::PATIENCE.as_millis() as i32);
+        // Heartbeats are not waited for while their server is in trouble.
+        while code == MT5REDIS_HEARTBEATS_WAIT && Instant::now() < deadline {
+            thread::park_timeout(Duration::from_millis(5));
+            code = self.flush(super::PATIENCE.as_millis() as i32);
+        }
         assert_eq!(code, MT5REDIS_OK, "{}\n{}", last_error(), self.events().join("\n"));
     }
 

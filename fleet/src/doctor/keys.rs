@@ -8,18 +8,22 @@ use redis::{FromRedisValue, RedisResult};
 
 use super::site::allowed;
 use super::{Finding, Light, Member, Patient};
+use crate::govern::fleet_view::Fleet;
 use crate::govern::lease::KEY as LEASE;
+use crate::govern::nodes::Nodes;
 use crate::up::sizing;
 
 /// Keys looked at on each server; a sample, so that a large one is not held up.
 const SAMPLE: usize = 2000;
 const PAGE: usize = 200;
 
-/// How many instances the fleet has, by the list of them.
+/// How many instances live. Whoever may add names to the list may invent some, so only heartbeats count.
 pub(super) fn instances(patient: &mut Patient) -> u64 {
-    // In a Cluster all but one node answer MOVED.
-    let listed = patient.members().filter_map(|member| member.ask::<u64>(&["ZCARD", "il"]).ok());
-    listed.max().unwrap_or(0)
+    let mut nodes = Nodes::new("ris", &patient.config.ris.endpoint);
+    let mut fleet = Fleet::default();
+    // A site that does not answer has been told of already.
+    let looked = nodes.refresh().and_then(|_| fleet.look(&mut nodes));
+    looked.map_or(0, |()| fleet.alive.len() as u64)
 }
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
@@ -82,13 +86,17 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, encodings that are compact, and a size that none of ours reaches.
-const KINDS: [(&str, &[&str], u64); 9] = [
+const KINDS: [(&str, &[&str], u64); 13] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
     ("to:{", &["intset"], u64::MAX),
     ("tc:{", &[], u64::MAX),
     ("ss:{", &[], u64::MAX),
     ("sd:{", &[], u64::MAX),
+    ("sl:{", &[], u64::MAX),
+    ("sa:{", &[], u64::MAX),
+    ("fp:{", &[], u64::MAX),
+    ("fl:{", &[], 512),
     ("wm:{", &[], 512),
     ("il", &[], u64::MAX),
     ("ctl", &[], 512),
@@ -148,7 +156,24 @@ fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Fault
         }
         // The governor's lease ends with its holder.
         "ctl" if key == LEASE => {}
-        "to:{" | "tc:{" | "ss:{" | "sd:{" | "il" | "ctl" if lives => {
+        "ss:{" if !lives => {
+            let cure =
+                "a signal written by hand? PEXPIRE them after rtss.retention; a live source does it itself";
+            faults.add(false, "are streams that stay though their source may be silent", cure, key);
+        }
+        "fp:{" | "sa:{" if !lives => {
+            faults.add(
+                false,
+                "are notes of readers without a time to live",
+                "EXPIRE them after 35 days",
+                key,
+            );
+        }
+        "fl:{" if !lives => {
+            let cure = "DEL them: a follower that lives takes its lease anew";
+            faults.add(true, "are leases that never end, their followers stand by for ever", cure, key);
+        }
+        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if lives => {
             faults.add(true, "will vanish whole, they must not have a time to live", "PERSIST them", key);
         }
         "ts:{" => {

@@ -166,7 +166,7 @@ fn visit(lanes: Vec<&'static str>, endpoint: Endpoint, findings: &mut Vec<Findin
     let mut addresses = Vec::new();
     match &endpoint.site {
         Site::Server(address) => addresses.push(address.clone()),
-        Site::Sentinel { sentinels: known, master, identity } => {
+        Site::Sentinel { sentinels: known, master, identity, .. } => {
             for address in known {
                 match connect(address, &endpoint, identity) {
                     Ok(connection) => sentinels.push((address.clone(), connection)),

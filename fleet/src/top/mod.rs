@@ -55,6 +55,8 @@ struct Look {
     /// Why there are no instances to show.
     trouble: Option<String>,
     instances: Vec<Instance>,
+    /// How many more names without a heartbeat there are.
+    more: usize,
 }
 
 /// Shows the fleet until somebody has seen enough. Returns whether everything answered.
@@ -153,7 +155,7 @@ impl Watch {
         }
         if reached {
             match fleet::look(&mut self.lanes[0].0) {
-                Ok(instances) => look.instances = instances,
+                Ok((instances, more)) => (look.instances, look.more) = (instances, more),
                 Err(error) => look.trouble = Some(self.lanes[0].0.told(&error)),
             }
         } else {

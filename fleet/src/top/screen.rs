@@ -59,6 +59,9 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
     ));
     lines.extend(look.trouble.iter().flat_map(|why| whole(why, "")));
     lines.extend(shown.iter().map(instance));
+    if look.more > 0 {
+        lines.push((format!("and {} more names without a heartbeat", look.more), Mark::Odd));
+    }
     lines
 }
 
@@ -287,6 +290,7 @@ mod tests {
                 node("", None, Err("connection refused".repeat(9))),
             ],
             trouble: None,
+            more: 0,
             instances: vec![
                 instance("1.A", 400, Some(heartbeat(5, 0))),
                 instance("2.B", 90_000, Some(heartbeat(70_000, 2))),

@@ -35,6 +35,7 @@ impl<P: Policy> Worker<P> {
             self.link.doubt();
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
+        self.shared.trouble(true);
         let now = Instant::now();
         let refusal =
             if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
