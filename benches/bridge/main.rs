@@ -6,6 +6,7 @@
 
 mod backlog;
 mod call;
+mod disk;
 mod fleet;
 mod idle;
 mod latency;
@@ -29,7 +30,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
@@ -39,6 +40,7 @@ const PARTS: [Part; 11] = [
     ("fleet", fleet::measure),
     ("memory", memory::measure),
     ("backlog", backlog::measure),
+    ("disk", disk::measure),
     ("trimming", trimming::measure),
     ("windows", windows::measure),
 ];
@@ -51,6 +53,7 @@ fn main() {
         ["idle-process", seconds, url] => return idle::process(url, seconds),
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
         ["drain-process", count, config, folder] => return backlog::drain(count, config, folder),
+        ["opening-process", config, folder] => return disk::process(config, folder),
         ["profile-process", lane, count, config, folder] => {
             return profile::process(lane, count, config, folder);
         }

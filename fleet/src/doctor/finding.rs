@@ -71,7 +71,7 @@ impl Finding {
         self
     }
 
-    /// Prints it, the cure in a line of its own.
+    /// Prints it, and each cure in a line of its own.
     pub(super) fn print(&self, coloured: bool) -> Result<()> {
         let (name, colour) = match self.light {
             Light::Green => ("green ", 32),

@@ -3,6 +3,7 @@
 mod advice;
 mod bare;
 mod certificates;
+mod managed;
 mod server;
 mod sites;
 

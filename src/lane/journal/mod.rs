@@ -19,6 +19,7 @@ mod reader;
 mod record;
 mod recovery;
 mod refused;
+mod room;
 mod segment;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -32,6 +33,7 @@ use crate::config::JournalSync;
 use crate::error::Result;
 use crate::lane::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use acknowledged::Acknowledged;
+pub(crate) use folder::open as open_file;
 use folder::{Folder, fault};
 pub(crate) use limits::Limits;
 use map::Tail;
@@ -60,6 +62,8 @@ pub(crate) struct Opened {
     pub(crate) lost: u64,
     /// What an operator should know about what was found.
     pub(crate) notes: Vec<String>,
+    /// What an operator should know about the disk.
+    pub(crate) warning: Option<String>,
 }
 
 /// The reading end, and what both ends share.
@@ -168,12 +172,14 @@ impl Journal {
         // Before the note that this run of the machine is known, the leap must be on the disk.
         tail.map().flush(0, HEADER).map_err(|error| fault(path, "cannot be written", &error))?;
         journal.folder.note_opened()?;
+        let warning = room::warning(tail.map().path());
         let journal = Arc::new(journal);
         Ok(Opened {
             appender: Appender { tail, next, handed_over: false, journal: journal.clone() },
             journal,
             lost,
             notes,
+            warning,
         })
     }
 
