@@ -263,6 +263,8 @@ impl Engine {
             signals: self.rtss.accepted(),
             trade_commit_us: self.pressure.commit_us(LaneName::Rts),
             signal_commit_us: self.pressure.commit_us(LaneName::Rtss),
+            // Of the instance, which the engine does not know.
+            follower: 0,
         }
     }
 

@@ -13,8 +13,10 @@ use crate::codes::*;
 use crate::config::Config;
 use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
-use crate::inbox::{Follower, Wish};
-use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, InstanceRecord, SERVER_LIMIT};
+use crate::inbox::{self, Follower, Wish};
+use crate::model::instance::{
+    AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
+};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, SYMBOL_LIMIT, TradeBody, TradeRecord};
 use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
@@ -49,8 +51,8 @@ impl Session {
         state.check()?;
         let time_ms = time(state.time_ms);
         self.engine.pressure().heartbeat_comes_every(state.interval_ms);
-        let health = self.engine.health();
         let instance = self.instance;
+        let health = Health { follower: inbox::role(instance.as_str()), ..self.engine.health() };
         self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
             instance,
@@ -107,8 +109,8 @@ impl Session {
         })
     }
 
-    /// Starts reading signals. An empty group is one of this instance's own.
-    pub(crate) fn subscribe(&self, mut wish: Wish, start: i32) -> Result<()> {
+    /// Starts reading signals. `wish` gets the name to use where none was passed: this instance's own.
+    pub(crate) fn subscribe(&self, wish: impl FnOnce(&str) -> Result<Wish>) -> Result<()> {
         let mut follower = self.follower.lock();
         if follower.is_some() {
             return Err(Error::new(
@@ -116,13 +118,9 @@ impl Session {
                 "this handle has a subscription: call mt5redis_unsubscribe first".to_owned(),
             ));
         }
-        wish.consumer = self.instance.as_str().to_owned();
-        if wish.group.is_empty() {
-            wish.group = format!("follower.{}", self.instance.as_str());
-        }
-        let events = self.engine.events.clone();
+        let (instance, events) = (self.instance.as_str(), self.engine.events.clone());
         let tell = Arc::new(move |line| events.tell(line));
-        *follower = Some(Arc::new(Follower::start(self.engine.config(), wish, start, tell)?));
+        *follower = Some(Arc::new(Follower::start(self.engine.config(), instance, wish(instance)?, tell)?));
         Ok(())
     }
 

@@ -19,9 +19,9 @@ fn told(config: &str, folder: &Path, advice: &str) {
     let bridge = Bridge::open(config, "1.Demo", folder);
     bridge.heartbeat(&account());
     bridge.signal(&buy(1));
-    subscribe(&bridge, &Wants { group: "g", start: 1, ..Wants::default() });
+    subscribe(&bridge, &Wants { follower: "g", instances: "*", start: 1, ..Wants::default() });
     let mut seen: Vec<String> = Vec::new();
-    for what in ["rtss: ", "reading shard 0: "] {
+    for what in ["rtss: ", "signals of follower g: "] {
         eventually(&format!("{what} … {advice}, after {config}"), || {
             seen.extend(bridge.events());
             seen.iter().any(|line| line.contains(what) && line.contains(advice))

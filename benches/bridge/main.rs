@@ -20,6 +20,7 @@ mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod throughput;
+mod trimming;
 mod windows;
 
 use std::env;
@@ -29,7 +30,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
@@ -40,6 +41,7 @@ const PARTS: [Part; 11] = [
     ("memory", memory::measure),
     ("backlog", backlog::measure),
     ("disk", disk::measure),
+    ("trimming", trimming::measure),
     ("windows", windows::measure),
 ];
 

@@ -46,7 +46,7 @@ pub struct Options {
     /// The users by which replicas and Sentinels sign in at a master (`deploy/users.conf`)
     #[arg(long, group = "who")]
     servers: bool,
-    /// The users by whom terminals and the doctor ask a Sentinel (`SENTINEL_USERS_FILE` of `deploy/node.sh`)
+    /// The users by whom bridges and mt5fleet ask a Sentinel; `deploy/node.sh` makes them by itself
     #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "doctor", "servers"])]
     sentinel: bool,
     /// Into how many shards the signals are divided: 1, on a Cluster 16, or what `rtss.shards` says
@@ -205,17 +205,15 @@ fn servers() -> [(&'static str, String); 2] {
     ]
 }
 
-/// At a Sentinel: to ask for a master, as every terminal does, and what the doctor asks besides.
+/// At a Sentinel, as `deploy/node.sh` makes them: a bridge asks for a master, mt5fleet how all of them are.
 fn at_sentinel() -> [(&'static str, String); 2] {
-    let session = "+auth +hello +ping +quit +client|setname +client|id";
-    let ask = "+sentinel|get-master-addr-by-name";
     [
-        ("terminals", format!("{session} {ask}")),
+        ("bridge", "+auth +sentinel|get-master-addr-by-name".to_owned()),
         (
             "watcher",
-            format!(
-                "{session} {ask} +sentinel|replicas +sentinel|sentinels +sentinel|master +sentinel|ckquorum +info +role"
-            ),
+            "+auth +hello +ping +info +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters \
+             +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum"
+                .to_owned(),
         ),
     ]
 }

@@ -40,6 +40,17 @@ impl Slots {
         self.ranges.iter().find(|range| range.slots.contains(&slot)).map(|range| &range.nodes[0])
     }
 
+    /// The masters of all slots.
+    pub(super) fn masters(&self) -> Vec<Address> {
+        let mut masters: Vec<Address> = Vec::new();
+        for range in &self.ranges {
+            if !masters.contains(&range.nodes[0]) {
+                masters.push(range.nodes[0].clone());
+            }
+        }
+        masters
+    }
+
     pub(super) fn is_master(&self, address: &Address) -> bool {
         self.ranges.iter().any(|range| range.nodes[0] == *address)
     }

@@ -222,6 +222,13 @@ impl Link {
         Ok(server)
     }
 
+    /// Every master there is, by its index.
+    pub(crate) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
+        let Finder::Cluster { slots, .. } = &self.finder else { return Ok(vec![0]) };
+        let masters = slots.masters();
+        masters.into_iter().map(|address| self.server(address)).collect()
+    }
+
     /// The server that an ASK sends us to, for one time. It must be a node of the Cluster: it gets our password.
     pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
         let Finder::Cluster { slots, .. } = &self.finder else {

@@ -3,8 +3,8 @@
 
 use arrayvec::ArrayString;
 
-/// A key: prefix, instance and a number always fit.
-pub type Key = ArrayString<96>;
+/// A key: prefix, instance, a reader's name and a number always fit.
+pub type Key = ArrayString<128>;
 
 /// Set of instances by last heartbeat, ms; a sorted set.
 pub const INSTANCE_LIST: &str = "il";
@@ -63,6 +63,14 @@ pub fn watermark(instance: &str, producer: &str) -> Key {
 pub fn signal_watermark(shard: u16, source: &str, producer: &str) -> Key {
     join(&["wm:{", itoa::Buffer::new().format(shard), "}:", source, ":", producer])
 }
+
+/// What a group of workers acknowledged lately of a source's signals; a sorted set.
+pub fn acknowledged(shard: u16, source: &str, group: &str) -> Key {
+    join(&["sa:{", itoa::Buffer::new().format(shard), "}:", source, ":", group])
+}
+
+/// The field of a follower's position that says that it follows every source.
+pub const EVERY_SOURCE: &str = "*";
 
 /// A follower's position in each source; a hash.
 pub fn position(follower: &str) -> Key {
@@ -139,6 +147,8 @@ mod tests {
         let id = "x".repeat(40);
         assert_eq!(&*trade(&id, i64::MAX), format!("ts:{{{id}}}:9223372036854775807"));
         assert_eq!(&*watermark(&id, "0123456789abcdef"), format!("wm:{{{id}}}:0123456789abcdef"));
+        let group = "g".repeat(64);
+        assert_eq!(&*acknowledged(u16::MAX, &id, &group), format!("sa:{{65535}}:{id}:{group}"));
         assert_eq!(
             &*signal_watermark(u16::MAX, &id, "0123456789abcdef"),
             format!("wm:{{65535}}:{id}:0123456789abcdef")

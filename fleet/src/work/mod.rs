@@ -88,7 +88,6 @@ pub fn run(options: &Options) -> Result<()> {
         prefetch: options.prefetch as usize,
         take_over: Some(options.take_over),
         delete: true,
-        in_advance: false,
     };
     let tell = Arc::new(|line: String| plain::complain(&format!("mt5fleet work: {line}")));
     let reader = Reader::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -121,15 +120,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn act(item: Item, reader: &Reader, target: &Target, options: &Options, done: &Done) {
     match item {
-        Item::Gap(gap) => plain::complain(&match gap.signals {
-            Some(signals) => format!(
-                "mt5fleet work: {signals} signals of shard {} were deleted before they were read",
-                gap.shard
-            ),
-            None => {
-                format!("mt5fleet work: the group of shard {} was gone: signals may be missing", gap.shard)
-            }
-        }),
+        Item::Gap(gap) => plain::complain(&format!("mt5fleet work: {gap}")),
         Item::Unreadable(place, reason) => {
             done.buried.fetch_add(1, Relaxed);
             reader.bury(place, 1, &reason);

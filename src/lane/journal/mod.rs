@@ -299,7 +299,8 @@ impl Journal {
             // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
             let idle = usize::from(!self.is_half_used());
             let needed = ahead + idle < self.reserve.load(Ordering::Relaxed);
-            if !needed && !(ahead == 0 && self.trouble.lock().is_some()) {
+            let once_more = ahead == 0 && self.trouble.lock().is_some();
+            if !needed && !once_more {
                 break;
             }
             if !self.has_room() {
