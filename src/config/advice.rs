@@ -13,6 +13,10 @@ pub const WHILE_CONNECTING: &str = " while connecting";
 /// language. Linux, then Windows.
 const HUNG_UP: [&str; 4] = ["os error 104)", "os error 32)", "os error 10053)", "os error 10054)"];
 
+/// What lanes, followers and workers send first; a Sentinel knows none of them.
+const SERVER_COMMANDS: [&str; 10] =
+    ["GET", "HGETALL", "HSET", "MULTI", "SCAN", "SET", "XADD", "XGROUP", "XREAD", "ZSCAN"];
+
 /// How many characters words and advice may have together, and the words at least: a line of the log has 250, and
 /// says where and for how long as well.
 const ROOM: usize = 170;
@@ -100,16 +104,11 @@ impl Endpoint {
             Site::Server(_) if says("READONLY") => {
                 Some("this is a replica: write the address of its master, or its Sentinels".into())
             }
-            // A Sentinel knows none of the commands that read and write.
-            Site::Server(_)
-                if ["GET", "HSET", "MULTI", "XADD", "XREAD", "XGROUP"].into_iter().any(knows_no) =>
-            {
-                Some(format!(
-                    "if this is a Sentinel, write {}-sentinel://{}/MASTER",
-                    self.scheme(),
-                    self.first()
-                ))
-            }
+            Site::Server(_) if SERVER_COMMANDS.into_iter().any(knows_no) => Some(format!(
+                "if this is a Sentinel, write {}-sentinel://{}/MASTER",
+                self.scheme(),
+                self.first()
+            )),
             Site::Cluster(_) if says("cluster support disabled") || knows_no("CLUSTER") => {
                 Some(format!("this is no Cluster: write {}", self.url("")))
             }

@@ -66,7 +66,9 @@ pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> V
         .map(|call| (INSTANCES[call.caller], call.number))
         .collect();
 
-    let (mut producers, mut seen) = (Vec::new(), HashSet::new());
+    let mut seen = HashSet::new();
+    // Each stream goes through the names in the same order.
+    let mut producers = vec![Vec::new(); streams.len()];
     // In which stream, and the last number there.
     let mut last = (0, 0);
     let mut last_of = vec![0; streams.len()];
@@ -86,7 +88,7 @@ pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> V
             verdict.note(|it| &mut it.wrong, format!("an entry without q, mg or i: {record:?}"));
             continue;
         };
-        check_producer(record, &mut producers, moved, &mut verdict);
+        check_producer(record, &mut producers[stream], moved, &mut verdict);
         if !seen.insert(sequence) {
             verdict.note(|it| &mut it.duplicated, format!("signal {sequence} is there again"));
             continue;

@@ -120,7 +120,7 @@ impl Terminal {
         for (at, signal) in signals(&server).iter().enumerate() {
             let number = at + 1;
             let expected = format!(
-                r#"[1, "{producer}", {number}, 1763800000002, 7200, "1.Demo", "s", "XAUUSD.m", 0.25, 1.10345, 1.1, 1.12, {number}, 77, 1763800100000, "ma cross", {at}]"#
+                r#"[2, "{producer}", {number}, 1763800000002, 7200, "1.Demo", "s", "XAUUSD.m", 0.25, 1.10345, 1.1, 1.12, {number}, 77, 1763800100000, "ma cross", {at}]"#
             );
             assert_eq!(signal.to_string(), expected);
         }
@@ -269,9 +269,11 @@ impl Played {
 /// Every signal in the stream, unpacked.
 fn signals(server: &Server) -> Vec<Value> {
     type Entry = (String, Vec<(String, Vec<u8>)>);
-    let entries: Vec<Entry> = server.ask("XRANGE ss:{0}:1.Demo - +");
+    let mut streams: Vec<String> = server.ask("KEYS ss:*");
+    streams.sort();
     let unpack = |mut bytes: &[u8]| rmpv::decode::read_value(&mut bytes).expect("MessagePack");
-    entries.iter().map(|(_, fields)| unpack(&fields[0].1)).collect()
+    let entries = streams.iter().flat_map(|stream| server.ask::<Vec<Entry>>(&format!("XRANGE {stream} - +")));
+    entries.map(|(_, fields)| unpack(&fields[0].1)).collect()
 }
 
 /// Names and values, in the order of the names.
