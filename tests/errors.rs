@@ -276,6 +276,18 @@ fn a_bad_configuration_is_refused_at_open() {
 }
 
 #[test]
+fn what_is_left_out_of_a_password_file_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("redis.secret"), b"\xEF\xBB\xBFhunter2 \r\n").unwrap();
+    let text = format!("url = \"{}\"\npassword_file = \"redis.secret\"\n", nowhere());
+    std::fs::write(folder.path().join("site.toml"), text).unwrap();
+    let bridge = Bridge::open("site.toml", "1.Demo", folder.path());
+    let events = bridge.events().join("\n");
+    assert_eq!(events.matches("a byte order mark and blanks at its end are left out").count(), 1, "{events}");
+    assert!(!events.contains("hunter2"), "{events}");
+}
+
+#[test]
 fn an_event_that_does_not_fit_stays() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");

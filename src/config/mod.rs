@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn without_a_folder_of_its_own_there_is_no_journal() {
+        let mut journal = Config::of_url(DEFAULT_URL, "data").unwrap().journal;
+        assert!(journal.folder.ends_with("data/mt5-redis") && journal.check().is_ok());
+        journal.folder = PathBuf::new();
+        let error = journal.check().unwrap_err();
+        assert!(error.to_string().starts_with("nothing says where journals are kept"), "{error}");
+        journal.sync = JournalSync::Off;
+        assert!(journal.check().is_ok());
+    }
+
+    #[test]
     fn what_is_meant_as_a_url_is_never_repeated() {
         for text in [
             "default:hunter2@127.0.0.1:6379",

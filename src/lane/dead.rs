@@ -169,6 +169,22 @@ mod tests {
         assert!(!open(stranger.path()).contains(7));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = open(folder.path());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, letters.path()).unwrap();
+        assert!(letters.add(&[letter(1)]).unwrap_err().to_string().contains("a link"));
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+        fs::remove_file(letters.path()).unwrap();
+        letters.add(&[letter(1)]).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(fs::metadata(letters.path()).unwrap().mode() & 0o777, 0o600);
+    }
+
     #[test]
     fn a_full_file_takes_no_more() {
         let folder = tempfile::tempdir().unwrap();
