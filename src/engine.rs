@@ -159,6 +159,7 @@ impl Engine {
             None => Producer::random(),
         };
         let events = Arc::new(Events::default());
+        config.notes.iter().for_each(|note| events.tell(note.clone()));
         let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
         let client = instance.as_str();
         let ris = Ris {

@@ -257,8 +257,8 @@ fn a_bad_configuration_is_refused_at_open() {
     assert!(!last_error().contains("s3cret"));
     refused(
         try_open("localhost:6379", "1.Demo", path),
-        MT5REDIS_ERR_CONFIG_FILE,
-        "cannot read the configuration ",
+        MT5REDIS_ERR_CONFIG,
+        "the configuration is an address without a scheme: write redis:// before it",
     );
     std::fs::write(folder.path().join("binary.toml"), [0xFF, 0xFE, 0x00]).unwrap();
     refused(

@@ -3,7 +3,11 @@
 
 mod support;
 
+use std::cell::Cell;
+use std::io::Write;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use support::bridge::{Bridge, account, buy, sequences, trade};
@@ -52,7 +56,7 @@ fn forever(first: &str, again: &str) -> Reply {
 }
 
 fn slowly(text: &str) -> Reply {
-    Reply::Slowly(text.into(), Duration::from_millis(60))
+    Reply::Slowly(text.into(), Duration::from_millis(100))
 }
 
 /// Waits for an event of the signals' lane with one of these texts.
@@ -83,7 +87,7 @@ fn within_patience(mut condition: impl FnMut() -> bool) -> bool {
 fn toml(url: &str, keys: &str) -> String {
     format!(
         "[ris]\nurl = \"redis://127.0.0.1:1\"\n[rts]\nurl = \"redis://127.0.0.1:1\"\n\
-         [rtss]\nurl = \"{url}\"\nconnect_timeout = \"500ms\"\nreply_timeout = \"500ms\"\nreply_bytes = 65536\n{keys}\n"
+         [rtss]\nurl = \"{url}\"\nconnect_timeout = \"2s\"\nreply_timeout = \"2s\"\nreply_bytes = 65536\n{keys}\n"
     )
 }
 
@@ -144,6 +148,27 @@ fn under_tls_it_is_all_the_same() {
     let url = format!("rediss://localhost:{}", fake.port);
     let ca = format!("tls_ca = \"{}\"", authority.file().display());
     survives(&fake, &toml(&url, &ca), &server, |_| true);
+}
+
+#[test]
+fn a_handshake_that_drips_is_left() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                // A record of 16 KiB, a byte at a time.
+                let mut next = [0x16, 3, 3, 0x3f, 0xff].into_iter().chain(std::iter::repeat(2));
+                while client.write_all(&[next.next().expect("no end")]).is_ok() {
+                    std::thread::park_timeout(Duration::from_millis(60));
+                }
+            });
+        }
+    });
+    let (folder, config) = configuration(&toml(&format!("rediss://localhost:{port}"), ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    told(&bridge, "a handshake", SLOW);
 }
 
 #[test]
@@ -266,25 +291,43 @@ fn led_astray(keys: &str, site: impl Fn(u16) -> String, words: &str) {
         let bridge = Bridge::open(&config, "1.Demo", folder.path());
         bridge.signal(&buy(1));
         settle(&bridge);
-        fake.does(move |command| match command[0].as_str() {
-            "XADD" => say(format!("-{how} 866 127.0.0.1:{target}\r\n")),
-            "EXEC" => aborted(),
-            _ => cluster_of(own, command),
-        });
+        let astray = Arc::new(AtomicBool::new(true));
+        fake.does(leads(how, own, target, &astray));
         bridge.signal(&buy(2));
         told(&bridge, how, words);
         eventually("it was said twice", || fake.heard("XADD").len() >= 3);
         assert_eq!(thief.accepted(), 0, "{how}: nobody connects to who is not of the site");
-        fake.does(sane);
+        astray.store(false, SeqCst);
         settle(&bridge);
         assert_eq!(sequences_anywhere(&server), 2);
     }
 }
 
-/// What becomes of a transaction of which a command was refused.
-fn aborted() -> Reply {
-    let text = "-EXECABORT Transaction discarded because of previous errors.\r\n";
-    Reply::Instead("DISCARD", text.into())
+/// A node that answers each signal by sending its client elsewhere, while it is to, a transaction at a time.
+fn leads(
+    how: &'static str,
+    own: u16,
+    target: u16,
+    astray: &Arc<AtomicBool>,
+) -> impl Fn(&[String]) -> Reply + Send + Sync + 'static {
+    thread_local! {
+        /// Each connection has a thread of its own.
+        static ASTRAY: Cell<bool> = const { Cell::new(false) };
+    }
+    let astray = astray.clone();
+    move |command| match command[0].as_str() {
+        "MULTI" => {
+            ASTRAY.set(astray.load(SeqCst));
+            Reply::Pass
+        }
+        "XADD" if ASTRAY.get() => say(format!("-{how} 866 127.0.0.1:{target}\r\n")),
+        // What becomes of a transaction of which a command was refused.
+        "EXEC" if ASTRAY.get() => {
+            let text = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+            Reply::Instead("DISCARD", text.into())
+        }
+        _ => cluster_of(own, command),
+    }
 }
 
 /// A node that has all slots, which the real server behind it knows nothing of.
@@ -342,14 +385,11 @@ fn a_node_that_sends_to_itself_for_ever_is_told() {
     bridge.signal(&buy(1));
     settle(&bridge);
     for how in ["MOVED", "ASK"] {
-        fake.does(move |command| match command[0].as_str() {
-            "XADD" => say(format!("-{how} 866 127.0.0.1:{own}\r\n")),
-            "EXEC" => aborted(),
-            _ => cluster_of(own, command),
-        });
+        let astray = Arc::new(AtomicBool::new(true));
+        fake.does(leads(how, own, own, &astray));
         bridge.signal(&buy(2));
         told(&bridge, how, &format!("{how} 866 127.0.0.1:"));
-        fake.does(move |command| cluster_of(own, command));
+        astray.store(false, SeqCst);
         settle(&bridge);
     }
 }
@@ -394,7 +434,8 @@ fn slot_maps_that_cannot_be_are_refused() {
     let (folder, config) = configuration(
         &toml("", &format!("nodes = [\"127.0.0.1:{own}\"]"))
             .replace("url = \"\"\n", "")
-            .replace("65536", "16777216"),
+            .replace("65536", "16777216")
+            .replace("2s", "20s"),
     );
     let many = |count: u32| {
         let hosts: Vec<String> =

@@ -13,7 +13,8 @@
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does; [`top`]: the fleet on one screen
-//! - [`demo`]: all of it, with a verdict in one line; [`plain`]: what may be printed
+//! - [`told`]: what is told of an error, and what to change; [`plain`]: what may be printed
+//! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code, clippy::print_stdout, clippy::print_stderr)]
 
@@ -35,6 +36,7 @@ pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;
+pub mod told;
 pub mod top;
 pub mod up;
 pub mod work;

@@ -34,18 +34,20 @@ pub struct Weights {
     pub instance: u64,
     pub position: u64,
     pub signal: u64,
+    pub source: u64,
     pub connection: u64,
 }
 
 /// Measures, and prints the weights and the table that follows from the sizing.
 pub fn size(options: &Options) -> Result<()> {
     let library = options.library.clone().map_or_else(library::default_path, Ok)?;
-    let Weights { instance, position, signal, connection } = measure(&library)?;
+    let Weights { instance, position, signal, source, connection } = measure(&library)?;
     let mut lines = vec!["bytes in Redis, measured, and what the sizing counts with:".to_owned()];
     for (name, measured, counted) in [
         ("an instance", instance, sizing::INSTANCE_BYTES),
         ("a position", position, sizing::POSITION_BYTES),
         ("a signal", signal, sizing::SIGNAL_BYTES),
+        ("a source", source, sizing::SOURCE_BYTES),
         ("a connection", connection, sizing::CONNECTION_BYTES),
     ] {
         lines.push(format!("  {name:<14} {measured:>7}  {counted:>7}"));
@@ -100,6 +102,15 @@ pub fn measure(library: &Path) -> Result<Weights> {
         session.close(PATIENCE)?;
     }
     let position = lanes[1].grown()? / POSITIONS;
+
+    lanes[2].begin()?;
+    for number in 1..=INSTANCES {
+        let session = open(number)?;
+        publish(&bridge, &session, &[], 1, false)?;
+        session.close(PATIENCE)?;
+    }
+    let source = lanes[2].grown()? / INSTANCES;
+    lanes[2].begin()?;
     for _ in 0..SIGNALS / 1000 {
         publish(&bridge, &first, &[], 1000, false)?;
     }
@@ -111,7 +122,7 @@ pub fn measure(library: &Path) -> Result<Weights> {
     let connection = lanes[0].grown()? / CONNECTIONS;
     drop(connections);
     first.close(PATIENCE)?;
-    Ok(Weights { instance, position, signal, connection })
+    Ok(Weights { instance, position, signal, source, connection })
 }
 
 /// A server whose growth is watched.

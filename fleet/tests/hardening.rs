@@ -162,7 +162,7 @@ fn a_password_file_may_come_from_windows_and_must_hold_a_password() {
         (b"\xef\xbb\xbfPa55word\r\nmore\r\n", Some("masterauth \"Pa55word\"")),
         (b"", None),
         (b"\r\n", None),
-        (b"\xff\xfeP\0a\x005\0", None),
+        (b"\xff\xfeP\x00a\x005\x00", None),
         (b"Pa55\x1bword\n", None),
     ] {
         let folder = tempfile::tempdir().unwrap();

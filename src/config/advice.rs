@@ -34,8 +34,8 @@ impl Endpoint {
         }
     }
 
-    /// What to change, as a part of a sentence.
-    fn advice(&self, words: &str) -> Option<String> {
+    /// What to change, as a part of a sentence; none where nothing is known.
+    pub fn advice(&self, words: &str) -> Option<String> {
         self.on_login(words)
             .or_else(|| self.on_database(words))
             .or_else(|| self.on_kind(words))
@@ -130,7 +130,7 @@ impl Endpoint {
         let one_of = |parts: &[&str]| parts.iter().any(|part| says(part));
         let connecting = words.ends_with(WHILE_CONNECTING) || is_of_sentinels(words);
         if self.tls.is_none() {
-            let hung_up = one_of(&HUNG_UP) || one_of(&["end of file", "not Redis' protocol"]);
+            let hung_up = one_of(&HUNG_UP) || one_of(&["closed the connection", "not Redis' protocol"]);
             return (connecting && hung_up)
                 .then(|| "if this port is encrypted, write rediss in place of redis".into());
         }
@@ -150,7 +150,7 @@ impl Endpoint {
                 "nobody known here has signed the server's certificate: write tls_ca, the signer's, into a TOML file"
                     .into(),
             )
-        } else if connecting && one_of(&["time-out", "corrupt message", "end of file"]) {
+        } else if connecting && one_of(&["time-out", "corrupt message", "closed the connection"]) {
             Some("if this port is not encrypted, write redis in place of rediss".into())
         } else {
             None

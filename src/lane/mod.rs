@@ -6,6 +6,8 @@
 
 mod batch;
 mod bell;
+#[cfg(loom)]
+mod channel;
 mod dead;
 mod deferred;
 mod journal;
@@ -29,10 +31,9 @@ mod transaction;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
 use crate::background;
@@ -51,6 +52,7 @@ pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
 use shared::{Life, Shared};
+use sync::{Sender, bounded, fence};
 use worker::Worker;
 
 /// How many records a queue beside a journal holds: enough for the lane to have each at hand while it keeps up. In a
@@ -125,6 +127,7 @@ impl<P: Policy> Lane<P> {
             counters.accepted.store(accepted, Ordering::Relaxed);
             counters.lost.store(opened.lost, Ordering::Relaxed);
             notes = opened.notes;
+            notes.extend(opened.warning);
             opened.journal
         });
         let lane = Self {

@@ -29,7 +29,10 @@ impl Plain {
 pub(super) fn lane(folder: &Path, events: &Arc<Events>, port: u16) -> Lane<Plain> {
     let config = Config::read(&format!("redis://127.0.0.1:{port}"), "").unwrap();
     let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
-    let journal = Journal::open(folder, &Limits::default()).unwrap();
+    // Loom takes the more time the more words there are to watch.
+    let limits =
+        if cfg!(loom) { Limits { segment_bytes: 192, ..Limits::default() } } else { Limits::default() };
+    let journal = Journal::open(folder, &limits).unwrap();
     let plain = Plain(Producer::named(journal.journal.producer()));
     Lane::new(plain, config.rtss, "test", events.clone(), pressure, Some(journal), Duration::ZERO).unwrap()
 }

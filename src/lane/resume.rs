@@ -38,6 +38,8 @@ pub(super) struct Ledger {
     unknown: Vec<Tag>,
     /// The histories of the servers at the last connection, of this process or the one before; none before the first.
     history: Option<String>,
+    /// This process was connected before.
+    connected: bool,
 }
 
 /// How the lane goes on.
@@ -127,7 +129,8 @@ impl Ledger {
                 // A watermark stands for all before it but for what was held back at that time, and written later
                 // perhaps in the transaction that this server lacks.
                 let moved = self.history.as_ref().is_some_and(|before| !is_same(before, &resumed.history));
-                if P::HOLDS_BACK && (moved || first_missing.is_some()) {
+                // Not of an earlier process: another machine may have written since.
+                if P::HOLDS_BACK && (moved && self.connected || first_missing.is_some()) {
                     from = kept_from;
                 }
                 batch.clear();
@@ -152,6 +155,7 @@ impl Ledger {
             }
             self.history = Some(resumed.history.clone());
         }
+        self.connected = true;
         batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
 use super::bell::Bell;
 use super::dead::DeadLetters;
 use super::journal::Journal;
 use super::policy::Policy;
+use super::sync::Receiver;
 use crate::events::Events;
 use crate::pressure::Pressure;
 use crate::pressure::gauge::{Gauge, Seen};

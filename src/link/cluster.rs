@@ -25,7 +25,7 @@ pub(super) struct Slots {
 }
 
 /// Slots that follow each other, and their nodes, the master first.
-struct Range {
+pub(super) struct Range {
     slots: RangeInclusive<u16>,
     nodes: Vec<Address>,
 }
@@ -100,7 +100,7 @@ fn some(mut nodes: Vec<&Address>) -> Vec<Address> {
 }
 
 /// The ranges in the reply that `node` gave; none if it cannot be right.
-fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
+pub(super) fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
     let Value::Array(entries) = reply else { return None };
     let range = |entry| {
         let Value::Array(entry) = entry else { return None };

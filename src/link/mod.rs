@@ -64,6 +64,12 @@ struct Server {
     connection: Option<Connection>,
 }
 
+/// How many ranges a reply to CLUSTER SLOTS has, if it can be one.
+#[cfg(fuzzing)]
+pub(crate) fn ranges_of_slots(reply: Value) -> Option<usize> {
+    cluster::read(reply, &Address { host: "asked".into(), port: 1 }).map(|ranges| ranges.len())
+}
+
 impl Link {
     pub(crate) fn new(endpoint: Endpoint, name: String) -> Self {
         let finder = match &endpoint.site {

@@ -22,7 +22,7 @@ const AHEAD: usize = 64;
 const VALUE: usize = 2 * size_of::<Value>();
 
 /// What was read from a stream and not yet understood.
-pub(super) struct Replies {
+pub(crate) struct Replies {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -39,9 +39,20 @@ pub(crate) enum Sparse {
     Other(Value),
 }
 
+#[cfg(fuzzing)]
+impl Sparse {
+    /// What was kept, as a list.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Array(values) => Value::Array(values.into_iter().map(|(_, value)| value).collect()),
+            Self::Other(value) => value,
+        }
+    }
+}
+
 impl Replies {
     /// For replies of at most so many bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { buffer: vec![0; ROOM], start: 0, end: 0, limit, left: limit }
     }
 
@@ -58,13 +69,13 @@ impl Replies {
     }
 
     /// The next reply. After an error nothing that follows can be understood.
-    pub(super) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
+    pub(crate) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
         self.left = self.limit;
         self.value(from, DEPTH)
     }
 
     /// The next reply, of an array only the errors and what `wanted` chooses, with their places.
-    pub(super) fn next_sparse(
+    pub(crate) fn next_sparse(
         &mut self,
         from: &mut impl Read,
         wanted: impl Fn(usize) -> bool,

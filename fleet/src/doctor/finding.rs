@@ -23,7 +23,10 @@ pub struct Finding {
     /// The server, or nothing if it concerns all.
     pub server: String,
     pub text: String,
-    /// A command or a change that mends it.
+    /// What mends it, or begins to: lines for a shell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// What else mends it, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }
@@ -42,11 +45,24 @@ impl Finding {
     }
 
     pub fn new(light: Light, server: impl ToString, text: impl Into<String>) -> Self {
-        Self { light, check: "", server: server.to_string(), text: text.into(), cure: None }
+        Self {
+            light,
+            check: "",
+            server: server.to_string(),
+            text: text.into(),
+            commands: Vec::new(),
+            cure: None,
+        }
     }
 
     pub fn cure(mut self, cure: impl Into<String>) -> Self {
         self.cure = Some(cure.into());
+        self
+    }
+
+    /// A line for a shell that mends it, or begins to; [`Member::command`](super::Member::command) writes one.
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
         self
     }
 
@@ -55,7 +71,7 @@ impl Finding {
         self
     }
 
-    /// Prints it, the cure in a line of its own.
+    /// Prints it, and each cure in a line of its own.
     pub(super) fn print(&self, coloured: bool) -> Result<()> {
         let (name, colour) = match self.light {
             Light::Green => ("green ", 32),
@@ -68,9 +84,7 @@ impl Finding {
         let mut out = stdout().lock();
         // The colour is our own.
         writeln!(out, "{light}  {words}").context("standard output takes no more")?;
-        match &self.cure {
-            Some(cure) => plain::say(&format!("         -> {cure}")),
-            None => Ok(()),
-        }
+        let mut cures = self.commands.iter().chain(&self.cure);
+        cures.try_for_each(|cure| plain::say(&format!("         -> {cure}")))
     }
 }

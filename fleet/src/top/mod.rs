@@ -55,6 +55,8 @@ struct Look {
     /// Why there are no instances to show.
     trouble: Option<String>,
     instances: Vec<Instance>,
+    /// How many more names without a heartbeat there are.
+    more: usize,
 }
 
 /// Shows the fleet until somebody has seen enough. Returns whether everything answered.
@@ -103,7 +105,7 @@ struct Watch {
 /// What a node shows, beside what it showed before.
 fn seen_of(nodes: &mut Nodes, samples: &mut Samples, address: &Address) -> Result<Seen, String> {
     let now = Instant::now();
-    let sample = sample::look(nodes, address).map_err(|error| format!("{error:#}"))?;
+    let sample = sample::look(nodes, address).map_err(|error| nodes.told(&error))?;
     let before = samples.insert(address.clone(), (now, sample.clone()));
     let time = before.as_ref().map_or(Duration::ZERO, |(then, _)| now - *then);
     Ok(Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time))
@@ -115,7 +117,7 @@ fn nodes_of((nodes, samples): &mut (Nodes, Samples)) -> Vec<Node> {
     let masters = match nodes.refresh() {
         Ok(masters) => masters,
         Err(error) => {
-            let seen = Err(format!("{error:#}"));
+            let seen = Err(nodes.told(&error));
             return vec![Node { lane, address: String::new(), replica: None, seen }];
         }
     };
@@ -153,8 +155,8 @@ impl Watch {
         }
         if reached {
             match fleet::look(&mut self.lanes[0].0) {
-                Ok(instances) => look.instances = instances,
-                Err(error) => look.trouble = Some(format!("{error:#}")),
+                Ok((instances, more)) => (look.instances, look.more) = (instances, more),
+                Err(error) => look.trouble = Some(self.lanes[0].0.told(&error)),
             }
         } else {
             look.trouble = Some("no node of ris answers: instances are not known".to_owned());

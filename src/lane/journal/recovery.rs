@@ -199,8 +199,17 @@ fn look_at(
     losses: &mut Losses,
 ) -> Result<Option<Scan>> {
     let path = segment::path(folder, number);
-    let too_short = fs::metadata(&path).map(|file| file.len() < HEADER as u64);
-    let map = too_short.and_then(|yes| if yes { Ok(None) } else { Map::open(&path, total).map(Some) });
+    let length = fs::symlink_metadata(&path).map(|file| if file.is_file() { file.len() } else { u64::MAX });
+    let map = length.and_then(|length| {
+        if length < HEADER as u64 {
+            // It holds nothing, and could not be mapped.
+            Ok(None)
+        } else if (segment::LONGEST..u64::MAX).contains(&length) {
+            Err(io::Error::other("it is too long for a segment: move it away"))
+        } else {
+            Map::open(&path, total).map(Some)
+        }
+    });
     let map = map.map_err(|error| fault(&path, "cannot be opened", &error))?;
     let found = map.map(|map| scan(map, number, before, losses)).transpose()?.flatten();
     if found.is_none() {

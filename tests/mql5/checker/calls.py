@@ -21,6 +21,9 @@ class Calls(ReferenceCalls):
             methods, record = self.symbols.methods(self.owner.name, name)
             if methods:
                 return self.own_method(methods, record, arguments, called)
+            templates = self.method_templates(self.owner.name, name)
+            if templates:
+                return self.template_call(templates, arguments, called.place)
         local = self.local(name)
         if local:
             found = self.operator_call("()", self.value(called), arguments, called.place)
@@ -32,8 +35,8 @@ class Calls(ReferenceCalls):
     def function_call(self, name, arguments, place):
         """A function outside of classes."""
         symbols, reference = self.symbols, self.symbols.reference
-        if name in symbols.templates:
-            return self.template_call(*symbols.templates[name], arguments, place)
+        if symbols.templates.get(name):
+            return self.template_call(symbols.templates[name], arguments, place, symbols.functions.get(name, []))
         if name in symbols.functions:
             function, code = self.chosen(symbols.functions[name], arguments, place)
             return Value(symbols.type(function.result), f"{cpp_name(name)}({code})")
@@ -58,6 +61,9 @@ class Calls(ReferenceCalls):
         owner, name, place = called.owner, called.text, called.place
         if owner in self.symbols.records:
             methods, record = self.symbols.methods(owner, name)
+            templates = self.method_templates(owner, name)
+            if not methods and templates:
+                return self.template_call(templates, arguments, place)
             if not methods:
                 raise Mistake(place, f"{owner} has no method '{name}'")
             if self.owner and any(base.name == owner for base in self.symbols.lineage(self.owner.name)):
@@ -76,9 +82,10 @@ class Calls(ReferenceCalls):
         of = self.object(self.value(called.parts[0]))
         methods, record = self.symbols.methods(of.type.name, called.text) if of.type.array is None else ([], None)
         if not methods:
-            template = self.method_template(of.type, called.text)
-            if template:
-                return self.template_call(*template, arguments, called.place, of)
+            templates = self.method_templates(of.type.name, called.text) if of.type.array is None else []
+            if templates:
+                value = self.template_call(templates, arguments, called.place)
+                return Value(value.type, f"({of.code}).{value.code}")
             raise Mistake(called.place, f"{of.type} has no method '{called.text}'")
         method, code = self.chosen(methods, arguments, called.place)
         self.allow(method, record, called.place)
@@ -86,12 +93,13 @@ class Calls(ReferenceCalls):
             raise Mistake(called.place, f"{called.text} changes its object, which is constant here")
         return Value(self.symbols.type(method.result), f"({of.code}).{cpp_name(called.text)}({code})")
 
-    def method_template(self, kind, name):
-        for record in self.symbols.lineage(kind.name if kind.array is None else ""):
-            for names, method in record.templates:
-                if method.name == name:
-                    raise Mistake(method.place, f"template {name} in a class is not known to this checker")
-        return None
+    def method_templates(self, owner, name):
+        """The templates of that name in the nearest class that has one."""
+        for record in self.symbols.lineage(owner):
+            found = [(names, method) for names, method in record.templates if method.name == name]
+            if found:
+                return found
+        return []
 
     def operator_call(self, sign, of, arguments, place):
         """The call of the operator that the object's class has; None when it has none."""
@@ -116,8 +124,33 @@ class Calls(ReferenceCalls):
         kind = Type(value.type.name, "class", bases=value.type.bases)
         return Value(kind, f"({value.code}).object()", True, not value.type.guarded)
 
-    def template_call(self, names, function, arguments, place, of=None):
-        """The template with the types of these arguments, which is a function like any other from then on."""
+    def template_call(self, templates, arguments, place, plain=()):
+        """The template with the types of these arguments, which is a function like any other from then on. `plain`:
+        functions of the same name, which come first."""
+        known, reasons = set(self.assigned), []
+        for function in plain:
+            try:
+                with self.findings.attempt(strict=True):
+                    code = self.passed(function, arguments, place)
+                return Value(self.symbols.type(function.result), f"{cpp_name(function.name)}({code})")
+            except Mistake as mistake:
+                reasons.append(str(mistake))
+                self.assigned = set(known)
+        for names, function in templates:
+            try:
+                made = self.symbols.instance(function, self.template_types(names, function, arguments, place))
+                code = self.passed(made, arguments, place)
+                return Value(self.symbols.type(made.result), f"{cpp_name(made.name)}({code})")
+            except Mistake as mistake:
+                reasons.append(str(mistake))
+                self.assigned = set(known)
+                if len(templates) == 1 and not plain:
+                    raise
+        name = templates[0][1].name
+        raise Mistake(place, f"no {name} takes these arguments: " + "; ".join(reasons))
+
+    def template_types(self, names, function, arguments, place):
+        """The types that the arguments of a call say."""
         least = sum(part.value is None for part in function.parameters)
         if not least <= len(arguments) <= len(function.parameters):
             raise Mistake(place, f"{function.name} takes {len(function.parameters)} arguments, not {len(arguments)}")
@@ -135,9 +168,7 @@ class Calls(ReferenceCalls):
                     raise Mistake(place, f"{function.name}: {part.type.name} is '{types[part.type.name]}' and '{kind}'")
         for missing in set(names) - set(types):
             raise Mistake(place, f"{function.name}: no argument says what {missing} is")
-        made = self.symbols.instance(function, types)
-        code = self.passed(made, arguments, place)
-        return Value(self.symbols.type(made.result), f"{cpp_name(made.name)}({code})")
+        return types
 
     def allow(self, member, record, place):
         if member.access == "public":

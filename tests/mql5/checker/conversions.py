@@ -63,7 +63,7 @@ def enumeration_why_not(value, target, reason):
         if value.named == "WRONG_VALUE":
             return None
         return Doubt(reason) if not target.members or value.constant in target.members else reason
-    return Doubt(reason) if value.type.kind == "enum" or value.type.integer else reason
+    return Doubt(reason) if value.type.countable else reason
 
 
 def pointer_why_not(value, target):

@@ -45,9 +45,11 @@ class ExpressionGrammar(Grammar):
             return Expression("unary", token.place, token.text, [self.unary()])
         if token.kind == "sign" and token.text == "(":
             size = self.at_type(1)
-            if size and self.ahead(size + 1).text == ")":
+            end = size + 1 + (self.ahead(size + 1).text == "&")
+            if size and self.ahead(end).text == ")":
                 self.skip()
                 type_name = self.type_name("a cast")
+                type_name.reference = bool(self.words("&"))
                 self.skip()
                 return Expression("cast", token.place, parts=[self.unary()], type=type_name)
         if token.text == "new" and token.kind == "name":
@@ -125,7 +127,10 @@ class ExpressionGrammar(Grammar):
             return self.scoped(token)
         if token.kind != "name" or token.text in KEYWORDS:
             raise Mistake(token.place, f"an expression expected, not {token.text}")
-        return Expression("name", token.place, token.text)
+        name = Expression("name", token.place, token.text)
+        if token.text in ("__FUNCTION__", "__FUNCSIG__") and self.token.kind == "text":
+            return Expression("binary", token.place, "+", [name, self.primary()])  # texts side by side are one
+        return name
 
     def scoped(self, token):
         owner = ""

@@ -290,7 +290,20 @@ class Expressions(Names, Calls):
         return common(as_number(yes).type, as_number(no).type)
 
     def cast_value(self, expression):
+        if expression.type.reference:
+            return self.cast_reference(expression)
         return self.cast_to(self.value(expression.parts[0]), self.symbols.type(expression.type), expression.place)
+
+    def cast_reference(self, expression):
+        """`(uint &)variable`: the variable, as one of that type of the same size."""
+        value, kind = self.value(expression.parts[0]), self.symbols.type(expression.type)
+        place = expression.place
+        if not value.variable or not value.type.plain or not kind.plain:
+            raise Mistake(place, f"no cast from '{value.type}' to '{kind} &'")
+        if value.type.cpp != kind.cpp and self.symbols.size(value.type, place) != self.symbols.size(kind, place):
+            raise Mistake(place, f"no cast from '{value.type}' to '{kind} &': they differ in size")
+        self.findings.doubt(place, f"cast of a variable from '{value.type}' to '{kind} &'")
+        return Value(kind, f"(({kind.cpp} &)({value.code}))", True, value.writable)
 
     def cast_to(self, value, kind, place):
         if kind.kind == "pointer":

@@ -49,7 +49,7 @@ class Generics(StatementGrammar):
         before = len(self.program.functions)
         self.function_or_variables()
         self.types = known
-        if len(self.program.functions) != before + 1 or self.program.functions[-1].owner:
+        if len(self.program.functions) != before + 1:
             raise Mistake(self.token.place, "of templates, those of functions and of classes are known to this checker")
         self.program.templates.append((names, self.program.functions.pop()))
 

@@ -15,6 +15,8 @@ KEYWORDS = SIMPLE | {
     "virtual", "while",
 }  # fmt: skip
 
+RECORDS = ("struct", "class", "interface", "union")
+
 # Words of C++ that a C++ compiler would accept and MetaEditor does not.
 FOREIGN = {
     "auto", "unsigned", "signed", "nullptr", "goto", "try", "catch", "throw", "constexpr", "static_cast",

@@ -131,8 +131,10 @@ class Names:
         return Value(of.type.element, f"({of.code}).at({at.code})", True, of.writable)
 
     def this_value(self, expression):
-        if not self.owner or self.owner.kind != "class" or self.static_method:
+        if not self.owner or self.static_method:
             raise Mistake(expression.place, "only a method of an object has this")
+        if self.owner.kind == "struct":
+            return Value(Type(self.owner.name, "struct"), "(*this)", True, not self.const_method)
         kind = self.symbols.pointer(self.owner.name, self.const_method)
         return Value(kind, "api::GetPointer(*this)")
 

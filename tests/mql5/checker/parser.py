@@ -1,11 +1,11 @@
 """Builds the tree of an MQL5 program: its declarations. Statements and expressions are in files of their own."""
 
 from .generics import Generics
+from .grammar import RECORDS
 from .mistakes import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
-RECORDS = ("struct", "class", "interface")
-UNKNOWN = {"union": "unions are", "typedef": "typedef is", "namespace": "namespaces are"}
+UNKNOWN = {"typedef": "typedef is", "namespace": "namespaces are"}
 # Operators that a class or a struct may have as methods.
 OPERATORS = {
     "+", "-", "*", "/", "%", "=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<", ">", "<=", ">=", "[", "(", "!", "~", "++",
@@ -82,7 +82,8 @@ class Parser(Generics):
     def record(self):
         kind = self.take().text
         name = self.name(f"the {kind}'s name")
-        record = Record("class" if kind == "interface" else kind, name.text, name.place)
+        usual = {"interface": "class", "union": "struct"}.get(kind, kind)
+        record = Record(usual, name.text, name.place, union=kind == "union")
         self.words("final")
         if self.token.text == ":":
             self.skip()
@@ -122,8 +123,6 @@ class Parser(Generics):
             known, self.types = self.types, self.types | set(names)
             self.member(record, access, kind)
             self.types = known
-            if not record.methods or record.methods[-1].body is None:
-                raise Mistake(self.token.place, "a template without a body in the class is not known to this checker")
             record.templates.append((names, record.methods.pop()))
             return
         if self.token.text == ";":
@@ -135,6 +134,13 @@ class Parser(Generics):
         destructor = self.token.text == "~"
         if destructor:
             self.skip()
+        if self.token.text == "void" and self.ahead(1).text in ("~", record.name):
+            self.skip()
+            destructor = self.token.text == "~"
+            self.skip(destructor)
+        if self.token.text == record.name and self.ahead(1).text == "::":
+            self.findings.doubt(place, f"{record.name}:: is not needed in {record.name} itself")
+            self.skip(2)
         if self.token.text == record.name and self.ahead(1).text == "(":
             name = ("~" if destructor else "") + self.take().text
             method = Function(TypeName("void", place), name, place, self.parameters(), owner=record.name)
@@ -243,6 +249,10 @@ class Parser(Generics):
         type_name.const = type_name.const or "const" in words
         words += self.words("input", "sinput", "static")
         name = self.name("a name")
+        if self.token.text == "::" and type_name.name == "void" and self.ahead(1).text in ("~", name.text):
+            self.at -= 1
+            self.program.functions.append(self.constructor_outside())
+            return
         if self.token.text == "::":
             self.skip()
             owner, name = name.text, self.operator() or self.name("the method's name")
@@ -259,6 +269,7 @@ class Parser(Generics):
             self.program.statics += [(owner, variable) for variable in variables]
             return
         for variable in variables:
+            variable.extern = "extern" in words
             variable.input = not {"input", "sinput"}.isdisjoint(words)
             variable.static = "static" in words
         self.program.variables += variables

@@ -103,6 +103,7 @@ class Reader:
 
     def _resource_directive(self, rest, place):
         """`#resource "file" as type name` declares a variable, whose value the file has."""
+        rest = self._without_semicolon(rest, place)
         found = re.fullmatch(r'"[^"]*"(?:\s+as\s+(\w+)\s+(\w+)\s*((?:\[\])*))?', rest)
         if not found:
             raise Mistake(place, '#resource wants "file", or "file" as type name')
@@ -110,7 +111,14 @@ class Reader:
             kind = "uint" if found[1] == "bitmap" else found[1]
             self.tokens += tokens_of(f"{kind} {found[2]}{found[3]};", place)
 
+    def _without_semicolon(self, rest, place):
+        if rest.endswith(";"):
+            self.findings.doubt(place, "a directive ends without a semicolon")
+            return rest[:-1].rstrip()
+        return rest
+
     def _include_directive(self, rest, place):
+        rest = self._without_semicolon(rest, place)
         name = rest[1:-1].strip().replace("\\", "/")
         if rest[:1] == '"' == rest[-1:]:
             folders = [place.path.parent]

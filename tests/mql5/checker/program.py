@@ -44,7 +44,7 @@ class Source:
         rest = []
         heads += [f"struct {cpp_name(record.name)};" for record in self.tree.records if record.kind == "class"]
         for record in self.tree.records:
-            heads += self._record(record)
+            self._check_record(record)
         for function in self.tree.imports:
             self._check_import(function)
         imports = self._imports()
@@ -55,6 +55,8 @@ class Source:
         for instance in self.symbols.instances:  # the list grows while the templates call each other
             rest += self._function(instance)
         self._check_bodies(functions + methods)
+        for record in self.tree.records:  # templates may have added methods
+            heads += self._record(record)
         for name, functions in self.symbols.functions.items():
             if not functions[0].library:
                 heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
@@ -81,23 +83,30 @@ class Source:
             result = ""
         return f"{result}{owner}{cpp_name(function.name)}({', '.join(parameters)})"
 
-    def _record(self, record):
-        base = f" : public {cpp_name(record.base)}" if record.base else ""
-        lines = ["#pragma pack(push, 1)", f"struct {cpp_name(record.name)}{base} {{"]
+    def _check_record(self, record):
         names = set()
         for field in record.fields:
             if field.name in names:
                 raise Mistake(field.place, f"{field.name} is declared twice")
             names.add(field.name)
-            if field.static:
-                continue
             kind = self.symbols.type(field.type)
-            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name):
+            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name and not field.static):
                 raise Mistake(field.place, f"'{field.name}' cannot be '{kind}'")
-            spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" else ""
-            lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
+            if record.union and not (kind.kind in ("simple", "enum") and kind.name != "string" and kind.array != "dynamic"):
+                if kind.kind != "struct" or not self.symbols.is_simple(kind.name):
+                    raise Mistake(field.place, f"'{kind}' cannot be in a union")
         for method in record.methods:
             self._check_method(record, method)
+
+    def _record(self, record):
+        base = f" : public {cpp_name(record.base)}" if record.base else ""
+        lines = ["#pragma pack(push, 1)", f"{'union' if record.union else 'struct'} {cpp_name(record.name)}{base} {{"]
+        for field in record.fields:
+            if not field.static:
+                kind = self.symbols.type(field.type)
+                spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" and not record.union else ""
+                lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
+        for method in record.methods:
             destructor = method.name.startswith("~")  # MQL5's are all virtual
             words = "static " if method.static else "virtual " if method.virtual or method.override or destructor else ""
             pure = " = 0" if method.pure and method.body is None else ""
@@ -224,13 +233,20 @@ class Source:
         body = Body(self.symbols, function)
         body.is_global = True
         kind = self.symbols.type(variable.type)
-        if variable.input and (not kind.plain or variable.value is None):
-            raise Mistake(variable.place, f"input {variable.name} wants a simple type and a value")
+        if variable.input:
+            self._check_input(variable, kind)
         if variable.value is None:
             if variable.type.constant:
                 raise Mistake(variable.place, f"constant '{variable.name}' has no value")
             return kind, f"{kind.cpp}()" if kind.plain else ""
         return body.first_value(variable, kind)
+
+    def _check_input(self, variable, kind):
+        reason = f"input {variable.name} wants a simple type and a value"
+        if not kind.plain:
+            raise Mistake(variable.place, reason)
+        if variable.value is None:
+            self.findings.doubt(variable.place, reason)
 
     def _static_members(self):
         lines = []

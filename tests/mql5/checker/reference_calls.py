@@ -12,7 +12,7 @@ FORMATTED = ("PrintFormat", "printf", "StringFormat")
 class ReferenceCalls:
     def reference_call(self, name, arguments, place):
         functions = self.symbols.reference.functions[name]
-        kinds = [part.type.name for part in functions[0].parameters]
+        kinds = [part.type.name for function in functions for part in function.parameters]
         if name in ("CheckPointer", "GetPointer"):
             return self.pointer_call(name, arguments, place)
         if "number" in kinds:
@@ -55,7 +55,15 @@ class ReferenceCalls:
     def any_calls(self, name, functions, arguments, place):
         fitting = [one for one in functions if sum(part.value is None for part in one.parameters) <= len(arguments)
                    <= len(one.parameters)]  # fmt: skip
-        return self.any_call(name, (fitting or functions)[0], arguments, place)
+        known = set(self.assigned)
+        for function in fitting[:-1]:
+            try:
+                with self.findings.attempt():
+                    self.any_call(name, function, arguments, place)
+                return self.any_call(name, function, arguments, place)
+            except Mistake:
+                self.assigned = set(known)
+        return self.any_call(name, (fitting or functions)[-1], arguments, place)
 
     def any_call(self, name, function, arguments, place):
         parameters = function.parameters

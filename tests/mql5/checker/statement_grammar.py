@@ -1,7 +1,7 @@
 """Statements of MQL5: from tokens to the tree."""
 
 from .expression_grammar import ExpressionGrammar
-from .grammar import FOREIGN, KEYWORDS, SIMPLE
+from .grammar import FOREIGN, KEYWORDS, RECORDS, SIMPLE
 from .mistakes import Mistake
 from .tree import Expression, Statement, TypeName, Variable
 
@@ -71,6 +71,9 @@ class StatementGrammar(ExpressionGrammar):
             return Statement("empty", token.place)
         if token.text in ("input", "sinput", "extern"):
             raise Mistake(token.place, "an input stands outside of functions only")
+        if token.kind == "name" and token.text in RECORDS and self.ahead(1).kind == "name":
+            self.record()  # known everywhere, as others are
+            return Statement("empty", token.place)
         if token.text in ("static", "const") or self.at_declaration():
             return self.declared()
         if token.kind == self.ahead(1).kind == "name":

@@ -35,11 +35,10 @@ class Symbols:
         for function in program.functions:
             self._function(function)
         for names, function in program.templates:
-            self._new(function.name, function.place)
-            if function.name in self.templates:
-                raise Mistake(function.place, f"one template {function.name} only is known to this checker")
-            self.templates[function.name] = (names, function)
+            self._template(names, function)
         for variable in program.variables:
+            if variable.extern and any(other.name == variable.name and not other.extern for other in program.variables):
+                continue
             self._new(variable.name, variable.place)
             self.variables[variable.name] = variable
         for owner, variable in program.statics:
@@ -100,6 +99,22 @@ class Symbols:
                 return
         raise Mistake(function.place, f"{function.owner} declares no {function.name} with these parameters")
 
+    def _template(self, names, function):
+        """A template outside of classes, or the body of one that a class declares."""
+        known = self.templates.setdefault(function.name, [])
+        if function.owner:
+            record = self.records.get(function.owner)
+            known = record.templates if record else []
+        for _, other in known:
+            if signature(other) == signature(function) and other.name == function.name:
+                if other.body is not None and function.body is not None:
+                    raise Mistake(function.place, f"template {function.name} is declared twice")
+                complete(other, function)
+                return
+        if function.owner:
+            raise Mistake(function.place, f"{function.owner} declares no {function.name} with these parameters")
+        known.append((names, function))
+
     def _static(self, owner, variable):
         found = self.field(owner, variable.name) if owner in self.records else None
         if not found or found[1].name != owner or not found[0].static:
@@ -152,14 +167,16 @@ class Symbols:
     def instance(self, template, types):
         """The template as a function, with these types in the place of its names."""
         words = "_".join(f"{kind.name}{'_pointer' * (kind.kind == 'pointer')}" for kind in types.values())
-        name = f"{template.name}__{words}"
-        if name not in self.functions:
-            made = copy.deepcopy(template)
-            fill(made, types)
-            made.name = name
-            self.functions[name] = [made]
-            self.instances.append(made)
-        return self.functions[name][0]
+        name = f"{template.name}__{words}__{len(template.parameters)}"
+        known = self.records[template.owner].methods if template.owner else self.functions.setdefault(name, [])
+        found = next((function for function in known if function.name == name), None)
+        if not found:
+            found = copy.deepcopy(template)
+            fill(found, types)
+            found.name = name
+            known.append(found)
+            self.instances.append(found)
+        return found
 
     # --- members ---
 
@@ -231,7 +248,8 @@ class Symbols:
         if kind.kind == "simple" and kind.name in SIZES:
             return SIZES[kind.name]
         if kind.kind == "struct" and self.is_simple(kind.name):
-            return sum(self.size(part, place) for part, _ in self.flat_fields(kind.name))
+            whole = max if kind.name in self.records and self.records[kind.name].union else sum
+            return whole(self.size(part, place) for part, _ in self.flat_fields(kind.name))
         raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
 
 

@@ -44,6 +44,7 @@ class Variable:
     value: Expression | None = None
     static: bool = False
     input: bool = False
+    extern: bool = False  # it is declared elsewhere
     access: str = "public"
 
 
@@ -69,7 +70,7 @@ class Function:
 
 @dataclass
 class Record:
-    """A struct, a class or an interface."""
+    """A struct, a class, an interface or a union; the last are a class and a struct for most."""
 
     kind: str
     name: str
@@ -78,6 +79,7 @@ class Record:
     fields: list = field(default_factory=list)
     methods: list = field(default_factory=list)
     templates: list = field(default_factory=list)  # of methods: (names of the types, function)
+    union: bool = False
 
 
 @dataclass

@@ -45,7 +45,7 @@ fn places(path: &Path) -> Vec<(u64, std::ops::Range<usize>)> {
 /// goes on.
 fn check_torn(folder: &Path, count: u64) {
     for more in [0, 50] {
-        let Opened { journal, mut appender, lost, notes } = open_with(folder, &SMALL).unwrap();
+        let Opened { journal, mut appender, lost, notes, .. } = open_with(folder, &SMALL).unwrap();
         assert_eq!((journal.last(), appender.next(), lost), (count - 1 + more, count + more, 0), "{notes:?}");
         let map = journal.segments.lock().back().unwrap().map.clone();
         let rest = fs::read(map.path()).unwrap().split_off(map.committed());
@@ -118,7 +118,7 @@ fn flipped_bits_in_the_middle_cost_one_record() {
             file[at] ^= 1 << (at % 8);
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(path.file_name().unwrap()), &file).unwrap();
-            let Opened { journal, mut appender, lost, notes } = open_with(copy.path(), &SMALL).unwrap();
+            let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
             assert_eq!((lost, notes.len(), journal.last()), (1, 1, COUNT), "{notes:?}");
             assert!(notes[0].contains(&format!("records {sequence} to {sequence} are damaged")), "{notes:?}");
             fill(&mut appender, 1);
@@ -153,7 +153,7 @@ fn a_damaged_header_costs_nothing() {
             file[at] ^= 0x40;
             fs::write(&path, file).unwrap();
         }
-        let Opened { journal, mut appender, lost, notes } = open_with(copy.path(), &SMALL).unwrap();
+        let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
         assert!(lost == 0 && notes.iter().all(|note| note.contains("lost its header")), "{notes:?}");
         fill(&mut appender, 1);
         assert_eq!(read(&journal, 1), (1..=71).collect::<Vec<_>>());

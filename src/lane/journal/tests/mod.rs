@@ -231,7 +231,7 @@ fn numbers_leap_when_the_newest_records_may_be_gone() {
     // As the file is left by a run of the machine that ended without closing.
     for round in 1..=3 {
         fs::write(folder.path().join("opened"), "another run").unwrap();
-        let Opened { journal, appender, notes, lost } = open_with(folder.path(), &SMALL).unwrap();
+        let Opened { journal, appender, notes, lost, .. } = open_with(folder.path(), &SMALL).unwrap();
         assert_eq!((appender.next(), journal.last()), (6 + round * LEAP, 5));
         assert!(notes[0].contains("may be gone") && lost == 0, "{notes:?}");
     }
@@ -395,7 +395,7 @@ fn opening_looks_at_the_last_segment_alone() {
         file[7] = b'2';
         fs::write(path, file).unwrap();
     }
-    let Opened { journal, mut appender, lost, notes } = Journal::open(folder.path(), &SMALL).unwrap();
+    let Opened { journal, mut appender, lost, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
     assert_eq!((journal.first(), journal.last(), appender.next()), (1, 1000, 1001));
     assert_eq!((lost, notes), (0, vec![]));
     assert_eq!((journal.bytes(), journal.inherited()), (4096 * paths.len() as u64, 1000));

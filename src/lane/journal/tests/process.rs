@@ -74,7 +74,7 @@ fn whatever_was_accepted_survives_a_kill() {
         });
         child.wait().unwrap();
 
-        let Opened { journal, lost, notes, appender } = open_with(folder.path(), &limits).unwrap();
+        let Opened { journal, lost, notes, appender, .. } = open_with(folder.path(), &limits).unwrap();
         if cfg!(target_os = "linux") {
             assert_eq!(notes, [""; 0], "round {round}");
         }
@@ -217,4 +217,55 @@ fn a_small_disk_that_is_full_or_read_only() {
     });
     umount(path).unwrap();
     outcome.unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_user_can_enter_a_journal_and_no_link_is_followed() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let data = tempfile::tempdir().unwrap();
+    let journals = data.path().join("mt5-redis");
+    let folder = journals.join("lane");
+    {
+        let Opened { journal, mut appender, .. } = open(&folder);
+        fill(&mut appender, 50);
+        journal.note_history("h").unwrap();
+        journal.contest().unwrap();
+    }
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().mode() & 0o7777;
+    assert_eq!([&journals, &folder].map(|path| mode(path)), [0o700, 0o700]);
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 6, "{files:?}");
+    files.iter().for_each(|path| assert_eq!(mode(path), 0o600, "{}", path.display()));
+    // One that was open to others is closed to them.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    drop(open_with(&folder, &SMALL).unwrap());
+    assert_eq!(mode(&folder), 0o700);
+
+    let elsewhere = data.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    for file in ["lock", "acknowledged", "producer", "opened", "0000000009.journal"] {
+        let path = folder.join(file);
+        let kept = fs::read(&path);
+        let _ = fs::remove_file(&path);
+        symlink(&elsewhere, &path).unwrap();
+        let error = open_with(&folder, &SMALL).err().unwrap_or_else(|| panic!("{file} is followed"));
+        assert!(error.to_string().contains("it is a link"), "{error}");
+        fs::remove_file(&path).unwrap();
+        if let Ok(bytes) = kept {
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+    let pipe = folder.join("0000000008.journal");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(open_with(&folder, &SMALL).err().unwrap().to_string().contains("a pipe"));
+    fs::remove_file(pipe).unwrap();
+
+    for (link, target, path) in [("link", &folder, "link"), ("links", &journals, "links/lane")] {
+        symlink(target, data.path().join(link)).unwrap();
+        let error = open_with(&data.path().join(path), &SMALL).err().unwrap();
+        assert!(error.to_string().contains("it is a link"), "{error}");
+    }
+    open_with(&folder, &SMALL).unwrap();
 }
