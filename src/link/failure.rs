@@ -75,8 +75,8 @@ impl Failure {
         if self.class != Class::Reject && !text.starts_with("NOPERM ") {
             return self;
         }
-        let text =
-            format!("{command} is refused ({text}): without transactions a record could be written twice");
+        // In this order, since the end may be cut off.
+        let text = format!("{command} is refused, without which a record could be written twice: {text}");
         Self { class: Class::Alarm, text }
     }
 
@@ -155,7 +155,7 @@ mod tests {
         ] {
             let before = Failure::of_code(code, Some(detail));
             let after = before.clone().without("MULTI");
-            assert_eq!(after.text.starts_with("MULTI is refused ("), refused, "{after:?}");
+            assert_eq!(after.text.starts_with("MULTI is refused, "), refused, "{after:?}");
             assert_eq!(after.class, if refused { Class::Alarm } else { before.class }, "{after:?}");
         }
     }

@@ -20,8 +20,8 @@ pub fn list(config: &str, json: bool, out: &mut impl Write) -> Result<bool> {
         if json {
             writeln!(out, "{}", plain::json(letter, false)?)?;
         } else {
-            let DeadSignal { id, shard, group, deliveries, error, signal, .. } = letter;
-            let line = format!("{id} shard {shard} group {group} after {deliveries} deliveries: {error}");
+            let DeadSignal { id, source, group, deliveries, error, signal, .. } = letter;
+            let line = format!("{id} of {source} by group {group} after {deliveries} deliveries: {error}");
             writeln!(out, "{}\n    {}", plain::text(&line), plain::text(signal))?;
         }
     }

@@ -31,11 +31,11 @@ fn a_worker_and_an_operator_may_do_what_they_do() {
     site.signal(1, "EURUSD");
     site.signal(2, "BAD");
     // Left behind by a worker that died.
-    site.ask::<()>("XGROUP CREATE ss:{0} workers 0");
-    site.ask::<()>("XREADGROUP GROUP workers dead COUNT 1 STREAMS ss:{0} >");
+    site.ask::<()>("XGROUP CREATE ss:{0}:1.Demo workers 0");
+    site.ask::<()>("XREADGROUP GROUP workers dead COUNT 1 STREAMS ss:{0}:1.Demo >");
     let worker = site.worker_as("worker", &["--exec", "! grep -q BAD", "--attempts", "2"]);
     eventually("one is processed and one buried", || {
-        site.ask::<u64>("XLEN ss:{0}") == 0 && site.ask::<u64>("XLEN sd:{0}") == 1
+        site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0 && site.ask::<u64>("XLEN sd:{0}") == 1
     });
     stop(worker);
     let url = site.url_of("clerk");
@@ -44,6 +44,6 @@ fn a_worker_and_an_operator_may_do_what_they_do() {
     assert!(site.letters_at(&url, &["retry", "--all"]).status.success());
     site.ask::<String>("XADD sd:{0} * d x");
     assert!(site.letters_at(&url, &["drop", "--all"]).status.success());
-    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}")), (0, 1));
+    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}:1.Demo")), (0, 1));
     assert_eq!(refusals(&mut site), [""; 0]);
 }

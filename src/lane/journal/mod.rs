@@ -237,8 +237,8 @@ impl Journal {
     }
 
     /// Looks at the segments that opening left alone, which takes the time of reading them all; before that nobody
-    /// may read or release. `go_on` is asked now and then. Returns what is lost in them; none if it was told to stop,
-    /// and an error if one cannot be read, after which it may be called again.
+    /// may read, and nothing is released. `go_on` is asked now and then. Returns what is lost in them; none if it
+    /// was told to stop, and an error if one cannot be read, after which it may be called again.
     pub(crate) fn look_back(&self, go_on: impl FnMut() -> bool) -> Result<Option<Losses>> {
         let Some(before) = self.before.lock().clone() else { return Ok(Some(Losses::default())) };
         let Some((found, losses)) = before.look(self.folder.path(), &self.bytes, go_on)? else {
@@ -272,7 +272,7 @@ impl Journal {
     /// Deletes the segments in which no record is beyond `sequence`, nor beyond what is acknowledged.
     pub(crate) fn release(&self, sequence: u64) {
         let charge = self.charge.lock();
-        if *charge == Charge::HandedOver {
+        if *charge == Charge::HandedOver || self.before.lock().is_some() {
             return;
         }
         let sequence = sequence.min(self.acknowledged());
@@ -298,9 +298,9 @@ impl Journal {
             let ahead = self.spares.lock().len();
             // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
             let idle = usize::from(!self.is_half_used());
-            let needed = ahead + idle < self.reserve.load(Ordering::Relaxed);
-            let once_more = ahead == 0 && self.trouble.lock().is_some();
-            if !needed && !once_more {
+            let more = ahead + idle < self.reserve.load(Ordering::Relaxed);
+            let needed = more || ahead == 0 && self.trouble.lock().is_some();
+            if !needed {
                 break;
             }
             if !self.has_room() {
