@@ -275,6 +275,14 @@ impl<P: Policy> Lane<P> {
         self.end(true);
     }
 
+    /// Leaves the journal to whoever opens it next, though the thread may still wait for a server: it writes
+    /// there no more, and what it sent is found out by its successor. The lane takes no more records.
+    pub(crate) fn hand_over(&self) {
+        if let Some(journal) = &mut self.door.lock().journal {
+            journal.hand_over();
+        }
+    }
+
     fn end(&self, abandoned: bool) {
         let mut life = self.shared.life.lock();
         life.retiring = true;
