@@ -81,6 +81,14 @@ impl Connection {
         self.ask(&command.collect::<Vec<_>>()).map(drop).map_err(hide)
     }
 
+    /// Whether it carries transactions, tried with an empty one; that ends all watching, too.
+    pub(super) fn can_transact(&mut self) -> Result<(), Failure> {
+        for command in ["MULTI", "EXEC"] {
+            self.ask(&[command]).map_err(|failure| failure.without(command))?;
+        }
+        Ok(())
+    }
+
     /// Writes commands already in RESP.
     pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Failure> {
         let sent = self.expect_silence().and_then(|()| {

@@ -57,6 +57,19 @@ impl Failure {
         Self { class: Class::Hold, text: plain(text.as_ref()) }
     }
 
+    /// The same, if it is a refusal for good of a command without which a record could be written twice.
+    pub(crate) fn without(self, command: &str) -> Self {
+        // What EXEC itself may not do is told like this.
+        let text =
+            self.text.strip_prefix("EXECABORT Transaction discarded because of: ").unwrap_or(&self.text);
+        if self.class != Class::Reject && !text.starts_with("NOPERM ") {
+            return self;
+        }
+        let text =
+            format!("{command} is refused ({text}): without transactions a record could be written twice");
+        Self { class: Class::Alarm, text }
+    }
+
     fn of_code(code: &str, detail: Option<&str>) -> Self {
         let class = match code {
             "UNBLOCKED" => Class::Reconnect,
@@ -129,5 +142,22 @@ mod tests {
         assert_eq!(Failure::held(evil).text, &said[4..]);
         assert_eq!(Failure::of_code(evil, None).text, &said[4..]);
         assert_eq!(Failure::of_code("ERR", Some(&"x".repeat(100_000))).text.len(), LONGEST);
+    }
+
+    #[test]
+    fn only_a_refusal_for_good_says_that_transactions_are_impossible() {
+        for (code, detail, refused) in [
+            ("NOPERM", "this user has no permissions to run the 'multi' command", true),
+            ("ERR", "unknown command 'MULTI'", true),
+            ("EXECABORT", "Transaction discarded because of: NOPERM this user has no permissions", true),
+            ("EXECABORT", "Transaction discarded because of: BUSY Redis is busy running a script", false),
+            ("NOAUTH", "Authentication required.", false),
+            ("LOADING", "Redis is loading the dataset in memory", false),
+        ] {
+            let before = Failure::of_code(code, Some(detail));
+            let after = before.clone().without("MULTI");
+            assert_eq!(after.text.starts_with("MULTI is refused ("), refused, "{after:?}");
+            assert_eq!(after.class, if refused { Class::Alarm } else { before.class }, "{after:?}");
+        }
     }
 }

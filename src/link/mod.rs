@@ -38,6 +38,8 @@ pub(crate) struct Link {
     /// What the servers call us in `CLIENT LIST`.
     name: String,
     finder: Finder,
+    /// Whether every connection must be able to carry transactions.
+    transacts: bool,
     servers: Vec<Server>,
     /// What is known of the servers holds, as far as anybody knows.
     fresh: bool,
@@ -77,7 +79,20 @@ impl Link {
             }
             Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
         };
-        Self { endpoint, name, finder, servers: Vec::new(), fresh: false, evicting: BTreeMap::new() }
+        Self {
+            endpoint,
+            name,
+            finder,
+            transacts: false,
+            servers: Vec::new(),
+            fresh: false,
+            evicting: BTreeMap::new(),
+        }
+    }
+
+    /// A link whose connections carry transactions: a server or a user that cannot is refused at connect.
+    pub(crate) fn for_transactions(self) -> Self {
+        Self { transacts: true, ..self }
     }
 
     /// Where it leads, for people.
@@ -137,24 +152,17 @@ impl Link {
                 self.ask_slots()?;
                 let Finder::Cluster { slots, routes } = &mut self.finder else { unreachable!("as above") };
                 routes.clear();
-                self.servers.retain(|server| slots.is_master(&server.address));
-                (0..self.servers.len()).for_each(|server| self.end_watches(server));
-                self.servers.retain(|server| server.connection.is_some());
+                let transacts = self.transacts;
+                self.servers.retain_mut(|Server { address, connection }| {
+                    // What was watched on one that stays is watched no more: to renew a watermark that is watched
+                    // would make the next transaction void, and so for ever.
+                    let begins_anew = |open: &mut Connection| !transacts || open.can_transact().is_ok();
+                    slots.is_master(address) && connection.as_mut().is_some_and(begins_anew)
+                });
             }
         }
         self.fresh = true;
         Ok(())
-    }
-
-    /// Ends what a connection that stays still watches. Otherwise what is done to a watermark now, letting it live for
-    /// longer, would make the next transaction void, and that one's watches the next, for ever. An empty transaction
-    /// does it without another permission.
-    fn end_watches(&mut self, server: usize) {
-        for command in ["MULTI", "EXEC"] {
-            if self.ask_server(server, &[command]).is_err() {
-                self.drop_connection(server);
-            }
-        }
     }
 
     /// Asks whether the servers are still those to write to, and whether they live. It waits for nobody but
@@ -351,7 +359,13 @@ impl Link {
     }
 
     fn open(&self, address: Address) -> Result<Server, Failure> {
-        let connection = Connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+        let opened = Connection::open(&address, &self.endpoint, &self.name).and_then(|mut connection| {
+            if self.transacts {
+                connection.can_transact()?;
+            }
+            Ok(connection)
+        });
+        let connection = opened.map_err(|failure| {
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }
