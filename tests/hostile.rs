@@ -313,6 +313,7 @@ fn leads(
     thread_local! {
         /// Each connection has a thread of its own.
         static ASTRAY: Cell<bool> = const { Cell::new(false) };
+        static REFUSED: Cell<bool> = const { Cell::new(false) };
     }
     let astray = astray.clone();
     move |command| match command[0].as_str() {
@@ -320,9 +321,12 @@ fn leads(
             ASTRAY.set(astray.load(SeqCst));
             Reply::Pass
         }
-        "XADD" if ASTRAY.get() => say(format!("-{how} 866 127.0.0.1:{target}\r\n")),
+        "XADD" if ASTRAY.get() => {
+            REFUSED.set(true);
+            say(format!("-{how} 866 127.0.0.1:{target}\r\n"))
+        }
         // What becomes of a transaction of which a command was refused.
-        "EXEC" if ASTRAY.get() => {
+        "EXEC" if REFUSED.take() => {
             let text = "-EXECABORT Transaction discarded because of previous errors.\r\n";
             Reply::Instead("DISCARD", text.into())
         }

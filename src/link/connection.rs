@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::failure::{Class, Failure};
+use super::failure::{Class, Failure, plain};
 use super::reply::{Replies, Sparse};
 use super::resolve;
 use super::resp::Commands;
@@ -78,9 +78,12 @@ impl Connection {
     fn log_in(&mut self, identity: &Identity) -> Result<(), Failure> {
         let Some(password) = &identity.password else { return Ok(()) };
         let command = ["AUTH"].into_iter().chain(identity.username.as_deref()).chain([password.expose()]);
-        // A server that does not know the command repeats what it was given.
-        let hide =
-            |failure: Failure| Failure { text: failure.text.replace(password.expose(), "***"), ..failure };
+        // A server that does not know the command repeats what it was given, or the beginning of it.
+        let hide = |failure: Failure| {
+            let said = failure.text.split(", with args beginning with").next().unwrap_or_default();
+            let text = said.replace(password.expose(), "***").replace(&plain(password.expose()), "***");
+            Failure { text, ..failure }
+        };
         self.ask(&command.collect::<Vec<_>>()).map(drop).map_err(hide)
     }
 

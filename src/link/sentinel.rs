@@ -2,7 +2,8 @@
 //!
 //! A lane that has no connection asks and waits for the answer. One that has a connection lets a thread ask, so
 //! that no record waits for a sentinel: there is one such thread at a time, it ends by itself within
-//! [`LOOKOUT`] and one more time-out, and after the sentinel it is at once nobody needs its answer any more.
+//! [`LOOKOUT`], and asks no further sentinel when nobody needs its answer any more. A master is believed only where
+//! the site may have one.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
