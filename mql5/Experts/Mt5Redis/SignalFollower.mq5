@@ -4,7 +4,9 @@
 // An example: copies the signals of other terminals into this account. Each signal is executed once or counted
 // as skipped, with the reason, also across restarts: the order's comment is the signal's mark, and how far each
 // terminal's signals were acted on is noted in a global variable before an order is sent. Where nobody knows
-// whether an order was executed it is not sent again.
+// whether an order was executed it is not sent again. A close is passed over only if that very close was followed.
+//
+// Of two terminals that follow by one name one acts, and the other stands by until that one is gone.
 //
 // It does not know the other account: volumes are scaled by a factor, and a close means the positions that it
 // opened itself for the same instance and magic number.
@@ -24,8 +26,8 @@ enum ENUM_AFTER_GAP
   };
 
 input string InpRedis       = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
-input string InpGroup       = "";                       // Group; empty: this account's own
-input string InpInstances   = "";                       // Instances to follow, with commas; empty: all
+input string InpFollower    = "";                       // Follower's name; empty: this account's own
+input string InpInstances   = "";                       // Sources to follow, with commas; *: all
 input long   InpSourceMagic = 0;                        // Magic number to follow; 0: all
 input string InpSymbols     = "";                       // Symbols: EURUSD=EURUSD.m,XAUUSD=GOLD; others by name
 input double InpLotFactor   = 1.0;                      // Volume: the signal's times this
@@ -49,6 +51,7 @@ ulong             next_attempt=0;
 ulong             unanswered_since=0; // 0: not
 bool              close_only=false;
 bool              resync=false;
+bool              stands_by=false;
 int               executed=0;
 int               skipped=0;
 string            reason_text="";
@@ -61,12 +64,18 @@ int OnInit(void)
       Alert("SignalFollower: factor and volume must be above 0, slippage and age not below");
       return(INIT_PARAMETERS_INCORRECT);
      }
+   if(InpInstances=="")
+     {
+      Alert("SignalFollower: name the sources to follow, with commas, or * for all there are");
+      return(INIT_PARAMETERS_INCORRECT);
+     }
    holding=false;
+   stands_by=false;
    //--- a gap that was not dealt with before the terminal ended
    close_only=(InpAfterGap==AFTER_GAP_CLOSE_ONLY && GlobalVariableCheck(Note("gap")));
    resync=(InpAfterGap==AFTER_GAP_RESYNC && GlobalVariableCheck(Note("gap")));
    //--- the age is judged below: a close is followed at any age
-   if(!redis.Open(InpRedis) || !redis.Subscribe(InpGroup,InpInstances,"",InpSourceMagic))
+   if(!redis.Open(InpRedis) || !redis.Subscribe(InpFollower,InpInstances,"",InpSourceMagic))
      {
       Alert("SignalFollower cannot start: ",redis.ErrorText());
       return(INIT_FAILED);
@@ -77,7 +86,8 @@ int OnInit(void)
 //+------------------------------------------------------------------+
 void OnTimer(void)
   {
-   for(int i=0; i<50; i++)
+   bool acts=Acts();
+   for(int i=0; acts && i<50; i++)
      {
       if(GetTickCount64()<next_attempt)
          break;
@@ -124,6 +134,22 @@ void OnTimer(void)
    redis.PrintEvents();
   }
 //+------------------------------------------------------------------+
+//| Whether this terminal acts. What it holds when another one does  |
+//| is that one's now.                                               |
+//+------------------------------------------------------------------+
+bool Acts(void)
+  {
+   int  role=redis.Role();
+   bool standby=(role==MT5REDIS_ROLE_STANDBY);
+   if(standby)
+      holding=false;
+   if(standby!=stands_by)
+      Comment(standby ? "SignalFollower stands by: another terminal acts as "+
+              (InpFollower=="" ? redis.Instance() : InpFollower)+". This one takes over when that is gone." : "");
+   stands_by=standby;
+   return(role==MT5REDIS_ROLE_ACTING);
+  }
+//+------------------------------------------------------------------+
 ENUM_OUTCOME Skip(const string reason)
   {
    reason_text=reason;
@@ -156,7 +182,9 @@ ENUM_OUTCOME Act(void)
    long   age_ms=current.data.age_ms+(long)(GetTickCount64()-held_since);
    if(unanswered_since>0)
       return(Unanswered());
-   if(!holding && Reached()>=current.data.sequence)
+   if(!holding && action==MT5REDIS_ACTION_CLOSE && Value(ClosedName())==ThisVery())
+      return(Skip("it was followed before"));
+   if(!holding && action!=MT5REDIS_ACTION_CLOSE && Reached()>=current.data.sequence)
       return(Skip(Marked(mark) ? "it was executed before" : "it was acted on before, and no order has its mark"));
    if(!SymbolSelect(symbol,true))
       return(Skip("this broker has no symbol "+symbol));
@@ -189,7 +217,8 @@ ENUM_OUTCOME Unanswered(void)
 //+------------------------------------------------------------------+
 //| Notes that a restart must find: global variables of the          |
 //| terminal, by account and magic number. Up to which number a      |
-//| terminal's signals were acted on; whom a copy follows.           |
+//| source's signals were acted on; which closes were followed, for  |
+//| as long as a terminal keeps its variables; whom a copy follows.  |
 //+------------------------------------------------------------------+
 string Note(const string name)
   {
@@ -200,20 +229,23 @@ void   Keep(const string name,const double value)
    GlobalVariableSet(Note(name),value);
    GlobalVariablesFlush();
   }
-string ReachedName(void)        { return(StringFormat("%I64x.%d",current.data.producer,current.data.shard)); }
+string ReachedName(void)        { return(StringFormat("%I64x.%I64x",current.data.producer,Sum(current.instance)%4294967296)); }
+string ClosedName(void)         { return(mark+".c"); }
 long   Reached(void)            { return((long)Value(ReachedName())); }
 double Value(const string name) { return(GlobalVariableCheck(Note(name)) ? GlobalVariableGet(Note(name)) : 0.0); }
 //+------------------------------------------------------------------+
-//| The instance and magic number of a signal as one number.         |
+//| A text as a number that a global variable can hold.              |
 //+------------------------------------------------------------------+
-double Source(void)
+ulong Sum(const string text)
   {
-   string text=current.instance+"/"+IntegerToString(current.data.magic);
-   ulong  sum=5381;
+   ulong sum=5381;
    for(int i=0; i<StringLen(text); i++)
       sum=(sum*33+StringGetCharacter(text,i))%9007199254740881;
-   return((double)sum);
+   return(sum);
   }
+//--- the instance and magic number of a signal; its source and the time it was given
+double Source(void)             { return((double)Sum(current.instance+"/"+IntegerToString(current.data.magic))); }
+double ThisVery(void)           { return((double)Sum(current.instance+"@"+IntegerToString(current.data.time_ms))); }
 //+------------------------------------------------------------------+
 ENUM_OUTCOME OpenCopy(const string symbol,const bool buy)
   {
@@ -266,7 +298,10 @@ ENUM_OUTCOME FollowClose(const string symbol)
      }
    if(outcome==OUTCOME_LATER || outcome==OUTCOME_UNKNOWN || InpDryRun)
       return(outcome);
-   Keep(ReachedName(),(double)current.data.sequence);
+   //--- no number decides over a close: journals may be put back, and a source may write what it likes
+   if(current.data.sequence>Reached())
+      GlobalVariableSet(Note(ReachedName()),(double)current.data.sequence);
+   Keep(ClosedName(),ThisVery());
    return(outcome);
   }
 //+------------------------------------------------------------------+
@@ -383,6 +418,8 @@ bool IsMeant(const string symbol)
 void OnDeinit(const int reason)
   {
    EventKillTimer();
+   if(stands_by)
+      Comment("");
    if(reason==REASON_REMOVE || reason==REASON_PARAMETERS)
       GlobalVariableDel(Note("gap"));
    //--- what the library passed over by itself: late, filtered, duplicates

@@ -27,7 +27,12 @@
 //--- where a subscription starts
 #define MT5REDIS_START_NEW            0         // with what is given from now on
 #define MT5REDIS_START_BEGINNING      1         // with the oldest signal that is kept
-#define MT5REDIS_START_RESUME         2         // where the group was; a new one with the oldest
+#define MT5REDIS_START_RESUME         2         // where the follower was; a new one with the oldest
+
+//--- what a terminal does by its follower's name
+#define MT5REDIS_ROLE_CONNECTING      0         // not known yet, or not any more: the server is not reached
+#define MT5REDIS_ROLE_ACTING          1         // it is handed the signals
+#define MT5REDIS_ROLE_STANDBY         2         // another terminal is; this one takes over when that is gone
 
 //--- what happened to a position
 #define MT5REDIS_EVENT_OPEN           1         // opened, or seen for the first time
@@ -79,6 +84,7 @@
 #define MT5REDIS_ERR_GAP              (-16)     // signals were deleted before they were read
 #define MT5REDIS_ERR_NOT_SUBSCRIBED   (-17)
 #define MT5REDIS_ERR_SUBSCRIBED       (-18)
+#define MT5REDIS_ERR_NAME_IN_USE      (-19)     // another program of this terminal reads by the same name
 #define MT5REDIS_ERR_INSTANCE         (-101)
 #define MT5REDIS_ERR_SYMBOL           (-102)
 #define MT5REDIS_ERR_COMMENT          (-103)
@@ -198,8 +204,8 @@ struct mt5redis_signal_t
 struct mt5redis_received_t
   {
    long      number;             // what mt5redis_acknowledge takes
-   long      producer;           // with sequence the same for every copy of the signal
-   long      sequence;           // and no other signal's
+   long      producer;           // with instance and sequence the same for every copy
+   long      sequence;           // of the signal, and no other's
    long      time_ms;            // when it was given, ms since 1970 UTC
    long      expiry_ms;          // nobody should act on it later; 0: the reader decides
    long      age_ms;             // since it was given or came to Redis, whichever is longer
@@ -211,8 +217,8 @@ struct mt5redis_received_t
    double    take_profit;        // 0: none
    int       action;             // one of MT5REDIS_ACTION_*
    int       server_offset_s;    // its trade server's clock minus UTC, seconds
-   int       deliveries;         // 1: for the first time; more: it came before
-   int       shard;              // the shard it was in
+   int       deliveries;         // 1: for the first time; 2: it may have come before
+   int       shard;              // the shard of its source
   };
 
 //+------------------------------------------------------------------+
@@ -227,12 +233,13 @@ long   mt5redis_instance_state(long handle,const mt5redis_instance_t &state,
 long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string symbol,string comment);
 long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
-int    mt5redis_subscribe(long handle,string group,string instances,string symbols,
+int    mt5redis_subscribe(long handle,string follower,string instances,string symbols,
                           long magic,long max_age_ms,int start);
 int    mt5redis_next_signal(long handle,mt5redis_received_t &signal,int size,
                             ushort &instance[],int instance_capacity,
                             ushort &symbol[],int symbol_capacity,
                             ushort &comment[],int comment_capacity);
+int    mt5redis_role(long handle);
 int    mt5redis_acknowledge(long handle,long number);
 int    mt5redis_unsubscribe(long handle);
 long   mt5redis_committed(long handle,int lane);

@@ -5,9 +5,12 @@
 // The class a program that follows signals uses:
 //
 //    CMt5RedisFollower redis;
-//    OnInit:   redis.Open(config) && redis.Subscribe("my group")
+//    OnInit:   redis.Open(config) && redis.Subscribe("my follower","5012345.Demo")
 //    OnTimer:  while(redis.Next(signal)>0) { act on it; redis.Acknowledge(signal.data.number); }
 //    OnDeinit: redis.Close(reason)
+//
+// Subscribe takes the sources to follow, with commas; "*" is all there are. Of two terminals that follow by one name
+// one acts and the other stands by, which Role says: whoever does not act must not send an order for a signal it holds.
 //
 // Nothing here waits. A signal that was not acknowledged comes again after a restart: act on it once, by its
 // Mark. Next returns MT5REDIS_ERR_GAP, once, where signals were deleted before they were read.
@@ -32,24 +35,26 @@ struct SFollowedSignal
 class CMt5RedisFollower : public CMt5RedisSession
   {
 public:
-   bool              Subscribe(const string group,const string instances="",const string symbols="",
+   bool              Subscribe(const string follower,const string instances,const string symbols="",
                                const long magic=0,const long max_age_ms=0,
                                const int start=MT5REDIS_START_RESUME);
    int               Next(SFollowedSignal &signal);
+   int               Role(void);
    bool              Acknowledge(const long number);
    bool              Unsubscribe(void);
    string            Mark(const SFollowedSignal &signal) const;
   };
 //+------------------------------------------------------------------+
-//| Starts reading. instances and symbols are lists with commas;     |
-//| empty, and a magic of 0, mean all. max_age_ms 0: any age.        |
+//| Starts reading. follower: the name for its place; empty: the     |
+//| instance's own. instances: the sources with commas, * for all.   |
+//| No symbols, and a magic of 0, mean all. max_age_ms 0: any age.   |
 //+------------------------------------------------------------------+
-bool CMt5RedisFollower::Subscribe(const string group,const string instances,const string symbols,
+bool CMt5RedisFollower::Subscribe(const string follower,const string instances,const string symbols,
                                   const long magic,const long max_age_ms,const int start)
   {
    if(m_handle<=0)
       return(NotOpen()==0);
-   return(Checked(mt5redis_subscribe(m_handle,group,instances,symbols,magic,max_age_ms,start))>=0);
+   return(Checked(mt5redis_subscribe(m_handle,follower,instances,symbols,magic,max_age_ms,start))>=0);
   }
 //+------------------------------------------------------------------+
 //| The next signal: 1 with one, 0 without, below 0 an error code.   |
@@ -70,6 +75,16 @@ int CMt5RedisFollower::Next(SFollowedSignal &signal)
       signal.comment=ShortArrayToString(comment);
      }
    return(found);
+  }
+//+------------------------------------------------------------------+
+//| What this terminal does by the follower's name: one of           |
+//| MT5REDIS_ROLE_*, or an error code.                               |
+//+------------------------------------------------------------------+
+int CMt5RedisFollower::Role(void)
+  {
+   if(m_handle<=0)
+      return((int)NotOpen());
+   return((int)Checked(mt5redis_role(m_handle)));
   }
 //+------------------------------------------------------------------+
 //| Says that a signal was acted on, or is not to be.                |

@@ -12,7 +12,7 @@ import redis
 POSITION = "vo vc po pc px sl tp pr sw cm".split()
 OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "stop_loss", "take_profit", "profit",
             "swap", "commission"]  # fmt: skip
-SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co".split()
+SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co pq".split()
 CLOSE = 1e-7
 
 
@@ -82,7 +82,7 @@ class Oracle:
         state = "o" if position["open"] else "c" if position["told"] else "g"
         if stored.get("st") != state:
             return [f"{key}: state {stored.get('st')}, in the books {state}"]
-        wanted = {"v": "1", "sy": position["symbol"], "mg": str(position["magic"]), "dg": str(position["digits"])}
+        wanted = {"v": "2", "sy": position["symbol"], "mg": str(position["magic"]), "dg": str(position["digits"])}
         wanted["co"] = cut(position["comment"], 96)
         wanted["sd"] = "b" if position["buy"] else "s"
         wanted["o"] = str(terminal["offset_s"])
@@ -142,10 +142,10 @@ class Oracle:
                  "et": int(terminal["expert_trade"]), "aa": int(account["trade_allowed"]),
                  "ae": int(account["expert_allowed"]), "hd": int(account["hedging"]), "vp": int(terminal["vps"]),
                  "pi": max(0, terminal["ping_us"]), "po": account["open"], "or": account["orders"],
-                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 1}  # fmt: skip
+                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 2, "fo": 0}  # fmt: skip
         for word in self.step:
             name, _, value = word.partition("=")
-            if name in ("iv", "ag", "po", "o"):
+            if name in ("iv", "ag", "po", "o", "fo"):
                 texts[name] = value.replace("_", " ")
         wrong = [name for name, value in texts.items() if stored.get(name) != str(value)]
         wrong += [name for name, value in numbers.items() if not near(stored.get(name, "nan"), value)]
@@ -161,13 +161,18 @@ class Oracle:
         wanted = {}
         for signal in books["signals"]:
             wanted.setdefault(signal["instance"], []).append(signal["line"])
-        stored = {}
-        for _, entry in self.redis.xrange("ss:{0}"):
-            if b"d" not in entry:
-                continue  # what `give` wrote, in the other encoding
-            signal = dict(zip(SIGNAL, msgpack.unpackb(entry[b"d"])))
-            stored.setdefault(signal["i"], []).append(signal)
-        found = []
+        stored, found = {}, []
+        for key in self.redis.scan_iter("ss:{0}:*"):
+            source, last = key.decode().removeprefix("ss:{0}:"), {}
+            for _, entry in self.redis.xrange(key):
+                if b"d" not in entry:
+                    continue  # what `give` wrote, in the other encoding
+                signal = dict(zip(SIGNAL, msgpack.unpackb(entry[b"d"])))
+                stored.setdefault(source, []).append(signal)
+                for name, value in (("v", 2), ("i", source), ("pq", last.get(signal["p"], 0))):
+                    if signal[name] != value:
+                        found.append(f"{source}: signal {signal['q']}: {name} is {signal[name]}, not {value}")
+                last[signal["p"]] = signal["q"]
         for instance in {instance_of(account) for account in books["accounts"]} | set(wanted):
             expected, there = wanted.get(instance, []), stored.get(instance, [])
             if len(expected) != len(there):

@@ -3,18 +3,20 @@
 Writes the wire format as docs/wire-format.md describes it, without the library.
 """
 
+import shlex
 import time
 
 import redis
 
-SIGNAL = {"v": 1, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
-          "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": ""}  # fmt: skip
+SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
+          "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": "", "pq": 0}  # fmt: skip
 
 
 class Others:
     def __init__(self, port):
         self.redis = redis.Redis("127.0.0.1", port)
         self.last = 0
+        self.given = {}  # the numbers of each source and producer
 
     def do(self, step):
         """Returns what is wrong with it."""
@@ -22,13 +24,14 @@ class Others:
             if step["verb"] == "give":
                 self.give(dict(part.split("=", 1) for part in step["rest"].split()))
             else:
-                self.redis.execute_command(*step["rest"].split())
+                self.redis.execute_command(*shlex.split(step["rest"]))
         except (ValueError, redis.RedisError) as error:
             return [f"{step['verb']} {step['rest']}: {error}"]
         return []
 
     def give(self, values):
-        """A signal with these fields. `q` is the next number of the usual producer; `ago_ms` and `valid_ms` make `t` and `ex`."""
+        """A signal with these fields. `q` is the next number of the usual producer, `pq` the source's number before it;
+        `ago_ms` and `valid_ms` make `t` and `ex`."""
         now = int(time.time() * 1000)
         signal = SIGNAL | {"q": self.last + 1, "t": now - int(values.pop("ago_ms", 0))}
         if "valid_ms" in values:
@@ -39,4 +42,8 @@ class Others:
         signal |= values
         if signal["p"] == SIGNAL["p"]:
             self.last = max(self.last, int(signal["q"]))
-        self.redis.xadd("ss:{0}", signal)
+        given = self.given.setdefault((signal["i"], signal["p"]), set())
+        if "pq" not in values:
+            signal["pq"] = max((number for number in given if number < int(signal["q"])), default=0)
+        given.add(int(signal["q"]))
+        self.redis.xadd("ss:{0}:" + signal["i"], signal)
