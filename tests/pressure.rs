@@ -101,7 +101,10 @@ fn heartbeats_thin_out_and_the_last_one_counts() {
     for _ in 0..200 {
         last = bridge.heartbeat(&account());
         assert!(last > 0, "what is held back takes no room in the queue");
-        eventually("it is taken from the queue", || bridge.stats()["ris"]["deferred"] == 1);
+        eventually("it is taken from the queue", || {
+            let stats = bridge.stats();
+            stats["ris"]["deferred"] == 1 && stats["ris"]["waiting"] == 1
+        });
     }
     assert_eq!(server.calls("hset"), before);
     bridge.settle();

@@ -229,12 +229,14 @@ fn a_replica_takes_nothing_until_it_is_a_master() {
 #[test]
 fn a_wrong_password_is_told_without_the_password() {
     let server = Server::with(&["--save", "", "--requirepass", "right-secret"]);
-    for (url, word) in
-        [(server.url(), "NOAUTH"), (format!("redis://:wrong-secret@127.0.0.1:{}", server.port), "WRONGPASS")]
-    {
+    let wrong = format!("redis://:wrong-secret@127.0.0.1:{}", server.port);
+    for (url, word, advice) in [
+        (server.url(), "NOAUTH", "it wants a password: write redis://username:password@"),
+        (wrong, "WRONGPASS", "wrong username or password"),
+    ] {
         let bridge = Bridge::open(&url, "1.Demo", server.folder());
         bridge.signal(&buy(1));
-        let line = event(&bridge, &["rtss: ", word, "check username, password and permissions"]);
+        let line = event(&bridge, &["rtss: ", word, advice]);
         assert!(!line.contains("secret"), "{line}");
     }
     let right = format!("redis://:right-secret@127.0.0.1:{}", server.port);
