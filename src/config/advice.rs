@@ -14,8 +14,8 @@ pub const WHILE_CONNECTING: &str = " while connecting";
 const HUNG_UP: [&str; 4] = ["os error 104)", "os error 32)", "os error 10053)", "os error 10054)"];
 
 /// What lanes, followers and workers send first; a Sentinel knows none of them.
-const SERVER_COMMANDS: [&str; 10] =
-    ["GET", "HGETALL", "HSET", "MULTI", "SCAN", "SET", "XADD", "XGROUP", "XREAD", "ZSCAN"];
+const SERVER_COMMANDS: [&str; 12] =
+    ["GET", "HGETALL", "HSET", "MULTI", "SCAN", "SET", "TIME", "WATCH", "XADD", "XGROUP", "XREAD", "ZSCAN"];
 
 /// How many characters words and advice may have together, and the words at least: a line of the log has 250, and
 /// says where and for how long as well.
