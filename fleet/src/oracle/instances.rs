@@ -97,5 +97,6 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("sa", AnyCount),
         ("tl", AnyCount),
         ("sl", AnyCount),
+        ("fo", AnyCount),
     ]
 }
