@@ -142,7 +142,6 @@ void GlobalVariablesFlush() {
 }
 
 static bool has_file(const mql::String &path) { return it.files.contains(mql::utf8(path)); }
-bool FileIsExist(mql::String name, int) { return has_file(u"\\Files\\" + name); }
 bool PlaySound(mql::String name) { return name.is_null() || (it.plays_sounds && has_file(name)); }
 
 }

@@ -66,6 +66,8 @@ void Attached::run() {
     changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
     if(queue_.empty()) {
       program.destroy();
+      for(auto &[handle, file] : open_files)
+        file.flush();
       if(size_t left = made.objects.size())
         print(std::to_string(left) + " undeleted objects left");
       return;

@@ -13,6 +13,15 @@
 
 namespace terminal {
 
+// A file that a program has open.
+struct File {
+  std::string path, bytes;
+  int flags = 0;
+  size_t at = 0;
+  bool changed = false;
+  bool flush();  // false: it is not on the disk
+};
+
 // A program attached to a chart. It runs in a thread of its own; calls wait in a queue, as events do.
 class Attached {
  public:
@@ -40,6 +49,7 @@ class Attached {
   std::map<long long, long long> looked;
   bool publishes = false;
   mql::Made made;
+  std::map<int, File> open_files;  // by handle
   std::vector<long long> selected_deals;
 
  private:
@@ -84,7 +94,8 @@ struct State {
   bool connected = true, dlls_allowed = true, trade_allowed = true, tester = false, vps = false, x64 = true;
   bool expert_trade = true;
   int build = 5200, ping_us = 41000;
-  std::set<std::string> files;              // below MQL5
+  std::set<std::string> files;              // below MQL5, without content
+  bool disk_full = false;                   // nothing more can be written
   bool plays_sounds = true;
 
   // What it shows of the broker's books.
