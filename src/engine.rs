@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -37,7 +36,7 @@ pub(crate) struct Engine {
 }
 
 /// How long a new configuration waits for the threads of one that nobody uses any more: longer than a
-/// reply's usual time-out.
+/// reply's usual time-out. A thread that waits for longer goes on without its journal.
 const TIDY: Duration = Duration::from_secs(3);
 
 /// How often a caller's question is worth a look.
@@ -47,29 +46,35 @@ const LOOK_EVERY_MS: u64 = 100;
 /// for longer than a look.
 static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
 
-/// Whoever opens, which takes the time of a disk, holds this.
+/// Whoever starts an engine, which takes the time of a disk, holds this.
 static OPENING: Mutex<()> = Mutex::new(());
 
 impl Engine {
     /// The engine of this configuration, started if there is none, and where its log ended before. Each
     /// lease must be given back.
     pub(crate) fn lease(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
-        let _opening = OPENING.lock();
         let (engine, log_end) = match Self::lease_known(config) {
             Some(known) => known,
-            None => {
-                Self::tidy(config);
-                let engine = Arc::new(Engine::new(config, instance)?);
-                ENGINES.lock().push((engine.clone(), 1));
-                // What it found in its journals is news too.
-                (engine, 0)
-            }
+            None => Self::lease_new(config, instance)?,
         };
         if let Err(error) = engine.start() {
             Self::give_back(&engine);
             return Err(error);
         }
         Ok((engine, log_end))
+    }
+
+    fn lease_new(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
+        let _opening = OPENING.lock();
+        // Another thread may have been faster.
+        if let Some(known) = Self::lease_known(config) {
+            return Ok(known);
+        }
+        Self::tidy(config);
+        let engine = Arc::new(Engine::new(config, instance)?);
+        ENGINES.lock().push((engine.clone(), 1));
+        // What it found in its journals is news too.
+        Ok((engine, 0))
     }
 
     fn lease_known(config: &Config) -> Option<(Arc<Engine>, u64)> {
@@ -107,21 +112,29 @@ impl Engine {
         let deadline = Instant::now() + TIDY;
         let unused: Vec<_> = {
             let engines = ENGINES.lock();
-            engines.iter().filter(|(_, leases)| *leases == 0).map(|(engine, _)| engine.clone()).collect()
+            let unused = engines.iter().filter(|(_, leases)| *leases == 0).map(|(engine, _)| engine);
+            // Not without the lock: who leases one meanwhile starts it after this.
+            let in_the_way = |engine: &Arc<Engine>| engine.config.shares_journal_with(config);
+            unused.map(|engine| (engine.clone(), in_the_way(engine))).inspect(Self::abandon).collect()
         };
-        for engine in unused {
-            let in_the_way = engine.config.shares_journal_with(config);
-            if in_the_way {
-                engine.abandon();
+        for (engine, in_the_way) in unused {
+            let ended = engine.has_ended(if in_the_way { deadline } else { Instant::now() });
+            if !ended && !in_the_way {
+                continue;
             }
-            if engine.has_ended(if in_the_way { deadline } else { Instant::now() }) {
-                ENGINES.lock().retain(|(other, _)| !Arc::ptr_eq(other, &engine));
-                // Who closes it at this moment lets go at once, but the journal must be free before.
-                while Arc::strong_count(&engine) > 1 && Instant::now() < deadline {
-                    thread::park_timeout(Duration::from_millis(1));
-                }
+            if Self::forget(&engine) && in_the_way {
+                // Its threads may wait for a server, and who closes it just now has a hold of it.
+                engine.rts.hand_over();
+                engine.rtss.hand_over();
             }
         }
+    }
+
+    /// Forgets an engine that nobody leases. Returns whether nobody does.
+    fn forget(engine: &Arc<Engine>) -> bool {
+        let mut engines = ENGINES.lock();
+        let at = engines.iter().position(|(other, leases)| *leases == 0 && Arc::ptr_eq(other, engine));
+        at.map(|at| engines.swap_remove(at)).is_some()
     }
 
     fn new(config: &Config, instance: &InstanceId) -> Result<Self> {
@@ -208,10 +221,12 @@ impl Engine {
         self.rtss.retire();
     }
 
-    fn abandon(&self) {
-        self.ris.abandon();
-        self.rts.abandon();
-        self.rtss.abandon();
+    fn abandon((engine, in_the_way): &(Arc<Engine>, bool)) {
+        if *in_the_way {
+            engine.ris.abandon();
+            engine.rts.abandon();
+            engine.rtss.abandon();
+        }
     }
 
     fn has_ended(&self, deadline: Instant) -> bool {

@@ -9,7 +9,7 @@ mod harness;
 mod support;
 
 use harness::scenario::seeds;
-use harness::{backlog, deaths, disk, failover, mixture, network, power, producer, refusals};
+use harness::{backlog, cluster, deaths, disk, failover, mixture, network, power, producer, refusals};
 
 /// Not a test of its own: the body of the processes that make the calls.
 #[test]
@@ -50,6 +50,11 @@ fn a_server_restarted_without_the_end_of_its_file() {
 #[test]
 fn a_backlog_is_drained_without_growing() {
     seeds("backlog", backlog::drained);
+}
+
+#[test]
+fn nodes_of_a_cluster_that_fail_two_at_a_time() {
+    seeds("cluster", cluster::nodes);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, trade};
 use support::eventually;
+use support::proxy::Proxy;
 use support::recorder::Recorder;
 use support::server::Server;
 
@@ -161,6 +162,111 @@ fn a_held_price_never_passes_for_what_is_still_sent_again() {
         assert!(vouched < held || opened == 3, "{words:?} stands for positions that are not there");
     }
     assert_eq!(opened, 3);
+}
+
+#[test]
+fn a_position_that_is_gone_stays_so_though_the_answer_was_lost() {
+    a_reconcile_without_an_answer("os");
+}
+
+#[test]
+fn a_position_that_is_gone_stays_so_though_the_answer_was_lost_and_there_is_no_journal() {
+    a_reconcile_without_an_answer("off");
+}
+
+fn a_reconcile_without_an_answer(sync: &str) {
+    let (server, control) = (Server::start(), Server::start());
+    let (_folder, config) = support::configuration(&format!(
+        "url = \"{}\"\n[rts]\nurl = \"{}\"\nreply_timeout = \"300ms\"\n[journal]\nsync = \"{sync}\"\n",
+        control.url(),
+        server.url()
+    ));
+    let bridge = Bridge::open(&config, "1.Demo", server.folder());
+    for position in [1, 2] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    control.direct("ctl", 2, 600_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    bridge.trade(&price(1, 77.0));
+    bridge.trade(&TradeState { stop_loss: 1.05, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    eventually("the watermark has passed the price", || field(&server, 2, "sl") == "1.05");
+    assert_eq!(bridge.stats()["rts"]["deferred"], 1);
+
+    // The reconcile takes the price with it. Both are applied, and nobody hears of it.
+    server.freeze();
+    bridge.open_positions(0, &[2]);
+    eventually("the reconcile is sent and not answered", || {
+        bridge.events().iter().any(|event| event.contains("no answer within the time-out"))
+    });
+    server.thaw();
+    bridge.settle();
+    eventually("nothing is held", || bridge.stats()["rts"]["deferred"] == 0);
+    assert_eq!((field(&server, 1, "st").as_str(), field(&server, 1, "pr").as_str()), ("g", "77"));
+    assert!(server.ask::<i64>("PTTL ts:{1.Demo}:1") > 0);
+}
+
+#[test]
+fn a_price_that_was_held_is_sent_again_to_a_master_that_has_only_its_watermark() {
+    let control = Server::start();
+    let settings = ["--save", "", "--repl-diskless-sync-delay", "0"];
+    let (mut master, replica) = (Server::with(&settings), Server::with(&settings));
+    let way = Proxy::new();
+    way.lead_to(master.port);
+    let (_folder, config) = support::configuration(&format!(
+        "url = \"{}\"\n[rts]\nurl = \"redis://127.0.0.1:{}\"\n[pressure]\nquiet = \"200ms\"\n",
+        control.url(),
+        way.port
+    ));
+    let bridge = Bridge::open(&config, "1.Demo", control.folder());
+    for position in [1, 2] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    control.direct("ctl", 2, 600_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    bridge.trade(&price(1, 77.0));
+    bridge.trade(&TradeState { stop_loss: 1.05, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    eventually("the watermark has passed the price", || field(&master, 2, "sl") == "1.05");
+
+    // The replica has all but the price, which sets the watermark to what it was.
+    replica.ask::<()>(&format!("REPLICAOF 127.0.0.1 {}", master.port));
+    eventually("the replica follows", || replica.info("replication").contains("master_link_status:up"));
+    replica.ask::<()>("REPLICAOF NO ONE");
+    bridge.settle();
+    assert_eq!((field(&master, 1, "pr").as_str(), field(&replica, 1, "pr").as_str()), ("77", "16.8"));
+    way.lead_to(replica.port);
+    master.kill();
+    bridge.trade(&TradeState { stop_loss: 1.06, ..trade(2, MT5REDIS_EVENT_CHANGE) });
+    eventually("the new master goes on", || field(&replica, 2, "sl") == "1.06");
+    // It was committed, so it does not wait for the end of the pressure.
+    eventually("the price is there too", || field(&replica, 1, "pr") == "77");
+    assert_eq!(field(&replica, 1, "st"), "o");
+}
+
+#[test]
+fn committed_never_goes_back_when_prices_are_sent_again_under_pressure() {
+    let (mut server, control) = (Server::start(), Server::start());
+    let (_folder, config) =
+        support::configuration(&format!("url = \"{}\"\n[rts]\nurl = \"{}\"\n", control.url(), server.url()));
+    let bridge = Bridge::open(&config, "1.Demo", control.folder());
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    let written = bridge.trade(&price(1, 77.0));
+    bridge.settle();
+    control.direct("ctl", 2, 600_000);
+    bridge.heartbeat(&account());
+    bridge.settle();
+    assert_eq!(throttle(&bridge), 2);
+    server.kill();
+    server.restart();
+    let later = bridge.trade(&trade(2, MT5REDIS_EVENT_OPEN));
+    eventually("what came later is committed", || {
+        let committed = bridge.committed(MT5REDIS_LANE_RTS);
+        assert!(committed >= written, "{committed}");
+        assert_eq!(bridge.status(MT5REDIS_LANE_RTS, written), MT5REDIS_STATUS_COMMITTED);
+        committed == later
+    });
+    assert_eq!((throttle(&bridge), field(&server, 1, "pr").as_str()), (2, "77"), "nobody waited for it");
 }
 
 /// Set in a child of this test: `<config> <data folder>`.

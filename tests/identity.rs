@@ -39,15 +39,79 @@ fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
 }
 
 #[test]
-fn without_the_right_to_a_transaction_nothing_is_written_twice() {
+fn without_the_right_to_a_guarded_transaction_nothing_is_written() {
     let server = Server::start();
-    let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all -multi"));
+    for (number, command) in [(1, "multi"), (2, "exec"), (3, "watch")] {
+        let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all -{command}"));
+        let (folder, config) =
+            configuration(&format!("url = \"redis://ea:{SECRET}@127.0.0.1:{}\"\n", server.port));
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        assert_eq!(bridge.signal(&buy(number)), 1);
+        let why = format!("takes nothing: {} is refused (NOPERM ", command.to_uppercase());
+        told(
+            &bridge,
+            &["rtss: ", &why, "could be written twice", "check username, password and permissions"],
+        );
+        assert_eq!(sequences(&server).len() as i64, number - 1);
+        let _: String = server.ask("ACL SETUSER ea +@all");
+        bridge.settle();
+        assert_eq!(sequences(&server).len() as i64, number);
+    }
+}
+
+#[test]
+fn a_server_without_transactions_is_refused() {
+    let server = Server::configured("rename-command MULTI \"\"\n", &["--save", ""]);
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.heartbeat(&account());
+    let mut seen = Vec::new();
+    eventually("both lanes tell of it", || {
+        seen.extend(bridge.events());
+        ["rtss: ", "ris: "].iter().all(|lane| {
+            let why = "takes nothing: MULTI is refused (ERR unknown command";
+            seen.iter().any(|line| line.starts_with(lane) && line.contains(why))
+        })
+    });
+    assert_eq!(server.ask::<i64>("DBSIZE"), 0);
+    assert_eq!(bridge.committed(mt5_redis::abi::MT5REDIS_LANE_RTSS), 0);
+}
+
+#[test]
+fn rights_that_are_taken_away_while_records_flow_hold_the_lane() {
+    let server = Server::start();
+    let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
     let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
     let bridge = Bridge::open(&url, "1.Demo", server.folder());
-    (1..=3).for_each(|number| assert_eq!(bridge.signal(&buy(number)), number));
-    told(&bridge, &["rtss: ", "takes nothing: NOPERM ", "multi"]);
+    let mut number = 0;
+    let mut signal = || {
+        number += 1;
+        assert_eq!(bridge.signal(&buy(number)), number);
+        number
+    };
+    signal();
     bridge.settle();
-    assert_eq!(sequences(&server), [1, 2, 3]);
+    for command in ["watch", "multi", "exec"] {
+        let _: String = server.ask(&format!("ACL SETUSER ea -{command}"));
+        // The first is written yet, or asked for.
+        signal();
+        signal();
+        let why = format!("{} is refused (NOPERM ", command.to_uppercase());
+        told(&bridge, &["rtss: ", &why, "could be written twice"]);
+        let there = sequences(&server);
+        let held = signal();
+        let refused = |server: &Server| {
+            let stats: String = server.ask("INFO commandstats");
+            let line = stats.lines().find(|line| line.starts_with(&format!("cmdstat_{command}:")));
+            line.expect("it was called").rsplit_once("rejected_calls=").expect("a count").1.to_owned()
+        };
+        let before = refused(&server);
+        eventually("it tried again", || refused(&server) != before);
+        assert_eq!(sequences(&server), there);
+        let _: String = server.ask(&format!("ACL SETUSER ea +{command}"));
+        bridge.settle();
+        assert_eq!(sequences(&server), (1..=held).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -217,3 +217,65 @@ fn a_newest_record_that_is_damaged_holds_nothing_up() {
     assert_eq!(sequences(&server), (1..=99).chain([101]).collect::<Vec<_>>());
     assert!(bridge.events().join("\n").contains("records 100 to 100 of the journal cannot be read"));
 }
+
+#[test]
+fn a_journal_at_its_limit_keeps_what_is_still_to_be_sent_again() {
+    let mut server = Server::configured("", &["--save", "", "--maxmemory-policy", "noeviction"]);
+    let text = format!("url = \"{}\"\n[journal]\nmax_bytes = 8388608\nretain_acked = \"1h\"\n", server.url());
+    let (folder, config) = support::configuration(&text);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let sent = 20_000;
+    for number in 1..=sent {
+        assert_eq!(bridge.signal(&buy(number)), number, "{}", last_error());
+    }
+    bridge.settle();
+    // It comes back with nothing, and takes nothing yet.
+    server.kill();
+    std::fs::write(server.folder().join("redis.conf"), "maxmemory 1\n").expect("its file");
+    server.restart();
+    let mut accepted = sent + 1;
+    bridge.signal(&buy(accepted));
+    support::eventually("it is held", || bridge.events().join("\n").contains("takes nothing: OOM"));
+    let refusal = loop {
+        match bridge.signal(&buy(accepted + 1)) {
+            sequence if sequence > 0 => accepted = sequence,
+            code => break code,
+        }
+        assert!(accepted < 100_000, "the journal is bounded");
+    };
+    assert_eq!(refusal, i64::from(MT5REDIS_ERR_JOURNAL_FULL));
+    // What the lane does while it waits, it has done by the third attempt.
+    let attempts = server.calls("multi");
+    support::eventually("it tried again", || server.calls("multi") > attempts + 2);
+    let _: String = server.ask("CONFIG SET maxmemory 0");
+    bridge.settle();
+    assert_eq!(sequences(&server), (1..=accepted).collect::<Vec<_>>());
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
+}
+
+#[test]
+fn what_is_still_to_be_sent_again_is_kept_however_long_that_takes() {
+    let mut server = Server::start();
+    let config = |limit: &str| {
+        let text = format!("url = \"{}\"\n[rtss]\n{limit}\n[journal]\nretain_acked = \"1s\"\n", server.url());
+        support::configuration(&text)
+    };
+    let (_folder, fast) = config("");
+    let (_folder_too, slow) = config("records_per_second = 5000");
+    let bridge = Bridge::open(&fast, "1.Demo", server.folder());
+    // Several segments; on the thin line, several seconds.
+    let sent = 20_000;
+    for number in 1..=sent {
+        assert_eq!(bridge.signal(&buy(number)), number, "{}", last_error());
+    }
+    assert_eq!(bridge.close(30_000), MT5REDIS_OK);
+    server.kill();
+    server.restart();
+    let bridge = Bridge::open(&slow, "1.Demo", server.folder());
+    support::eventually("the last one is there again", || {
+        server.ask::<bool>("EXISTS ss:{0}") && sequences(&server).last() == Some(&sent)
+    });
+    let (found, lost) = (sequences(&server), bridge.stats()["rtss"]["lost"].as_i64().expect("a number"));
+    assert!(lost < sent / 2, "{lost}");
+    assert!(found.iter().copied().eq(lost + 1..=sent), "{} signals, {lost} counted as lost", found.len());
+}

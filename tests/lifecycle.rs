@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::thread;
 
 use mt5_redis::abi::*;
@@ -9,6 +10,7 @@ use mt5_redis::codes::*;
 use support::bridge::{Bridge, buy, try_open};
 use support::eventually;
 use support::server::Server;
+use tempfile::TempDir;
 
 /// How many connections of ours the server has.
 fn connections(server: &Server) -> usize {
@@ -100,21 +102,29 @@ fn what_waits_at_the_last_close_is_still_delivered() {
     eventually("then the threads leave", || connections(&server) == 0);
 }
 
+/// A session whose lane waits for a reply of a frozen server, closed; and a corrected configuration for the same
+/// journal. `settings` is in both.
+fn frozen_in_the_way(server: &Server, folder: &Path, settings: &str) -> [(TempDir, String); 2] {
+    let url = format!("url = \"{}\"\n{settings}", server.url());
+    let old = support::configuration(&url);
+    let new = support::configuration(&format!("{url}[pressure]\nquiet = \"200ms\"\n"));
+    let bridge = Bridge::open(&old.1, "1.Demo", folder);
+    eventually("it is connected", || bridge.stats()["rtss"]["connected"] == true);
+    server.freeze();
+    bridge.signal(&buy(1));
+    eventually("it is sent", || bridge.status(MT5REDIS_LANE_RTSS, 1) == MT5REDIS_STATUS_IN_DOUBT);
+    bridge.close(0);
+    [old, new]
+}
+
 #[test]
-fn a_close_does_not_wait_for_who_opens() {
+fn who_opens_keeps_nobody_from_closing_and_opening() {
     let server = Server::start();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().to_str().expect("a plain path");
-    let old = Bridge::open(&server.url(), "1.Demo", folder.path());
-    old.settle();
     let other = Bridge::at(&server, "2.Demo");
     // Its thread waits for a reply, and a new configuration for the journal that it holds.
-    server.freeze();
-    old.signal(&buy(1));
-    eventually("it is sent", || old.status(MT5REDIS_LANE_RTSS, 1) == MT5REDIS_STATUS_IN_DOUBT);
-    old.close(0);
-    let config = format!("url = \"{}\"\n[pressure]\nquiet = \"200ms\"\n", server.url());
-    let (_file, config) = support::configuration(&config);
+    let [_old, (_file, config)] = frozen_in_the_way(&server, folder.path(), "");
     thread::scope(|threads| {
         let (opens, opening) = std::sync::mpsc::channel();
         let opener = threads.spawn(move || {
@@ -123,14 +133,39 @@ fn a_close_does_not_wait_for_who_opens() {
         });
         opening.recv().expect("it opens");
         thread::park_timeout(std::time::Duration::from_millis(50));
+        let again = Bridge::at(&server, "3.Demo");
         other.close(0);
-        assert!(!opener.is_finished(), "the close came first");
+        again.close(0);
+        assert!(!opener.is_finished(), "the close and the open came first");
         server.thaw();
         let handle = opener.join().expect("no panic");
         assert!(handle > 0, "{handle}");
         assert_eq!(mt5redis_close(handle, 30_000), MT5REDIS_OK);
     });
     assert_eq!(support::bridge::sequences(&server), [1]);
+}
+
+#[test]
+fn a_corrected_configuration_opens_beside_a_thread_that_waits_for_long() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [_old, (_file, config)] =
+        frozen_in_the_way(&server, folder.path(), "[rtss]\nreply_timeout = \"60s\"\n");
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    assert_eq!(bridge.signal(&buy(2)), 2);
+    assert_eq!(bridge.status(MT5REDIS_LANE_RTSS, 1), MT5REDIS_STATUS_QUEUED, "still frozen");
+    server.thaw();
+    bridge.settle();
+    assert_eq!(support::bridge::sequences(&server), [1, 2]);
+    // The thread of before has its answer by now, and nothing to say any more.
+    eventually("it ends", || connections(&server) == 3);
+    assert_eq!(bridge.signal(&buy(3)), 3);
+    bridge.settle();
+    bridge.close(30_000);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    assert_eq!((bridge.committed(MT5REDIS_LANE_RTSS), bridge.signal(&buy(4))), (3, 4));
+    bridge.settle();
+    assert_eq!(support::bridge::sequences(&server), [1, 2, 3, 4]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
 use support::bridge::{Bridge, buy, sequences};
+use support::fake::{Fake, Reply, names};
 use support::producers::Producers;
 use support::sentinels::Sentinels;
 use support::server::{Server, free_port};
@@ -126,4 +127,64 @@ fn sentinels_that_know_nothing_are_told_in_the_events() {
         seen += &bridge.events().join("\n");
         seen.contains("takes nothing: no sentinel knows where mymaster is (127.0.0.1:")
     });
+}
+
+/// Three sentinels that name this server, and a configuration whose signals go by them. It waits long for each.
+fn sentinels_of(server: &Server) -> (Vec<Fake>, tempfile::TempDir, String) {
+    let fakes: Vec<Fake> = (0..3).map(|_| Fake::sentinel(server.port)).collect();
+    let list: Vec<String> = fakes.iter().map(|fake| format!("\"127.0.0.1:{}\"", fake.port)).collect();
+    let (folder, config) = configuration(&format!(
+        "url = \"{}\"\n[rtss]\nsentinels = [{}]\nmaster = \"m\"\nconnect_timeout = \"60s\"\n",
+        server.url(),
+        list.join(", ")
+    ));
+    (fakes, folder, config)
+}
+
+/// How often they were asked for the master.
+fn asked(fakes: &[Fake]) -> usize {
+    fakes.iter().map(|fake| fake.heard("SENTINEL").len()).sum()
+}
+
+#[test]
+fn sentinels_that_fall_silent_delay_no_record() {
+    let server = Server::start();
+    let (fakes, folder, config) = sentinels_of(&server);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    fakes.iter().for_each(|fake| fake.does(|_| Reply::Nothing));
+    // A lane in trouble asks at each attempt...
+    let before = asked(&fakes);
+    let _: String = server.ask("CONFIG SET maxmemory 1");
+    bridge.signal(&buy(2));
+    eventually("a sentinel is asked", || asked(&fakes) > before);
+    let _: String = server.ask("CONFIG SET maxmemory 0");
+    bridge.settle();
+    assert_eq!(sequences(&server), [1, 2]);
+    // ... but only once at a time; and who asks ends soon after the lane.
+    assert_eq!(asked(&fakes), before + 1);
+    assert_eq!(bridge.close(30_000), mt5_redis::codes::MT5REDIS_OK);
+    eventually("nobody waits for a sentinel", || fakes.iter().all(|fake| fake.open() == 0));
+}
+
+#[test]
+fn a_busy_lane_follows_its_sentinels() {
+    let (old, new) = (Server::start(), Server::start());
+    let (fakes, folder, config) = sentinels_of(&old);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    // The old master takes on what it is given: only the sentinels know better.
+    fakes.iter().for_each(|fake| fake.does(names("127.0.0.1", new.port)));
+    let mut number = 1;
+    eventually("the new master has what the old one had", || {
+        number += 1;
+        bridge.signal(&buy(number));
+        bridge.settle();
+        let there = sequences(&new);
+        assert!(there.iter().copied().eq(1..=there.len() as i64), "{there:?}");
+        !there.is_empty()
+    });
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
 }

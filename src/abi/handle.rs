@@ -1,9 +1,16 @@
 //! The table of open handles. A handle is a number with a generation, never a pointer: one that was
 //! closed, made up or comes from an earlier life is told apart from a good one.
+//!
+//! Each handle has a slot of its own, and a call counts itself into its slot: whoever waits inside a call,
+//! for a slow disk say, keeps nobody else from opening, calling or closing. Closing does not wait for the calls
+//! inside; the last one to leave frees the session.
 
-use std::sync::Arc;
+use std::cell::UnsafeCell;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use parking_lot::RwLock;
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
 
 use crate::codes::*;
 use crate::error::{Error, Result};
@@ -12,82 +19,253 @@ use crate::session::Session;
 /// The low 16 bits of a handle are its slot plus one, the bits above its generation.
 const SLOT_BITS: u32 = 16;
 const SLOTS: usize = (1 << SLOT_BITS) - 1;
+/// Slots are made so many at a time, and stay.
+const PAGE: usize = 64;
 
+/// In a slot's word the generation is the upper half, this bit says that nobody enters any more, and the bits
+/// below it count the calls inside.
+const CLOSED: u64 = 1 << 31;
+const CALLS: u64 = CLOSED - 1;
+const GENERATION: u32 = 32;
+
+// A cache line each, so that the threads of two Expert Advisors do not share one.
+#[repr(align(64))]
 struct Slot {
-    generation: u32,
-    session: Option<Arc<Session>>,
+    word: AtomicU64,
+    session: UnsafeCell<Option<Box<Session>>>,
 }
 
-struct Table {
-    slots: Vec<Slot>,
-    /// Slots that were used and are free again.
-    free: Vec<usize>,
+// SAFETY: the session is written only by who made or took the slot, and by the last call that leaves a closed
+// one; both are alone with it. Everybody else only reads it, between entering and leaving, and what they share is
+// `Sync`; it may be dropped on another thread than it was opened on, since it is `Send`.
+unsafe impl Sync for Slot {}
+const _: () = {
+    const fn shared_and_sent<T: Send + Sync>() {}
+    shared_and_sent::<Session>();
+};
+
+/// Slots that were never used, and those that are free again.
+struct Free {
+    unused: usize,
+    again: Vec<usize>,
 }
 
-static TABLE: RwLock<Table> = RwLock::new(Table { slots: Vec::new(), free: Vec::new() });
+static PAGES: [OnceCell<Box<[Slot]>>; SLOTS.div_ceil(PAGE)] =
+    [const { OnceCell::new() }; SLOTS.div_ceil(PAGE)];
+static FREE: Mutex<Free> = Mutex::new(Free { unused: 0, again: Vec::new() });
+
+/// A call inside a session, which lives at least as long.
+pub(super) struct Call {
+    slot: &'static Slot,
+    at: usize,
+}
+
+impl Deref for Call {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        // SAFETY: nobody writes it while a call is inside.
+        unsafe { (*self.slot.session.get()).as_deref() }.expect("a slot that can be entered has a session")
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let before = self.slot.word.fetch_sub(1, Ordering::Release);
+        if before & (CLOSED | CALLS) == CLOSED | 1 {
+            // All that the calls before did to the session comes before its end.
+            fence(Ordering::Acquire);
+            // SAFETY: nobody enters a closed slot, and this was the last call inside.
+            drop(unsafe { (*self.slot.session.get()).take() });
+            FREE.lock().again.push(self.at);
+        }
+    }
+}
 
 /// Opens a session and gives it a handle.
 pub(super) fn insert(open: impl FnOnce() -> Result<Session>) -> Result<i64> {
-    let session = Arc::new(open()?);
-    let mut table = TABLE.write();
-    let at = match table.free.pop() {
-        Some(at) => at,
-        None if table.slots.len() < SLOTS => {
-            table.slots.push(Slot { generation: 0, session: None });
-            table.slots.len() - 1
-        }
-        None => {
-            drop(table);
-            // Nothing was accepted from this session yet: there is nothing to wait for.
-            let _ = session.close(std::time::Duration::ZERO);
-            return Err(Error::new(
-                MT5REDIS_ERR_TOO_MANY_HANDLES,
-                format!("all {SLOTS} handles of this process are in use: close some"),
-            ));
-        }
+    let session = Box::new(open()?);
+    let Some(at) = FREE.lock().take() else {
+        // Nothing was accepted from this session yet: there is nothing to wait for.
+        let _ = session.close(std::time::Duration::ZERO);
+        return Err(Error::new(
+            MT5REDIS_ERR_TOO_MANY_HANDLES,
+            format!("all {SLOTS} handles of this process are in use: close some"),
+        ));
     };
-    let slot = &mut table.slots[at];
-    slot.generation += 1;
-    slot.session = Some(session);
-    Ok(i64::from(slot.generation) << SLOT_BITS | (at as i64 + 1))
+    let slot = &PAGES[at / PAGE].get_or_init(|| (0..PAGE).map(|_| Slot::new()).collect())[at % PAGE];
+    // SAFETY: the slot is closed with nobody inside, and this thread alone took it.
+    unsafe { *slot.session.get() = Some(session) };
+    let generation = (slot.word.load(Ordering::Relaxed) >> GENERATION) + 1;
+    slot.word.store(generation << GENERATION, Ordering::Release);
+    Ok((generation << SLOT_BITS) as i64 | (at as i64 + 1))
 }
 
 /// Calls `call` with the handle's session; a record's sequence number becomes the result.
 pub(super) fn with(handle: i64, call: impl FnOnce(&Session) -> Result<u64>) -> Result<i64> {
-    let table = TABLE.read();
-    let (_, session) = find(&table.slots, handle)?;
-    call(session).map(|sequence| sequence as i64)
+    let session = enter(handle)?;
+    call(&session).map(|sequence| sequence as i64)
 }
 
-/// The handle's session, for calls that may take longer than the table should stay locked.
-pub(super) fn get(handle: i64) -> Result<Arc<Session>> {
-    let table = TABLE.read();
-    find(&table.slots, handle).map(|(_, session)| session.clone())
+/// Enters the handle's session.
+pub(super) fn enter(handle: i64) -> Result<Call> {
+    step_in(handle, 0)
 }
 
-/// Takes the handle out of use and returns its session.
-pub(super) fn remove(handle: i64) -> Result<Arc<Session>> {
-    let mut table = TABLE.write();
-    let (at, _) = find(&table.slots, handle)?;
-    table.free.push(at);
-    Ok(table.slots[at].session.take().expect("found above, under the same lock"))
+/// Enters the handle's session as the last one: the handle is out of use from now on.
+pub(super) fn close(handle: i64) -> Result<Call> {
+    step_in(handle, CLOSED)
 }
 
-fn find(slots: &[Slot], handle: i64) -> Result<(usize, &Arc<Session>)> {
-    let at = (handle & SLOTS as i64) - 1;
-    let generation = handle >> SLOT_BITS;
-    let slot = usize::try_from(at).ok().and_then(|at| slots.get(at));
-    match slot {
-        Some(slot) if generation >= 1 && generation <= slot.generation.into() => match &slot.session {
-            Some(session) if generation == i64::from(slot.generation) => Ok((at as usize, session)),
-            _ => Err(Error::new(
-                MT5REDIS_ERR_CLOSED,
-                format!("handle {handle} was closed: call mt5redis_open for a new one"),
-            )),
-        },
-        _ => Err(Error::new(
+#[inline(always)]
+fn step_in(handle: i64, closed: u64) -> Result<Call> {
+    let (at, generation) = ((handle & SLOTS as i64) as usize, (handle >> SLOT_BITS) as u64);
+    let page = at.checked_sub(1).and_then(|at| PAGES[at / PAGE].get());
+    let Some(page) = page else { return Err(refused(handle, 0)) };
+    let (at, slot) = (at - 1, &page[(at - 1) % PAGE]);
+    let mut word = slot.word.load(Ordering::Relaxed);
+    while word >> GENERATION == generation && word & CLOSED == 0 {
+        match slot.word.compare_exchange_weak(word, (word + 1) | closed, Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) => return Ok(Call { slot, at }),
+            Err(now) => word = now,
+        }
+    }
+    Err(refused(handle, word >> GENERATION))
+}
+
+/// Why a handle leads nowhere; `generation` is the last one that its slot had.
+#[cold]
+fn refused(handle: i64, generation: u64) -> Error {
+    if (1..=generation as i64).contains(&(handle >> SLOT_BITS)) {
+        Error::new(
+            MT5REDIS_ERR_CLOSED,
+            format!("handle {handle} was closed: call mt5redis_open for a new one"),
+        )
+    } else {
+        Error::new(
             MT5REDIS_ERR_HANDLE,
             format!("handle {handle} was never handed out: pass what mt5redis_open returned"),
-        )),
+        )
+    }
+}
+
+impl Slot {
+    fn new() -> Self {
+        Self { word: AtomicU64::new(CLOSED), session: UnsafeCell::new(None) }
+    }
+}
+
+impl Free {
+    fn take(&mut self) -> Option<usize> {
+        self.again.pop().or_else(|| {
+            let at = self.unused;
+            (at < SLOTS).then(|| {
+                self.unused += 1;
+                at
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Far beyond what anything here takes.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn session(folder: &tempfile::TempDir) -> Result<Session> {
+        Session::open("redis://127.0.0.1:1", "1.Demo", folder.path().to_str().unwrap())
+    }
+
+    fn end(handle: i64) {
+        let _ = close(handle).unwrap().close(Duration::ZERO);
+    }
+
+    /// A call waits for a slow disk, say.
+    #[test]
+    fn a_call_that_waits_keeps_nobody_from_opening_calling_and_closing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [slow, other, third] = [(); 3].map(|()| insert(|| session(&folder)).unwrap());
+        let (enters, entered) = channel();
+        let (leaves, left) = channel::<()>();
+        let (finishes, finished) = channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let inside = |_: &Session| {
+                    enters.send(()).unwrap();
+                    // Until the test lets go.
+                    let _ = left.recv();
+                    Ok(1)
+                };
+                with(slow, inside).unwrap();
+            });
+            entered.recv().unwrap();
+            let folder = &folder;
+            scope.spawn(move || {
+                end(other);
+                let opened = insert(|| session(folder)).unwrap();
+                assert_eq!(with(third, |_| Ok(3)).unwrap(), 3);
+                finishes.send(opened).unwrap();
+            });
+            let opened = finished.recv_timeout(PATIENCE);
+            drop(leaves);
+            let opened = opened.expect("closing, opening and calling go on meanwhile");
+            assert_eq!(with(opened, |_| Ok(4)).unwrap(), 4);
+            [slow, third, opened].into_iter().for_each(end);
+        });
+    }
+
+    #[test]
+    fn a_session_lives_until_the_last_call_has_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = insert(|| session(&folder)).unwrap();
+        let inside = enter(handle).unwrap();
+        end(handle);
+        for refused in [enter(handle).err(), close(handle).err(), with(handle, |_| Ok(1)).err()] {
+            assert_eq!(refused.unwrap().code(), MT5REDIS_ERR_CLOSED);
+        }
+        let other = insert(|| session(&folder)).unwrap();
+        assert_ne!(other & SLOTS as i64, handle & SLOTS as i64, "its slot is in use");
+        // Still there, engine and all.
+        assert_eq!(inside.engine().rtss.accepted(), 0);
+        drop(inside);
+        end(other);
+        assert_eq!(enter(handle).err().unwrap().code(), MT5REDIS_ERR_CLOSED);
+    }
+
+    #[test]
+    fn numbers_that_are_no_handles_are_told_from_closed_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let handle = insert(|| session(&folder)).unwrap();
+        for wrong in [0, -5, i64::MIN, i64::MAX, handle & SLOTS as i64, handle + (1 << SLOT_BITS), 1 << 40] {
+            assert_eq!(enter(wrong).err().unwrap().code(), MT5REDIS_ERR_HANDLE, "{wrong}");
+        }
+        end(handle);
+        assert_eq!(enter(handle).err().unwrap().code(), MT5REDIS_ERR_CLOSED);
+    }
+
+    #[test]
+    fn many_threads_enter_and_one_closes() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..200 {
+            let handle = insert(|| session(&folder)).unwrap();
+            thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        while let Ok(inside) = enter(handle) {
+                            // The session is whole for whoever is inside.
+                            assert_eq!(inside.engine().rtss.refused(), 0);
+                        }
+                    });
+                }
+                scope.spawn(|| end(handle));
+            });
+        }
     }
 }

@@ -250,7 +250,7 @@ pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 {
     guard(|| {
-        let session = handle::get(handle)?;
+        let session = handle::enter(handle)?;
         let (engine, number) = (session.engine(), u64::try_from(sequence).unwrap_or(0));
         let status = match lane {
             MT5REDIS_LANE_RIS => engine.ris.status(number),
@@ -275,7 +275,7 @@ pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 
 /// caller may send less too, see `mt5redis_interval_ms`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_throttle(handle: i64) -> i32 {
-    guard(|| Ok(handle::get(handle)?.engine().pressure().level().into()))
+    guard(|| Ok(handle::enter(handle)?.engine().pressure().level().into()))
 }
 
 /// How far apart a caller should send what can wait on a lane, ms: heartbeats on `MT5REDIS_LANE_RIS`,
@@ -290,7 +290,7 @@ pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
             MT5REDIS_LANE_RTSS => LaneName::Rtss,
             _ => return Err(no_lane(lane)),
         };
-        Ok(handle::get(handle)?.engine().pressure().interval_ms(lane))
+        Ok(handle::enter(handle)?.engine().pressure().interval_ms(lane))
     })
 }
 
@@ -298,7 +298,7 @@ pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
 /// Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {
-    guard(|| handle::get(handle)?.flush(milliseconds(timeout_ms)).map(|()| 0))
+    guard(|| handle::enter(handle)?.flush(milliseconds(timeout_ms)).map(|()| 0))
 }
 
 /// Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
@@ -306,7 +306,7 @@ pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {
 /// on towards Redis for as long as this process lives.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
-    guard(|| handle::remove(handle)?.close(milliseconds(timeout_ms)).map(|()| 0))
+    guard(|| handle::close(handle)?.close(milliseconds(timeout_ms)).map(|()| 0))
 }
 
 /// Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
@@ -317,7 +317,7 @@ pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mt5redis_stats(handle: i64, buffer: *mut u16, capacity: i32) -> i32 {
     guard(|| {
-        let json = handle::get(handle)?.stats();
+        let json = handle::enter(handle)?.stats();
         // SAFETY: the caller's promise is this function's own.
         Ok(unsafe { text::write(&json, buffer, capacity) })
     })
@@ -331,7 +331,7 @@ pub unsafe extern "C" fn mt5redis_stats(handle: i64, buffer: *mut u16, capacity:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mt5redis_next_event(handle: i64, buffer: *mut u16, capacity: i32) -> i32 {
     guard(|| {
-        let session = handle::get(handle)?;
+        let session = handle::enter(handle)?;
         let fits = |line: &str| line.encode_utf16().count() < usize::try_from(capacity).unwrap_or(0);
         match session.next_event(fits) {
             // SAFETY: the caller's promise is this function's own.

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn mt5redis_subscribe(
             magic,
             max_age_ms,
         };
-        handle::get(handle)?.subscribe(wish, start).map(|()| 0)
+        handle::enter(handle)?.subscribe(wish, start).map(|()| 0)
     })
 }
 
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn mt5redis_next_signal(
                 ),
             ));
         }
-        match handle::get(handle)?.follower()?.next() {
+        match handle::enter(handle)?.follower()?.next() {
             Next::Nothing => Ok(0),
             Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, describe(gap))),
             Next::Signal(received, delivery) => {
@@ -105,14 +105,14 @@ pub unsafe extern "C" fn mt5redis_next_signal(
 /// the signal comes again with the next subscription of this group and instance.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_acknowledge(handle: i64, number: i64) -> i32 {
-    guard(|| handle::get(handle)?.follower()?.acknowledge(number).map(|()| 0))
+    guard(|| handle::enter(handle)?.follower()?.acknowledge(number).map(|()| 0))
 }
 
 /// Ends the subscription; acknowledgements are still sent in the background. It does not wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_unsubscribe(handle: i64) -> i32 {
     guard(|| {
-        let session = handle::get(handle)?;
+        let session = handle::enter(handle)?;
         session.follower()?;
         session.unsubscribe();
         Ok(0)

@@ -16,11 +16,13 @@ pub struct Endpoint {
     pub identity: Identity,
     /// How connections are encrypted; none: they are not.
     pub tls: Option<Tls>,
-    /// How long connecting may take, handshake included a time-out a reply; and how long a sentinel may
-    /// take to answer.
+    /// How long it may take to reach a server, the resolution of its name included; to agree on encryption; and
+    /// to get each reply of the handshake and of a sentinel.
     pub connect_timeout: Duration,
-    /// How long the server may be silent while we wait for a reply.
+    /// How long a whole reply may take, from when we wait for it.
     pub reply_timeout: Duration,
+    /// How many bytes a reply may have, of which each value counts at least what it takes in memory.
+    pub reply_bytes: usize,
 }
 
 /// Which servers, and how they work together.
@@ -69,6 +71,7 @@ impl Endpoint {
             tls: None,
             connect_timeout: Duration::from_secs(1),
             reply_timeout: Duration::from_secs(2),
+            reply_bytes: 16 << 20,
         }
     }
 

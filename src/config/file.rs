@@ -75,6 +75,7 @@ table!(Table {
     bytes_per_second: Option<Spanned<i64>>,
     connect_timeout: Option<Spanned<Value>>,
     reply_timeout: Option<Spanned<Value>>,
+    reply_bytes: Option<Spanned<i64>>,
     ttl: Option<Spanned<Value>>,
     retention: Option<Spanned<Value>>,
     max_length: Option<Spanned<i64>>,
@@ -197,6 +198,7 @@ impl Source<'_> {
             &mut endpoint.connect_timeout,
         )?;
         self.duration(lane, "reply_timeout", &table.reply_timeout, times, &mut endpoint.reply_timeout)?;
+        self.number(lane, "reply_bytes", &table.reply_bytes, 1 << 16..=1 << 30, &mut endpoint.reply_bytes)?;
         self.number(lane, "queue", &table.queue, 16..=1 << 20, &mut into.queue)?;
         self.number(lane, "batch_records", &table.batch_records, 1..=1 << 16, &mut into.batch_records)?;
         self.number(lane, "batch_bytes", &table.batch_bytes, 1024..=1 << 26, &mut into.batch_bytes)?;

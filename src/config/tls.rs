@@ -2,10 +2,11 @@
 //! and read again for each connection, so that a renewed certificate needs no restart.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
 use super::small_file;
 
@@ -19,30 +20,44 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files. A refusal names the file and never quotes it: one of them is a secret.
-    pub(crate) fn certificates(&self) -> Result<TlsCertificates, String> {
-        let client = self.client.as_ref().map(|(certificate, key)| {
-            let (client_cert, client_key) = (certificates(certificate)?, small_file(key)?);
-            PrivateKeyDer::from_pem_slice(&client_key)
-                .map_err(|_| format!("{} has no private key in PEM", key.display()))?;
-            Ok::<_, String>(ClientTlsConfig { client_cert, client_key })
-        });
-        Ok(TlsCertificates {
-            client_tls: client.transpose()?,
-            root_cert: self.ca.as_deref().map(certificates).transpose()?,
-        })
+    /// Reads the files, and makes of them what a connection needs. A refusal names the file and never quotes it: one
+    /// of them is a secret.
+    pub(crate) fn client(&self) -> Result<Arc<ClientConfig>, String> {
+        let mut roots = RootCertStore::empty();
+        match &self.ca {
+            Some(path) => {
+                let (usable, _) = roots.add_parsable_certificates(certificates(path)?);
+                if usable == 0 {
+                    return Err(format!("{} has no certificate that can be used", path.display()));
+                }
+            }
+            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots);
+        let config = match &self.client {
+            Some((certificate, key)) => {
+                let chain = certificates(certificate)?;
+                let key_of = PrivateKeyDer::from_pem_slice(&small_file(key)?)
+                    .map_err(|_| format!("{} has no private key in PEM", key.display()))?;
+                builder.with_client_auth_cert(chain, key_of).map_err(|error| {
+                    format!("{} and {} are of no use together: {error}", certificate.display(), key.display())
+                })?
+            }
+            None => builder.with_no_client_auth(),
+        };
+        Ok(Arc::new(config))
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = small_file(path)?;
-    let mut found = 0;
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificate.map_err(|_| format!("{} is damaged: it is no PEM", path.display()))?;
-        found += 1;
-    }
-    match found {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_slice_iter(&small_file(path)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| format!("{} is damaged: it is no PEM", path.display()))?;
+    match found.len() {
         0 => Err(format!("{} has no certificate in PEM", path.display())),
-        _ => Ok(bytes),
+        _ => Ok(found),
     }
 }

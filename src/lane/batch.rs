@@ -117,10 +117,13 @@ impl<P: Policy> Batch<P> {
         self.records.sort_by_key(P::sequence);
     }
 
-    pub(super) fn retain(&mut self, keep: impl FnMut(&P::Record) -> bool) {
-        self.records.retain(keep);
+    /// Takes out the records that are chosen.
+    pub(super) fn take(&mut self, chosen: impl Fn(&P::Record) -> bool) -> Vec<P::Record> {
+        let (taken, kept) = std::mem::take(&mut self.records).into_iter().partition(chosen);
+        self.records = kept;
         let records = &self.records;
         self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
+        taken
     }
 
     /// Notes for which tags the watermark is watched, on connections made just now.
@@ -339,9 +342,17 @@ impl<P: Policy> Batch<P> {
             }
         }
         for &server in &self.guards {
-            // A refusal to watch is none to write.
-            if let Err(failure) = link.receive(server) {
-                outcome.fail(failure);
+            match link.receive(server) {
+                // What was written is in Redis, but the next transaction would be unguarded. A key that is on its way to
+                // another node is watched there.
+                Ok(Value::ServerError(error)) => {
+                    let failure = Failure::of_reply(&error).without("WATCH");
+                    if failure.class == Class::Alarm {
+                        outcome.fail(Failure { class: Class::Refresh, ..failure });
+                    }
+                }
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
             }
         }
         for server in self.trailers.iter().copied().flatten() {

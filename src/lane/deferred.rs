@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Policy;
 use super::source::Tag;
+use crate::pressure::level;
 
 /// Whose state it is: instance and position.
 type Key = (Tag, i64);
@@ -65,8 +66,17 @@ impl<P: Policy> Deferred<P> {
         older && self.held.remove(&key).is_some()
     }
 
+    /// A watermark says that a record is in Redis. It passes what pressure holds back, and so that may be missing:
+    /// another process held it, or another server got it.
+    pub(super) fn known(&mut self, policy: &P, record: P::Record, now: Instant) {
+        match policy.hold(&record, level::HEAVY) {
+            Some(_) => drop(self.hold(record, now)),
+            None => self.settle(&record),
+        }
+    }
+
     /// A record is in Redis: so is what was held and had to precede it.
-    pub(super) fn settle(&mut self, record: &P::Record) {
+    fn settle(&mut self, record: &P::Record) {
         self.pass(record);
         self.held.retain(|_, held| P::sequence(held) > P::sequence(record) || !P::must_precede(held, record));
     }

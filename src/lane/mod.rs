@@ -137,8 +137,8 @@ impl<P: Policy> Lane<P> {
                 events,
                 pressure,
                 gauge: Mutex::default(),
+                passed: AtomicU64::new(committed),
                 committed: AtomicU64::new(committed),
-                held_from: AtomicU64::new(u64::MAX),
                 hurry: AtomicUsize::new(0),
                 queue_limit: journal.is_none().then_some(config.queue),
                 journal: journal.as_ref().map(Arc::downgrade).unwrap_or_default(),
@@ -273,6 +273,14 @@ impl<P: Policy> Lane<P> {
     /// Lets the thread end at once, though records wait: the journal keeps them for whoever opens it next.
     pub(crate) fn abandon(&self) {
         self.end(true);
+    }
+
+    /// Leaves the journal to whoever opens it next, though the thread may still wait for a server: it writes
+    /// there no more, and what it sent is found out by its successor. The lane takes no more records.
+    pub(crate) fn hand_over(&self) {
+        if let Some(journal) = &mut self.door.lock().journal {
+            journal.hand_over();
+        }
     }
 
     fn end(&self, abandoned: bool) {

@@ -52,6 +52,10 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// that nothing is lost and nothing is written twice.
     const COMMITTED: bool;
 
+    /// Whether pressure holds some records back, see [`hold`](Self::hold), so that a watermark may pass what is
+    /// written later.
+    const HOLDS_BACK: bool = false;
+
     /// Who numbers the records.
     fn producer(&self) -> &Producer;
 

@@ -3,6 +3,12 @@
 //! A watermark is written with the records it stands for, in one transaction, and replication is a prefix of
 //! a master's history. So the watermark alone says what a server has: after a broken connection, after a
 //! restart of this process, and on a new master that lacks what the old one had acknowledged.
+//!
+//! The rule: the lane goes on at the lowest record that is uncommitted or missing. Uncommitted is what waits in the
+//! batch and all that no batch got yet; missing is what was committed and its server has no more. Neither bounds
+//! the other, because each instance has a watermark of its own, and in a Cluster a server of its own: of one the
+//! records from 5 on may wait to be sent once more while the server of another lacks only what came after 30.
+//! From there on each record is looked at again, and passed over if its own watermark says that it is there.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -25,16 +31,21 @@ pub(super) struct Ledger {
     committed: HashMap<Tag, u64>,
     /// Tags in the journal of whose records nobody knows yet whether they are committed.
     unknown: Vec<Tag>,
+    /// The histories of the servers at the last connection; none before the first.
+    history: Option<String>,
 }
 
 /// How the lane goes on.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Resumed {
+pub(super) struct Resumed<R> {
     /// The histories of the servers that have the records.
     pub(super) history: String,
-    /// Records that had been acknowledged and that this server lacks; they are sent again.
+    /// How many of the batch's records the servers have.
+    pub(super) found: usize,
+    /// These records, if they were let go of here; with a journal they come again.
+    pub(super) known: Vec<R>,
+    /// Records that had been acknowledged and that a server lacks; they are sent again.
     pub(super) replayed: u64,
-    /// Records that it lacks and that are kept no longer.
+    /// Records that one lacks and that are kept no longer.
     pub(super) lost: u64,
 }
 
@@ -67,8 +78,7 @@ impl Ledger {
         self.committed.insert(tag, sequence);
     }
 
-    /// Asks the server what it has. The source goes on with the first record it lacks; what was in the batch
-    /// and is there leaves it.
+    /// Asks the servers what they have, and lets source and batch go on by the rule above.
     pub(super) fn resume<P: Policy>(
         &mut self,
         policy: &P,
@@ -76,7 +86,7 @@ impl Ledger {
         journal: Option<&Arc<Journal>>,
         source: &mut Source<P>,
         batch: &mut Batch<P>,
-    ) -> Result<Resumed, Failure> {
+    ) -> Result<Resumed<P::Record>, Failure> {
         let mut present = HashMap::new();
         let tags = self.committed.keys().chain(&self.unknown).copied();
         for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
@@ -84,34 +94,58 @@ impl Ledger {
                 vacant.insert(look_up(policy, link, journal, &tag)?);
             }
         }
-        let first_lacking = self
-            .committed
-            .iter()
-            .filter(|(tag, committed)| present[*tag] < **committed)
-            .map(|(tag, _)| present[tag] + 1)
-            .min();
-        let mut resumed = Resumed { history: link.history()?, ..Resumed::default() };
-        match (first_lacking, journal) {
-            (Some(lacking), Some(journal)) => {
-                let from = lacking.max(journal.first());
-                resumed.lost = journal.count(lacking, from - 1);
-                resumed.replayed = journal.count(from, journal.acknowledged());
+        let history = link.history()?;
+        let there = |record: &P::Record| P::sequence(record) <= present[policy.tag(record)];
+        let found = batch.records().iter().filter(|record| there(record)).count();
+        let missing = |(tag, &committed): (&Tag, &u64)| {
+            let present = present[tag];
+            (present < committed).then_some((present + 1, committed))
+        };
+        let missing = || self.committed.iter().filter_map(missing);
+        let first_missing = missing().map(|(first, _)| first).min();
+        let last_missing = missing().map(|(_, last)| last).max().unwrap_or(0);
+        let mut resumed = Resumed { history, found, known: Vec::new(), replayed: 0, lost: 0 };
+        match journal {
+            Some(journal) => {
+                let kept_from = journal.first();
+                if let Some(first) = first_missing {
+                    resumed.lost = journal.count(first, kept_from - 1);
+                    resumed.replayed = journal.count(first.max(kept_from), last_missing);
+                }
+                let uncommitted = batch.first().unwrap_or(u64::MAX).min(source.next());
+                let mut from = uncommitted.min(first_missing.unwrap_or(u64::MAX)).max(kept_from);
+                // A watermark stands for all before it but for what was held back at that time, and written later
+                // perhaps in the transaction that this server lacks.
+                let moved = self.history.as_ref().is_some_and(|before| !is_same(before, &resumed.history));
+                if P::HOLDS_BACK && (moved || first_missing.is_some()) {
+                    from = kept_from;
+                }
                 batch.clear();
                 source.resume(from, present.clone());
             }
-            (lacking, _) => {
-                // Without a journal nothing is kept that was committed.
-                let kept = batch.first().unwrap_or(source.next());
-                resumed.lost = lacking.map_or(0, |lacking| kept.saturating_sub(lacking));
-                batch.retain(|record| P::sequence(record) > present[policy.tag(record)]);
+            None => {
+                // Nothing is kept that was committed.
+                if let Some(first) = first_missing {
+                    let missing = first..=last_missing;
+                    let waiting = batch.records().iter().map(P::sequence).filter(|it| missing.contains(it));
+                    resumed.lost = last_missing + 1 - first - waiting.count() as u64;
+                }
+                resumed.known = batch.take(there);
                 source.resume(source.next(), present.clone());
             }
         }
+        self.history = Some(resumed.history.clone());
         batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)
     }
+}
+
+/// Whether two histories are known to be the same.
+fn is_same(one: &str, other: &str) -> bool {
+    // A user who may not ask is told nothing.
+    !one.is_empty() && one == other
 }
 
 fn tag<P: Policy>(policy: &P, record: &P::Record) -> Tag {

@@ -133,6 +133,7 @@ impl Policy for Rts {
 
     const LANE: LaneName = LaneName::Rts;
     const COMMITTED: bool = true;
+    const HOLDS_BACK: bool = true;
 
     fn producer(&self) -> &Producer {
         &self.producer

@@ -28,9 +28,9 @@ pub(super) struct Shared<P: Policy> {
     pub(super) pressure: Arc<Pressure>,
     pub(super) gauge: Mutex<Gauge>,
     /// The last sequence number up to which everything is in Redis, or passed over for now.
+    pub(super) passed: AtomicU64,
+    /// The last sequence number up to which everything is in Redis.
     pub(super) committed: AtomicU64,
-    /// The first sequence number that pressure holds back; `u64::MAX`: none.
-    pub(super) held_from: AtomicU64,
     /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
     pub(super) hurry: AtomicUsize,
     /// What the queue holds, if a full one refuses calls.
@@ -61,15 +61,14 @@ pub(super) struct Life {
 }
 
 impl<P: Policy> Shared<P> {
-    /// The last sequence number up to which everything is in Redis.
+    /// The last sequence number up to which everything is in Redis, or was.
     pub(super) fn committed(&self) -> u64 {
-        let passed = self.passed();
-        passed.min(self.held_from.load(Ordering::Acquire).saturating_sub(1))
+        self.committed.load(Ordering::Acquire)
     }
 
     /// The last sequence number up to which nothing needs the journal any more.
     pub(super) fn passed(&self) -> u64 {
-        self.committed.load(Ordering::Acquire)
+        self.passed.load(Ordering::Acquire)
     }
 
     /// Records that were accepted, and are neither in Redis nor passed over.
@@ -98,10 +97,11 @@ impl<P: Policy> Shared<P> {
         self.pressure.seen(P::LANE, readings, now);
     }
 
-    /// Everything up to `sequence` is in Redis. What was once committed stays so, even while it is sent again
-    /// to a server that lacks it.
-    pub(super) fn commit(&self, sequence: u64) {
-        self.committed.fetch_max(sequence, Ordering::AcqRel);
+    /// Everything up to `committed` is in Redis, and up to `passed` in Redis or held back. What was once committed
+    /// stays so, even while it is sent again to a server that lacks it.
+    pub(super) fn commit(&self, passed: u64, committed: u64) {
+        self.passed.fetch_max(passed, Ordering::AcqRel);
+        self.committed.fetch_max(committed, Ordering::AcqRel);
         let mut life = self.life.lock();
         // Not for each commit on the way there: waking a thread costs as much as twenty records.
         if life.wanted > 0 && self.committed() >= life.wanted {

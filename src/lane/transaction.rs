@@ -121,7 +121,7 @@ impl Transaction {
             (Sparse::Array(replies), None) => Answer::Executed(replies),
             (Sparse::Other(Value::ServerError(_)), Some((owner, failure))) => Answer::Refused(owner, failure),
             (Sparse::Other(Value::ServerError(error)), None) => {
-                Answer::Refused(None, Failure::of_reply(&error))
+                Answer::Refused(None, Failure::of_reply(&error).without("EXEC"))
             }
             (Sparse::Other(Value::Nil), None) => {
                 let text = "an earlier connection of ours was still being read; what it wrote is asked for";
@@ -195,7 +195,7 @@ pub(super) fn written<'a, R>(transactions: &[Transaction], live: &[bool], record
 
 /// Watches a watermark: a transaction after that is void if anybody else has set it.
 pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
-    accept_refusal(link.ask(&["WATCH", key]))
+    link.ask(&["WATCH", key]).map(drop).map_err(|failure| failure.without("WATCH"))
 }
 
 /// A command that does without its answer: a user may be without that permission.

@@ -46,6 +46,8 @@ pub(super) struct Worker<P: Policy> {
     deferred: Deferred<P>,
     /// The batch has copies of what was held back.
     releasing: bool,
+    /// The first sequence number that is held back; `u64::MAX`: none.
+    held_from: u64,
     next_look: Instant,
     /// When the server was last heard of.
     heard: Instant,
@@ -73,7 +75,7 @@ impl<P: Policy> Worker<P> {
     ) -> Self {
         Self {
             policy,
-            link: Link::new(config.endpoint.clone(), client_name.to_owned()),
+            link: Link::new(config.endpoint.clone(), client_name.to_owned()).for_transactions(),
             source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
@@ -83,6 +85,7 @@ impl<P: Policy> Worker<P> {
             rate: Rate::new(config.rate, Instant::now()),
             deferred: Deferred::new(),
             releasing: false,
+            held_from: u64::MAX,
             next_look: Instant::now(),
             heard: Instant::now(),
             renewed: Instant::now(),
@@ -128,8 +131,8 @@ impl<P: Policy> Worker<P> {
             if !journal.has_room() {
                 // Better to keep committed records for a shorter time than to refuse new ones, and what is held
                 // back in memory only.
-                journal.acknowledge(self.shared.passed());
-                journal.release(self.shared.passed());
+                journal.acknowledge(self.passed());
+                journal.release(self.passed());
             }
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
@@ -206,9 +209,13 @@ impl<P: Policy> Worker<P> {
         }
         let in_doubt = self.batch.len();
         let journal = self.journal.as_ref();
-        let Resumed { history, replayed, lost } =
+        let Resumed { history, found, known, replayed, lost } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
         self.retention.connected(history);
+        let now = Instant::now();
+        known.into_iter().for_each(|record| self.deferred.known(&self.policy, record, now));
+        // What precedes a record that is still in the batch was perhaps taken out of it.
+        self.hold_back(0);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
         if replayed > 0 {
@@ -216,8 +223,7 @@ impl<P: Policy> Worker<P> {
                 "{address} lacks {replayed} records that were committed; they are sent again"
             ));
         } else if in_doubt > 0 {
-            let present = in_doubt - self.batch.len();
-            self.tell(format_args!("of {in_doubt} records in doubt {address} has {present}"));
+            self.tell(format_args!("of {in_doubt} records in doubt {address} has {found}"));
         }
         if lost > 0 {
             self.tell(format_args!(
@@ -352,20 +358,22 @@ impl<P: Policy> Worker<P> {
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 
-    /// Everything before what is left of the batch, before what is still to be put aside, and before what
-    /// comes next, is in Redis.
-    fn committed(&self) {
-        let next = self.batch.first().unwrap_or(self.source.next());
+    /// Up to where everything is in Redis, or held back: before what is left of the batch, before what is still
+    /// to be put aside, and before what comes next. It goes back when a server lacks what was committed.
+    fn passed(&self) -> u64 {
+        let next = self.batch.first().unwrap_or(u64::MAX).min(self.source.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
-        let sequence = next.min(rejected.unwrap_or(next)) - 1;
-        // First, so that nobody takes for committed what is only passed over. What a record of the batch says
-        // more of is in Redis when the batch is.
+        next.min(rejected.unwrap_or(next)) - 1
+    }
+
+    /// Notes how far it is.
+    fn committed(&mut self) {
+        let passed = self.passed();
+        // What a record of the batch says more of is in Redis when the batch is.
         let held = self.deferred.first().unwrap_or(u64::MAX);
-        let held_before = self.shared.held_from.load(Ordering::Relaxed);
-        let held = if self.batch.has_nothing_to_write() { held } else { held.min(held_before) };
-        self.shared.held_from.store(held, Ordering::Release);
+        self.held_from = if self.batch.has_nothing_to_write() { held } else { held.min(self.held_from) };
         self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
-        self.shared.commit(sequence);
+        self.shared.commit(passed, passed.min(self.held_from - 1));
         if let Some(journal) = &self.journal {
             // What is held back is sent by the next process, should this one end.
             journal.acknowledge(self.shared.committed());
@@ -377,7 +385,9 @@ impl<P: Policy> Worker<P> {
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
-            journal.release(sequence);
+            // What is sent again, or was held back once more, is still needed.
+            let needed = self.held_from.min(self.passed() + 1);
+            journal.release(sequence.min(needed - 1));
         }
     }
 

@@ -1,7 +1,9 @@
 //! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
 //! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries.
 
-use redis::{RedisError, ServerError};
+use std::io;
+
+use redis::ServerError;
 
 /// What to do about a failure; the first asks for most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,12 +31,13 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The connection could not be made, or broke.
-    pub(crate) fn of_connection(error: &RedisError) -> Self {
-        match error.code() {
-            // A server that refuses the handshake speaks in codes, like in any reply.
-            Some(code) => Self::of_code(code, error.detail()),
-            None if error.is_timeout() => Self::lost("no answer within the time-out"),
-            None => Self::lost(error.to_string()),
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::lost("no answer within the time-out")
+            }
+            io::ErrorKind::UnexpectedEof => Self::lost("the server closed the connection"),
+            _ => Self::lost(error.to_string()),
         }
     }
 
@@ -49,6 +52,19 @@ impl Failure {
 
     pub(crate) fn held(text: impl Into<String>) -> Self {
         Self { class: Class::Hold, text: text.into() }
+    }
+
+    /// The same, if it is a refusal for good of a command without which a record could be written twice.
+    pub(crate) fn without(self, command: &str) -> Self {
+        // What EXEC itself may not do is told like this.
+        let text =
+            self.text.strip_prefix("EXECABORT Transaction discarded because of: ").unwrap_or(&self.text);
+        if self.class != Class::Reject && !text.starts_with("NOPERM ") {
+            return self;
+        }
+        let text =
+            format!("{command} is refused ({text}): without transactions a record could be written twice");
+        Self { class: Class::Alarm, text }
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
@@ -101,5 +117,22 @@ mod tests {
             assert_eq!(failure.text, format!("{code} why"));
         }
         assert_eq!(Failure::of_code("ERR", Some("max number of clients reached")).class, Class::Hold);
+    }
+
+    #[test]
+    fn only_a_refusal_for_good_says_that_transactions_are_impossible() {
+        for (code, detail, refused) in [
+            ("NOPERM", "this user has no permissions to run the 'multi' command", true),
+            ("ERR", "unknown command 'MULTI'", true),
+            ("EXECABORT", "Transaction discarded because of: NOPERM this user has no permissions", true),
+            ("EXECABORT", "Transaction discarded because of: BUSY Redis is busy running a script", false),
+            ("NOAUTH", "Authentication required.", false),
+            ("LOADING", "Redis is loading the dataset in memory", false),
+        ] {
+            let before = Failure::of_code(code, Some(detail));
+            let after = before.clone().without("MULTI");
+            assert_eq!(after.text.starts_with("MULTI is refused ("), refused, "{after:?}");
+            assert_eq!(after.class, if refused { Class::Alarm } else { before.class }, "{after:?}");
+        }
     }
 }

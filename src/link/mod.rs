@@ -10,10 +10,13 @@ mod cluster;
 mod connection;
 pub(crate) mod failure;
 pub(crate) mod reply;
+mod resolve;
 pub(crate) mod resp;
 mod sentinel;
+mod stream;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -25,12 +28,17 @@ use failure::{Class, Failure};
 use reply::Sparse;
 use sentinel::Sentinels;
 
+/// How soon an answer from a thread in the background is looked for.
+const ANSWER: Duration = Duration::from_secs(1);
+
 /// A lane's way to its Redis.
 pub(crate) struct Link {
     endpoint: Endpoint,
     /// What the servers call us in `CLIENT LIST`.
     name: String,
     finder: Finder,
+    /// Whether every connection must be able to carry transactions.
+    transacts: bool,
     servers: Vec<Server>,
     /// What is known of the servers holds, as far as anybody knows.
     fresh: bool,
@@ -58,11 +66,16 @@ impl Link {
         let finder = match &endpoint.site {
             Site::Server(address) => Finder::Always(address.clone()),
             Site::Sentinel { sentinels, master, identity } => {
-                Finder::Sentinel(Sentinels::new(sentinels, master, identity))
+                Finder::Sentinel(Sentinels::new(&endpoint, sentinels, master, identity))
             }
             Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
         };
-        Self { endpoint, name, finder, servers: Vec::new(), fresh: false }
+        Self { endpoint, name, finder, transacts: false, servers: Vec::new(), fresh: false }
+    }
+
+    /// A link whose connections carry transactions: a server or a user that cannot is refused at connect.
+    pub(crate) fn for_transactions(self) -> Self {
+        Self { transacts: true, ..self }
     }
 
     /// Where it leads, for people.
@@ -84,8 +97,17 @@ impl Link {
         matches!(self.finder, Finder::Cluster { .. })
     }
 
+    /// Whether there is a connection, and nobody has said that it leads to the wrong server.
     pub(crate) fn is_connected(&self) -> bool {
-        self.fresh
+        self.fresh && !matches!(&self.finder, Finder::Sentinel(sentinels) if sentinels.has_moved())
+    }
+
+    /// How long one may rest before a look at [`is_connected`](Self::is_connected) is due: at most so long.
+    pub(crate) fn rest(&self, most: Duration) -> Duration {
+        match &self.finder {
+            Finder::Sentinel(sentinels) if sentinels.is_looking_out() => most.min(ANSWER),
+            _ => most,
+        }
     }
 
     /// Finds out which servers there are and connects as far as that is needed. Connections to nodes of a
@@ -97,7 +119,7 @@ impl Link {
                 self.servers = vec![self.open(address)?];
             }
             Finder::Sentinel(sentinels) => {
-                let address = sentinels.master(&self.endpoint)?;
+                let address = sentinels.master()?;
                 let opened = self.open(address).and_then(|server| {
                     self.servers = vec![server];
                     self.check_role()
@@ -113,28 +135,39 @@ impl Link {
                 self.ask_slots()?;
                 let Finder::Cluster { slots, routes } = &mut self.finder else { unreachable!("as above") };
                 routes.clear();
-                self.servers.retain(|server| server.connection.is_some() && slots.is_master(&server.address));
+                let transacts = self.transacts;
+                self.servers.retain_mut(|Server { address, connection }| {
+                    // What was watched on one that stays is watched no more: to renew a watermark that is watched
+                    // would make the next transaction void, and so for ever.
+                    let begins_anew = |open: &mut Connection| !transacts || open.can_transact().is_ok();
+                    slots.is_master(address) && connection.as_mut().is_some_and(begins_anew)
+                });
             }
         }
         self.fresh = true;
         Ok(())
     }
 
-    /// Asks whether the servers are still those to write to, and whether they live.
+    /// Asks whether the servers are still those to write to, and whether they live. It waits for nobody but
+    /// servers it is connected to: who else must be asked is asked in the background, whose answer
+    /// [`is_connected`](Self::is_connected) gives.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match &mut self.finder {
             Finder::Always(_) => self.ping(0),
             Finder::Sentinel(sentinels) => {
-                // Without a sentinel that answers, the master is what it was.
-                if let Ok(master) = sentinels.master(&self.endpoint)
-                    && self.servers.first().is_none_or(|server| server.address != master)
-                {
-                    return Err(self.moved(format!("the master is {master} now")));
+                if let Some(master) = self.servers.first() {
+                    sentinels.look_out(&master.address);
                 }
                 self.check_role()
             }
             Finder::Cluster { .. } => {
-                self.ask_slots()?;
+                if self.servers.is_empty() {
+                    return Ok(());
+                }
+                if let Err(failure) = self.ask_connected() {
+                    // Others may know better: they are asked at the next `connect`, when nothing can be written.
+                    return Err(self.moved(failure.text));
+                }
                 let Finder::Cluster { slots, routes } = &self.finder else { unreachable!("as above") };
                 let moved = routes
                     .iter()
@@ -287,16 +320,30 @@ impl Link {
 
     /// Asks for the slots, first of all where a connection is.
     fn ask_slots(&mut self) -> Result<(), Failure> {
+        if self.ask_connected().is_ok() {
+            return Ok(());
+        }
+        let Finder::Cluster { slots, .. } = &mut self.finder else { return Ok(()) };
+        slots.ask_any(&self.endpoint, &self.name)
+    }
+
+    /// Asks for the slots where a connection is.
+    fn ask_connected(&mut self) -> Result<(), Failure> {
+        let mut last = Failure::lost("not connected");
         let Finder::Cluster { slots, .. } = &mut self.finder else { return Ok(()) };
         for Server { address, connection } in &mut self.servers {
             let Some(open) = connection else { continue };
             match slots.ask(address, open) {
                 Ok(()) => return Ok(()),
-                Err(failure) if failure.class == Class::Reconnect => *connection = None,
-                Err(_) => {}
+                Err(failure) => {
+                    if failure.class == Class::Reconnect {
+                        *connection = None;
+                    }
+                    last = failure;
+                }
             }
         }
-        slots.ask_any(&self.endpoint, &self.name)
+        Err(last)
     }
 
     /// The server at this address. One whose connection broke stays without until the next
@@ -311,7 +358,13 @@ impl Link {
     }
 
     fn open(&self, address: Address) -> Result<Server, Failure> {
-        let connection = Connection::open(&address, &self.endpoint, &self.name).map_err(|failure| {
+        let opened = Connection::open(&address, &self.endpoint, &self.name).and_then(|mut connection| {
+            if self.transacts {
+                connection.can_transact()?;
+            }
+            Ok(connection)
+        });
+        let connection = opened.map_err(|failure| {
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }

@@ -1,7 +1,9 @@
 //! Replies in RESP2, read from any stream. What a lane gets by the thousand, `+QUEUED`, numbers and short texts,
 //! is read without a detour: with the parser of redis-rs a lane spent half of its processor time on replies, and
-//! carried a third less (measured). Values and errors are those of redis-rs, which still reads what is encrypted.
-//! It believes no length: memory grows with what came.
+//! carried a third less (measured). Values and errors are those of redis-rs.
+//!
+//! No server can fill the memory: a reply has so many bytes at most, of which each value takes at least what it
+//! takes here, and nests so deep. It believes no length beyond that, and what is no reply ends the connection.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -15,13 +17,18 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// Arrays in arrays: `CLUSTER SLOTS` and `XREADGROUP` have four.
 const DEPTH: usize = 16;
 /// Elements for which there is room before they came.
-const AHEAD: usize = 4096;
+const AHEAD: usize = 64;
+/// What a value takes, beside its text.
+const VALUE: usize = size_of::<Value>();
 
 /// What was read from a stream and not yet understood.
 pub(super) struct Replies {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// How many bytes a reply may have, and how many this one still may.
+    limit: usize,
+    left: usize,
 }
 
 /// A reply of which nobody needs all.
@@ -32,18 +39,15 @@ pub(crate) enum Sparse {
     Other(Value),
 }
 
-impl Sparse {
-    /// Of a reply that is there as a whole.
-    pub(super) fn of(reply: Value, wanted: impl Fn(usize) -> bool) -> Self {
-        let Value::Array(values) = reply else { return Self::Other(reply) };
-        let kept = |(at, value): &(usize, Value)| matches!(value, Value::ServerError(_)) || wanted(*at);
-        Self::Array(values.into_iter().enumerate().filter(kept).collect())
-    }
-}
-
 impl Replies {
-    pub(super) fn new() -> Self {
-        Self { buffer: vec![0; ROOM], start: 0, end: 0 }
+    /// For replies of at most so many bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { buffer: vec![0; ROOM], start: 0, end: 0, limit, left: limit }
+    }
+
+    /// Whether something has come that is not read yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     /// Passes over a reply if it is this one and has come already.
@@ -55,6 +59,7 @@ impl Replies {
 
     /// The next reply. After an error nothing that follows can be understood.
     pub(super) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
+        self.left = self.limit;
         self.value(from, DEPTH)
     }
 
@@ -67,8 +72,9 @@ impl Replies {
         if self.peek(from)? != b'*' {
             return self.next(from).map(Sparse::Other);
         }
+        self.left = self.limit;
         let line = self.line(from)?;
-        let Ok(length) = usize::try_from(number(&self.buffer[line.start + 1..line.end])?) else {
+        let Some(length) = length(&self.buffer[line.start + 1..line.end])? else {
             return Ok(Sparse::Other(Value::Nil));
         };
         let mut values = Vec::new();
@@ -77,6 +83,7 @@ impl Replies {
             if let [b':', b'0'..=b'9', b'\r', b'\n', ..] = self.buffer[self.start..self.end]
                 && !wanted(at)
             {
+                self.take(4)?;
                 self.start += 4;
                 continue;
             }
@@ -85,7 +92,7 @@ impl Replies {
                     self.line(from)?;
                 }
                 kind => {
-                    let value = self.value(from, DEPTH)?;
+                    let value = self.value(from, DEPTH - 1)?;
                     if kind == b'-' || wanted(at) {
                         values.push((at, value));
                     }
@@ -104,6 +111,7 @@ impl Replies {
     }
 
     fn value(&mut self, from: &mut impl Read, depth: usize) -> io::Result<Value> {
+        self.take(VALUE)?;
         let line = self.line(from)?;
         let text = &self.buffer[line.start + 1..line.end];
         Ok(match self.buffer[line.start] {
@@ -111,12 +119,12 @@ impl Replies {
             b'+' => Value::SimpleString(String::from_utf8(text.to_vec()).map_err(|_| strange())?),
             b'-' => Value::ServerError(error(&self.buffer[line])?),
             b':' => Value::Int(number(text)?),
-            b'$' => match usize::try_from(number(text)?) {
-                Ok(length) => Value::BulkString(self.text(from, length)?),
-                Err(_) => Value::Nil,
+            b'$' => match length(text)? {
+                Some(length) => Value::BulkString(self.text(from, length)?),
+                None => Value::Nil,
             },
-            b'*' => match usize::try_from(number(text)?) {
-                Ok(length) => {
+            b'*' => match length(text)? {
+                Some(length) => {
                     let depth = depth.checked_sub(1).ok_or_else(strange)?;
                     let mut values = Vec::with_capacity(length.min(AHEAD));
                     for _ in 0..length {
@@ -124,9 +132,13 @@ impl Replies {
                     }
                     Value::Array(values)
                 }
-                Err(_) => Value::Nil,
+                None => Value::Nil,
             },
-            _ => return Err(strange()),
+            kind => {
+                let kind = kind.escape_ascii();
+                let text = format!("the answer is not Redis' protocol: it begins with '{kind}'");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
         })
     }
 
@@ -140,6 +152,7 @@ impl Replies {
                 if line.is_empty() || self.buffer[line.end] != b'\r' {
                     return Err(strange());
                 }
+                self.take(line.len() + 2)?;
                 self.start = line.end + 2;
                 return Ok(line);
             }
@@ -153,13 +166,42 @@ impl Replies {
 
     /// A text of this length and its end.
     fn text(&mut self, from: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
-        let with_end = length.checked_add(2).ok_or_else(strange)?;
-        while self.end - self.start < with_end {
+        self.take(length)?;
+        let there = length.min(self.end - self.start);
+        let mut text = Vec::with_capacity(length);
+        text.extend_from_slice(&self.buffer[self.start..self.start + there]);
+        self.start += there;
+        // A long one goes where it is to be without a detour; the system gives the room as it is used.
+        let missing = length - there;
+        if missing > ROOM {
+            from.take(missing as u64).read_to_end(&mut text)?;
+        }
+        while text.len() < length {
+            self.peek(from)?;
+            let there = (length - text.len()).min(self.end - self.start);
+            text.extend_from_slice(&self.buffer[self.start..self.start + there]);
+            self.start += there;
+        }
+        while self.end - self.start < 2 {
             self.more(from)?;
         }
-        let text = self.buffer[self.start..self.start + length].to_vec();
-        self.start += length;
         if self.skip(b"\r\n") { Ok(text) } else { Err(strange()) }
+    }
+
+    /// Takes so many bytes of what the reply may still have.
+    #[inline]
+    fn take(&mut self, bytes: usize) -> io::Result<()> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return Err(self.too_large()),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn too_large(&self) -> io::Error {
+        let text = format!("the answer has more than {} bytes, see reply_bytes", self.limit);
+        io::Error::new(io::ErrorKind::InvalidData, text)
     }
 
     /// Reads what is there, and waits if nothing is.
@@ -194,6 +236,14 @@ fn number(text: &[u8]) -> io::Result<i64> {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(strange)
 }
 
+/// How much follows; none where nothing does.
+fn length(text: &[u8]) -> io::Result<Option<usize>> {
+    match number(text)? {
+        -1 => Ok(None),
+        length => usize::try_from(length).map(Some).map_err(|_| strange()),
+    }
+}
+
 /// An error line, which begins with `-`. They are rare, and redis-rs knows what it makes of them.
 fn error(line: &[u8]) -> io::Result<ServerError> {
     match redis::parse_redis_value(&[line, b"\r\n"].concat()) {
@@ -210,6 +260,8 @@ fn strange() -> io::Error {
 mod tests {
     use super::*;
 
+    const LIMIT: usize = 1 << 20;
+
     /// Hands out so many bytes at a time.
     struct Dripping<'a>(&'a [u8], usize);
 
@@ -221,7 +273,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> io::Result<Value> {
-        Replies::new().next(&mut Dripping(bytes, usize::MAX))
+        Replies::new(LIMIT).next(&mut Dripping(bytes, usize::MAX))
     }
 
     #[test]
@@ -244,7 +296,7 @@ mod tests {
         ];
         let all = replies.concat();
         for drip in [1, 2, 3, 7, 1000, usize::MAX] {
-            let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new());
+            let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new(LIMIT));
             for reply in replies {
                 let expected = redis::parse_redis_value(reply.as_bytes()).unwrap();
                 assert_eq!(read.next(&mut from).unwrap(), expected, "{reply:.40}, {drip} bytes at a time");
@@ -265,9 +317,17 @@ mod tests {
         for wanted in 0..7 {
             let (all, wanted) = (replies.concat(), |at| at == wanted);
             for drip in [1, usize::MAX] {
-                let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new());
+                let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new(LIMIT));
                 for reply in replies {
-                    let expected = Sparse::of(redis::parse_redis_value(reply.as_bytes()).unwrap(), wanted);
+                    let expected = match redis::parse_redis_value(reply.as_bytes()).unwrap() {
+                        Value::Array(values) => {
+                            let kept = |(at, value): &(usize, Value)| {
+                                matches!(value, Value::ServerError(_)) || wanted(*at)
+                            };
+                            Sparse::Array(values.into_iter().enumerate().filter(kept).collect())
+                        }
+                        other => Sparse::Other(other),
+                    };
                     assert_eq!(read.next_sparse(&mut from, wanted).unwrap(), expected, "{reply}");
                 }
             }
@@ -276,7 +336,7 @@ mod tests {
 
     #[test]
     fn only_what_is_there_is_passed_over() {
-        let (mut from, mut replies) = (Dripping(b":1\r\n+QUEUED\r\n+QUE", usize::MAX), Replies::new());
+        let (mut from, mut replies) = (Dripping(b":1\r\n+QUEUED\r\n+QUE", usize::MAX), Replies::new(LIMIT));
         assert!(!replies.skip(b"+QUEUED\r\n"));
         assert_eq!(replies.next(&mut from).unwrap(), Value::Int(1));
         assert!(replies.skip(b"+QUEUED\r\n"));
@@ -284,16 +344,70 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error_and_takes_no_memory() {
+    fn anything_else_is_an_error() {
         let deep = "*1\r\n".repeat(DEPTH + 1) + ":1\r\n";
         let line = "+".to_owned() + &"x".repeat(LONGEST_LINE + ROOM);
-        for bytes in
-            ["\r\n", "?\r\n", "+\n", "x", ":1.5\r\n", ":\r\n", "$1\r\nab\r\n", "$x\r\n", &deep, &line]
-        {
+        for bytes in [
+            "\r\n",
+            "?\r\n",
+            "+\n",
+            "x",
+            ":1.5\r\n",
+            ":\r\n",
+            "$1\r\nab\r\n",
+            "$x\r\n",
+            "$-2\r\n",
+            "*-2\r\n",
+            &deep,
+            &line,
+        ] {
             assert!(read(bytes.as_bytes()).is_err(), "{bytes:.40}");
+            assert!(
+                Replies::new(LIMIT).next_sparse(&mut Dripping(bytes.as_bytes(), 7), |_| false).is_err(),
+                "{bytes:.40}"
+            );
         }
-        for bytes in ["*9223372036854775807\r\n", "$9223372036854775807\r\n"] {
-            assert_eq!(read(bytes.as_bytes()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        // What a server pushes that was asked for nothing.
+        let error = read(b">2\r\n$10\r\ninvalidate\r\n*-1\r\n").unwrap_err().to_string();
+        assert_eq!(error, "the answer is not Redis' protocol: it begins with '>'");
+    }
+
+    /// Whatever a server sends without end is left at the limit, and what it takes here counts.
+    #[test]
+    fn a_reply_without_end_ends_at_its_limit() {
+        let element = VALUE + 4;
+        let most = format!("*{}\r\n", i64::MAX);
+        let (numbers, errors) = (":1\r\n".repeat(LIMIT / element), "-E\r\n".repeat(LIMIT / element));
+        let longest = format!("${}\r\n", LIMIT);
+        for (head, rest) in [
+            (&*most, &*numbers),
+            (&most, &errors),
+            (&most, &"$0\r\n\r\n".repeat(LIMIT / element)),
+            (&most, &"*0\r\n".repeat(LIMIT / element)),
+            (&most, &"+\r\n".repeat(LIMIT)),
+            ("$9223372036854775807\r\n", ""),
+            (&longest, ""),
+            ("*2\r\n", &format!("${}\r\n", LIMIT)),
+        ] {
+            let all = head.to_owned() + rest;
+            for drip in [7, usize::MAX] {
+                let error = Replies::new(LIMIT).next(&mut Dripping(all.as_bytes(), drip)).unwrap_err();
+                let text = "the answer has more than 1048576 bytes, see reply_bytes";
+                assert_eq!(error.to_string(), text, "{head}{rest:.10}");
+            }
         }
+        // What is passed over takes no room, and has an end all the same.
+        let all = most.clone() + &":1\r\n".repeat(LIMIT / 4);
+        for wanted in [false, true] {
+            let read = Replies::new(LIMIT).next_sparse(&mut Dripping(all.as_bytes(), 1000), |_| wanted);
+            assert!(read.unwrap_err().to_string().contains("reply_bytes"));
+        }
+        // A limit is for one reply, not for all.
+        let long = format!("${}\r\n{}\r\n", LIMIT / 2, "x".repeat(LIMIT / 2)).repeat(5);
+        let (mut from, mut replies) = (Dripping(long.as_bytes(), 3 * ROOM), Replies::new(LIMIT));
+        for _ in 0..5 {
+            assert!(replies.next(&mut from).is_ok_and(|reply| reply != Value::Nil));
+        }
+        assert_eq!(replies.buffer.len(), ROOM, "a long text takes no room there");
     }
 }

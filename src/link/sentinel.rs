@@ -1,48 +1,137 @@
 //! Which server is the master: the sentinels are asked one after the other, each with a deadline.
+//!
+//! A lane that has no connection asks and waits for the answer. One that has a connection lets a thread ask, so
+//! that no record waits for a sentinel: there is one such thread at a time, it ends by itself within
+//! [`LOOKOUT`] and one more time-out, and after the sentinel it is at once nobody needs its answer any more.
 
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use redis::FromRedisValue;
 
 use super::connection::Connection;
 use super::failure::Failure;
 use crate::config::{Address, Endpoint, Identity};
 
-/// The sentinels of a master, who answered last first.
+/// How long a thread asks at most, all sentinels together.
+const LOOKOUT: Duration = Duration::from_secs(5);
+
+/// The sentinels of a master.
 pub(super) struct Sentinels {
-    addresses: Vec<Address>,
+    group: Arc<Group>,
+    lookout: Arc<Mutex<Lookout>>,
+}
+
+/// What it takes to ask them.
+struct Group {
+    /// Who answered last first.
+    order: Mutex<Vec<Address>>,
     master: String,
     identity: Identity,
+    endpoint: Endpoint,
+}
+
+/// What the thread knows that asks in the background.
+#[derive(Default)]
+struct Lookout {
+    asking: bool,
+    /// The master that is in use; none: its question is void.
+    using: Option<Address>,
+    /// A sentinel named another one.
+    moved: bool,
 }
 
 impl Sentinels {
-    pub(super) fn new(addresses: &[Address], master: &str, identity: &Identity) -> Self {
-        Self { addresses: addresses.to_vec(), master: master.to_owned(), identity: identity.clone() }
+    pub(super) fn new(endpoint: &Endpoint, addresses: &[Address], master: &str, identity: &Identity) -> Self {
+        let group = Group {
+            order: Mutex::new(addresses.to_vec()),
+            master: master.to_owned(),
+            identity: identity.clone(),
+            endpoint: endpoint.clone(),
+        };
+        Self { group: Arc::new(group), lookout: Arc::default() }
     }
 
     /// Where the first sentinel that answers says the master is. Those that are silent are asked last from
     /// now on.
-    pub(super) fn master(&mut self, endpoint: &Endpoint) -> Result<Address, Failure> {
-        let mut reasons = String::new();
-        for _ in 0..self.addresses.len() {
-            let sentinel = &self.addresses[0];
-            match self.ask(sentinel, endpoint) {
-                Ok(master) => return Ok(master),
-                Err(failure) => {
-                    let separator = if reasons.is_empty() { "" } else { ", " };
-                    reasons = format!("{reasons}{separator}{sentinel}: {}", failure.text);
-                }
-            }
-            self.distrust();
-        }
-        Err(Failure::lost(format!("no sentinel knows where {} is ({reasons})", self.master)))
+    pub(super) fn master(&mut self) -> Result<Address, Failure> {
+        let mut lookout = self.lookout.lock();
+        (lookout.using, lookout.moved) = (None, false);
+        drop(lookout);
+        self.group.master(None, || true)
     }
 
     /// What the first sentinel says led nowhere: asks another one first the next time.
     pub(super) fn distrust(&mut self) {
-        self.addresses.rotate_left(1);
+        self.group.order.lock().rotate_left(1);
     }
 
-    fn ask(&self, sentinel: &Address, endpoint: &Endpoint) -> Result<Address, Failure> {
-        let mut connection = Connection::open_sentinel(sentinel, endpoint, &self.identity)?;
+    /// Has a thread ask whether this is still the master, unless one is about it. Waits for nothing.
+    pub(super) fn look_out(&mut self, using: &Address) {
+        let mut lookout = self.lookout.lock();
+        lookout.using = Some(using.clone());
+        if lookout.asking {
+            return;
+        }
+        let (group, news, using) = (self.group.clone(), Arc::downgrade(&self.lookout), using.clone());
+        let thread = thread::Builder::new().name("mt5redis-ask".into());
+        // Without a thread the master is what it was, as without a sentinel that answers.
+        lookout.asking = thread.spawn(move || ask(&group, &news, &using)).is_ok();
+    }
+
+    /// Whether an answer is still to come.
+    pub(super) fn is_looking_out(&self) -> bool {
+        self.lookout.lock().asking
+    }
+
+    /// Whether a sentinel named another master than the one that is in use.
+    pub(super) fn has_moved(&self) -> bool {
+        self.lookout.lock().moved
+    }
+}
+
+/// Asks for the master, and notes if it is another one than that which is in use.
+fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) {
+    let until = Instant::now() + LOOKOUT;
+    let is_wanted = || {
+        let lookout = news.upgrade();
+        lookout.is_some_and(|lookout| lookout.lock().using.as_ref() == Some(using)) && Instant::now() < until
+    };
+    // A defect in there must not keep the lane from asking again.
+    let answer =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| group.master(Some(until), is_wanted)));
+    let Some(lookout) = news.upgrade() else { return };
+    let mut lookout = lookout.lock();
+    lookout.asking = false;
+    lookout.moved |=
+        lookout.using.as_ref() == Some(using) && matches!(&answer, Ok(Ok(master)) if master != using);
+}
+
+impl Group {
+    /// Asks one sentinel after the other, as long as the answer is wanted, until `end` at most.
+    fn master(&self, end: Option<Instant>, is_wanted: impl Fn() -> bool) -> Result<Address, Failure> {
+        let mut reasons = String::new();
+        let sentinels = self.order.lock().clone();
+        for sentinel in sentinels.iter().take_while(|_| is_wanted()) {
+            match self.ask(sentinel, end) {
+                Ok(master) => return Ok(master),
+                Err(failure) => {
+                    let separator = if reasons.is_empty() { "" } else { ", " };
+                    reasons = format!("{reasons}{separator}{sentinel}: {}", failure.text);
+                    let mut order = self.order.lock();
+                    if order.first() == Some(sentinel) {
+                        order.rotate_left(1);
+                    }
+                }
+            }
+        }
+        Err(Failure::lost(format!("no sentinel knows where {} is ({reasons})", self.master)))
+    }
+
+    fn ask(&self, sentinel: &Address, end: Option<Instant>) -> Result<Address, Failure> {
+        let mut connection = Connection::open_sentinel(sentinel, &self.endpoint, &self.identity, end)?;
         let reply = connection.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master])?;
         match Option::<(String, u16)>::from_redis_value(reply) {
             Ok(Some((host, port))) => Ok(Address { host, port }),

@@ -6,8 +6,8 @@ use mt5_redis::model::trade::*;
 
 use super::values::Expected::{self, Integer, Number};
 
-/// The instances of a producer's two callers. The first sends signals and trade states, the second signals.
-pub const INSTANCES: [&str; 2] = ["1.Chaos", "2.Chaos"];
+/// The instances of a producer's callers, which share its lanes. On a Cluster of three nodes each has another.
+pub const INSTANCES: [&str; 3] = ["1.Chaos", "2.Chaos", "3.Chaos"];
 
 /// Fields of a signal, in the order of `packed`.
 pub const SIGNAL_FIELDS: [&str; 16] =
@@ -102,8 +102,8 @@ pub fn expected_signal(seed: u64, caller: usize, number: u64) -> Vec<(&'static s
 
 /// The trade state of this number. A position is opened, updated and closed, and each of them twice: it is
 /// opened again after it was closed.
-pub fn trade(seed: u64, number: u64) -> Call<TradeState> {
-    let mut dice = dice(seed, 0, 2, number);
+pub fn trade(seed: u64, caller: usize, number: u64) -> Call<TradeState> {
+    let mut dice = dice(seed, caller, 2, number);
     let (slot, turn) = (number % SLOTS, number / SLOTS);
     let (step, life) = (turn % LIFE, turn / LIFE);
     let event = match step {
@@ -145,8 +145,8 @@ pub fn closed_at(state: &TradeState) -> i64 {
 }
 
 /// What must stand in Redis of the trade state of this number.
-pub fn expected_trade(seed: u64, number: u64) -> Vec<(&'static str, Expected)> {
-    let Call { numbers: said, symbol, comment } = trade(seed, number);
+pub fn expected_trade(seed: u64, caller: usize, number: u64) -> Vec<(&'static str, Expected)> {
+    let Call { numbers: said, symbol, comment } = trade(seed, caller, number);
     let closed = said.event == MT5REDIS_EVENT_CLOSE;
     vec![
         ("v", Integer(1)),

@@ -22,7 +22,7 @@ pub enum Outcome {
     Accepted(u64),
     /// Accepted, but the machine stopped before it had to be on the disk.
     Perhaps(u64),
-    /// With this code; 0: the process was killed before the call was accepted.
+    /// With this code.
     Refused(i64),
     /// The process was killed in between.
     Unknown,
@@ -40,7 +40,6 @@ pub struct Call {
 const BYTES: usize = 24;
 const INTENT: u64 = 0;
 const ANSWER: u64 = 2;
-const OPENED: u64 = 4;
 
 /// The ledger of one caller, for writing.
 pub struct Ledger {
@@ -75,12 +74,6 @@ impl Ledger {
         self.add(ANSWER + lane as u64, number, answer)
     }
 
-    /// The library says which number it gave last in rts. It must keep to that: so it is known what became
-    /// of a call whose answer was never heard.
-    pub fn opened(&mut self, last: i64) -> &mut Self {
-        self.add(OPENED, 0, last)
-    }
-
     pub fn write(&mut self) {
         self.file.write_all(&self.bytes).expect("the ledger's disk has room");
         self.bytes.clear();
@@ -96,31 +89,19 @@ pub fn read(folder: &Path, callers: usize) -> Vec<Call> {
 pub fn read_one(folder: &Path, caller: usize) -> Vec<Call> {
     let bytes = fs::read(path(folder, caller)).unwrap_or_default();
     let mut calls: Vec<Call> = Vec::new();
-    let mut last = 0;
     for record in bytes.chunks_exact(BYTES) {
         let word = |at: usize| u64::from_le_bytes(record[at..at + 8].try_into().expect("eight bytes"));
         let (kind, number, answer) = (word(0), word(8), word(16) as i64);
         let lane = if kind % 2 == 0 { Lane::Rts } else { Lane::Rtss };
         match kind - kind % 2 {
             INTENT => calls.push(Call { caller, lane, number, outcome: Outcome::Unknown }),
-            ANSWER => {
+            _ => {
                 let call = calls.last_mut().expect("an intent before its answer");
                 assert_eq!((call.lane, call.number), (lane, number), "an answer follows its intent");
                 call.outcome = match u64::try_from(answer) {
                     Ok(sequence) => Outcome::Accepted(sequence),
                     Err(_) => Outcome::Refused(answer),
                 };
-                if lane == Lane::Rts && answer > 0 {
-                    last = answer;
-                }
-            }
-            _ => {
-                let unknown = calls.last_mut().filter(|call| call.lane == Lane::Rts);
-                if let Some(unknown) = unknown.filter(|call| call.outcome == Outcome::Unknown) {
-                    unknown.outcome =
-                        if answer > last { Outcome::Accepted(answer as u64) } else { Outcome::Refused(0) };
-                }
-                last = last.max(answer);
             }
         }
     }

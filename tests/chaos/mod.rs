@@ -12,6 +12,7 @@ pub mod scenario;
 pub mod values;
 
 pub mod backlog;
+pub mod cluster;
 pub mod deaths;
 pub mod disk;
 pub mod failover;

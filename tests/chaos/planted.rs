@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use mt5_redis::model::trade::*;
 use rmpv::Value;
 
-use super::content::{self, INSTANCES, SIGNAL_FIELDS};
-use super::ledger::{self, Call, Lane, Ledger, Outcome};
+use super::content::{self, SIGNAL_FIELDS};
+use super::ledger::{Call, Lane, Outcome};
 use super::oracle::{self, Verdict};
-use super::reader::Positions;
+use super::reader::{Positions, Stream};
 use super::values::{Expected, Found, Record};
 
 const SEED: u64 = 7;
 const PRODUCER: &str = "0123456789abcdef";
-
-type Stream = Vec<Result<Record, String>>;
 
 fn record(expected: Vec<(&str, Expected)>, sequence: u64) -> Record {
     let text = |value: Expected| match value {
@@ -49,7 +47,7 @@ fn signals() -> (Vec<Call>, Stream) {
 fn after(plant: impl Fn(&mut Vec<Call>, &mut Stream)) -> (usize, usize, usize, usize) {
     let (mut calls, mut stream) = signals();
     plant(&mut calls, &mut stream);
-    counts(oracle::signals(SEED, &calls, &stream, 0))
+    counts(oracle::signals(SEED, &calls, &[stream], 0))
 }
 
 fn counts(verdict: Verdict) -> (usize, usize, usize, usize) {
@@ -77,6 +75,14 @@ fn a_signal_that_is_there_twice_is_duplicated() {
 #[test]
 fn swapped_signals_are_out_of_order() {
     assert_eq!(after(|_, stream| stream.swap(20, 21)), (0, 0, 1, 0));
+    // Of several streams each has an order of its own.
+    let (calls, stream) = signals();
+    let (odd, even): (Vec<_>, Vec<_>) = stream.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
+    let mut streams =
+        [odd, even].map(|stream| stream.into_iter().map(|(_, record)| record).collect::<Stream>());
+    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0)), (0, 0, 0, 0));
+    streams[1].swap(3, 4);
+    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0)), (0, 0, 1, 0));
 }
 
 #[test]
@@ -157,10 +163,10 @@ fn trades() -> (Vec<Call>, Positions) {
     for number in 0..800 {
         let sequence = number + 1;
         calls.push(Call { caller: 0, lane: Lane::Rts, number, outcome: Outcome::Accepted(sequence) });
-        let state = content::trade(SEED, number).numbers;
+        let state = content::trade(SEED, 0, number).numbers;
         let (id, event) = (state.position, state.event);
         let closed = event == MT5REDIS_EVENT_CLOSE;
-        positions.hashes.insert(id, (Ok(record(content::expected_trade(SEED, number), sequence)), closed));
+        positions.hashes.insert(id, (Ok(record(content::expected_trade(SEED, 0, number), sequence)), closed));
         if event == MT5REDIS_EVENT_OPEN {
             positions.open.insert(id);
             positions.closed.remove(&id);
@@ -175,7 +181,7 @@ fn trades() -> (Vec<Call>, Positions) {
 fn after_trades(plant: impl Fn(&mut Vec<Call>, &mut Positions)) -> (usize, usize, usize, usize) {
     let (mut calls, mut positions) = trades();
     plant(&mut calls, &mut positions);
-    counts(oracle::trades(SEED, &calls, &positions))
+    counts(oracle::trades(SEED, &calls, &[positions, Positions::default(), Positions::default()]))
 }
 
 #[test]
@@ -187,11 +193,11 @@ fn positions_as_they_were_told_are_clean() {
 
 #[test]
 fn a_stale_or_missing_position_is_reported() {
-    let last = content::trade(SEED, 799).numbers.position;
+    let last = content::trade(SEED, 0, 799).numbers.position;
     let stale = |_: &mut Vec<Call>, positions: &mut Positions| {
         let before = 799 - 16;
-        assert_eq!(content::trade(SEED, before).numbers.position, last);
-        let old = record(content::expected_trade(SEED, before), before + 1);
+        assert_eq!(content::trade(SEED, 0, before).numbers.position, last);
+        let old = record(content::expected_trade(SEED, 0, before), before + 1);
         positions.hashes.insert(last, (Ok(old), false));
     };
     let (lost, _, _, wrong) = after_trades(stale);
@@ -215,17 +221,32 @@ fn a_position_in_the_wrong_set_is_reported() {
 }
 
 #[test]
-fn the_ledger_knows_what_became_of_an_unanswered_trade() {
-    for (opened, outcome) in [(2, Outcome::Accepted(2)), (1, Outcome::Refused(0))] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut ledger = Ledger::open(folder.path(), 0);
-        ledger.opened(0).intend(Lane::Rts, 0).write();
-        ledger.answered(Lane::Rts, 0, 1).intend(Lane::Rts, 1).write();
-        assert_eq!(ledger::read_one(folder.path(), 0)[1].outcome, Outcome::Unknown);
-        ledger.opened(opened).intend(Lane::Rtss, 0).write();
-        let calls = ledger::read(folder.path(), INSTANCES.len());
-        let outcomes: Vec<_> = calls.iter().map(|call| call.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Accepted(1), outcome, Outcome::Unknown]);
-        assert_eq!((ledger::next(&calls, Lane::Rts), ledger::next(&calls, Lane::Rtss)), (2, 1));
-    }
+fn a_trade_without_an_answer_counts_if_redis_shows_it() {
+    // The last call of the position that is closed by it, and the state before.
+    let number = 799;
+    let state = content::trade(SEED, 0, number).numbers;
+    let unknown = |calls: &mut Vec<Call>| calls.last_mut().expect("a call").outcome = Outcome::Unknown;
+    assert_eq!(after_trades(|calls, _| unknown(calls)), (0, 0, 0, 0));
+    // Not accepted: the state before stands.
+    let absent = |calls: &mut Vec<Call>, positions: &mut Positions| {
+        unknown(calls);
+        let before = record(content::expected_trade(SEED, 0, number - 16), number - 15);
+        positions.hashes.insert(state.position, (Ok(before), false));
+    };
+    assert_eq!(after_trades(absent), (0, 0, 0, 0));
+    // Shown under a number that was another call's.
+    let borrowed = |calls: &mut Vec<Call>, positions: &mut Positions| {
+        unknown(calls);
+        set(positions.hashes.get_mut(&state.position).expect("its state").0.as_mut().unwrap(), "q", "5");
+    };
+    assert!(after_trades(borrowed).3 > 0);
+}
+
+#[test]
+fn positions_of_another_instance_are_told_apart() {
+    let swapped = {
+        let (calls, positions) = trades();
+        oracle::trades(SEED, &calls, &[Positions::default(), positions, Positions::default()])
+    };
+    assert!(swapped.lost > 0 && swapped.wrong > 0, "{swapped:?}");
 }

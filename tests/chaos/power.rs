@@ -129,8 +129,8 @@ pub fn flipped(mut chaos: Scenario) {
 
 /// How many of these records are not in Redis.
 fn missing(server: &Server, places: &[Place]) -> usize {
-    let stream = reader::signals(&mut server.client());
-    let found: Vec<_> = stream.iter().flatten().filter_map(|record| record.integer("q")).collect();
+    let streams = reader::signals(&mut [server.client()]);
+    let found: Vec<_> = streams.iter().flatten().flatten().filter_map(|record| record.integer("q")).collect();
     places.iter().filter(|place| !found.contains(&place.sequence)).count()
 }
 
@@ -138,8 +138,9 @@ fn missing(server: &Server, places: &[Place]) -> usize {
 /// moved so many times at most.
 pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u64>], moved: usize) {
     let mut calls = chaos.calls();
-    let stream = reader::signals(&mut server.client());
-    let found: HashSet<_> = stream.iter().flatten().filter_map(|record| record.integer("q")).collect();
+    let streams = reader::signals(&mut [server.client()]);
+    let found: HashSet<_> =
+        streams.iter().flatten().flatten().filter_map(|record| record.integer("q")).collect();
     let mut missing = 0;
     for call in &mut calls {
         if let Outcome::Accepted(sequence) = call.outcome
@@ -150,7 +151,7 @@ pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u
         }
     }
     chaos.remarks += &format!(" may_be_missing_and_is={missing}");
-    let verdict = oracle::signals(chaos.seed, &calls, &stream, moved);
+    let verdict = oracle::signals(chaos.seed, &calls, &streams, moved);
     chaos.conclude(verdict);
 }
 

@@ -37,7 +37,7 @@ pub struct Task {
     pub burst: usize,
     /// with pauses of up to so many microseconds between them.
     pub pause_us: u64,
-    /// The first caller sends trade states too.
+    /// The callers send trade states too.
     pub states: bool,
 }
 
@@ -57,10 +57,7 @@ impl Caller {
         let config = task.config.to_str().expect("a plain path");
         let bridge = Bridge::open(config, INSTANCES[index], &task.data);
         let past = ledger::read_one(&task.ledger, index);
-        let mut ledger = Ledger::open(&task.ledger, index);
-        if index == 0 {
-            ledger.opened(bridge.accepted("rts")).write();
-        }
+        let ledger = Ledger::open(&task.ledger, index);
         let next = [Lane::Rts, Lane::Rtss].map(|lane| ledger::next(&past, lane));
         let events = File::options().create(true).append(true).open(task.ledger.join("events"));
         let seed = task.seed ^ (next[0] << 40) ^ (next[1] << 8) ^ index as u64;
@@ -83,7 +80,7 @@ impl Caller {
             let number = self.next[lane as usize];
             let answer = match lane {
                 Lane::Rts => {
-                    let call = content::trade(self.task.seed, number);
+                    let call = content::trade(self.task.seed, self.index, number);
                     self.bridge.trade_of(&call.numbers, call.symbol, call.comment)
                 }
                 Lane::Rtss => {
@@ -101,8 +98,7 @@ impl Caller {
     }
 
     fn intend(&mut self) -> Lane {
-        let states = self.task.states && self.index == 0;
-        let lane = if states && self.dice.bool() { Lane::Rts } else { Lane::Rtss };
+        let lane = if self.task.states && self.dice.bool() { Lane::Rts } else { Lane::Rtss };
         self.ledger.intend(lane, self.next[lane as usize]);
         lane
     }

@@ -10,7 +10,10 @@ use super::values::Record;
 /// A record, or why it is none.
 type Read = Result<Record, String>;
 
-/// The positions of the first instance.
+/// The entries of a stream, in its order.
+pub type Stream = Vec<Read>;
+
+/// The positions of an instance.
 #[derive(Clone, Default)]
 pub struct Positions {
     /// Each with whether it expires.
@@ -19,13 +22,22 @@ pub struct Positions {
     pub closed: BTreeMap<i64, f64>,
 }
 
-/// All signals, in the stream's order.
-pub fn signals(client: &mut Connection) -> Vec<Read> {
+/// All signals that these servers have, stream by stream.
+pub fn signals(clients: &mut [Connection]) -> Vec<Stream> {
+    let mut streams = Vec::new();
+    for client in clients {
+        let keys: Vec<String> = cmd("KEYS").arg("ss:*").query(client).expect("keys");
+        streams.extend(keys.iter().map(|key| entries(client, key)));
+    }
+    streams
+}
+
+fn entries(client: &mut Connection, key: &str) -> Stream {
     let mut signals = Vec::new();
     let mut from = "-".to_owned();
     loop {
         let page: Vec<(String, Vec<Vec<u8>>)> = cmd("XRANGE")
-            .arg("ss:{0}")
+            .arg(key)
             .arg(&from)
             .arg("+")
             .arg("COUNT")
@@ -38,28 +50,40 @@ pub fn signals(client: &mut Connection) -> Vec<Read> {
     }
 }
 
-/// The positions of the instance that has some.
-pub fn positions(client: &mut Connection) -> Positions {
-    let instance = INSTANCES[0];
-    let prefix = format!("ts:{{{instance}}}:");
-    let keys: Vec<String> = cmd("KEYS").arg(format!("{prefix}*")).query(client).expect("keys");
-    let mut positions = Positions::default();
-    for key in keys {
-        let id = key[prefix.len()..].parse().expect("a position's identifier");
-        let items = cmd("HGETALL").arg(&key).query(client).expect("a hash");
-        let expires: i64 = cmd("PTTL").arg(&key).query(client).expect("a time");
-        positions.hashes.insert(id, (Record::read(items, &TRADE_FIELDS), expires >= 0));
+/// The positions of each instance, wherever they are.
+pub fn positions(clients: &mut [Connection]) -> [Positions; INSTANCES.len()] {
+    INSTANCES.map(|instance| {
+        let mut positions = Positions::default();
+        clients.iter_mut().for_each(|client| positions.add(client, instance));
+        positions
+    })
+}
+
+impl Positions {
+    /// Adds what this server has.
+    fn add(&mut self, client: &mut Connection, instance: &str) {
+        let prefix = format!("ts:{{{instance}}}:");
+        let keys: Vec<String> = cmd("KEYS").arg(format!("{prefix}*")).query(client).expect("keys");
+        if keys.is_empty() {
+            // A node of a Cluster that has nothing of it does not answer for it.
+            return;
+        }
+        for key in keys {
+            let id = key[prefix.len()..].parse().expect("a position's identifier");
+            let items = cmd("HGETALL").arg(&key).query(client).expect("a hash");
+            let expires: i64 = cmd("PTTL").arg(&key).query(client).expect("a time");
+            self.hashes.insert(id, (Record::read(items, &TRADE_FIELDS), expires >= 0));
+        }
+        self.open = cmd("SMEMBERS").arg(format!("to:{{{instance}}}")).query(client).expect("a set");
+        let closed: Vec<(i64, f64)> = cmd("ZRANGE")
+            .arg(format!("tc:{{{instance}}}"))
+            .arg(0)
+            .arg(-1)
+            .arg("WITHSCORES")
+            .query(client)
+            .expect("a sorted set");
+        self.closed = closed.into_iter().collect();
     }
-    positions.open = cmd("SMEMBERS").arg(format!("to:{{{instance}}}")).query(client).expect("a set");
-    let closed: Vec<(i64, f64)> = cmd("ZRANGE")
-        .arg(format!("tc:{{{instance}}}"))
-        .arg(0)
-        .arg(-1)
-        .arg("WITHSCORES")
-        .query(client)
-        .expect("a sorted set");
-    positions.closed = closed.into_iter().collect();
-    positions
 }
 
 /// The last sequence number that the server says is committed, under whichever name.

@@ -7,6 +7,7 @@ use std::io::{Write, stderr};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use redis::Connection;
 use tempfile::TempDir;
 
 use super::content::INSTANCES;
@@ -117,7 +118,7 @@ impl Scenario {
     pub fn calls(&self) -> Vec<Call> {
         let calls = ledger::read(&self.path("ledger"), INSTANCES.len());
         let code = |call: &Call| match call.outcome {
-            Outcome::Refused(code) if code != 0 => Some(code),
+            Outcome::Refused(code) => Some(code),
             _ => None,
         };
         let refused = calls.iter().find_map(code);
@@ -132,9 +133,14 @@ impl Scenario {
 
     /// Judges what is in Redis. All calls must have been made, and committed.
     pub fn judge(self, rts: &Server, rtss: &Server) {
+        self.judge_all(&mut [rts.client()], &mut [rtss.client()]);
+    }
+
+    /// The same, where each lane has several servers.
+    pub fn judge_all(self, rts: &mut [Connection], rtss: &mut [Connection]) {
         let calls = self.calls();
-        let mut verdict = oracle::trades(self.seed, &calls, &reader::positions(&mut rts.client()));
-        verdict += oracle::signals(self.seed, &calls, &reader::signals(&mut rtss.client()), 0);
+        let mut verdict = oracle::trades(self.seed, &calls, &reader::positions(rts));
+        verdict += oracle::signals(self.seed, &calls, &reader::signals(rtss), 0);
         self.conclude(verdict);
     }
 

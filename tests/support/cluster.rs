@@ -103,11 +103,36 @@ impl Cluster {
         self.nodes[0].ask(&format!("CLUSTER KEYSLOT {key}"))
     }
 
+    /// What a node says of itself.
+    fn itself(node: &Server) -> String {
+        let nodes: String = node.ask("CLUSTER NODES");
+        nodes.lines().find(|line| line.contains("myself")).expect("itself").to_owned()
+    }
+
+    /// The running nodes that say they own slots as masters.
+    pub fn masters(&self) -> Vec<usize> {
+        let owns = |node: &Server| {
+            let own = Self::itself(node);
+            own.contains("master") && own.split(' ').nth(8).is_some_and(|range| !range.starts_with('['))
+        };
+        (0..self.nodes.len()).filter(|at| self.nodes[*at].is_running() && owns(&self.nodes[*at])).collect()
+    }
+
+    /// The running node that says it follows this one.
+    pub fn replica_of(&self, master: usize) -> usize {
+        let id = self.id(master);
+        let follows = |node: &Server| {
+            let own = Self::itself(node);
+            own.contains("slave") && own.contains(&id)
+        };
+        let replica = self.nodes.iter().position(|node| node.is_running() && follows(node));
+        replica.unwrap_or_else(|| panic!("node {master} has no replica"))
+    }
+
     /// The running node that says it owns a slot as a master.
     pub fn owner(&self, slot: u16) -> usize {
         let owns = |node: &Server| {
-            let nodes: String = node.ask("CLUSTER NODES");
-            let own = nodes.lines().find(|line| line.contains("myself")).expect("itself").to_owned();
+            let own = Self::itself(node);
             own.contains("master")
                 && own.split(' ').skip(8).filter(|range| !range.starts_with('[')).any(|range| {
                     let (first, last) = range.split_once('-').unwrap_or((range, range));

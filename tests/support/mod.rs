@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod certificates;
 pub mod cluster;
 pub mod encrypted;
+pub mod fake;
 pub mod follower;
 pub mod late;
 pub mod process;

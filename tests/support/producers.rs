@@ -15,7 +15,15 @@ use super::eventually;
 /// Signals that a terminal lets wait: those of several seconds.
 const MOST_WAITING: i64 = 20_000;
 
-/// Terminals, each with its instance, its data folder and its connections.
+/// How many instances share a terminal's lanes.
+pub const INSTANCES: usize = 2;
+
+/// The instances of a terminal.
+pub fn instances(terminal: usize) -> [String; INSTANCES] {
+    [format!("{terminal}.Demo"), format!("{terminal}.Second")]
+}
+
+/// Terminals, each with its instances, its data folder and its connections.
 pub struct Producers {
     stop: Arc<AtomicBool>,
     committed: Vec<Arc<AtomicI64>>,
@@ -24,9 +32,11 @@ pub struct Producers {
 
 /// What one of them wrote.
 struct Written {
-    instance: String,
+    instances: [String; INSTANCES],
+    /// The producer, and its last number.
     signals: (String, i64),
-    trades: (String, i64),
+    /// The producer, and the last number of each instance.
+    trades: (String, [i64; INSTANCES]),
     lost: i64,
     silent: Duration,
 }
@@ -43,7 +53,7 @@ impl Producers {
                 let (toml, stop, committed) = (toml.to_owned(), stop.clone(), committed.clone());
                 // However many they are, together they say about as much.
                 let pause = Duration::from_micros(500 * count as u64);
-                thread::spawn(move || write(&format!("{number}.Demo"), &toml, pause, &stop, &committed))
+                thread::spawn(move || write(instances(number), &toml, pause, &stop, &committed))
             })
             .collect();
         let producers = Self { stop, committed, threads };
@@ -71,8 +81,10 @@ impl Producers {
             .into_iter()
             .map(|thread| thread.join().expect("a terminal that ends well"))
             .collect();
-        let mut found: HashMap<String, Vec<i64>> = HashMap::new();
+        // Of each producer, stream by stream.
+        let mut found: HashMap<String, Vec<Vec<i64>>> = HashMap::new();
         for shard in 0..shards {
+            let mut stream: HashMap<String, Vec<i64>> = HashMap::new();
             let key = format!("ss:{{{shard}}}");
             let mut from = "-".to_owned();
             loop {
@@ -84,31 +96,37 @@ impl Producers {
                 for (_, entry) in entries {
                     let fields = rmpv::decode::read_value(&mut entry[1].as_slice()).expect("MessagePack");
                     let producer = fields[1].as_str().expect("a text").to_owned();
-                    found.entry(producer).or_default().push(fields[2].as_i64().expect("a number"));
+                    stream.entry(producer).or_default().push(fields[2].as_i64().expect("a number"));
                 }
             }
+            stream
+                .into_iter()
+                .for_each(|(producer, numbers)| found.entry(producer).or_default().push(numbers));
         }
         let (mut signals, mut trades, mut replayed_and_lost) = (0, 0, 0);
-        for Written { instance, signals: (producer, accepted), trades: (other, count), lost, .. } in &written
+        for Written { instances, signals: (producer, accepted), trades: (other, last), lost, .. } in &written
         {
-            let sequences = found.remove(producer).unwrap_or_default();
+            let streams = found.remove(producer).unwrap_or_default();
+            let in_order = streams.iter().all(|numbers| numbers.is_sorted());
+            let mut sequences = streams.concat();
+            sequences.sort_unstable();
             assert!(
-                sequences.iter().copied().eq(1..=*accepted),
-                "{what}: {instance} accepted {accepted}: {:?}",
-                faults(&sequences, *accepted)
+                in_order && sequences.iter().copied().eq(1..=*accepted),
+                "{what}: {instances:?} accepted {accepted}: {:?}",
+                streams.iter().map(|numbers| faults(numbers, *accepted)).collect::<Vec<_>>()
             );
-            let key = format!("wm:{{{instance}}}:{other}");
-            let reply = ask(&["GET", &key], &key);
-            let watermark: Option<i64> = redis::from_redis_value(reply).expect("a number");
-            assert_eq!(watermark, Some(*count), "{what}: trades of {instance}");
-            let state: Option<f64> = redis::from_redis_value(ask(
-                &["HGET", &format!("ts:{{{instance}}}:7"), "pr"],
-                &format!("ts:{{{instance}}}:7"),
-            ))
-            .expect("a profit");
-            assert_eq!(state, Some(*count as f64), "{what}: the latest trade state of {instance}");
+            for (instance, last) in instances.iter().zip(last) {
+                let key = format!("wm:{{{instance}}}:{other}");
+                let watermark: Option<i64> =
+                    redis::from_redis_value(ask(&["GET", &key], &key)).expect("a number");
+                assert_eq!(watermark, Some(*last), "{what}: trades of {instance}");
+                let key = format!("ts:{{{instance}}}:7");
+                let state: Option<f64> =
+                    redis::from_redis_value(ask(&["HGET", &key, "pr"], &key)).expect("a profit");
+                assert_eq!(state, Some(*last as f64), "{what}: the latest trade state of {instance}");
+            }
             signals += accepted;
-            trades += count;
+            trades += last.iter().max().expect("an instance");
             replayed_and_lost += lost;
         }
         assert!(found.is_empty(), "signals of nobody: {found:?}");
@@ -129,23 +147,38 @@ fn faults(sequences: &[i64], accepted: i64) -> (usize, Vec<i64>, Vec<i64>) {
     (sequences.len(), missing, wrong)
 }
 
-fn write(instance: &str, toml: &str, pause: Duration, stop: &AtomicBool, committed: &AtomicI64) -> Written {
+fn write(
+    instances: [String; INSTANCES],
+    toml: &str,
+    pause: Duration,
+    stop: &AtomicBool,
+    committed: &AtomicI64,
+) -> Written {
     // Nothing is trimmed before it was counted.
     let (folder, config) = super::configuration(&format!("{toml}[rtss]\nmax_length = 1000000000\n"));
-    let bridge = Bridge::open(&config, instance, folder.path());
-    bridge.trade(&trade(7, MT5REDIS_EVENT_OPEN));
-    let (mut signals, mut trades, mut last) = (0, 1, Instant::now());
+    let bridges = instances.each_ref().map(|instance| Bridge::open(&config, instance, folder.path()));
+    // What one is answered goes for all: they share their lanes.
+    let [bridge, ..] = &bridges;
+    let mut states = [0; INSTANCES];
+    for (bridge, last) in bridges.iter().zip(&mut states) {
+        *last = bridge.trade(&trade(7, MT5REDIS_EVENT_OPEN));
+    }
+    let (mut signals, mut trades, mut last) = (0, INSTANCES as i64, Instant::now());
     let mut silent = Duration::ZERO;
     while !stop.load(Relaxed) {
         // What twenty of them can say may be more than this machine carries; all of it must arrive in the end.
         if signals - bridge.committed(MT5REDIS_LANE_RTSS) < MOST_WAITING {
-            for _ in 0..5 {
-                signals = signals.max(bridge.signal(&buy(signals + 1)));
+            for at in 0..5 {
+                signals = signals.max(bridges[at % INSTANCES].signal(&buy(signals + 1)));
             }
         }
         // The profit says which one it is.
         let state = TradeState { profit: (trades + 1) as f64, ..trade(7, MT5REDIS_EVENT_CHANGE) };
-        trades = trades.max(bridge.trade(&state));
+        let at = trades as usize % INSTANCES;
+        let sequence = bridges[at].trade(&state);
+        if sequence > 0 {
+            (trades, states[at]) = (sequence, sequence);
+        }
         let now = bridge.committed(MT5REDIS_LANE_RTSS).min(bridge.committed(MT5REDIS_LANE_RTS));
         if now > committed.swap(now, Relaxed) {
             silent = silent.max(last.elapsed());
@@ -158,9 +191,9 @@ fn write(instance: &str, toml: &str, pause: Duration, stop: &AtomicBool, committ
     let producer = |lane: &str| stats[lane]["producer"].as_str().expect("a text").to_owned();
     let lost = ["rts", "rtss"].map(|lane| stats[lane]["lost"].as_i64().expect("a number"));
     Written {
-        instance: instance.to_owned(),
+        instances,
         signals: (producer("rtss"), signals),
-        trades: (producer("rts"), trades),
+        trades: (producer("rts"), states),
         lost: lost.iter().sum(),
         silent,
     }

@@ -130,13 +130,13 @@ impl<'a> Lane<'a> {
         let mut tls = Tls::default();
         if let Some((key, path)) = self.path(ca)? {
             tls.ca = Some(path);
-            tls.certificates().map_err(|reason| self.refused(&key, reason))?;
+            tls.client().map_err(|reason| self.refused(&key, reason))?;
         }
         match (self.path(certificate)?, self.path(private)?) {
             (None, None) => {}
             (Some((key, certificate)), Some((_, private))) => {
                 tls.client = Some((certificate, private));
-                tls.certificates().map_err(|reason| self.refused(&key, reason))?;
+                tls.client().map_err(|reason| self.refused(&key, reason))?;
             }
             (Some((key, _)), None) => return Err(self.refused(&key, "needs tls_key, the file with its key")),
             (None, Some((key, _))) => {

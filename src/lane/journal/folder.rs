@@ -17,9 +17,7 @@ pub(super) struct Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Closing is not enough when another thread is just starting a process: that holds a copy of the
-        // handle for a moment.
-        let _ = self.lock.unlock();
+        self.unlock();
     }
 }
 
@@ -42,6 +40,13 @@ impl Folder {
             )),
             Err(TryLockError::Error(error)) => Err(fault(&file, "cannot be locked", &error)),
         }
+    }
+
+    /// Lets another journal have the folder.
+    pub(super) fn unlock(&self) {
+        // Closing is not enough when another thread is just starting a process: that holds a copy of the
+        // handle for a moment.
+        let _ = self.lock.unlock();
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -127,6 +127,11 @@ impl Tail {
         self.map.length - self.at
     }
 
+    /// Nothing can be added any more.
+    pub(super) fn exhaust(&mut self) {
+        self.at = self.map.length;
+    }
+
     /// Adds `number` and `bytes` behind `mark`, which is stored last and in one piece: a mark that is there
     /// says that all is there. The next one starts at a whole word. The caller has checked the room.
     #[inline]

@@ -74,16 +74,28 @@ pub(crate) struct Journal {
     bytes: Arc<AtomicU64>,
     /// Up to where all is on the disk: a file's number and an offset.
     synced: Mutex<(u64, usize)>,
-    /// Everything is on the disk, and noted to be.
-    resting: Mutex<bool>,
+    /// Held by whoever changes something in the folder, but for appending.
+    charge: Mutex<Charge>,
     // Last: the lock goes when nothing is mapped any more.
     folder: Folder,
+}
+
+/// Whose the folder is.
+#[derive(Clone, Copy, PartialEq)]
+enum Charge {
+    /// This journal's.
+    Ours,
+    /// This journal's, with everything on the disk and noted to be.
+    AtRest,
+    /// Another journal's, which was opened after this one: nothing is changed there any more.
+    HandedOver,
 }
 
 /// The appending end; there is one.
 pub(crate) struct Appender {
     tail: Tail,
     next: u64,
+    handed_over: bool,
     journal: Arc<Journal>,
 }
 
@@ -126,7 +138,7 @@ impl Journal {
             acknowledged,
             bytes,
             synced: Mutex::new((0, 0)),
-            resting: Mutex::new(false),
+            charge: Mutex::new(Charge::Ours),
             folder,
         };
         let tail = match found.tail {
@@ -140,7 +152,12 @@ impl Journal {
         tail.map().flush(0, HEADER).map_err(|error| fault(path, "cannot be written", &error))?;
         journal.folder.note_opened()?;
         let journal = Arc::new(journal);
-        Ok(Opened { appender: Appender { tail, next, journal: journal.clone() }, journal, lost, notes })
+        Ok(Opened {
+            appender: Appender { tail, next, handed_over: false, journal: journal.clone() },
+            journal,
+            lost,
+            notes,
+        })
     }
 
     /// The name that goes with the sequence numbers, 16 hex digits.
@@ -187,7 +204,10 @@ impl Journal {
 
     /// Notes, for the next process too, that all up to `sequence` needs no sending any more.
     pub(crate) fn acknowledge(&self, sequence: u64) {
-        self.acknowledged.set(sequence);
+        let charge = self.charge.lock();
+        if *charge != Charge::HandedOver {
+            self.acknowledged.set(sequence);
+        }
     }
 
     /// A reader that starts at the first record from `sequence` on.
@@ -197,6 +217,10 @@ impl Journal {
 
     /// Deletes the segments in which no record is beyond `sequence`, nor beyond what is acknowledged.
     pub(crate) fn release(&self, sequence: u64) {
+        let charge = self.charge.lock();
+        if *charge == Charge::HandedOver {
+            return;
+        }
         let sequence = sequence.min(self.acknowledged());
         let mut released = Vec::new();
         let mut segments = self.segments.lock();
@@ -211,6 +235,10 @@ impl Journal {
     /// Makes the next segment ahead, unless there is one, it is too early, or the limit forbids it. Called now
     /// and then: this is also how a journal whose disk was full starts to accept again.
     pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
+        let charge = self.charge.lock();
+        if *charge == Charge::HandedOver {
+            return Ok(());
+        }
         let mut spare = self.spare.lock();
         if spare.is_none() {
             // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
@@ -257,21 +285,35 @@ impl Journal {
     /// Puts everything on the disk and notes that, since nobody appends until it is woken: a process may end
     /// without dropping it.
     pub(crate) fn rest(&self) {
-        let mut resting = self.resting.lock();
+        let mut charge = self.charge.lock();
         // Without the note the next open assumes that something may be missing, and nothing is lost by that.
-        if !*resting && self.flush().is_ok() && self.acknowledged.flush().is_ok() {
-            *resting = self.folder.note_closed().is_ok();
+        if *charge == Charge::Ours
+            && self.flush().is_ok()
+            && self.acknowledged.flush().is_ok()
+            && self.folder.note_closed().is_ok()
+        {
+            *charge = Charge::AtRest;
         }
     }
 
     /// Somebody will append again.
     pub(crate) fn wake(&self) -> Result<()> {
-        let mut resting = self.resting.lock();
-        if *resting {
+        let mut charge = self.charge.lock();
+        if *charge == Charge::AtRest {
             self.folder.note_opened()?;
-            *resting = false;
+            *charge = Charge::Ours;
         }
         Ok(())
+    }
+
+    /// Lets another journal have the folder, for good.
+    fn hand_over(&self) {
+        let mut charge = self.charge.lock();
+        if let Some(spare) = self.spare.lock().take() {
+            spare.discard();
+        }
+        *charge = Charge::HandedOver;
+        self.folder.unlock();
     }
 
     fn flush(&self) -> io::Result<()> {
@@ -381,8 +423,19 @@ impl Appender {
         Ok(sequence)
     }
 
+    /// Lets another journal have the folder; this one takes no more.
+    pub(crate) fn hand_over(&mut self) {
+        self.handed_over = true;
+        // So that every call comes to where this is looked at.
+        self.tail.exhaust();
+        self.journal.hand_over();
+    }
+
     #[cold]
     fn roll_over(&mut self, payload: &[u8]) -> std::result::Result<(), Refused> {
+        if self.handed_over {
+            return Err(Refused::HandedOver);
+        }
         let limit = self.journal.limits.segment_bytes as usize - HEADER - record::OVERHEAD;
         if payload.len() > limit {
             return Err(Refused::TooLong(payload.len(), limit));

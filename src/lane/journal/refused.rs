@@ -14,6 +14,8 @@ pub(crate) enum Refused {
     Disk(String),
     /// The payload's length, and what a segment holds.
     TooLong(usize, usize),
+    /// Another session took the folder over after this one was closed.
+    HandedOver,
 }
 
 impl fmt::Display for Refused {
@@ -25,6 +27,9 @@ impl fmt::Display for Refused {
                  some, or raise journal.max_bytes"
             ),
             Self::Disk(text) => f.write_str(text),
+            Self::HandedOver => {
+                f.write_str("this session was closed, and another took the journal over: open it anew")
+            }
             Self::TooLong(length, limit) => write!(f, "a record of {length} bytes; a segment takes {limit}"),
         }
     }

@@ -18,14 +18,11 @@ impl<P: Policy> Worker<P> {
         let due = self.deferred.due(|record| self.policy.hold(record, level), now);
         let patience = if level > level::NORMAL { PRESSURE_CHECK } else { IDLE_CHECK };
         let patience = due.map_or(patience, |due| due.saturating_duration_since(now).min(patience));
+        let patience = self.link.rest(patience);
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         let first_new = self.batch.len();
         let Self { policy, deferred, .. } = self;
-        // The watermark passes what pressure holds back: what an earlier process held is among the known.
-        let mut known = |record: P::Record| match policy.hold(&record, level::HEAVY) {
-            Some(_) => drop(deferred.hold(record, now)),
-            None => deferred.settle(&record),
-        };
+        let mut known = |record| deferred.known(policy, record, now);
         match self.source.fill(policy, &mut self.batch, records, bytes, patience, &mut known) {
             Taken::Records => self.hold_back(first_new),
             // What came may be in Redis already, after a restart.
@@ -52,16 +49,18 @@ impl<P: Policy> Worker<P> {
 
     /// Sorts the batch's new records: those that can wait are passed over, and what the others say more of is
     /// held no longer.
-    fn hold_back(&mut self, first_new: usize) {
+    pub(super) fn hold_back(&mut self, first_new: usize) {
         let now = Instant::now();
         let level = self.shared.pressure.level();
         if level == level::NORMAL && self.deferred.is_empty() {
             return;
         }
+        let committed = self.shared.committed();
         let (mut superseded, mut must_go) = (0, false);
         for at in first_new..self.batch.len() {
             let record = &self.batch.records()[at];
-            if self.policy.hold(record, level).is_some() {
+            // What was committed and is missing does not wait once more.
+            if P::sequence(record) > committed && self.policy.hold(record, level).is_some() {
                 let (sequence, record) = (P::sequence(record), record.clone());
                 superseded += u64::from(self.deferred.hold(record, now));
                 self.batch.hold(sequence);
@@ -92,8 +91,9 @@ impl<P: Policy> Worker<P> {
         }
         let due = self.deferred.due(|record| self.policy.hold(record, level), now);
         let is_due = due.is_some_and(|due| due <= now);
+        let was_committed = self.deferred.first().is_some_and(|first| first <= self.shared.committed());
         let waits = !self.deferred.is_empty() || !self.batch.is_empty();
-        self.releasing = is_due || (waits && self.shared.is_in_a_hurry());
+        self.releasing = is_due || was_committed || (waits && self.shared.is_in_a_hurry());
         if self.releasing {
             self.batch.release(self.deferred.copies(self.source.next()));
         }

@@ -320,3 +320,32 @@ fn numbers_that_were_given_up_are_not_counted() {
         [8, 4, 3, 1, 2]
     );
 }
+
+#[test]
+fn a_journal_that_was_handed_over_changes_nothing_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal: old, mut appender, .. } = open(folder.path());
+    fill(&mut appender, 100);
+    old.acknowledge(40);
+    old.prepare().unwrap();
+    appender.hand_over();
+    assert_eq!(appender.append(&[]), Err(Refused::HandedOver));
+
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    assert_eq!((journal.acknowledged(), journal.last(), appender.next()), (40, 100, 101));
+    fill(&mut appender, 1);
+    let before = segments(folder.path());
+    // As a thread does that comes back from a server.
+    old.acknowledge(100);
+    old.release(100);
+    old.prepare().unwrap();
+    old.rest();
+    assert_eq!(read(&old, 90), (90..=100).collect::<Vec<_>>(), "it may still read");
+    drop(old);
+    assert_eq!(segments(folder.path()), before);
+    assert_ne!(fs::read_to_string(folder.path().join("opened")).unwrap(), "closed");
+    drop((journal, appender));
+    let Opened { journal, .. } = open(folder.path());
+    assert_eq!((journal.acknowledged(), journal.last()), (40, 101));
+    assert_eq!(read(&journal, 1), (1..=101).collect::<Vec<_>>());
+}

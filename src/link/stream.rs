@@ -1,0 +1,201 @@
+//! A connection's bytes, plain or under TLS, where no wait is longer than it may be: one deadline for all of
+//! what is sent at once, one for each whole reply, however slowly its bytes come, and one for all replies to what
+//! was sent. It knows nothing of what the bytes mean.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::config::Address;
+
+/// A peer that vanished without a word is noticed after about a minute, even on an idle lane.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// All replies to what was sent may take so many time-outs: a thin line brings a large batch's one by one.
+const EXCHANGE: u32 = 30;
+/// The system is told a new time-out when it differs by this part: telling it costs as much as a short read.
+const PARTS: u32 = 16;
+
+/// A stream of bytes to and from a server.
+pub(super) enum Stream {
+    Plain(Socket),
+    Encrypted(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+/// A socket that waits no longer than it is told.
+pub(super) struct Socket {
+    tcp: TcpStream,
+    /// How long a reply, or sending, may take.
+    limit: Duration,
+    /// When it ends, since the first wait for it.
+    step: Option<Instant>,
+    /// When the exchange that it belongs to ends, likewise.
+    exchange: Option<Instant>,
+    /// When everything ends, if it must.
+    end: Option<Instant>,
+    /// The time-out that the system was told last.
+    told: Duration,
+    /// When it was last waited for.
+    waited: Instant,
+}
+
+impl Stream {
+    /// Connects to one of these addresses, all of them before `deadline`; each reply then may take `limit`.
+    pub(super) fn connect(
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        limit: Duration,
+        end: Option<Instant>,
+    ) -> io::Result<Self> {
+        let tcp = reach(addresses, deadline)?;
+        tcp.set_nodelay(true)?;
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE / 3);
+        SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+        let (told, waited) = (Duration::ZERO, Instant::now());
+        Ok(Self::Plain(Socket { tcp, limit, step: None, exchange: None, end, told, waited }))
+    }
+
+    /// Encrypts it, if it is not; the server must prove that it is the one at this address.
+    pub(super) fn encrypt(self, address: &Address, config: Arc<ClientConfig>) -> io::Result<Self> {
+        let Self::Plain(mut socket) = self else { return Ok(self) };
+        let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
+        let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        // The handshake is one step: its messages have one deadline together.
+        while connection.is_handshaking() {
+            connection.complete_io(&mut socket)?;
+        }
+        Ok(Self::Encrypted(Box::new(StreamOwned::new(connection, socket))))
+    }
+
+    fn socket(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Encrypted(stream) => &mut stream.sock,
+        }
+    }
+
+    /// From now on a reply may take so long.
+    pub(super) fn limit(&mut self, limit: Duration) {
+        self.socket().limit = limit;
+    }
+
+    /// What follows is sent, and begins an exchange.
+    pub(super) fn begins_to_send(&mut self) {
+        let socket = self.socket();
+        (socket.step, socket.exchange) = (None, None);
+    }
+
+    /// What follows is the next reply.
+    pub(super) fn begins_a_reply(&mut self) {
+        self.socket().step = None;
+    }
+
+    /// How long nobody has waited for it.
+    pub(super) fn rested(&mut self) -> Duration {
+        self.socket().waited.elapsed()
+    }
+
+    /// Whether something has come that nobody waits for. An end is an error.
+    pub(super) fn has_spoken(&mut self) -> io::Result<bool> {
+        self.socket().tcp.set_nonblocking(true)?;
+        let outcome = match self {
+            Self::Plain(socket) => socket.tcp.peek(&mut [0]),
+            // Beneath the words of the server are those of TLS, which may come at any time.
+            Self::Encrypted(stream) => stream.read(&mut [0]),
+        };
+        self.socket().tcp.set_nonblocking(false)?;
+        match outcome {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Tries one address after the other; what time is left is theirs in equal parts.
+fn reach(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
+    let mut last = io::ErrorKind::TimedOut.into();
+    for (at, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now()) / (addresses.len() - at) as u32;
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+impl Socket {
+    /// Sees to it that the next wait ends when it must.
+    fn wait(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        self.waited = now;
+        let step = *self.step.get_or_insert(now + self.limit);
+        let exchange = *self.exchange.get_or_insert(now + self.limit * EXCHANGE);
+        let until = step.min(exchange).min(self.end.unwrap_or(step));
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let part = (self.limit / PARTS).max(Duration::from_millis(1));
+        let parts = left.as_nanos().div_ceil(part.as_nanos()) as u32;
+        let timeout = part * parts;
+        if timeout != self.told {
+            self.tcp.set_read_timeout(Some(timeout))?;
+            self.tcp.set_write_timeout(Some(timeout))?;
+            self.told = timeout;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.wait()?;
+        self.tcp.read(into)
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait()?;
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            Self::Encrypted(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Encrypted(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Encrypted(stream) => stream.flush(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A server that says what a test wants: as a sentinel, as a Redis that went mad, or in front of a real one that
+//! it passes everything on to, but for what the test has it say instead.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+/// What becomes of a command.
+pub enum Reply {
+    /// It is answered by these bytes.
+    Say(Vec<u8>),
+    /// It is never answered; the connection stays.
+    Nothing,
+    /// It goes to the real server, whose reply comes back.
+    Pass,
+    /// Likewise, and these bytes come before the reply.
+    PassAfter(Vec<u8>),
+    /// It is answered by these bytes, and then by the others again and again for as long as anybody reads.
+    Forever(Vec<u8>, Vec<u8>),
+    /// It is answered by these bytes, one at a time, with such a pause after each.
+    Slowly(Vec<u8>, Duration),
+}
+
+/// Text as a reply.
+pub fn say(text: impl Into<String>) -> Reply {
+    Reply::Say(text.into().into_bytes())
+}
+
+type Script = Arc<dyn Fn(&[String]) -> Reply + Send + Sync>;
+
+/// Listens on a port of its own.
+pub struct Fake {
+    pub port: u16,
+    state: Arc<State>,
+}
+
+struct State {
+    script: Mutex<Script>,
+    /// The port of the real server, if there is one.
+    behind: Option<u16>,
+    heard: Mutex<Vec<Vec<String>>>,
+    accepted: AtomicUsize,
+    open: AtomicUsize,
+}
+
+impl Fake {
+    /// One that does with each command what `script` says.
+    pub fn start(script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(None, script)
+    }
+
+    /// One in front of the real server at this port.
+    pub fn before(port: u16, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(Some(port), script)
+    }
+
+    /// A sentinel that says that the master is at this port.
+    pub fn sentinel(master: u16) -> Self {
+        Self::start(names("127.0.0.1", master))
+    }
+
+    fn with(behind: Option<u16>, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let state = Arc::new(State {
+            script: Mutex::new(Arc::new(script)),
+            behind,
+            heard: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        });
+        let shared = state.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let state = shared.clone();
+                thread::spawn(move || {
+                    state.accepted.fetch_add(1, SeqCst);
+                    state.open.fetch_add(1, SeqCst);
+                    let _ = state.serve(client);
+                    state.open.fetch_sub(1, SeqCst);
+                });
+            }
+        });
+        Self { port, state }
+    }
+
+    /// Does this from now on.
+    pub fn does(&self, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) {
+        *self.state.script.lock().unwrap() = Arc::new(script);
+    }
+
+    /// The commands heard so far that begin with this word.
+    pub fn heard(&self, word: &str) -> Vec<Vec<String>> {
+        let heard = self.state.heard.lock().unwrap();
+        heard.iter().filter(|command| command[0].eq_ignore_ascii_case(word)).cloned().collect()
+    }
+
+    /// How many connections were made so far.
+    pub fn accepted(&self) -> usize {
+        self.state.accepted.load(SeqCst)
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.state.open.load(SeqCst)
+    }
+}
+
+/// What a sentinel does that names this master.
+pub fn names(host: &str, port: u16) -> impl Fn(&[String]) -> Reply + Send + Sync + 'static {
+    let (host, port) = (host.to_owned(), port.to_string());
+    move |command| match command[0].as_str() {
+        "SENTINEL" => say(format!("*2\r\n${}\r\n{host}\r\n${}\r\n{port}\r\n", host.len(), port.len())),
+        _ => say("+OK\r\n"),
+    }
+}
+
+impl State {
+    fn serve(&self, client: TcpStream) -> io::Result<()> {
+        let mut behind = match self.behind {
+            Some(port) => Some(BufReader::new(TcpStream::connect(("127.0.0.1", port))?)),
+            None => None,
+        };
+        let (mut client, mut reader) = (client.try_clone()?, BufReader::new(client));
+        loop {
+            let raw = frame(&mut reader)?;
+            let command = words(&raw);
+            let script = self.script.lock().unwrap().clone();
+            self.heard.lock().unwrap().push(command.clone());
+            let mut pass = |client: &mut TcpStream| {
+                let server = behind.as_mut().expect("a real server behind");
+                server.get_mut().write_all(&raw)?;
+                client.write_all(&frame(server)?)
+            };
+            match script(&command) {
+                Reply::Say(bytes) => client.write_all(&bytes)?,
+                Reply::Nothing => {}
+                Reply::Pass => pass(&mut client)?,
+                Reply::PassAfter(bytes) => {
+                    client.write_all(&bytes)?;
+                    pass(&mut client)?;
+                }
+                Reply::Forever(first, again) => {
+                    client.write_all(&first)?;
+                    loop {
+                        client.write_all(&again)?;
+                    }
+                }
+                Reply::Slowly(bytes, pause) => {
+                    for byte in bytes {
+                        client.write_all(&[byte])?;
+                        thread::park_timeout(pause);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One command or reply, as it came.
+fn frame(from: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    if from.read_until(b'\n', &mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let length = || std::str::from_utf8(&line[1..]).ok().and_then(|text| text.trim().parse::<i64>().ok());
+    match line[0] {
+        b'$' => {
+            let length = length().ok_or(io::ErrorKind::InvalidData)?;
+            if let Ok(length) = usize::try_from(length) {
+                let mut text = vec![0; length + 2];
+                from.read_exact(&mut text)?;
+                line.extend_from_slice(&text);
+            }
+        }
+        b'*' => {
+            for _ in 0..length().ok_or(io::ErrorKind::InvalidData)? {
+                line.extend_from_slice(&frame(from)?);
+            }
+        }
+        _ => {}
+    }
+    Ok(line)
+}
+
+/// The arguments of a command.
+fn words(raw: &[u8]) -> Vec<String> {
+    let Ok(redis::Value::Array(values)) = redis::parse_redis_value(raw) else {
+        panic!("no command: {}", String::from_utf8_lossy(raw));
+    };
+    values
+        .iter()
+        .map(|value| {
+            String::from_utf8_lossy(&redis::from_redis_value_ref::<Vec<u8>>(value).expect("a text"))
+                .into_owned()
+        })
+        .collect()
+}
