@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from . import library, names
+from . import collisions, library
 from .oracle import Oracle
 from .others import Others
 from .wine import Wine, windows_path
@@ -27,7 +27,7 @@ def check_sources(build, folder, header, dll=None):
     for path in paths:
         source = build.source(path, folder / "Include")
         sources.append(source)
-        mistakes += source.mistakes or library.mistakes(source, header, exports) + names.mistakes(source, folder / "Include")
+        mistakes += source.mistakes or library.mistakes(source, header, exports) + collisions.mistakes(source, folder / "Include")
     return sources, list(dict.fromkeys(mistakes))
 
 
