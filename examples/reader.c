@@ -38,10 +38,10 @@ int main(int count, char **arguments)
     uint16_t config[256], instance[41], symbol[49], comment[97];
     long left = count > 2 ? atol(arguments[2]) : -1;
     mt5redis_received_t signal;
-    uint16_t name[41], folder[256];
+    uint16_t name[41], folder[256], all[2];
     int64_t handle = mt5redis_open(wide(count > 1 ? arguments[1] : "", config, 256), wide("example-c", name, 41),
                                    wide(count > 3 ? arguments[3] : "", folder, 256));
-    if (handle < 0 || mt5redis_subscribe(handle, NULL, NULL, NULL, 0, 0, MT5REDIS_START_RESUME) < 0)
+    if (handle < 0 || mt5redis_subscribe(handle, NULL, wide("*", all, 2), NULL, 0, 0, MT5REDIS_START_RESUME) < 0)
         return failed();
     while (left != 0) {
         int32_t found = mt5redis_next_signal(handle, &signal, sizeof signal, instance, 41, symbol, 49, comment, 97);

@@ -1,15 +1,17 @@
 """Prints signals, one a line, each once it was acted on: reader.py redis://127.0.0.1:6392 5 ends after five.
 
-A reader of a consumer group of its own with redis-py and msgpack (pip install redis msgpack).
+A reader of a consumer group of its own with redis-py and msgpack (pip install redis msgpack), over the streams of all
+sources that the list sl:{0} names: a single server, or Sentinel. On a Cluster there are sl:{0} to sl:{15}.
 """
 
 import sys
+import time
 
 import msgpack
 import redis
 
-NAMES = "v p q t o i a sy vo pr sl tp mg po ex co".split()
-STREAM, GROUP, ME = "ss:{0}", "example-python", "reader"
+NAMES = "v p q t o i a sy vo pr sl tp mg po ex co pq".split()
+SOURCES, STREAM, GROUP, ME = "sl:{0}", "ss:{0}:", "example-python", "reader"
 
 
 def decode(entry):
@@ -19,26 +21,51 @@ def decode(entry):
     return {name.decode(): value.decode() for name, value in entry.items()}
 
 
+def join(server, known):
+    """The group on the streams of all sources. A name is a hint: believed only if its stream is there."""
+    for name, _ in server.zscan_iter(SOURCES):
+        stream = STREAM.encode() + name
+        if stream in known or server.type(stream) != b"stream":
+            continue
+        try:
+            server.xgroup_create(stream, GROUP, id="0")
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        known[stream] = "0"  # first what an earlier life was given and never acknowledged, then what is new
+
+
 def main():
     server = redis.Redis.from_url(sys.argv[1] if len(sys.argv) > 1 else "redis://127.0.0.1:6392")
     left = int(sys.argv[2]) if len(sys.argv) > 2 else None
-    try:
-        server.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    except redis.ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
-    after = "0"  # first what an earlier life was given and never acknowledged, then what is new
+    streams, looked = {}, 0
     while left is None or left > 0:
-        streams = server.xreadgroup(GROUP, ME, {STREAM: after}, count=min(left or 64, 64), block=1000)
-        entries = streams[0][1] if streams else []
-        if not entries:
-            after = ">"
-        for id, entry in entries:
-            signal = decode(entry)
-            print(signal["i"], signal["a"], signal["sy"], signal["vo"], f"({signal['p']}-{signal['q']})", flush=True)
-            server.xack(STREAM, GROUP, id)
-            after = id if after != ">" else after
-            left = None if left is None else left - 1
+        if time.monotonic() - looked > 1:
+            join(server, streams)
+            looked = time.monotonic()
+        if not streams:
+            time.sleep(0.1)
+            continue
+        try:
+            found = server.xreadgroup(GROUP, ME, streams, count=min(left or 64, 64), block=1000)
+        except redis.ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            streams, looked = {}, 0  # a source fell silent and its stream is gone
+            continue
+        for stream, entries in found:
+            if not entries:
+                streams[stream] = ">"
+            for id, entry in entries:
+                if left == 0:
+                    return
+                signal = decode(entry)
+                # The key says who gave it; an entry that says something else is not to be believed.
+                if signal["i"] == stream.decode().removeprefix(STREAM):
+                    print(signal["i"], signal["a"], signal["sy"], signal["vo"], f"({signal['p']}-{signal['q']})", flush=True)
+                    left = None if left is None else left - 1
+                server.xack(stream, GROUP, id)
+                streams[stream] = id if streams[stream] != ">" else ">"
 
 
 main()

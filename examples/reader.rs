@@ -18,7 +18,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         prefetch: 64,
         take_over: None,
         delete: false,
-        in_advance: false,
     };
     let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}")))?;
     while left > 0 {
@@ -32,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 eprintln!("{}: {reason}", place.entry());
                 reader.acknowledge(place);
             }
-            Some(Item::Gap(gap)) => eprintln!("signals were missed: {gap:?}"),
+            Some(Item::Gap(gap)) => eprintln!("{gap}"),
             None => {}
         }
     }

@@ -41,6 +41,9 @@
 // The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
 #define MT5REDIS_STATUS_DEAD 3
 
+// Returned by `mt5redis_flush` and `mt5redis_close`: every trade and signal is in Redis, the last heartbeats are not.
+#define MT5REDIS_HEARTBEATS_WAIT 1
+
 // All went well.
 #define MT5REDIS_OK 0
 
@@ -99,6 +102,9 @@
 
 // The handle has a subscription already: call `mt5redis_unsubscribe` first.
 #define MT5REDIS_ERR_SUBSCRIBED -18
+
+// Another program of this terminal reads by the same name: give each a name of its own.
+#define MT5REDIS_ERR_NAME_IN_USE -19
 
 // The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 #define MT5REDIS_ERR_INSTANCE -101
@@ -214,7 +220,7 @@
 // No record of this lane has this sequence number.
 #define MT5REDIS_ERR_SEQUENCE -138
 
-// The name of a consumer group is empty, longer than 64 bytes, or has a character outside
+// The name of a follower, a consumer group or a consumer is empty, longer than 64 bytes, or has a character outside
 // `[A-Za-z0-9._:@-]`.
 #define MT5REDIS_ERR_GROUP -139
 
@@ -224,14 +230,20 @@
 // The highest age is negative.
 #define MT5REDIS_ERR_MAX_AGE -141
 
-// A filter's text is longer than 4,096 bytes of UTF-8.
+// A filter's text is longer than 4,096 bytes of UTF-8, names no source, or has what no source or symbol can have.
 #define MT5REDIS_ERR_FILTER -142
 
 // No signal of this number waits for an acknowledgement.
 #define MT5REDIS_ERR_RECEIVED -143
 
-// Longest name of a group or a consumer, bytes.
-#define NAME_LIMIT 64
+// Not known yet, or not any more: the server is not reached.
+#define MT5REDIS_ROLE_CONNECTING 0
+
+// This terminal acts: it is handed the signals.
+#define MT5REDIS_ROLE_ACTING 1
+
+// Another terminal acts by the same name. This one stands by, and takes over when the other is gone.
+#define MT5REDIS_ROLE_STANDBY 2
 
 // Start with the signals that are given from now on.
 #define MT5REDIS_START_NEW 0
@@ -239,8 +251,11 @@
 // Start with the oldest signal that is kept.
 #define MT5REDIS_START_BEGINNING 1
 
-// Go on where the group was; a new group starts with the oldest signal that is kept.
+// Go on where the follower was; a new one starts with the oldest signal that is kept.
 #define MT5REDIS_START_RESUME 2
+
+// Longest name of a follower, a group or a consumer, bytes.
+#define NAME_LIMIT 64
 
 // The terminal is connected to the trade server.
 #define MT5REDIS_FLAG_CONNECTED 1
@@ -414,7 +429,8 @@ typedef struct {
 typedef struct {
     // What `mt5redis_acknowledge` takes.
     int64_t number;
-    // Who numbered the signal, as a number; with `sequence` the same for every copy of it, and no other's.
+    // Who numbered the signal, as a number; with the instance and `sequence` the same for every copy of it, and no
+    // other's.
     int64_t producer;
     // Its number at its producer.
     int64_t sequence;
@@ -422,7 +438,7 @@ typedef struct {
     int64_t time_ms;
     // After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
     int64_t expiry_ms;
-    // How long ago it was given or came to Redis, whichever is longer, ms.
+    // How long ago it was given or came to Redis, whichever is longer, by the server's clock, ms.
     int64_t age_ms;
     // Magic number of the Expert Advisor that gave it.
     int64_t magic;
@@ -440,9 +456,9 @@ typedef struct {
     int32_t action;
     // Its broker's clock minus UTC, s.
     int32_t server_offset_s;
-    // 1: it is handed out for the first time; more: it came before and was not acknowledged.
+    // 1: it is handed out for the first time; 2: it may have been handed out before and was not acknowledged.
     int32_t deliveries;
-    // The shard it was in.
+    // The shard of its source.
     int32_t shard;
 } mt5redis_received_t;
 
@@ -536,14 +552,18 @@ int32_t mt5redis_throttle(int64_t handle);
 // closes and signals never wait.
 int32_t mt5redis_interval_ms(int64_t handle, int32_t lane);
 
-// Waits until everything accepted so far, on every lane, has reached Redis, at most `timeout_ms`.
-// Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
-int32_t mt5redis_flush(int64_t handle, int32_t timeout_ms);
+// Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
+// Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
+// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is, or
+// `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
+int32_t mt5redis_flush(int64_t handle,
+                       int32_t timeout_ms);
 
 // Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
-// reach Redis. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go
-// on towards Redis for as long as this process lives.
-int32_t mt5redis_close(int64_t handle, int32_t timeout_ms);
+// reach Redis; it returns what `mt5redis_flush` does. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says
+// that records still wait: they go on towards Redis for as long as this process lives.
+int32_t mt5redis_close(int64_t handle,
+                       int32_t timeout_ms);
 
 // Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
 // 8,192 units hold it.
@@ -565,18 +585,22 @@ int32_t mt5redis_next_event(int64_t handle, uint16_t *buffer, int32_t capacity);
 // `buffer` is null or has `capacity` units.
 int32_t mt5redis_last_error(uint16_t *buffer, int32_t capacity);
 
-// Starts reading the signals of all instances, in the background. A handle has one subscription at a time.
+// Starts following signals of other terminals, in the background. A handle has one subscription at a time.
 //
-// `group` is a name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
-// after each restart; null or empty is one of the instance's own. Two followers with the same group share
-// the signals; each needs its own to see all. `instances` and `symbols` list those to follow, separated by
-// commas, and `magic` is the one to follow; null, empty and 0 mean all. Signals older than `max_age_ms`, or
-// past their own expiry, are passed over and counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
+// `follower` is the name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
+// after each restart; null or empty is the instance's own. Of two terminals that follow by one name one acts and the
+// other stands by, see `mt5redis_role`; two programs of one terminal need two names, and the second of one name gets
+// `MT5REDIS_ERR_NAME_IN_USE`.
+//
+// `instances` lists the sources to follow, with commas between them; `*` is all there are. `symbols` lists the
+// symbols, and `magic` is the magic number; null, empty and 0 mean all. What nothing can match is refused. Signals
+// older than `max_age_ms`, past their own expiry, or more than 2 s ahead of the server's clock are passed over and
+// counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
 //
 // # Safety
 // Each text is null or ended by a NUL.
 int32_t mt5redis_subscribe(int64_t handle,
-                           const uint16_t *group,
+                           const uint16_t *follower,
                            const uint16_t *instances,
                            const uint16_t *symbols,
                            int64_t magic,
@@ -601,11 +625,15 @@ int32_t mt5redis_next_signal(int64_t handle,
                              uint16_t *comment,
                              int32_t comment_capacity);
 
+// What this terminal does by the follower's name: one of `MT5REDIS_ROLE_*`. Whoever stands by is handed no signal, and
+// takes over within seconds when the terminal that acts ends, or reaches the server no more.
+int32_t mt5redis_role(int64_t handle);
+
 // Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
-// the signal comes again with the next subscription of this group and instance.
+// the signal comes again with the next subscription by this follower's name.
 int32_t mt5redis_acknowledge(int64_t handle, int64_t number);
 
-// Ends the subscription; acknowledgements are still sent in the background. It does not wait.
+// Ends the subscription; acknowledgements are still written in the background. It does not wait.
 int32_t mt5redis_unsubscribe(int64_t handle);
 
 #ifdef __cplusplus

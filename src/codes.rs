@@ -43,6 +43,8 @@ pub const MT5REDIS_ERR_GAP: i32 = -16;
 pub const MT5REDIS_ERR_NOT_SUBSCRIBED: i32 = -17;
 /// The handle has a subscription already: call `mt5redis_unsubscribe` first.
 pub const MT5REDIS_ERR_SUBSCRIBED: i32 = -18;
+/// Another program of this terminal reads by the same name: give each a name of its own.
+pub const MT5REDIS_ERR_NAME_IN_USE: i32 = -19;
 
 /// The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 pub const MT5REDIS_ERR_INSTANCE: i32 = -101;
@@ -120,14 +122,14 @@ pub const MT5REDIS_ERR_ACCOUNT: i32 = -136;
 pub const MT5REDIS_ERR_BUILD: i32 = -137;
 /// No record of this lane has this sequence number.
 pub const MT5REDIS_ERR_SEQUENCE: i32 = -138;
-/// The name of a consumer group is empty, longer than 64 bytes, or has a character outside
+/// The name of a follower, a consumer group or a consumer is empty, longer than 64 bytes, or has a character outside
 /// `[A-Za-z0-9._:@-]`.
 pub const MT5REDIS_ERR_GROUP: i32 = -139;
 /// The start is none of `MT5REDIS_START_*`.
 pub const MT5REDIS_ERR_START: i32 = -140;
 /// The highest age is negative.
 pub const MT5REDIS_ERR_MAX_AGE: i32 = -141;
-/// A filter's text is longer than 4,096 bytes of UTF-8.
+/// A filter's text is longer than 4,096 bytes of UTF-8, names no source, or has what no source or symbol can have.
 pub const MT5REDIS_ERR_FILTER: i32 = -142;
 /// No signal of this number waits for an acknowledgement.
 pub const MT5REDIS_ERR_RECEIVED: i32 = -143;

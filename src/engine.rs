@@ -35,6 +35,13 @@ pub(crate) struct Engine {
     looked_ms: AtomicU64,
 }
 
+/// How many records of each lane are not in Redis.
+pub(crate) struct Waiting {
+    pub(crate) trades: u64,
+    pub(crate) signals: u64,
+    pub(crate) heartbeats: u64,
+}
+
 /// How long a new configuration waits for the threads of one that nobody uses any more: longer than a
 /// reply's usual time-out. A thread that waits for longer goes on without its journal.
 const TIDY: Duration = Duration::from_secs(3);
@@ -152,6 +159,7 @@ impl Engine {
             None => Producer::random(),
         };
         let events = Arc::new(Events::default());
+        config.notes.iter().for_each(|note| events.tell(note.clone()));
         let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
         let client = instance.as_str();
         let ris = Ris {
@@ -230,18 +238,18 @@ impl Engine {
     }
 
     fn has_ended(&self, deadline: Instant) -> bool {
-        self.ris.wait_for_end(deadline) && self.rts.wait_for_end(deadline) && self.rtss.wait_for_end(deadline)
+        self.rts.wait_for_end(deadline) && self.rtss.wait_for_end(deadline) && self.ris.wait_for_end(deadline)
     }
 
-    /// Waits until all that was accepted before this call is in Redis. Returns how many records are not.
-    pub(crate) fn flush(&self, deadline: Instant) -> u64 {
+    /// Waits until all that was accepted before this call is in Redis: trades and signals first, then heartbeats,
+    /// unless something keeps these from being written.
+    pub(crate) fn flush(&self, deadline: Instant) -> Waiting {
         let targets = (self.ris.accepted(), self.rts.accepted(), self.rtss.accepted());
-        self.ris.wait_for_commit(targets.0, deadline);
-        self.rts.wait_for_commit(targets.1, deadline);
-        self.rtss.wait_for_commit(targets.2, deadline);
-        targets.0.saturating_sub(self.ris.committed())
-            + targets.1.saturating_sub(self.rts.committed())
-            + targets.2.saturating_sub(self.rtss.committed())
+        Waiting {
+            trades: self.rts.flush(targets.1, deadline),
+            signals: self.rtss.flush(targets.2, deadline),
+            heartbeats: self.ris.flush(targets.0, deadline),
+        }
     }
 
     /// How the library fares, for the heartbeat.
@@ -255,6 +263,8 @@ impl Engine {
             signals: self.rtss.accepted(),
             trade_commit_us: self.pressure.commit_us(LaneName::Rts),
             signal_commit_us: self.pressure.commit_us(LaneName::Rtss),
+            // Of the instance, which the engine does not know.
+            follower: 0,
         }
     }
 

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
+use crate::link::failure::plain;
+
 /// How many lines are kept for readers that come late.
 const KEPT: usize = 256;
 /// Longest line, characters: fits the buffer that the ABI recommends, a surrogate pair each.
@@ -24,8 +26,9 @@ struct Log {
 }
 
 impl Events {
-    /// Adds a line.
+    /// Adds a line. Whoever wrote a part of it, another terminal or a server, it steers no screen.
     pub(crate) fn tell(&self, line: String) {
+        let line = plain(&line);
         let mut log = self.log.lock();
         if log.lines.len() == KEPT {
             log.lines.pop_front();

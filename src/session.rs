@@ -11,10 +11,12 @@ use parking_lot::Mutex;
 
 use crate::codes::*;
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
-use crate::inbox::{Follower, Wish};
-use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, InstanceRecord, SERVER_LIMIT};
+use crate::inbox::{self, Follower, Wish};
+use crate::model::instance::{
+    AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
+};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, SYMBOL_LIMIT, TradeBody, TradeRecord};
 use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
@@ -49,8 +51,8 @@ impl Session {
         state.check()?;
         let time_ms = time(state.time_ms);
         self.engine.pressure().heartbeat_comes_every(state.interval_ms);
-        let health = self.engine.health();
         let instance = self.instance;
+        let health = Health { follower: inbox::role(instance.as_str()), ..self.engine.health() };
         self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
             instance,
@@ -76,7 +78,7 @@ impl Session {
     }
 
     /// Queues the set of open positions.
-    pub(crate) fn open_positions(&self, time_ms: i64, positions: &[i64]) -> Result<u64> {
+    pub(crate) fn open_positions(&self, time_ms: i64, positions: Box<[i64]>) -> Result<u64> {
         check::time("time_ms", time_ms)?;
         self.trade(time_ms, TradeBody::open_set(positions)?)
     }
@@ -107,8 +109,8 @@ impl Session {
         })
     }
 
-    /// Starts reading signals. An empty group is one of this instance's own.
-    pub(crate) fn subscribe(&self, mut wish: Wish, start: i32) -> Result<()> {
+    /// Starts reading signals. `wish` gets the name to use where none was passed: this instance's own.
+    pub(crate) fn subscribe(&self, wish: impl FnOnce(&str) -> Result<Wish>) -> Result<()> {
         let mut follower = self.follower.lock();
         if follower.is_some() {
             return Err(Error::new(
@@ -116,13 +118,9 @@ impl Session {
                 "this handle has a subscription: call mt5redis_unsubscribe first".to_owned(),
             ));
         }
-        wish.consumer = self.instance.as_str().to_owned();
-        if wish.group.is_empty() {
-            wish.group = format!("follower.{}", self.instance.as_str());
-        }
-        let events = self.engine.events.clone();
+        let (instance, events) = (self.instance.as_str(), self.engine.events.clone());
         let tell = Arc::new(move |line| events.tell(line));
-        *follower = Some(Arc::new(Follower::start(self.engine.config(), wish, start, tell)?));
+        *follower = Some(Arc::new(Follower::start(self.engine.config(), instance, wish(instance)?, tell)?));
         Ok(())
     }
 
@@ -161,22 +159,30 @@ impl Session {
         &self.engine
     }
 
-    /// Waits until all that was accepted is in Redis.
-    pub(crate) fn flush(&self, timeout: Duration) -> Result<()> {
-        match self.engine.flush(Instant::now() + timeout) {
-            0 => Ok(()),
-            waiting => Err(Error::new(
-                MT5REDIS_ERR_TIMEOUT,
-                format!(
-                    "{waiting} records still wait after {} ms: they go on towards Redis; see the events for the reason",
-                    timeout.as_millis()
-                ),
-            )),
+    /// Waits until all trades and signals that were accepted are in Redis, and then for the heartbeats, while these can
+    /// be written. Returns whether they were too.
+    pub(crate) fn flush(&self, timeout: Duration) -> Result<bool> {
+        let Waiting { trades, signals, heartbeats } = self.engine.flush(Instant::now() + timeout);
+        if trades + signals == 0 {
+            return Ok(heartbeats == 0);
         }
+        let lane = |waiting: u64| if waiting == 0 { "done".to_owned() } else { waiting.to_string() };
+        Err(Error::new(
+            MT5REDIS_ERR_TIMEOUT,
+            format!(
+                "{} records still wait after {} ms (rts: {}, rtss: {}, heartbeats: {}): they go on towards Redis; see \
+                 the events for the reason",
+                trades + signals,
+                timeout.as_millis(),
+                lane(trades),
+                lane(signals),
+                lane(heartbeats)
+            ),
+        ))
     }
 
     /// Flushes, then gives the engine back.
-    pub(crate) fn close(&self, timeout: Duration) -> Result<()> {
+    pub(crate) fn close(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
         let follower = self.unsubscribe();
         let flushed = self.flush(timeout);

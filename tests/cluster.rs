@@ -52,6 +52,34 @@ fn slots_that_move_under_load_lose_and_double_nothing() {
 }
 
 #[test]
+fn a_slot_that_moves_holds_no_other_instance_up() {
+    let cluster = Cluster::start();
+    let (folder, config) = configuration(&cluster.toml());
+    // Two instances in one process, and so in one lane, whose slots are at one node.
+    let home = |instance: &str| cluster.owner(cluster.slot(&format!("{{{instance}}}")));
+    let staying = "0.Demo";
+    let moving = (1..).map(|number| format!("{number}.Demo")).find(|other| home(other) == home(staying));
+    let moving = moving.expect("a third of all names");
+    let bridges = [staying, &moving].map(|instance| Bridge::open(&config, instance, folder.path()));
+    let send = |position: i64| {
+        for bridge in &bridges {
+            assert!(bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN)) > 0);
+        }
+        bridges.iter().for_each(Bridge::settle);
+    };
+    send(1);
+    for position in 2..6 {
+        let slot = cluster.slot(&format!("{{{moving}}}"));
+        cluster.move_slot(slot, (cluster.owner(slot) + 1) % 3, || {});
+        send(position);
+    }
+    for instance in [staying, &moving] {
+        let key = format!("to:{{{instance}}}");
+        assert_eq!(ask(&cluster, &["SCARD", &key], &key), Value::Int(5), "{instance}");
+    }
+}
+
+#[test]
 fn a_slot_that_is_halfway_holds_and_goes_on() {
     let cluster = Cluster::start();
     let (folder, config) = configuration(&cluster.toml());
@@ -60,7 +88,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     bridge.settle();
     let shard = (0..SHARDS)
         .find(|shard| {
-            let key = format!("ss:{{{shard}}}");
+            let key = format!("ss:{{{shard}}}:0.Demo");
             matches!(ask(&cluster, &["EXISTS", &key], &key), Value::Int(1))
         })
         .expect("the signal's shard");
@@ -79,7 +107,7 @@ fn a_slot_that_is_halfway_holds_and_goes_on() {
     });
     bridge.settle();
     assert!(events.iter().any(|event| event.contains("TRYAGAIN")), "{events:?}");
-    let key = format!("ss:{{{shard}}}");
+    let key = format!("ss:{{{shard}}}:0.Demo");
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::from_redis_value(ask(&cluster, &["XRANGE", &key, "-", "+"], &key)).expect("a stream");
     assert_eq!(entries.len() as i64, number);

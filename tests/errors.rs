@@ -120,6 +120,21 @@ fn null_pointers_are_named() {
 }
 
 #[test]
+fn positions_may_stand_at_any_address() {
+    let (_folder, bridge) = lonely();
+    for start in 0..8 {
+        // One, two, three, somewhere in a row of words.
+        let mut bytes = vec![0u8; start];
+        (1..=3_i64).for_each(|position| bytes.extend(position.to_ne_bytes()));
+        // SAFETY: three positions follow.
+        let code = unsafe {
+            mt5redis_open_positions(bridge.handle, 0, bytes.as_ptr().wrapping_add(start).cast(), 3)
+        };
+        assert_eq!(code, start as i64 + 1, "{}", last_error());
+    }
+}
+
+#[test]
 fn instance_ids_are_checked_at_open() {
     let long = "x".repeat(41);
     let longer = "x".repeat(100);
@@ -242,8 +257,8 @@ fn a_bad_configuration_is_refused_at_open() {
     assert!(!last_error().contains("s3cret"));
     refused(
         try_open("localhost:6379", "1.Demo", path),
-        MT5REDIS_ERR_CONFIG_FILE,
-        "cannot read the configuration ",
+        MT5REDIS_ERR_CONFIG,
+        "the configuration is an address without a scheme: write redis:// before it",
     );
     std::fs::write(folder.path().join("binary.toml"), [0xFF, 0xFE, 0x00]).unwrap();
     refused(

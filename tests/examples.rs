@@ -13,6 +13,8 @@ use support::server::Server;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
+const STREAM: &str = "ss:{0}:1.Demo";
+
 /// A server with five signals.
 fn five() -> Server {
     let server = Server::start();
@@ -24,7 +26,7 @@ fn five() -> Server {
     server
 }
 
-/// Runs a reader of five signals and looks at what it prints and acknowledges.
+/// Runs a reader of five signals and looks at what it prints and acknowledges, as a group or, without one, as a follower.
 fn reads_five(mut reader: Command, group: &str) {
     let server = five();
     // A process of its own has a journal of its own.
@@ -40,9 +42,20 @@ fn reads_five(mut reader: Command, group: &str) {
             finished.output
         );
     }
-    let pending: Vec<redis::Value> =
-        redis::cmd("XPENDING").arg("ss:{0}").arg(group).query(&mut server.client()).unwrap();
-    assert_eq!(pending[0], redis::Value::Int(0));
+    if group.is_empty() {
+        // A follower writes down how far it is.
+        let last: Vec<(String, redis::Value)> = redis::cmd("XREVRANGE")
+            .arg(STREAM)
+            .arg(&["+", "-", "COUNT", "1"])
+            .query(&mut server.client())
+            .unwrap();
+        let position: String = server.ask("HGET fp:{example-c} 1.Demo");
+        assert!(position.starts_with(&last[0].0), "{position} is not at {}", last[0].0);
+    } else {
+        let pending: Vec<redis::Value> =
+            redis::cmd("XPENDING").arg(STREAM).arg(group).query(&mut server.client()).unwrap();
+        assert_eq!(pending[0], redis::Value::Int(0));
+    }
 }
 
 #[test]
@@ -69,7 +82,7 @@ fn in_c() {
             .arg(&library)
             .arg(format!("-Wl,-rpath,{}", library.parent().expect("deps/").display())),
     );
-    reads_five(Command::new(reader), "follower.example-c");
+    reads_five(Command::new(reader), "");
 }
 
 /// `make test` puts redis-py and msgpack into target/python.

@@ -47,10 +47,10 @@ fn without_the_right_to_a_guarded_transaction_nothing_is_written() {
             configuration(&format!("url = \"redis://ea:{SECRET}@127.0.0.1:{}\"\n", server.port));
         let bridge = Bridge::open(&config, "1.Demo", folder.path());
         assert_eq!(bridge.signal(&buy(number)), 1);
-        let why = format!("takes nothing: {} is refused (NOPERM ", command.to_uppercase());
+        let why = format!("takes nothing: {} is refused, ", command.to_uppercase());
         told(
             &bridge,
-            &["rtss: ", &why, "could be written twice", "check username, password and permissions"],
+            &["rtss: ", &why, "could be written twice: NOPERM ", "check username, password and permissions"],
         );
         assert_eq!(sequences(&server).len() as i64, number - 1);
         let _: String = server.ask("ACL SETUSER ea +@all");
@@ -69,7 +69,8 @@ fn a_server_without_transactions_is_refused() {
     eventually("both lanes tell of it", || {
         seen.extend(bridge.events());
         ["rtss: ", "ris: "].iter().all(|lane| {
-            let why = "takes nothing: MULTI is refused (ERR unknown command";
+            let why =
+                "takes nothing: MULTI is refused, without which a record could be written twice: ERR unknown";
             seen.iter().any(|line| line.starts_with(lane) && line.contains(why))
         })
     });
@@ -96,8 +97,8 @@ fn rights_that_are_taken_away_while_records_flow_hold_the_lane() {
         // The first is written yet, or asked for.
         signal();
         signal();
-        let why = format!("{} is refused (NOPERM ", command.to_uppercase());
-        told(&bridge, &["rtss: ", &why, "could be written twice"]);
+        let why = format!("{} is refused, ", command.to_uppercase());
+        told(&bridge, &["rtss: ", &why, "could be written twice: NOPERM "]);
         let there = sequences(&server);
         let held = signal();
         let refused = |server: &Server| {
@@ -126,9 +127,10 @@ fn a_server_that_repeats_the_password_is_not_quoted() {
 #[test]
 fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
     let server = Server::start();
-    let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0} ~wm:{1.Demo}:* ~wm:{0}:*";
+    let rules = "~is:{1.Demo} ~il ~ts:{1.Demo}:* ~to:{1.Demo} ~tc:{1.Demo} ~ss:{0}:1.Demo ~sl:{0} \
+                 ~wm:{1.Demo}:* ~wm:{0}:1.Demo:*";
     let commands = "-@all +multi +exec +watch +get +set +hset +pexpire +persist +zadd +zrem +zremrangebyscore +sadd \
-                    +srem +smembers +del +xadd +xtrim +ping";
+                    +srem +smembers +del +xadd +xtrim +xrevrange +time +ping";
     let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} {rules} {commands}"));
     let url = format!("redis://ea:{SECRET}@127.0.0.1:{}", server.port);
     let bridge = Bridge::open(&url, "1.Demo", server.folder());

@@ -1,44 +1,88 @@
-//! Signals back to an Expert Advisor: each once it is acknowledged, filters, age, duplicates, gaps, restarts.
+//! Signals back to an Expert Advisor: whom it follows, each signal until it is acknowledged and not once it was,
+//! filters, age, copies, gaps, forged entries, restarts.
 
 mod support;
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::inbox::*;
 use mt5_redis::model::Signal;
-use redis::Commands;
 use support::bridge::{Bridge, last_error};
 use support::eventually;
 use support::follower::{Wants, count, next, reads, subscribe, wait};
 use support::server::Server;
 
+const STREAM: &str = "ss:{0}:1.Demo";
 const BEGINNING: Wants<'static> = Wants {
-    group: "g",
-    instances: "",
+    follower: "f",
+    instances: "1.Demo",
     symbols: "",
     magic: 0,
     max_age_ms: 0,
     start: MT5REDIS_START_BEGINNING,
 };
 const RESUME: Wants<'static> = Wants { start: MT5REDIS_START_RESUME, ..BEGINNING };
+const NEW: Wants<'static> = Wants { start: MT5REDIS_START_NEW, ..BEGINNING };
 
 fn buy(magic: i64) -> Signal {
     Signal { action: 1, volume: 0.1, price: 1.25, magic, ..Default::default() }
 }
 
-fn pending(server: &Server) -> i64 {
-    let reply: redis::Value =
-        redis::cmd("XPENDING").arg("ss:{0}").arg("g").query(&mut server.client()).unwrap();
-    let redis::Value::Array(parts) = reply else { panic!("{reply:?}") };
-    let redis::Value::Int(pending) = parts[0] else { panic!("{parts:?}") };
-    pending
+/// The position of follower f in a source, as it stands in Redis.
+fn position(server: &Server, source: &str) -> String {
+    server.ask::<Option<String>>(&format!("HGET fp:{{f}} {source}")).unwrap_or_default()
 }
 
-fn nobody_reads(server: &Server) {
-    eventually("nobody reads", || {
-        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.client()).unwrap();
-        !clients.contains(":in ") && !clients.contains(":keep ")
+/// Waits until everything that was acknowledged is written: the position is the stream's end.
+fn settled(server: &Server) {
+    eventually("the position is at the end", || {
+        let last: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XREVRANGE {STREAM} + - COUNT 1"));
+        last.first().is_some_and(|(id, _)| position(server, "1.Demo").starts_with(id))
     });
+}
+
+/// Ends the subscription, and waits until it has left.
+fn leave(server: &Server, bridge: &Bridge) {
+    assert_eq!(mt5redis_unsubscribe(bridge.handle), 0);
+    eventually("nobody reads", || !server.ask::<bool>("EXISTS fl:{f}"));
+}
+
+/// Takes the next signal and acknowledges it.
+fn take(bridge: &Bridge) -> i64 {
+    let got = wait(bridge).signal;
+    assert_eq!(mt5redis_acknowledge(bridge.handle, got.number), 0);
+    got.magic
+}
+
+/// Waits for a gap; returns what is said of it.
+fn gap(bridge: &Bridge) -> String {
+    let mut code = 0;
+    eventually("the gap is told", || {
+        code = next(bridge).err().unwrap_or(0);
+        code != 0
+    });
+    assert_eq!(code, MT5REDIS_ERR_GAP);
+    last_error()
+}
+
+/// An entry as somebody writes it who has no library.
+fn forge(server: &Server, stream: &str, text: &str) {
+    server.ask::<String>(&format!("XADD {stream} * {text}"));
+}
+
+/// The fields of a signal to buy, with its producer, number, predecessor and magic number.
+fn forged(producer: &str, number: u64, before: u64, magic: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    format!(
+        "v 2 p {producer} q {number} t {now} o 0 i 1.Demo a b sy EURUSD vo 1 pr 0 sl 0 tp 0 mg {magic} po 0 ex 0 \
+         co - pq {before}"
+    )
+}
+
+fn producer(bridge: &Bridge) -> String {
+    bridge.stats()["rtss"]["producer"].as_str().expect("a name").to_owned()
 }
 
 #[test]
@@ -47,30 +91,70 @@ fn a_signal_comes_as_it_was_given_until_it_is_acknowledged() {
     let publisher = Bridge::at(&server, "1.Demo");
     let follower = Bridge::at(&server, "2.Demo");
     assert_eq!(next(&follower).err(), Some(MT5REDIS_ERR_NOT_SUBSCRIBED));
+    assert_eq!(mt5redis_role(follower.handle), MT5REDIS_ERR_NOT_SUBSCRIBED);
     assert_eq!(subscribe(&follower, &BEGINNING), 0, "{}", last_error());
     assert_eq!(subscribe(&follower, &BEGINNING), MT5REDIS_ERR_SUBSCRIBED);
     let given = Signal { stop_loss: 1.2, take_profit: 1.3, position: 7, server_offset_s: 7200, ..buy(-5) };
     let sequence = publisher.signal_of(&given, "EURUSD", "買い");
     let got = wait(&follower);
-    let ReceivedSignal { number, sequence: seen, magic, action, volume, price, position, .. } = got.signal;
-    assert_eq!((seen, magic, action, volume, price, position), (sequence, -5, 1, 0.1, 1.25, 7));
+    let ReceivedSignal { number, sequence: seen, magic, action, volume, price, position: meant, .. } =
+        got.signal;
+    assert_eq!((seen, magic, action, volume, price, meant), (sequence, -5, 1, 0.1, 1.25, 7));
     assert_eq!((got.signal.stop_loss, got.signal.take_profit, got.signal.deliveries), (1.2, 1.3, 1));
     assert_eq!((&*got.instance, &*got.symbol, &*got.comment), ("1.Demo", "EURUSD", "買い"));
+    assert_eq!(mt5redis_role(follower.handle), MT5REDIS_ROLE_ACTING);
 
     // Not acknowledged: it comes again with the next life.
-    assert_eq!(mt5redis_unsubscribe(follower.handle), 0);
+    leave(&server, &follower);
     assert_eq!(subscribe(&follower, &RESUME), 0);
     let again = wait(&follower);
     assert_eq!((again.signal.sequence, again.signal.producer), (sequence, got.signal.producer));
     assert!(again.signal.deliveries > 1);
     assert_eq!(mt5redis_acknowledge(follower.handle, again.signal.number), 0);
     assert_eq!(mt5redis_acknowledge(follower.handle, number + 100), MT5REDIS_ERR_RECEIVED);
-    eventually("it is acknowledged", || pending(&server) == 0);
+    leave(&server, &follower);
+
+    // Acknowledged: it does not.
+    assert_eq!(subscribe(&follower, &RESUME), 0);
+    reads(&follower);
+    publisher.signal(&buy(2));
+    assert_eq!(take(&follower), 2);
 
     // A follower deletes nothing, and from the beginning everything comes once more.
-    mt5redis_unsubscribe(follower.handle);
+    leave(&server, &follower);
     assert_eq!(subscribe(&follower, &BEGINNING), 0);
     assert_eq!(wait(&follower).signal.sequence, sequence);
+}
+
+#[test]
+fn a_follower_follows_the_sources_that_it_names_and_all_by_a_star() {
+    let server = Server::start();
+    let bridges = ["1.Demo", "2.Demo", "3.Demo"].map(|name| Bridge::at(&server, name));
+    let follower = Bridge::at(&server, "9.Demo");
+    assert_eq!(subscribe(&follower, &Wants { instances: " 3.Demo, 1.Demo,", ..NEW }), 0);
+    let all = Bridge::open(&server.url(), "8.Demo", server.folder());
+    assert_eq!(subscribe(&all, &Wants { follower: "all", instances: "*", ..NEW }), 0);
+    reads(&follower);
+    eventually("the other acts too", || mt5redis_role(all.handle) == MT5REDIS_ROLE_ACTING);
+    for (magic, bridge) in (1..).zip(&bridges) {
+        bridge.signal(&buy(magic));
+        bridge.settle();
+    }
+    let mut got = [take(&follower), take(&follower)];
+    got.sort_unstable();
+    assert_eq!(got, [1, 3]);
+    let mut got = [take(&all), take(&all), take(&all)];
+    got.sort_unstable();
+    assert_eq!(got, [1, 2, 3]);
+    // The source is the key's.
+    bridges[1].signal(&buy(4));
+    let got = wait(&all);
+    assert_eq!((&*got.instance, got.signal.magic), ("2.Demo", 4));
+    assert!(next(&follower).expect("no gap").is_none());
+    // What it follows stands in its position, for whoever deletes.
+    let fields: Vec<String> = server.ask("HKEYS fp:{f}");
+    assert!(fields.contains(&"1.Demo".to_owned()) && !fields.contains(&"2.Demo".to_owned()), "{fields:?}");
+    assert!(server.ask::<bool>("HEXISTS fp:{all} *"));
 }
 
 /// The one that ended may wait at the server for a while, and must not be handed what its successor is to get.
@@ -81,17 +165,11 @@ fn who_starts_again_at_once_misses_nothing() {
     let follower = Bridge::at(&server, "2.Demo");
     assert_eq!(subscribe(&follower, &BEGINNING), 0, "{}", last_error());
     for magic in 1..=3 {
-        eventually("it waits at the server", || {
-            let clients: String = redis::cmd("INFO").arg("clients").query(&mut server.client()).unwrap();
-            clients.contains("blocked_clients:1")
-        });
+        eventually("it waits at the server", || server.info("clients").contains("blocked_clients:1"));
         assert_eq!(mt5redis_unsubscribe(follower.handle), 0);
         assert_eq!(subscribe(&follower, &RESUME), 0);
-        reads(&follower);
         publisher.signal(&buy(magic));
-        let got = wait(&follower);
-        assert_eq!(got.signal.magic, magic);
-        assert_eq!(mt5redis_acknowledge(follower.handle, got.signal.number), 0);
+        assert_eq!(take(&follower), magic);
     }
 }
 
@@ -101,24 +179,17 @@ fn a_new_start_passes_over_what_was_before() {
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
-    assert_eq!(subscribe(&bridge, &Wants { start: MT5REDIS_START_NEW, ..BEGINNING }), 0);
+    assert_eq!(subscribe(&bridge, &NEW), 0);
     reads(&bridge);
     bridge.signal(&buy(2));
     assert_eq!(wait(&bridge).signal.magic, 2);
-}
-
-#[test]
-fn a_new_start_wants_nothing_of_an_earlier_life() {
-    let server = Server::start();
-    let bridge = Bridge::at(&server, "1.Demo");
-    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
-    bridge.signal(&buy(1));
-    assert_eq!(wait(&bridge).signal.magic, 1);
-    assert_eq!(mt5redis_unsubscribe(bridge.handle), 0);
-    assert_eq!(subscribe(&bridge, &Wants { start: MT5REDIS_START_NEW, ..BEGINNING }), 0);
-    eventually("what was open is passed over", || pending(&server) == 0);
-    bridge.signal(&buy(2));
-    assert_eq!(wait(&bridge).signal.magic, 2);
+    // Also what an earlier life left open.
+    leave(&server, &bridge);
+    assert_eq!(subscribe(&bridge, &NEW), 0);
+    reads(&bridge);
+    bridge.signal(&buy(3));
+    assert_eq!(wait(&bridge).signal.magic, 3);
+    assert_eq!(count(&bridge, "missed"), 0);
 }
 
 #[test]
@@ -126,6 +197,7 @@ fn who_acknowledges_nothing_is_told_why_nothing_comes() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
     assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    reads(&bridge);
     for magic in 1..=300 {
         bridge.signal(&buy(magic));
     }
@@ -135,9 +207,12 @@ fn who_acknowledges_nothing_is_told_why_nothing_comes() {
         assert_eq!(got.magic, magic);
         last = got.number;
     }
-    assert!(next(&bridge).expect("a subscription").is_none());
-    let told = bridge.events().join("\n");
-    assert!(told.contains("256 wait to be acknowledged"), "{told}");
+    let mut told = String::new();
+    eventually("it is told", || {
+        assert!(next(&bridge).expect("a subscription").is_none());
+        told += &bridge.events().join("\n");
+        told.contains("256 wait to be acknowledged")
+    });
     assert_eq!(mt5redis_acknowledge(bridge.handle, last), 0);
     assert_eq!(wait(&bridge).signal.magic, 257);
 }
@@ -149,7 +224,6 @@ fn filters_and_age_are_counted() {
     one.signal_of(&buy(5), "EURUSD", "");
     one.signal_of(&buy(6), "EURUSD", "");
     one.signal_of(&buy(5), "GBPUSD", "");
-    two.signal_of(&buy(5), "EURUSD", "");
     one.signal_of(&Signal { time_ms: 1_763_800_000_000, ..buy(5) }, "EURUSD", "");
     one.signal_of(&Signal { expiry_ms: 1_763_800_000_000, ..buy(5) }, "EURUSD", "");
     one.signal_of(&buy(5), "EURUSD", "last");
@@ -159,83 +233,302 @@ fn filters_and_age_are_counted() {
     assert_eq!(subscribe(&two, &wants), 0);
     assert_eq!(wait(&two).comment, "");
     assert_eq!(wait(&two).comment, "last");
-    assert_eq!((count(&two, "filtered"), count(&two, "late"), count(&two, "received")), (3, 2, 2));
-    eventually("what was not wanted is acknowledged", || pending(&server) == 2);
+    assert_eq!((count(&two, "filtered"), count(&two, "late"), count(&two, "received")), (2, 2, 2));
+    // What was not wanted is acknowledged: only the two that were wait.
+    assert_eq!(count(&two, "unacknowledged"), 2);
 }
 
 #[test]
-fn a_duplicate_is_dropped() {
+fn a_signal_from_the_future_is_refused_like_a_stale_one_and_a_close_is_followed() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    bridge.signal(&buy(1));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let future = |action, magic| Signal { action, time_ms: now + 60_000, ..buy(magic) };
+    bridge.signal(&future(1, 1));
+    bridge.signal(&future(3, 2));
+    bridge.signal(&buy(3));
     bridge.settle();
-    let mut client = server.client();
-    let entries: Vec<redis::Value> = client.xrange_all("ss:{0}").unwrap();
-    let redis::Value::Array(entry) = &entries[0] else { panic!() };
-    let redis::Value::Array(fields) = &entry[1] else { panic!() };
-    let redis::Value::BulkString(packed) = &fields[1] else { panic!() };
-    let _: String = client.xadd("ss:{0}", "*", &[("d", packed)]).unwrap();
-    bridge.signal(&buy(2));
     assert_eq!(subscribe(&bridge, &BEGINNING), 0);
-    assert_eq!((wait(&bridge).signal.magic, wait(&bridge).signal.magic), (1, 2));
-    assert_eq!(count(&bridge, "duplicates"), 1);
+    assert_eq!((take(&bridge), take(&bridge)), (2, 3));
+    assert_eq!(count(&bridge, "late"), 1);
+    let events = bridge.events().join("\n");
+    assert!(events.contains("ahead of the server's, so its terminal's clock is wrong"), "{events}");
 }
 
 #[test]
-fn a_gap_is_an_error_and_an_event_and_then_it_goes_on() {
+fn a_copy_is_dropped() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    forge(&server, STREAM, &forged("aa", 1, 0, 1));
+    forge(&server, STREAM, &forged("aa", 2, 1, 2));
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    assert_eq!((take(&bridge), take(&bridge)), (1, 2));
+    // A master that took over lacked them, and they were sent again, by one that goes on.
+    forge(&server, STREAM, &forged("aa", 1, 0, 1));
+    forge(&server, STREAM, &forged("aa", 2, 1, 2));
+    forge(&server, STREAM, &forged("aa", 3, 2, 3));
+    assert_eq!(take(&bridge), 3);
+    assert_eq!(count(&bridge, "duplicates"), 2);
+    // Another life knows them too.
+    settled(&server);
+    leave(&server, &bridge);
+    assert_eq!(subscribe(&bridge, &RESUME), 0);
+    forge(&server, STREAM, &forged("aa", 2, 1, 2));
+    forge(&server, STREAM, &forged("aa", 4, 3, 4));
+    assert_eq!(take(&bridge), 4);
+    assert_eq!(count(&bridge, "duplicates"), 1);
+    assert_eq!(count(&bridge, "missed"), 0);
+}
+
+/// Nothing that one terminal can write is taken for another's word, or silences anybody.
+#[test]
+fn a_forged_entry_is_rejected_and_changes_nothing() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    assert_eq!(bridge.signal(&buy(1)), 1);
+    bridge.settle();
+    let name = producer(&bridge);
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    assert_eq!(take(&bridge), 1);
+    let before = server.ask::<i64>(&format!("XLEN {STREAM}"));
+    let large = "x".repeat(70_000);
+    for text in [
+        // In another's name.
+        &forged(&name, 2, 1, 66).replace("i 1.Demo", "i 2.Demo"),
+        // Numbers that no journal gives.
+        &forged(&name, i64::MAX as u64, 1, 66),
+        &forged(&name, 1_u64 << 63, 1, 66),
+        &forged(&name, 5, 5, 66),
+        &forged("ff", i64::MAX as u64, 0, 66),
+        // No signals.
+        "d nonsense",
+        "x y",
+        &forged(&name, 2, 1, 66).replace("v 2", "v 1"),
+        &format!("d {large}"),
+    ] {
+        forge(&server, STREAM, text);
+    }
+    assert_eq!(bridge.signal(&buy(2)), 2);
+    assert_eq!(take(&bridge), 2);
+    assert_eq!(count(&bridge, "rejected") + count(&bridge, "unreadable"), 9);
+    assert_eq!((count(&bridge, "missed"), count(&bridge, "received")), (0, 2));
+    assert_eq!(server.ask::<i64>(&format!("XLEN {STREAM}")), before + 10);
+    let events = bridge.events().join("\n");
+    assert!(events.contains("of 1.Demo is passed over: it names 2.Demo as its source"), "{events}");
+    // The next life finds its place.
+    settled(&server);
+    leave(&server, &bridge);
+    assert_eq!(subscribe(&bridge, &RESUME), 0);
+    reads(&bridge);
+    bridge.signal(&buy(3));
+    assert_eq!(take(&bridge), 3);
+}
+
+#[test]
+fn a_close_is_followed_whatever_its_number_says() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    let close = |number, before, magic| forged("aa", number, before, magic).replace("a b", "a c");
+    forge(&server, STREAM, &forged("aa", 10, 9, 1));
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    assert_eq!(take(&bridge), 1);
+    forge(&server, STREAM, &forged("aa", 5, 4, 66));
+    forge(&server, STREAM, &close(5, 4, 2));
+    forge(&server, STREAM, &close(1 << 62, 4, 3));
+    forge(&server, STREAM, &close(11, 10, 4));
+    assert_eq!([take(&bridge), take(&bridge), take(&bridge)], [2, 3, 4]);
+    // The same signal is one.
+    forge(&server, STREAM, &close(11, 10, 4));
+    forge(&server, STREAM, &close(12, 11, 5));
+    assert_eq!(take(&bridge), 5);
+}
+
+/// A stream that is none, or that may not be read, keeps nobody else from being read.
+#[test]
+fn one_bad_source_does_not_stop_the_others() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    let wants = Wants { instances: "1.Demo,2.Demo,3.Demo", ..BEGINNING };
+    server.ask::<()>("SET ss:{0}:2.Demo x");
+    assert_eq!(subscribe(&bridge, &wants), 0);
+    bridge.signal(&buy(1));
+    assert_eq!(take(&bridge), 1);
+    let mut events = String::new();
+    eventually("it is told", || {
+        events += &bridge.events().join("\n");
+        events.contains("2.Demo cannot be read: WRONGTYPE")
+    });
+    server.ask::<()>("SET ss:{0}:3.Demo x");
+    bridge.signal(&buy(2));
+    assert_eq!(take(&bridge), 2);
+}
+
+#[test]
+fn a_gap_is_told_once_before_what_is_behind_it() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     assert_eq!(subscribe(&bridge, &BEGINNING), 0);
-    let first = wait(&bridge);
-    mt5redis_acknowledge(bridge.handle, first.signal.number);
-    eventually("it is acknowledged", || pending(&server) == 0);
-    mt5redis_unsubscribe(bridge.handle);
-    nobody_reads(&server);
+    assert_eq!(take(&bridge), 1);
+    settled(&server);
+    leave(&server, &bridge);
 
     (2..=11).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
     bridge.settle();
-    let trimmed: i64 =
-        redis::cmd("XTRIM").arg("ss:{0}").arg("MAXLEN").arg(3).query(&mut server.client()).unwrap();
-    assert_eq!(trimmed, 8, "the one that was read is among them");
+    assert_eq!(
+        server.ask::<i64>(&format!("XTRIM {STREAM} MAXLEN 3")),
+        8,
+        "the one that was read is among them"
+    );
     assert_eq!(subscribe(&bridge, &RESUME), 0);
-    let mut code = 0;
-    eventually("the gap is told", || {
-        code = next(&bridge).err().unwrap_or(0);
-        code != 0
-    });
-    assert_eq!(code, MT5REDIS_ERR_GAP);
-    assert_eq!(last_error(), "7 signals of shard 0 were deleted before they were read");
-    assert!(bridge.events().iter().any(|line| line.contains("7 signals of shard 0 were deleted")));
+    assert_eq!(gap(&bridge), "up to 7 signals of 1.Demo, 2 to 8, were deleted before they were read");
+    assert!(bridge.events().iter().any(|line| line.contains("7 signals of 1.Demo, 2 to 8, were deleted")));
+    // Told, but nothing behind it was acted on: the next life hears of it no more.
     assert_eq!(wait(&bridge).signal.magic, 9);
     assert_eq!(count(&bridge, "missed"), 7);
+    leave(&server, &bridge);
+    assert_eq!(subscribe(&bridge, &RESUME), 0);
+    assert_eq!([take(&bridge), take(&bridge), take(&bridge)], [9, 10, 11]);
+    assert_eq!(count(&bridge, "missed"), 0);
 }
 
+/// What was fetched and not acted on, and then trimmed: the first follower of this kind was told of it behind the
+/// signal that was left.
 #[test]
-fn a_group_that_vanished_is_a_gap() {
+fn what_was_in_hand_and_was_trimmed_is_a_gap_before_what_is_left() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
     assert_eq!(subscribe(&bridge, &BEGINNING), 0);
-    reads(&bridge);
-    let _: () = redis::cmd("FLUSHALL").query(&mut server.client()).unwrap();
-    eventually("the gap is told", || next(&bridge).err() == Some(MT5REDIS_ERR_GAP));
-    bridge.signal(&buy(3));
-    assert_eq!(wait(&bridge).signal.magic, 3);
+    (1..=4).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
+    assert_eq!(take(&bridge), 1);
+    (2..=4).for_each(|magic| assert_eq!(wait(&bridge).signal.magic, magic));
+    eventually("the first is written", || position(&server, "1.Demo").contains(":0:1:"));
+    leave(&server, &bridge);
+    assert_eq!(server.ask::<i64>(&format!("XTRIM {STREAM} MAXLEN 1")), 3);
+    assert_eq!(subscribe(&bridge, &RESUME), 0);
+    assert_eq!(gap(&bridge), "up to 2 signals of 1.Demo, 2 to 3, were deleted before they were read");
+    assert_eq!(take(&bridge), 4);
 }
 
 #[test]
-fn wrong_subscriptions_are_refused() {
+fn a_gap_is_found_however_the_lives_follow_each_other() {
+    for round in 0..4 {
+        let server = Server::start();
+        let publisher = Bridge::at(&server, "1.Demo");
+        let follower = Bridge::at(&server, "2.Demo");
+        assert_eq!(subscribe(&follower, &BEGINNING), 0);
+        if round % 2 == 0 {
+            reads(&follower);
+        }
+        (1..=10).for_each(|magic| assert!(publisher.signal(&buy(magic)) > 0));
+        (1..=10).for_each(|magic| assert_eq!(take(&follower), magic));
+        // Without a word that all is written.
+        assert_eq!(mt5redis_unsubscribe(follower.handle), 0);
+        (11..=30).for_each(|magic| assert!(publisher.signal(&buy(magic)) > 0));
+        publisher.settle();
+        server.ask::<i64>(&format!("XTRIM {STREAM} MAXLEN 5"));
+        assert_eq!(subscribe(&follower, &RESUME), 0);
+        assert!(gap(&follower).contains("15 signals of 1.Demo, 11 to 25,"), "{}", last_error());
+        (26..=30).for_each(|magic| assert_eq!(take(&follower), magic));
+        assert!(next(&follower).expect("no other gap").is_none());
+    }
+}
+
+#[test]
+fn a_flushed_server_hands_out_nothing_twice_and_a_new_start_keeps_its_place() {
+    let server = Server::start();
+    let publisher = Bridge::at(&server, "1.Demo");
+    let follower = Bridge::at(&server, "2.Demo");
+    publisher.signal(&buy(1));
+    publisher.settle();
+    assert_eq!(subscribe(&follower, &NEW), 0);
+    reads(&follower);
+    publisher.signal(&buy(2));
+    assert_eq!(take(&follower), 2);
+    settled(&server);
+    server.ask::<()>("FLUSHALL");
+    publisher.signal(&buy(3));
+    assert_eq!(take(&follower), 3);
+    // And all that was kept, from a server that came up empty.
+    eventually("the position is there again", || position(&server, "1.Demo").contains(":0:1-3:"));
+    assert_eq!(mt5redis_role(follower.handle), MT5REDIS_ROLE_ACTING);
+    assert_eq!((count(&follower, "missed"), count(&follower, "received")), (0, 2));
+}
+
+#[test]
+fn a_server_that_comes_up_empty_gets_everything_again_and_the_follower_nothing_twice() {
+    let mut server = Server::start();
+    let publisher = Bridge::at(&server, "1.Demo");
+    let follower = Bridge::at(&server, "2.Demo");
+    assert_eq!(subscribe(&follower, &BEGINNING), 0);
+    for magic in 1..=5 {
+        publisher.signal(&buy(magic));
+        assert_eq!(take(&follower), magic);
+    }
+    server.kill();
+    publisher.signal(&buy(6));
+    server.restart();
+    assert_eq!(take(&follower), 6);
+    assert_eq!(server.ask::<i64>(&format!("XLEN {STREAM}")), 6, "the publisher sent all of them again");
+    assert_eq!((count(&follower, "duplicates"), count(&follower, "missed")), (5, 0));
+}
+
+#[test]
+fn a_stream_that_expired_begins_anew() {
+    let server = Server::start();
+    let text = format!("url = \"{}\"\n[rtss]\nretention = \"1s\"\n", server.url());
+    let (folder, config) = support::configuration(&text);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
+    for magic in 1..=3 {
+        bridge.signal(&buy(magic));
+        assert_eq!(take(&bridge), magic);
+        eventually("the stream is gone", || !server.ask::<bool>(&format!("EXISTS {STREAM}")));
+    }
+    // A server whose clock is behind gives lower ids.
+    server.ask::<String>(&format!("XADD {STREAM} 5-1 {}", forged(&producer(&bridge), 4, 3, 4)));
+    assert_eq!(take(&bridge), 4);
+    assert_eq!(count(&bridge, "missed"), 0);
+}
+
+#[test]
+fn what_nothing_can_match_is_refused() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    for (wants, code) in [
-        (Wants { group: "a b", ..RESUME }, MT5REDIS_ERR_GROUP),
-        (Wants { start: 3, ..RESUME }, MT5REDIS_ERR_START),
-        (Wants { max_age_ms: -1, ..RESUME }, MT5REDIS_ERR_MAX_AGE),
-        (Wants { symbols: &"x".repeat(5000), ..RESUME }, MT5REDIS_ERR_FILTER),
+    for (wants, code, words) in [
+        (Wants { follower: "a b", ..RESUME }, MT5REDIS_ERR_GROUP, "follower \"a b\" is refused"),
+        (Wants { start: 3, ..RESUME }, MT5REDIS_ERR_START, "start 3 does not exist"),
+        (Wants { max_age_ms: -1, ..RESUME }, MT5REDIS_ERR_MAX_AGE, "max_age_ms -1 is negative"),
+        (Wants { symbols: &"x".repeat(5000), ..RESUME }, MT5REDIS_ERR_FILTER, "symbols is too long"),
+        (Wants { instances: "", ..RESUME }, MT5REDIS_ERR_FILTER, "or * for all there are"),
+        (Wants { instances: "1.Demo 2.Demo", ..RESUME }, MT5REDIS_ERR_FILTER, "has the character ' '"),
+        (Wants { symbols: "EURUSD=", ..RESUME }, MT5REDIS_ERR_FILTER, "has the character '='"),
     ] {
         assert_eq!(subscribe(&bridge, &wants), code, "{}", last_error());
+        assert!(last_error().contains(words), "{}", last_error());
     }
     assert_eq!(mt5redis_unsubscribe(bridge.handle), MT5REDIS_ERR_NOT_SUBSCRIBED);
+}
+
+#[test]
+fn two_programs_of_a_terminal_need_two_names() {
+    let server = Server::start();
+    let (one, other) = (Bridge::at(&server, "1.Demo"), Bridge::at(&server, "1.Demo"));
+    let default = Wants { follower: "", ..BEGINNING };
+    assert_eq!(subscribe(&one, &default), 0);
+    assert_eq!(subscribe(&other, &default), MT5REDIS_ERR_NAME_IN_USE);
+    assert!(
+        last_error().contains("reads as follower 1.Demo: give each a name of its own"),
+        "{}",
+        last_error()
+    );
+    assert_eq!(subscribe(&other, &BEGINNING), 0);
+    // A name is free when its owner ends.
+    assert_eq!(mt5redis_unsubscribe(one.handle), 0);
+    assert_eq!(mt5redis_unsubscribe(other.handle), 0);
+    assert_eq!(subscribe(&other, &default), 0);
+    one.signal(&buy(1));
+    assert_eq!(take(&other), 1);
 }
 
 #[test]
@@ -247,31 +540,11 @@ fn a_server_that_comes_back_is_read_again() {
     server.kill();
     bridge.signal(&buy(1));
     server.restart();
-    assert_eq!(wait(&bridge).signal.magic, 1);
-}
-
-/// What XREADGROUP counts is not in the AOF of every Redis.
-#[test]
-fn how_far_a_group_has_read_outlives_a_restart() {
-    let mut server = Server::durable();
-    let bridge = Bridge::at(&server, "1.Demo");
-    assert_eq!(subscribe(&bridge, &BEGINNING), 0);
-    for magic in 1..=5 {
-        bridge.signal(&buy(magic));
-        let got = wait(&bridge);
-        assert_eq!(got.signal.magic, magic);
-        mt5redis_acknowledge(bridge.handle, got.signal.number);
-    }
-    eventually("all are acknowledged", || pending(&server) == 0);
-    mt5redis_unsubscribe(bridge.handle);
-    nobody_reads(&server);
+    assert_eq!(take(&bridge), 1);
+    settled(&server);
+    // Nothing is handed out twice by a server that had all on its disk.
     server.kill();
     server.restart();
-    (6..=8).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
-    bridge.settle();
-    let _: i64 = redis::cmd("XTRIM").arg("ss:{0}").arg("MAXLEN").arg(1).query(&mut server.client()).unwrap();
-    assert_eq!(subscribe(&bridge, &RESUME), 0);
-    eventually("the gap is told", || next(&bridge).err() == Some(MT5REDIS_ERR_GAP));
-    assert_eq!(wait(&bridge).signal.magic, 8);
-    assert_eq!(count(&bridge, "missed"), 2);
+    bridge.signal(&buy(2));
+    assert_eq!(take(&bridge), 2);
 }

@@ -27,7 +27,8 @@ fn a_cluster_whose_slots_move_is_read_whole() {
     let bridges: Vec<Bridge> =
         (0..6).map(|number| Bridge::open(&config, &format!("{number}.Demo"), folder.path())).collect();
     let follower = &bridges[0];
-    let wants = Wants { group: "g", start: MT5REDIS_START_BEGINNING, ..Default::default() };
+    let wants =
+        Wants { follower: "f", instances: "*", start: MT5REDIS_START_BEGINNING, ..Default::default() };
     assert_eq!(subscribe(follower, &wants), 0);
     let mut given = 0;
     let mut got = BTreeSet::new();
@@ -69,7 +70,6 @@ impl Crew {
                 prefetch: 8,
                 take_over: Some(Duration::from_secs(2)),
                 delete: true,
-                in_advance: false,
             };
             Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
         };
@@ -134,7 +134,7 @@ fn a_group_reads_across_a_failover() {
         crew.work();
         let server = &group.servers[group.master()];
         let (pending, left): (redis::Value, i64) =
-            (server.ask("XPENDING ss:{0} g"), server.ask("XLEN ss:{0}"));
+            (server.ask("XPENDING ss:{0}:1.Demo g"), server.ask("XLEN ss:{0}:1.Demo"));
         let redis::Value::Array(pending) = pending else { panic!("{pending:?}") };
         pending[0] == redis::Value::Int(0) && left == 0
     });

@@ -3,8 +3,9 @@
 mod support;
 
 use mt5_redis::abi::*;
+use mt5_redis::codes::MT5REDIS_ERR_TIMEOUT;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, magics, trade};
+use support::bridge::{Bridge, account, buy, last_error, magics, trade};
 use support::server::Server;
 
 type Hash = std::collections::HashMap<String, String>;
@@ -36,7 +37,7 @@ fn one_of_each_lands() {
     assert_eq!((field("sy"), field("vo"), field("st"), field("sd")), ("EURUSD", "0.3", "o", "b"));
     assert!(server.ask::<bool>("SISMEMBER to:{1.Demo} 77"));
     assert_eq!(server.ask::<i64>("PTTL ts:{1.Demo}:77"), -1, "an open position lives for ever");
-    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 1);
+    assert_eq!(server.ask::<i64>("XLEN ss:{0}:1.Demo"), 1);
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn signals_keep_their_order_and_none_is_missing() {
     }
     bridge.settle();
     assert_eq!(magics(&server), (1..=sent).collect::<Vec<_>>());
-    assert_eq!(server.ask::<i64>(&format!("GET wm:{{0}}:{}", producer(&bridge))), sent);
+    assert_eq!(server.ask::<i64>(&format!("GET wm:{{0}}:1.Demo:{}", producer(&bridge))), sent);
 }
 
 #[test]
@@ -189,6 +190,66 @@ fn a_stalled_lane_holds_up_no_other() {
     ris.thaw();
     bridge.settle();
     assert_eq!(bridge.committed(MT5REDIS_LANE_RIS), 2);
+}
+
+#[test]
+fn who_waits_for_trades_and_signals_does_not_wait_for_heartbeats_that_cannot_be_written() {
+    let (mut ris, server) = (Server::start(), Server::start());
+    // Nothing here takes as long as a call may wait.
+    let patience = 3_600_000;
+    for ends in ["refused", "silent"] {
+        let (folder, config) = support::configuration(&format!(
+            "url = \"{}\"\n[ris]\nurl = \"{}\"\nreply_timeout = \"500ms\"\nconnect_timeout = \"500ms\"\n",
+            server.url(),
+            ris.url()
+        ));
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        bridge.heartbeat(&account());
+        bridge.settle();
+        if ends == "silent" {
+            ris.freeze()
+        } else {
+            ris.kill()
+        }
+        bridge.heartbeat(&account());
+        let (signal, trade) = (bridge.signal(&buy(1)), bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)));
+        assert_eq!(bridge.flush(patience), MT5REDIS_HEARTBEATS_WAIT, "{ends}");
+        let committed =
+            [MT5REDIS_LANE_RIS, MT5REDIS_LANE_RTS, MT5REDIS_LANE_RTSS].map(|lane| bridge.committed(lane));
+        assert_eq!(committed, [1, trade, signal]);
+        assert_eq!(bridge.close(patience), MT5REDIS_HEARTBEATS_WAIT, "{ends}");
+        if ends == "silent" { ris.thaw() } else { ris.restart() }
+    }
+}
+
+#[test]
+fn a_flush_that_ends_early_says_which_lanes_are_done() {
+    let (ris, mut rts, rtss) = (Server::start(), Server::start(), Server::start());
+    let tables = [("ris", &ris), ("rts", &rts), ("rtss", &rtss)];
+    let (folder, config) = support::configuration(
+        &tables.map(|(lane, server)| format!("[{lane}]\nurl = \"{}\"\n", server.url())).concat(),
+    );
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    rts.kill();
+    bridge.heartbeat(&account());
+    bridge.signal(&buy(1));
+    for position in [1, 2] {
+        bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
+    }
+    // Not in the time that is left for it after the others, but in its own.
+    support::eventually("signals and heartbeats are there", || {
+        bridge.committed(MT5REDIS_LANE_RTSS) == 1 && bridge.committed(MT5REDIS_LANE_RIS) == 1
+    });
+    assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
+    let sentence =
+        "2 records still wait after 50 ms (rts: 2, rtss: done, heartbeats: done): they go on towards Redis";
+    assert!(last_error().starts_with(sentence), "{}", last_error());
+    assert_eq!(bridge.close(0), MT5REDIS_ERR_TIMEOUT);
+    assert!(
+        last_error().starts_with("2 records still wait after 0 ms (rts: 2, rtss: done"),
+        "{}",
+        last_error()
+    );
 }
 
 fn producer(bridge: &Bridge) -> String {

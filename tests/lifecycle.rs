@@ -7,7 +7,7 @@ use std::thread;
 
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
-use support::bridge::{Bridge, buy, try_open};
+use support::bridge::{Bridge, buy, signals, try_open};
 use support::eventually;
 use support::server::Server;
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ fn sessions_of_one_configuration_share_their_connections() {
     assert_eq!(connections(&server), 3, "the other session still needs them");
     assert_eq!(other.close(30_000), MT5REDIS_OK);
     eventually("no connection is left", || connections(&server) == 0);
-    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 3);
+    assert_eq!(signals(&server), 3);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn different_configurations_do_not_mix() {
     assert_eq!((one.signal(&buy(1)), other.signal(&buy(2))), (1, 1));
     one.settle();
     other.settle();
-    assert_eq!((here.ask::<i64>("XLEN ss:{0}"), there.ask::<i64>("XLEN ss:{0}")), (1, 1));
+    assert_eq!((here.ask::<i64>("XLEN ss:{0}:1.Demo"), there.ask::<i64>("XLEN ss:{0}:1.Demo")), (1, 1));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_timeframe_change_loses_nothing() {
         let code = bridge.close(if round % 2 == 0 { 0 } else { 30_000 });
         assert!(code == MT5REDIS_OK || (round % 2 == 0 && code == MT5REDIS_ERR_TIMEOUT), "{code}");
     }
-    eventually("every signal of every life is there", || server.ask::<i64>("XLEN ss:{0}") == sent);
+    eventually("every signal of every life is there", || server.ask::<i64>("XLEN ss:{0}:1.Demo") == sent);
     eventually("no connection is left", || connections(&server) == 0);
 }
 
@@ -85,7 +85,7 @@ fn what_waits_at_close_is_taken_over_by_the_next_open() {
     server.restart();
     second.settle();
     assert_eq!(second.committed(MT5REDIS_LANE_RTSS), 11);
-    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 11);
+    assert_eq!(server.ask::<i64>("XLEN ss:{0}:1.Demo"), 11);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_waits_at_the_last_close_is_still_delivered() {
     }
     assert_eq!(bridge.close(20), MT5REDIS_ERR_TIMEOUT);
     server.restart();
-    eventually("the signals arrive", || server.ask::<i64>("XLEN ss:{0}") == 10);
+    eventually("the signals arrive", || server.ask::<i64>("XLEN ss:{0}:1.Demo") == 10);
     eventually("then the threads leave", || connections(&server) == 0);
 }
 
@@ -194,7 +194,7 @@ fn threads_open_send_and_close_at_once() {
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
     assert_eq!(accepted, 8 * 25 * 20);
-    eventually("all is there", || server.ask::<i64>("XLEN ss:{0}") == accepted);
+    eventually("all is there", || signals(&server) == accepted);
     eventually("no connection is left", || connections(&server) == 0);
 }
 

@@ -5,7 +5,7 @@ mod support;
 
 use mt5_redis::abi::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, sequences, signal_fields, trade};
+use support::bridge::{self, Bridge, account, buy, sequences, sequences_of, trade};
 use support::eventually;
 use support::server::Server;
 
@@ -142,8 +142,7 @@ fn a_server_without_memory_loses_nothing() {
         }
         bridges.iter().all(|bridge| throttle(bridge) == 3)
     });
-    let full: i64 = server.ask("XLEN ss:{0}");
-    assert!(full < signals.iter().sum::<i64>(), "signals wait in the journals");
+    assert!(bridge::signals(&server) < signals.iter().sum::<i64>(), "signals wait in the journals");
     // Far more states, none of which is written now.
     let before = server.calls("hset");
     let mut last = 0.0;
@@ -164,14 +163,11 @@ fn a_server_without_memory_loses_nothing() {
         bridge.settle();
     }
     // Every signal of every terminal once and in order.
-    assert_eq!(server.ask::<i64>("XLEN ss:{0}"), signals.iter().sum::<i64>());
-    let mut next = vec![1; bridges.len()];
-    for fields in signal_fields(&server, "ss:{0}") {
-        let instance = fields[5].as_str().expect("a text").to_owned();
-        let sequence = fields[2].as_i64().expect("a number");
-        let terminal: usize = instance.split('.').next().expect("a number").parse().expect("a number");
-        assert_eq!(sequence, next[terminal], "{instance}");
-        next[terminal] += 1;
+    for (number, last) in signals.iter().enumerate() {
+        assert_eq!(
+            sequences_of(&server, &format!("ss:{{0}}:{number}.Demo")),
+            (1..=*last).collect::<Vec<_>>()
+        );
     }
     for number in 0..terminals {
         let shown: f64 = server.ask(&format!("HGET ts:{{{number}.Demo}}:1 pr"));

@@ -37,7 +37,12 @@ fn a_server_that_comes_late_gets_everything() {
     assert!(line.contains(&server.port.to_string()), "{line}");
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
-    assert!(last_error().starts_with("100 records still wait after 50 ms"), "{}", last_error());
+    assert!(
+        last_error()
+            .starts_with("100 records still wait after 50 ms (rts: done, rtss: 100, heartbeats: done)"),
+        "{}",
+        last_error()
+    );
 
     server.restart();
     bridge.settle();

@@ -188,3 +188,34 @@ fn a_busy_lane_follows_its_sentinels() {
     });
     assert_eq!(bridge.stats()["rtss"]["lost"], 0);
 }
+
+#[test]
+fn one_permission_at_a_sentinel_is_enough() {
+    let server = Server::start();
+    // The one of docs/deployment.md.
+    let text = format!(
+        "sentinel monitor m 127.0.0.1 {} 1\nrequirepass admin\n\
+         user bridge on >hunter2 resetchannels -@all +auth +sentinel|get-master-addr-by-name\n",
+        server.port
+    );
+    let sentinel = Server::configured(&text, &["--sentinel"]);
+    let toml = |user: &str| {
+        format!(
+            "sentinels = [\"127.0.0.1:{}\"]\nmaster = \"m\"\n{user}sentinel_password = \"hunter2\"\n",
+            sentinel.port
+        )
+    };
+    let (folder, config) = configuration(&toml("sentinel_username = \"bridge\"\n"));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    assert_eq!(sequences(&server), [1]);
+    let (folder, config) = configuration(&toml(""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let mut seen = String::new();
+    eventually("a wrong password is told", || {
+        seen += &bridge.events().join("\n");
+        seen.contains("WRONGPASS")
+    });
+    assert!(!seen.contains("hunter2"), "{seen}");
+}

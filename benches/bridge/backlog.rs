@@ -34,7 +34,7 @@ pub fn measure(report: &mut Report) {
     let mut child = Command::new(env::current_exe().expect("this program"));
     child.args(["drain-process", &count.to_string(), &config]).arg(folder.path());
     let [opened, rate, peak] = peers::numbers(&mut child)[..] else { panic!("three numbers") };
-    let length: usize = server.ask("XLEN ss:{0}");
+    let length: usize = server.ask("XLEN ss:{0}:1.Bench");
     assert_eq!(length, count, "every record is there, once");
     let rows = [
         vec!["records waiting".into(), thousands(count as f64)],

@@ -169,7 +169,7 @@ fn read(server: &Server, start: Instant, total: u64) -> Histogram<u64> {
     let mut last = "$".to_owned();
     while times.len() < total {
         let reply: Option<StreamReadReply> = redis::cmd("XREAD")
-            .arg(&["COUNT", "1000", "BLOCK", "2000", "STREAMS", "ss:{0}", &last])
+            .arg(&["COUNT", "1000", "BLOCK", "2000", "STREAMS", "ss:{0}:1.Bench", &last])
             .query(&mut connection)
             .expect("the stream can be read");
         let Some(reply) = reply else { break };

@@ -6,6 +6,7 @@
 
 mod backlog;
 mod call;
+mod disk;
 mod fleet;
 mod idle;
 mod latency;
@@ -19,6 +20,7 @@ mod report;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod throughput;
+mod trimming;
 mod windows;
 
 use std::env;
@@ -28,7 +30,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 12] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
@@ -38,6 +40,8 @@ const PARTS: [Part; 10] = [
     ("fleet", fleet::measure),
     ("memory", memory::measure),
     ("backlog", backlog::measure),
+    ("disk", disk::measure),
+    ("trimming", trimming::measure),
     ("windows", windows::measure),
 ];
 
@@ -49,6 +53,7 @@ fn main() {
         ["idle-process", seconds, url] => return idle::process(url, seconds),
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
         ["drain-process", count, config, folder] => return backlog::drain(count, config, folder),
+        ["opening-process", config, folder] => return disk::process(config, folder),
         ["profile-process", lane, count, config, folder] => {
             return profile::process(lane, count, config, folder);
         }

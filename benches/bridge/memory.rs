@@ -49,7 +49,7 @@ pub fn measure(report: &mut Report) {
             let position = (used(&server) - before) / (instances as i64 * POSITIONS) as f64;
             (1..=signals).for_each(|id| assert!(bridge.signal(&buy(id)) > 0));
             bridge.settle();
-            let stream = server.ask::<f64>("MEMORY USAGE ss:{0} SAMPLES 0");
+            let stream = server.ask::<f64>(&format!("MEMORY USAGE ss:{{0}}:{} SAMPLES 0", instance(0)));
             [position, heartbeat, stream / signals as f64 * 1e6]
         };
         if way.starts_with("JSON") {

@@ -126,7 +126,8 @@ pub fn process(way: &str, count: &str, group: &str, url: &str) {
 
 fn by_subscription(count: usize, group: &str, url: &str, folder: &Path) -> Vec<i64> {
     let bridge = Bridge::open(url, "2.Bench", folder);
-    let wants = Wants { group, start: MT5REDIS_START_NEW, ..Default::default() };
+    let wants =
+        Wants { follower: group, instances: "1.Bench", start: MT5REDIS_START_NEW, ..Default::default() };
     assert_eq!(subscribe(&bridge, &wants), 0);
     reads(&bridge);
     println!("ready");
@@ -153,7 +154,6 @@ fn by_reader(count: usize, group: &str, url: &str) -> Vec<i64> {
         prefetch: 256,
         take_over: None,
         delete: false,
-        in_advance: false,
     };
     let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}"))).expect("it starts");
     while reader.reading() == 0 {

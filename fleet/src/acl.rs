@@ -1,10 +1,10 @@
 //! `mt5fleet acl`: Redis users that can do their own work and nothing else, for Redis 7.0 and later.
 //!
-//! A terminal's user writes the keys of its own instance and appends to its shard of the signals. It may also
-//! trim that shard and set watermarks there, since Redis cannot tell an old entry from a new one or one
-//! producer from another: a terminal that was broken into can hurt its shard, never another instance's state.
-//! What is printed holds no password but its SHA-256 sum, which is what Redis keeps.
+//! A terminal's user reaches the keys of its own instance and nothing else, but for names that it may add to the
+//! shared lists `il` and `sl:{k}`: those are hints, and nobody believes one without the key behind it. No user may run
+//! scripts. What is printed holds no password but its SHA-256 sum, which is what Redis keeps.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -19,13 +19,16 @@ const SESSION: &str = "+auth +hello +ping +quit +reset +select +client|setname +
 const WAY: &str =
     "+cluster|info +cluster|slots +cluster|shards +cluster|keyslot +asking +readonly +role +info";
 
+/// The name of a producer, which stands at the end of its watermarks' keys: 16 characters.
+const PRODUCER: &str = "????????????????";
+
 #[derive(Args)]
 #[group(id = "who", required = true, multiple = true)]
 pub struct Options {
-    /// A terminal's user: writes the keys of this instance, appends to its shard; may be given often
+    /// A terminal's user: writes the keys of this instance and no others; may be given often
     #[arg(long, value_name = "ID", group = "who")]
     instance: Vec<String>,
-    /// The terminals' users may also follow signals: read and acknowledge them in every shard
+    /// The terminals' users may also follow signals: read all streams, write their own position
     #[arg(long, requires = "instance")]
     follow: bool,
     /// The user of `mt5fleet work`: reads states, consumes signals, files dead letters
@@ -43,6 +46,9 @@ pub struct Options {
     /// The users by which replicas and Sentinels sign in at a master (`deploy/users.conf`)
     #[arg(long, group = "who")]
     servers: bool,
+    /// The users by whom bridges and mt5fleet ask a Sentinel; `deploy/node.sh` makes them by itself
+    #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "doctor", "servers"])]
+    sentinel: bool,
     /// Into how many shards the signals are divided: 1, on a Cluster 16, or what `rtss.shards` says
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     shards: u16,
@@ -67,8 +73,9 @@ pub struct Printed {
 pub fn acl(options: &Options) -> Result<Printed> {
     let mut users = Vec::new();
     for instance in &options.instance {
-        let rules = terminal(instance, options.shards)?;
-        let rules = if options.follow { format!("{rules} {FOLLOW}") } else { rules };
+        InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is no instance: {error}"))?;
+        let rules = terminal(instance, options.shards);
+        let rules = if options.follow { format!("{rules} {}", follower(instance)) } else { rules };
         users.push((instance.clone(), rules));
     }
     let roles = [
@@ -80,19 +87,22 @@ pub fn acl(options: &Options) -> Result<Printed> {
     for (names, rules) in roles {
         users.extend(names.iter().map(|name| (name.clone(), rules.clone())));
     }
+    let owned = |(name, rules): (&str, String)| (name.to_owned(), rules);
     if options.servers {
-        users.extend(servers().map(|(name, rules)| (name.to_owned(), rules)));
+        users.extend(servers().map(owned));
     }
+    if options.sentinel {
+        users.extend(at_sentinel().map(owned));
+    }
+    distinct(&users)?;
 
     let given = given_password(options)?;
     let mut printed = Printed { lines: Vec::new(), secrets: Vec::new() };
-    if options.file {
+    // At a Sentinel the default user is the other Sentinels.
+    if options.file && !options.sentinel {
         printed.lines.push("user default reset off".to_owned());
     }
     for (name, rules) in users {
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-            bail!("{name:?} is no name for a user: pass letters, digits, '.', '_' or '-'");
-        }
         let password = match &given {
             Some(password) => password.clone(),
             None => random_password()?,
@@ -106,52 +116,71 @@ pub fn acl(options: &Options) -> Result<Printed> {
     Ok(printed)
 }
 
-/// What the bridge does for one instance (`docs/wire-format.md`).
-fn terminal(instance: &str, shards: u16) -> Result<String> {
-    InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is no instance: {error}"))?;
+/// What the bridge does for one instance (`docs/wire-format.md`). A watermark's pattern is as long as a producer's
+/// name: `wm:{0}:*`, of an instance called 0, would be the signals' watermarks of everybody in shard 0.
+///
+/// To the shared lists it may add names, and do nothing else there: Redis gives commands and keys together in
+/// parentheses since 7.0.
+fn terminal(instance: &str, shards: u16) -> String {
     let shard = key::shard(instance, shards);
-    Ok(format!(
-        "{SESSION} {WAY} +multi +exec +discard +watch \
+    format!(
+        "{SESSION} {WAY} +multi +exec +discard +watch +unwatch +time \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
-         ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:* \
-         (+set +get +watch ~wm:{{{shard}}}:*) (+xadd +xtrim ~{signals}) (+zadd ~il) (+get ~ctl ~ctl:{{{instance}}}) +time",
+         ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:{PRODUCER} \
+         (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER}) \
+         (+xadd +xtrim +xrevrange +pexpire ~{signals}) (+zadd %W~{list} %W~{sources}) \
+         (+get %R~{all} %R~{one})",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
-        signals = key::signals(&shard.to_string()),
-    ))
+        signals = key::signals(shard, instance),
+        list = key::INSTANCE_LIST,
+        sources = key::sources(shard),
+        all = key::DIRECTIVE,
+        one = key::directive(instance),
+    )
 }
 
-/// What a terminal that follows signals does besides. Redis cannot tell one group of a stream from another: a
-/// follower could move others' groups, but neither remove them nor add or delete a signal.
-const FOLLOW: &str = "+time (+xreadgroup +xrange +xack +xclaim +xpending +xgroup|create +xgroup|setid \
-                      +xinfo|stream +xinfo|groups +eval ~ss:*)";
+/// What a terminal that follows signals does besides: it reads all streams, and writes its own position and lease.
+/// Its followers are named like the instance, or begin with that and a colon, which no instance has.
+fn follower(instance: &str) -> String {
+    let (position, lease) = (key::position(instance), key::lease(instance));
+    let (positions, leases) = (key::position(&format!("{instance}:*")), key::lease(&format!("{instance}:*")));
+    format!(
+        "(+xread +xrevrange +type %R~ss:*) (+zscan %R~sl:*) \
+         (+hget +hgetall +hset +hdel +pexpire ~{position} ~{positions}) (+watch +get +set +del ~{lease} ~{leases})"
+    )
+}
 
 /// What reads states, and where they are.
 const READ: &str = "+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange +zrangebyscore \
                     +zscore +zcard";
-const STATES: &str = "~is:* ~il ~ts:* ~to:* ~tc:*";
+const STATES: &str = "%R~is:* %R~il %R~ts:* %R~to:* %R~tc:*";
 
 fn worker() -> String {
     format!(
-        "{SESSION} {WAY} +multi +exec +discard \
-         +xreadgroup +xread +xrange +xrevrange +xlen +xack +xdel +xclaim +xautoclaim +xpending \
-         +xgroup|create +xgroup|createconsumer +xgroup|delconsumer +xgroup|setid \
-         +xinfo|stream +xinfo|groups +xinfo|consumers +eval +time \
-         ~ss:* ~sd:* (+xadd +xtrim ~sd:*) ({READ} {STATES})"
+        "{SESSION} {WAY} +multi +exec +discard +time +scan \
+         (+xreadgroup +xread +xrange +xrevrange +xlen +type +xack +xclaim +xautoclaim +xpending +xtrim \
+         +xgroup|create +xgroup|setid +xgroup|delconsumer +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:*) \
+         (+zscan %R~sl:*) (+zadd +zscore +zrange +zrangebyscore +zremrangebyscore +pexpire ~sa:*) \
+         (+xadd +xtrim ~sd:*) (+hmget %R~fp:*) ({READ} {STATES})"
     )
 }
 
 fn clerk() -> String {
-    format!("{SESSION} {WAY} +xrange +xlen +xdel +eval ~sd:* (+xadd +eval ~ss:* ~sd:*)")
+    format!(
+        "{SESSION} {WAY} +multi +exec +discard +unwatch +time \
+         (+watch +xrange +xlen +xdel ~sd:*) (+xadd +pexpire ~ss:*) (+zadd %W~sl:*)"
+    )
 }
 
 fn governor() -> String {
     format!(
         "{SESSION} {WAY} +cluster|nodes +client|list +latency|latest +slowlog|get \
-         +dbsize +memory|stats +time +multi +exec +discard +unwatch \
-         (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il) \
-         (+exists +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) ({READ} {STATES})"
+         +dbsize +memory|stats +time +multi +exec +discard +unwatch +scan \
+         (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan %R~il %R~sl:*) \
+         (+exists +watch +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) \
+         (+hmget %R~fp:*) ({READ} {STATES})"
     )
 }
 
@@ -159,28 +188,63 @@ fn doctor() -> String {
     format!(
         "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
          +dbsize +memory|stats +time +memory|usage +object|encoding +scan +type +randomkey \
-         +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers {READ} ~*"
+         +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
     )
 }
 
-/// What Redis' documentation says that replicas and Sentinels need.
+/// What Redis' documentation says that replicas and Sentinels need. No script runs here, so none is to be killed.
 fn servers() -> [(&'static str, String); 2] {
     [
         ("replica", "+psync +replconf +ping".to_owned()),
         (
             "sentinel",
             "allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info \
-             +client|setname +client|kill +script|kill"
+             +client|setname +client|kill"
                 .to_owned(),
         ),
     ]
+}
+
+/// At a Sentinel, as `deploy/node.sh` makes them: a bridge asks for a master, mt5fleet how all of them are.
+fn at_sentinel() -> [(&'static str, String); 2] {
+    [
+        ("bridge", "+auth +sentinel|get-master-addr-by-name".to_owned()),
+        (
+            "watcher",
+            "+auth +hello +ping +info +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters \
+             +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum"
+                .to_owned(),
+        ),
+    ]
+}
+
+/// Sees to it that every user is one of his own, and none is one that others rely on.
+fn distinct(users: &[(String, String)]) -> Result<()> {
+    let mut seen = HashMap::new();
+    for (name, _) in users {
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+            bail!("{name:?} is no name for a user: pass letters, digits, '.', '_' or '-'");
+        }
+        if name.eq_ignore_ascii_case("default") {
+            bail!("{name:?} is who signs in without a name: give the user another one");
+        }
+        // Names that differ in letters only are one where a person or a file system reads them.
+        if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+            bail!("{name:?} and {other:?} are one name: the second would take over from the first");
+        }
+    }
+    Ok(())
 }
 
 fn given_password(options: &Options) -> Result<Option<String>> {
     let password = match (&options.password_file, &options.password_env) {
         (Some(file), _) => {
             let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            text.lines().next().unwrap_or_default().to_owned()
+            let line = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().next().unwrap_or_default();
+            if line.trim_end() != line {
+                bail!("the password in {} ends with blanks: remove them", file.display());
+            }
+            line.to_owned()
         }
         (_, Some(name)) => {
             std::env::var(name).with_context(|| format!("the environment variable {name} has no text"))?

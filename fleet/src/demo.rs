@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::oracle::{self, Verdict};
+use crate::plain;
 use crate::simulate::{self, Outcome, Size};
 use crate::table::View;
 use crate::up::{Plan, Servers, Topology};
@@ -21,11 +22,11 @@ const KEPT: u64 = 1_000_000_000;
 /// `mt5fleet simulate`: returns whether every terminal came to its end with all committed.
 pub fn simulate(size: &Size, config: &str) -> Result<bool> {
     let outcome = fleet(size, config, &mut |_| Ok(()))?;
-    outcome.failures.iter().take(TOLD).for_each(|failure| println!("{failure}"));
+    outcome.failures.iter().take(TOLD).try_for_each(|failure| plain::say(failure))?;
     let accepted: u64 = outcome.ledgers.iter().flat_map(|ledger| ledger.accepted()).sum();
     let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
     let good = outcome.failures.is_empty() && committed == accepted;
-    println!(
+    plain::say(&format!(
         "simulate {}: terminals={} accepted={accepted} committed={committed} refused={} level={} superseded={} {}",
         if good { "ok" } else { "failed" },
         size.terminals,
@@ -33,12 +34,12 @@ pub fn simulate(size: &Size, config: &str) -> Result<bool> {
         counted(&outcome, "pressure", "highest").max().unwrap_or(0),
         ["ris", "rts"].map(|lane| counted(&outcome, lane, "superseded").sum::<u64>()).iter().sum::<u64>(),
         speed(&outcome),
-    );
+    ))?;
     Ok(good)
 }
 
 /// `mt5fleet demo`: returns whether all is well.
-pub fn demo(size: &Size, topology: Topology) -> bool {
+pub fn demo(size: &Size, topology: Topology) -> Result<bool> {
     let (findings, good, numbers) = match run(size, topology) {
         Ok((outcome, verdict)) => {
             let good = verdict.is_good();
@@ -50,16 +51,20 @@ pub fn demo(size: &Size, topology: Topology) -> bool {
             (vec![format!("{error:#}")], false, nothing)
         }
     };
-    findings.iter().for_each(|finding| println!("{finding}"));
-    println!("demo {}: terminals={} {numbers}", if good { "ok" } else { "failed" }, size.terminals);
-    good
+    findings.iter().try_for_each(|finding| plain::say(finding))?;
+    let verdict = if good { "ok" } else { "failed" };
+    plain::say(&format!("demo {verdict}: terminals={} {numbers}", size.terminals))?;
+    Ok(good)
 }
 
 fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
     let plan = Plan { topology, terminals: Some(size.terminals.into()), ports: None };
     let mut servers = Servers::start_here(&plan)?;
     let [ris, rts, rtss] = servers.urls();
-    println!("{} terminals for {} s against {ris}, {rts} and {rtss}.", size.terminals, size.seconds);
+    plain::say(&format!(
+        "{} terminals for {} s against {ris}, {rts} and {rtss}.",
+        size.terminals, size.seconds
+    ))?;
     // The usual limits would trim a large demo's first signals before they are checked.
     let limits = format!("retention = \"{}s\"\nmax_length = {KEPT}\n", size.seconds + 3600);
     let config = servers.config_file();
@@ -78,9 +83,12 @@ fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
         }
     })?;
     if let Some(trouble) = trouble {
-        println!("Half-way: {}", trouble.end()?);
+        plain::say(&format!("Half-way: {}", trouble.end()?))?;
     }
-    println!("Checking Redis against what was accepted; {} calls were refused.", refused(&outcome));
+    plain::say(&format!(
+        "Checking Redis against what was accepted; {} calls were refused.",
+        refused(&outcome)
+    ))?;
     let verdict = judge(&servers, &outcome)?;
     Ok((outcome, verdict))
 }

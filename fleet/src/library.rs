@@ -3,7 +3,8 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use libloading::Library;
@@ -231,10 +232,18 @@ impl Session<'_> {
     }
 
     pub fn flush(&self, timeout: Duration) -> Result<()> {
-        // SAFETY: plain numbers.
-        let result =
-            unsafe { (self.bridge.functions.mt5redis_flush)(self.handle, timeout.as_millis() as i32) };
-        self.bridge.expect(result.into())
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // SAFETY: plain numbers.
+            let result =
+                unsafe { (self.bridge.functions.mt5redis_flush)(self.handle, left.as_millis() as i32) };
+            // The library waits for no heartbeat while its server is in trouble; who counts them does.
+            if result <= 0 || left.is_zero() {
+                return self.bridge.expect(result.into());
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        }
     }
 
     pub fn close(self, timeout: Duration) -> Result<()> {

@@ -1,5 +1,7 @@
 //! `mt5fleet`: the command line.
 
+#![deny(unsafe_code, clippy::print_stdout, clippy::print_stderr)]
+
 use std::io::stdout;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +10,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, size, stop, terminal, top, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, plain, size, stop, terminal, top, up, work};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -134,14 +136,29 @@ struct Which {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return told(&error),
+    };
+    match run(arguments.command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("mt5fleet: {error:#}");
+            plain::complain(&format!("mt5fleet: {error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is wrong with the arguments, or the help that was asked for.
+fn told(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    if error.use_stderr() {
+        text.lines().for_each(plain::complain);
+    } else if let Err(error) = text.lines().try_for_each(plain::say) {
+        plain::complain(&format!("mt5fleet: {error:#}"));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// As many ports as the topology has servers.
@@ -168,9 +185,9 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Acl(options) => {
             let printed = acl::acl(&options)?;
-            printed.lines.iter().for_each(|line| println!("{line}"));
+            printed.lines.iter().try_for_each(|line| plain::say(line))?;
             // Apart, so that the lines can be piped into redis-cli or a file.
-            printed.secrets.iter().for_each(|secret| eprintln!("{secret}"));
+            printed.secrets.iter().for_each(|secret| plain::complain(secret));
             Ok(true)
         }
         Command::Size(options) => size::size(&options).map(|()| true),
@@ -178,7 +195,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Top(options) => top::top(&options),
         Command::Down { data } => up::down(&data).map(|()| true),
         Command::Simulate { config, size } => demo::simulate(&size, &config),
-        Command::Demo { topology, size } => Ok(demo::demo(&size, topology)),
+        Command::Demo { topology, size } => demo::demo(&size, topology),
         Command::Work(options) => work::run(&options).map(|()| true),
         Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),

@@ -11,6 +11,7 @@ use mt5_redis::model::{InstanceState, Signal, TradeState};
 use redis::{Connection, InfoDict};
 
 use crate::library::{self, Account, Bridge, Session, Text};
+use crate::plain;
 use crate::up::{Servers, Topology, server, sizing};
 
 const INSTANCES: u64 = 200;
@@ -33,38 +34,41 @@ pub struct Weights {
     pub instance: u64,
     pub position: u64,
     pub signal: u64,
+    pub source: u64,
     pub connection: u64,
 }
 
 /// Measures, and prints the weights and the table that follows from the sizing.
 pub fn size(options: &Options) -> Result<()> {
     let library = options.library.clone().map_or_else(library::default_path, Ok)?;
-    let Weights { instance, position, signal, connection } = measure(&library)?;
-    println!("bytes in Redis, measured, and what the sizing counts with:");
+    let Weights { instance, position, signal, source, connection } = measure(&library)?;
+    let mut lines = vec!["bytes in Redis, measured, and what the sizing counts with:".to_owned()];
     for (name, measured, counted) in [
         ("an instance", instance, sizing::INSTANCE_BYTES),
         ("a position", position, sizing::POSITION_BYTES),
         ("a signal", signal, sizing::SIGNAL_BYTES),
+        ("a source", source, sizing::SOURCE_BYTES),
         ("a connection", connection, sizing::CONNECTION_BYTES),
     ] {
-        println!("  {name:<14} {measured:>7}  {counted:>7}");
+        lines.push(format!("  {name:<14} {measured:>7}  {counted:>7}"));
     }
-    println!("  a million signals: {} MiB", (signal * 1_000_000) >> 20);
-    println!("\nmaxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:");
-    println!("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients");
+    lines.push(format!("  a million signals: {} MiB", (signal * 1_000_000) >> 20));
+    lines.push(String::new());
+    lines.push("maxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:".to_owned());
+    lines.push("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients".to_owned());
     for terminals in FLEETS {
         let of = |topology, lane| sizing::limits(topology, lane, terminals);
         let single = ["ris", "rts", "rtss"].map(|lane| of(Topology::Single, lane));
         let [ris, rts, rtss] = single.map(|limits| limits.max_memory >> 20);
         let node = of(Topology::Cluster, "cluster");
-        println!(
+        lines.push(format!(
             "  {terminals:>9} {ris:>6} {rts:>6} {rtss:>6} {:>8}  | {:>16} {:>8}",
             single[0].max_clients,
             node.max_memory >> 20,
             node.max_clients
-        );
+        ));
     }
-    Ok(())
+    lines.iter().try_for_each(|line| plain::say(line))
 }
 
 /// What the library's records and idle connections take.
@@ -98,6 +102,15 @@ pub fn measure(library: &Path) -> Result<Weights> {
         session.close(PATIENCE)?;
     }
     let position = lanes[1].grown()? / POSITIONS;
+
+    lanes[2].begin()?;
+    for number in 1..=INSTANCES {
+        let session = open(number)?;
+        publish(&bridge, &session, &[], 1, false)?;
+        session.close(PATIENCE)?;
+    }
+    let source = lanes[2].grown()? / INSTANCES;
+    lanes[2].begin()?;
     for _ in 0..SIGNALS / 1000 {
         publish(&bridge, &first, &[], 1000, false)?;
     }
@@ -109,7 +122,7 @@ pub fn measure(library: &Path) -> Result<Weights> {
     let connection = lanes[0].grown()? / CONNECTIONS;
     drop(connections);
     first.close(PATIENCE)?;
-    Ok(Weights { instance, position, signal, connection })
+    Ok(Weights { instance, position, signal, source, connection })
 }
 
 /// A server whose growth is watched.

@@ -1,15 +1,15 @@
 //! The users of `mt5fleet acl` at a real server: each does its own work, the terminal's through the real
 //! library, and is refused everything else.
 
+mod publishing;
+
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::Duration;
 
-use mt5_redis::model::{InstanceState, Signal, TradeState};
 use mt5fleet::doctor;
-use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::server::{self, Server};
 use mt5fleet::up::{Plan, Servers, Topology, files, version};
+use publishing::publish_everything;
 use redis::{Connection, RedisResult, Value};
 
 const INSTANCE: &str = "1.Demo";
@@ -104,66 +104,30 @@ fn expect_refused(connection: &mut Connection, commands: &[&str]) {
 const EVERYBODY: &str = "auth hello ping quit reset select client|setname client|id info role \
                          cluster|info cluster|slots cluster|shards cluster|keyslot asking readonly multi exec discard ";
 
-/// Calls everything that writes, as an Expert Advisor would, until all is in Redis.
-fn publish_everything(config: &str) {
-    let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let session = bridge.open(config, INSTANCE, folder.path()).unwrap();
-    let texts = ["Demo", "Broker", "EUR", "test"].map(Text::new);
-    let [server, company, currency, agent] = texts;
-    let account = Account { server, company, currency, agent };
-    let (symbol, comment) = (Text::new("EURUSD"), Text::new("test"));
-    let time_ms = 1_763_800_000_000;
-    let trade = |position, event, close_time_ms| TradeState {
-        time_ms,
-        position,
-        ticket: position,
-        open_time_ms: time_ms,
-        close_time_ms,
-        volume: if event == 4 { 0.0 } else { 0.1 },
-        price_open: 1.1,
-        price_current: 1.1,
-        event,
-        side: 1,
-        ..TradeState::default()
-    };
-    let flush = || session.flush(Duration::from_secs(20)).unwrap();
-    let state = InstanceState { time_ms, login: 1, ..InstanceState::default() };
-    bridge.expect(session.instance_state(&state, &account)).unwrap();
-    for (position, event) in [(1, 1), (2, 1), (1, 2), (1, 4)] {
-        let close = if event == 4 { time_ms } else { 0 };
-        bridge.expect(session.trade_state(&trade(position, event, close), &symbol, &comment)).unwrap();
-        flush();
-    }
-    // The second position is missing from the first list, and from the second everything.
-    for positions in [&[3, 4][..], &[]] {
-        bridge.expect(session.open_positions(time_ms, positions)).unwrap();
-        flush();
-    }
-    // Trimming starts with the second batch.
-    for _ in 0..2 {
-        let signal = Signal { time_ms, action: 1, volume: 0.1, ..Signal::default() };
-        bridge.expect(session.signal(&signal, &symbol, &comment)).unwrap();
-        flush();
-    }
-    session.close(Duration::from_secs(20)).unwrap();
-}
-
 #[test]
 fn a_terminal_does_all_its_work_and_nothing_else() {
     let mut guarded = Guarded::start(&["--instance", INSTANCE]);
-    publish_everything(&guarded.url(INSTANCE));
+    publish_everything(&guarded.url(INSTANCE), INSTANCE);
     let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(&mut guarded.admin).unwrap();
     assert_eq!(refusals, [], "the library was refused something");
     let written: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut guarded.admin).unwrap();
-    for kind in ["is:{1.Demo}", "il", "ts:{1.Demo}:1", "tc:{1.Demo}", "ss:{0}", "wm:{1.Demo}:", "wm:{0}:"] {
+    for kind in [
+        "is:{1.Demo}",
+        "il",
+        "ts:{1.Demo}:1",
+        "tc:{1.Demo}",
+        "ss:{0}:1.Demo",
+        "sl:{0}",
+        "wm:{1.Demo}:",
+        "wm:{0}:1.Demo:",
+    ] {
         assert!(written.iter().any(|key| key.starts_with(kind)), "{kind} is not in {written:?}");
     }
 
     guarded.expect_allowed(
         INSTANCE,
         &format!(
-            "{EVERYBODY} hset del persist pexpire sadd srem watch smembers zadd zrem zremrangebyscore set get xadd xtrim time"
+            "{EVERYBODY} hset del persist pexpire sadd srem watch unwatch smembers zadd zrem zremrangebyscore set get xadd xtrim xrevrange time"
         ),
     );
     let mut terminal = guarded.sign_in(INSTANCE);
@@ -177,17 +141,22 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
             "ZADD tc:{2.Demo} 1 1",
             "SMEMBERS to:{2.Demo}",
             "SET wm:{2.Demo}:0123456789abcdef 1",
-            "XADD ss:{1} * d x",
+            "XADD ss:{1}:1.Demo * d x",
+            "XADD ss:{0}:2.Demo * d x",
+            "XREVRANGE ss:{0}:2.Demo + -",
             "XADD sd:{0} * d x",
-            "DEL ss:{0}",
-            "SET ss:{0} 1",
-            "XRANGE ss:{0} - +",
+            "DEL ss:{0}:1.Demo",
+            "SET ss:{0}:1.Demo 1",
+            "XRANGE ss:{0}:1.Demo - +",
+            "ZREM sl:{0} 1.Demo",
+            "ZRANGE sl:{0} 0 -1",
             "DEL il",
             "ZREM il 2.Demo",
             "SET ctl 0:0",
             "SET ctl:{1.Demo} 0:0",
             "GET ctl:{2.Demo}",
-            "DEL wm:{0}:0123456789abcdef",
+            "DEL wm:{0}:1.Demo:0123456789abcdef",
+            "SET wm:{0}:2.Demo:0123456789abcdef 1",
             "FLUSHALL",
             "CONFIG GET maxmemory",
             "KEYS *",
@@ -217,7 +186,7 @@ fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
             std::fs::write(&config, head + &sites).unwrap();
             config.to_str().unwrap().to_owned()
         };
-        publish_everything(&write(INSTANCE));
+        publish_everything(&write(INSTANCE), INSTANCE);
         let options = doctor::Options { config: write("doctor"), root: "/".into(), ..Default::default() };
         let findings = doctor::examine(&options).unwrap();
         let broken: Vec<_> = findings
@@ -235,16 +204,20 @@ fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
 #[test]
 fn a_worker_consumes_signals_and_writes_no_state() {
     let mut guarded = Guarded::start(&["--worker"]);
-    ask(&mut guarded.admin, "XADD ss:{0} * d x").unwrap();
+    ask(&mut guarded.admin, "XADD ss:{0}:1.Demo * d x").unwrap();
     let mut worker = guarded.sign_in("worker");
     for command in [
-        "XGROUP CREATE ss:{0} copiers 0",
-        "XREADGROUP GROUP copiers one COUNT 10 STREAMS ss:{0} >",
-        "XPENDING ss:{0} copiers",
-        "XAUTOCLAIM ss:{0} copiers two 0 0",
-        "XACK ss:{0} copiers 1-1",
-        "XDEL ss:{0} 1-1",
-        "XINFO GROUPS ss:{0}",
+        "XGROUP CREATE ss:{0}:1.Demo copiers 0",
+        "XREADGROUP GROUP copiers one COUNT 10 STREAMS ss:{0}:1.Demo >",
+        "XPENDING ss:{0}:1.Demo copiers",
+        "XAUTOCLAIM ss:{0}:1.Demo copiers two 0 0",
+        "XACK ss:{0}:1.Demo copiers 1-1",
+        "XTRIM ss:{0}:1.Demo MINID = 1",
+        "XINFO GROUPS ss:{0}:1.Demo",
+        "ZSCAN sl:{0} 0",
+        "SCAN 0",
+        "HMGET fp:{1.Demo} *",
+        "ZADD sa:{0}:1.Demo:copiers 1 x",
         "XADD sd:{0} * d x",
         "HGETALL is:{1.Demo}",
         "ZRANGE il 0 -1",
@@ -255,16 +228,19 @@ fn a_worker_consumes_signals_and_writes_no_state() {
     expect_refused(
         &mut worker,
         &[
-            "XADD ss:{0} * d forged",
-            "XTRIM ss:{0} MAXLEN 0",
-            "DEL ss:{0}",
+            "XADD ss:{0}:1.Demo * d forged",
+            "ZADD sl:{0} 1 x",
+            "HSET fp:{1.Demo} 1.Demo 0-0",
+            "XDEL ss:{0}:1.Demo 1-1",
+            "DEL ss:{0}:1.Demo",
             "HSET is:{1.Demo} eq 1",
             "DEL ts:{1.Demo}:1",
             "SADD to:{1.Demo} 1",
             "SET ctl 3:1",
             "GET ctl",
-            "SET wm:{0}:0123456789abcdef 1",
-            "XGROUP DESTROY ss:{0} copiers",
+            "SET wm:{0}:1.Demo:0123456789abcdef 1",
+            "XGROUP DESTROY ss:{0}:1.Demo copiers",
+            "EVAL return(1) 0",
             "FLUSHALL",
             "KEYS *",
             "CONFIG SET maxmemory 1",
@@ -273,10 +249,10 @@ fn a_worker_consumes_signals_and_writes_no_state() {
     guarded.expect_allowed(
         "worker",
         &format!(
-            "{EVERYBODY} xreadgroup xread xrange xrevrange xlen xack xdel xclaim xautoclaim xpending \
-             xgroup|create xgroup|createconsumer xgroup|delconsumer xgroup|setid \
-             xinfo|stream xinfo|groups xinfo|consumers eval time xadd xtrim hget hmget hgetall exists pttl ttl smembers sismember scard zrange \
-             zrangebyscore zscore zcard"
+            "{EVERYBODY} xreadgroup xread xrange xrevrange xlen type xack xclaim xautoclaim xpending xtrim xadd \
+             xgroup|create xgroup|setid xgroup|delconsumer xinfo|stream xinfo|groups xinfo|consumers \
+             zscan zadd zremrangebyscore pexpire time scan hget hmget hgetall exists pttl ttl smembers \
+             sismember scard zrange zrangebyscore zscore zcard"
         ),
     );
 }
@@ -284,7 +260,7 @@ fn a_worker_consumes_signals_and_writes_no_state() {
 #[test]
 fn the_governor_throttles_and_trims_and_touches_nothing_else() {
     let mut guarded = Guarded::start(&["--governor"]);
-    ask(&mut guarded.admin, "XADD ss:{0} * d x").unwrap();
+    ask(&mut guarded.admin, "XADD ss:{0}:1.Demo * d x").unwrap();
     let mut governor = guarded.sign_in("governor");
     for command in [
         "SET ctl 1:1763800000000",
@@ -292,21 +268,23 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
         "DEL ctl:{1.Demo}",
         "INFO",
         "LATENCY LATEST",
-        "XINFO GROUPS ss:{0}",
-        "XTRIM ss:{0} MINID 1",
+        "XINFO GROUPS ss:{0}:1.Demo",
+        "XTRIM ss:{0}:1.Demo MINID 1",
         "ZRANGE il 0 -1",
+        "ZREM sl:{0} 9.Demo",
     ] {
         ask(&mut governor, command).unwrap();
     }
     expect_refused(
         &mut governor,
         &[
-            "XADD ss:{0} * d forged",
-            "DEL ss:{0}",
+            "XADD ss:{0}:1.Demo * d forged",
+            "DEL ss:{0}:1.Demo",
+            "ZADD sl:{0} 1 9.Demo",
             "HSET is:{1.Demo} eq 1",
             "SADD to:{1.Demo} 1",
             "ZADD il 1 2.Demo",
-            "SET wm:{0}:0123456789abcdef 1",
+            "SET wm:{0}:1.Demo:0123456789abcdef 1",
             "CONFIG SET maxmemory 1",
             "CONFIG GET masterauth",
             "FLUSHALL",
@@ -323,10 +301,12 @@ fn the_governor_itself_is_refused_nothing() {
     for command in [
         "SETRANGE ballast 20000000 x",
         "ZADD il 1 1.Demo",
-        "XADD ss:{0} 1-1 d x",
-        "XADD ss:{0} 2-1 d x",
-        "XGROUP CREATE ss:{0} copiers 0",
-        "XREADGROUP GROUP copiers one COUNT 1 STREAMS ss:{0} >",
+        "ZADD sl:{0} 1 1.Demo 1 gone.Demo",
+        "XADD ss:{0}:1.Demo 1-1 d x",
+        "XADD ss:{0}:1.Demo 2-1 d x",
+        "XGROUP CREATE ss:{0}:1.Demo copiers 0",
+        "XREADGROUP GROUP copiers one COUNT 1 STREAMS ss:{0}:1.Demo >",
+        "HSET fp:{2.Demo} @ token 1.Demo 1-1",
         "ACL LOG RESET",
     ] {
         ask(&mut guarded.admin, command).unwrap();
@@ -338,7 +318,7 @@ fn the_governor_itself_is_refused_nothing() {
     govern.args(["govern", "--config", &guarded.url("governor"), "--every", "100ms", "--once"]);
     let output = govern.output().unwrap();
     let (log, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    for event in ["directive", "forget", "trim"] {
+    for event in ["directive", "forget", "trim", "sources"] {
         assert!(log.contains(&format!("\"event\":\"{event}\"")), "{event}: {log}{complaint}");
     }
     let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(&mut guarded.admin).unwrap();
@@ -402,5 +382,16 @@ fn a_file_switches_the_default_user_off_and_a_server_takes_it() {
         let url = format!("redis://{user}:{password}@127.0.0.1:{}", server.port());
         let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
         ask(&mut connection, "PING").unwrap();
+    }
+}
+
+#[test]
+fn at_a_sentinel_the_users_are_those_of_the_script() {
+    let script = include_str!("../../deploy/node.sh").replace("\\\n", "");
+    let (lines, _) = acl(&["--sentinel", "--file", "--password-env", "TEST_PASSWORD"]);
+    assert_eq!(lines.lines().count(), 2);
+    for (line, name) in lines.lines().zip(["bridge", "watcher"]) {
+        let rules = line.strip_prefix(&format!("user {name} reset on #")).unwrap().split_once(' ').unwrap().1;
+        assert!(script.contains(rules) && script.contains(&format!("user {name} ")), "{line}");
     }
 }

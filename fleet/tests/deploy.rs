@@ -260,7 +260,9 @@ fn deploy_for_one_lane(to: &Path, master: u16) {
 fn sentinels_with_users_and_passwords_fail_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    for (name, password) in [("replica", "one"), ("sentinel", "t\\nwo"), ("ask", "th ree")] {
+    for (name, password) in
+        [("replica", "one"), ("sentinel", "t\\nwo"), ("ask", "th ree"), ("bridge", "fo\"ur \\")]
+    {
         fs::write(path(name), format!("{password}\n")).unwrap();
     }
     let user = |name: &str, rules: &str| {
@@ -279,7 +281,13 @@ fn sentinels_with_users_and_passwords_fail_over() {
         let mut script = Command::new("sh");
         script.arg(scripts.join("node.sh")).args([name, &path(name), "include users.conf"]).args(lines);
         script.stdout(Stdio::null());
-        for (variable, file) in [("REPLICA", "replica"), ("SENTINEL", "sentinel"), ("SENTINEL_ASK", "ask")] {
+        for (variable, file) in [
+            ("REPLICA", "replica"),
+            ("SENTINEL", "sentinel"),
+            ("SENTINEL_ASK", "ask"),
+            ("SENTINEL_BRIDGE", "bridge"),
+            ("SENTINEL_WATCHER", "sentinel"),
+        ] {
             script.env(format!("{variable}_PASSWORD_FILE"), path(file));
         }
         Running(script.spawn().unwrap())
@@ -294,6 +302,10 @@ fn sentinels_with_users_and_passwords_fail_over() {
         .collect();
     let ask = |words: &[&str]| -> redis::RedisResult<redis::Value> {
         let url = format!("redis://:th%20ree@127.0.0.1:{}", ports[2]);
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut redis::Client::open(url)?.get_connection()?)
+    };
+    let ask_as = |login: &str, words: &[&str]| -> redis::RedisResult<redis::Value> {
+        let url = format!("redis://{login}@127.0.0.1:{}", ports[2]);
         redis::cmd(words[0]).arg(&words[1..]).query(&mut redis::Client::open(url)?.get_connection()?)
     };
     let wait = |what: &str, is_so: &dyn Fn() -> bool| {
@@ -312,6 +324,35 @@ fn sentinels_with_users_and_passwords_fail_over() {
                 info.contains("name=rts,status=ok") && info.contains("slaves=1,sentinels=3")
             })
     });
+    // Terminals may ask for the master alone, and who watches may change nothing.
+    let may = |login: &str, words: &[&str]| match ask_as(login, words) {
+        Ok(_) => true,
+        Err(error) => {
+            assert_eq!(error.code(), Some("NOPERM"), "{words:?}: {error}");
+            false
+        }
+    };
+    let (bridge, watcher) = ("bridge:fo%22ur%20%5C", "watcher:t%5Cnwo");
+    for login in [bridge, watcher] {
+        assert!(may(login, &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "rts"]), "{login}");
+        for refused in [
+            &["SENTINEL", "FAILOVER", "rts"][..],
+            &["SENTINEL", "SET", "rts", "quorum", "1"],
+            &["SENTINEL", "REMOVE", "rts"],
+            &["SENTINEL", "MONITOR", "x", "127.0.0.1", "1", "1"],
+            &["SENTINEL", "RESET", "*"],
+            &["SENTINEL", "CONFIG", "SET", "announce-port", "1"],
+            &["PUBLISH", "__sentinel__:hello", "x"],
+            &["ACL", "LIST"],
+            &["SHUTDOWN"],
+        ] {
+            assert!(!may(login, refused), "{login}: {refused:?}");
+        }
+    }
+    for question in [&["SENTINEL", "REPLICAS", "rts"][..], &["SENTINEL", "CKQUORUM", "rts"], &["INFO"]] {
+        assert!(!may(bridge, question), "{question:?}");
+        assert!(may(watcher, question), "{question:?}");
+    }
     drop(master);
     wait("the replica takes over", &|| {
         let named = ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "rts"]);

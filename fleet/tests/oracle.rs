@@ -106,16 +106,49 @@ fn signals() {
         },
         Case {
             fault: "an entry that is no signal",
-            plant: |world| world.append(b"\xc1"),
+            plant: |world| world.append(0, b"\xc1"),
             found: Found { words: "is no packed signal", ..Default::default() },
         },
         Case {
             fault: "a watermark that lags",
-            plant: |world| world.ask(RTSS, "SET wm:{0}:00000000000000bb 2"),
+            plant: |world| world.ask(RTSS, "SET wm:{0}:2.Demo:00000000000000bb 2"),
             found: Found {
-                words: "wm:{0}:00000000000000bb is 2, the last accepted was 3",
+                words: "wm:{0}:2.Demo:00000000000000bb is 2, the last accepted was 3",
                 ..Default::default()
             },
+        },
+        Case {
+            fault: "a signal in the stream of another",
+            plant: |world| {
+                world.ask::<()>(RTSS, "DEL ss:{0}:2.Demo");
+                world.ask(RTSS, "COPY ss:{0}:1.Demo ss:{0}:2.Demo")
+            },
+            found: Found {
+                uncommitted: 3,
+                lost: 3,
+                words: "ss:{0}:2.Demo is of a producer \"00000000000000aa\" that nobody knows",
+                ..Default::default()
+            },
+        },
+        Case {
+            fault: "a stream that stays for ever",
+            plant: |world| world.ask(RTSS, "PERSIST ss:{0}:1.Demo"),
+            found: Found { words: "ss:{0}:1.Demo never expires", ..Default::default() },
+        },
+        Case {
+            fault: "a source that nobody finds",
+            plant: |world| world.ask(RTSS, "ZREM sl:{0} 1.Demo"),
+            found: Found { words: "sl:{0} lacks 1.Demo", ..Default::default() },
+        },
+        Case {
+            fault: "a source that never gave a signal",
+            plant: |world| world.ask(RTSS, "ZADD sl:{0} 1 3.Demo"),
+            found: Found { words: "sl:{0} has 3.Demo, which never", ..Default::default() },
+        },
+        Case {
+            fault: "the stream of a stranger",
+            plant: |world| world.ask(RTSS, "XADD ss:{0}:3.Demo * d x"),
+            found: Found { words: "the key ss:{0}:3.Demo belongs to nothing", ..Default::default() },
         },
     ]);
 }

@@ -10,6 +10,7 @@ fn nothing_weighs_more_than_the_sizing_counts_with() {
         ("an instance", weights.instance, sizing::INSTANCE_BYTES),
         ("a position", weights.position, sizing::POSITION_BYTES),
         ("a signal", weights.signal, sizing::SIGNAL_BYTES),
+        ("a source", weights.source, sizing::SOURCE_BYTES),
         ("a connection", weights.connection, sizing::CONNECTION_BYTES),
     ] {
         assert!(measured > counted / 4, "{name}: {measured} bytes, the measurement cannot be right");

@@ -5,18 +5,17 @@
 //! for a slow disk say, keeps nobody else from opening, calling or closing. Closing does not wait for the calls
 //! inside; the last one to leave frees the session.
 
-use std::cell::UnsafeCell;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 
-use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 
 use crate::codes::*;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
-/// The low 16 bits of a handle are its slot plus one, the bits above its generation.
+/// The low 16 bits of a handle are its slot, the bits above its generation. Nobody has slot 0.
 const SLOT_BITS: u32 = 16;
 const SLOTS: usize = (1 << SLOT_BITS) - 1;
 /// Slots are made so many at a time, and stay.
@@ -32,52 +31,49 @@ const GENERATION: u32 = 32;
 #[repr(align(64))]
 struct Slot {
     word: AtomicU64,
-    session: UnsafeCell<Option<Box<Session>>>,
+    /// From a `Box`. Whoever may enter finds one.
+    session: AtomicPtr<Session>,
+    at: usize,
 }
 
-// SAFETY: the session is written only by who made or took the slot, and by the last call that leaves a closed
-// one; both are alone with it. Everybody else only reads it, between entering and leaving, and what they share is
-// `Sync`; it may be dropped on another thread than it was opened on, since it is `Send`.
-unsafe impl Sync for Slot {}
 const _: () = {
+    // Calls of any thread use a session, and the last one, on whichever thread, drops it.
     const fn shared_and_sent<T: Send + Sync>() {}
     shared_and_sent::<Session>();
 };
 
-/// Slots that were never used, and those that are free again.
+/// Slots that were used and are free again, and the first that never was.
 struct Free {
-    unused: usize,
     again: Vec<usize>,
+    unused: usize,
 }
 
-static PAGES: [OnceCell<Box<[Slot]>>; SLOTS.div_ceil(PAGE)] =
-    [const { OnceCell::new() }; SLOTS.div_ceil(PAGE)];
-static FREE: Mutex<Free> = Mutex::new(Free { unused: 0, again: Vec::new() });
+static PAGES: [AtomicPtr<[Slot; PAGE]>; (SLOTS + 1) / PAGE] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; (SLOTS + 1) / PAGE];
+static FREE: Mutex<Free> = Mutex::new(Free { again: Vec::new(), unused: 1 });
 
 /// A call inside a session, which lives at least as long.
 pub(super) struct Call {
+    session: *const Session,
     slot: &'static Slot,
-    at: usize,
 }
 
 impl Deref for Call {
     type Target = Session;
 
+    #[inline]
     fn deref(&self) -> &Session {
-        // SAFETY: nobody writes it while a call is inside.
-        unsafe { (*self.slot.session.get()).as_deref() }.expect("a slot that can be entered has a session")
+        // SAFETY: the session of a slot is freed when the last call has left.
+        unsafe { &*self.session }
     }
 }
 
 impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
         let before = self.slot.word.fetch_sub(1, Ordering::Release);
         if before & (CLOSED | CALLS) == CLOSED | 1 {
-            // All that the calls before did to the session comes before its end.
-            fence(Ordering::Acquire);
-            // SAFETY: nobody enters a closed slot, and this was the last call inside.
-            drop(unsafe { (*self.slot.session.get()).take() });
-            FREE.lock().again.push(self.at);
+            self.slot.clear();
         }
     }
 }
@@ -85,7 +81,7 @@ impl Drop for Call {
 /// Opens a session and gives it a handle.
 pub(super) fn insert(open: impl FnOnce() -> Result<Session>) -> Result<i64> {
     let session = Box::new(open()?);
-    let Some(at) = FREE.lock().take() else {
+    let Some(slot) = FREE.lock().take() else {
         // Nothing was accepted from this session yet: there is nothing to wait for.
         let _ = session.close(std::time::Duration::ZERO);
         return Err(Error::new(
@@ -93,12 +89,10 @@ pub(super) fn insert(open: impl FnOnce() -> Result<Session>) -> Result<i64> {
             format!("all {SLOTS} handles of this process are in use: close some"),
         ));
     };
-    let slot = &PAGES[at / PAGE].get_or_init(|| (0..PAGE).map(|_| Slot::new()).collect())[at % PAGE];
-    // SAFETY: the slot is closed with nobody inside, and this thread alone took it.
-    unsafe { *slot.session.get() = Some(session) };
+    slot.session.store(Box::into_raw(session), Ordering::Relaxed);
     let generation = (slot.word.load(Ordering::Relaxed) >> GENERATION) + 1;
     slot.word.store(generation << GENERATION, Ordering::Release);
-    Ok((generation << SLOT_BITS) as i64 | (at as i64 + 1))
+    Ok((generation << SLOT_BITS) as i64 | slot.at as i64)
 }
 
 /// Calls `call` with the handle's session; a record's sequence number becomes the result.
@@ -120,18 +114,23 @@ pub(super) fn close(handle: i64) -> Result<Call> {
 #[inline(always)]
 fn step_in(handle: i64, closed: u64) -> Result<Call> {
     let (at, generation) = ((handle & SLOTS as i64) as usize, (handle >> SLOT_BITS) as u64);
-    let page = at.checked_sub(1).and_then(|at| PAGES[at / PAGE].get());
-    let Some(page) = page else { return Err(refused(handle, 0)) };
-    let (at, slot) = (at - 1, &page[(at - 1) % PAGE]);
+    let Some(slot) = slot(at) else { return Err(refused(handle, 0)) };
     let mut word = slot.word.load(Ordering::Relaxed);
     while word >> GENERATION == generation && word & CLOSED == 0 {
         match slot.word.compare_exchange_weak(word, (word + 1) | closed, Ordering::Acquire, Ordering::Relaxed)
         {
-            Ok(_) => return Ok(Call { slot, at }),
+            Ok(_) => return Ok(Call { session: slot.session.load(Ordering::Relaxed), slot }),
             Err(now) => word = now,
         }
     }
     Err(refused(handle, word >> GENERATION))
+}
+
+#[inline(always)]
+fn slot(at: usize) -> Option<&'static Slot> {
+    // SAFETY: a page that was stored is whole, and is never freed.
+    let page = unsafe { PAGES[at / PAGE].load(Ordering::Acquire).as_ref() };
+    page.map(|page| &page[at % PAGE])
 }
 
 /// Why a handle leads nowhere; `generation` is the last one that its slot had.
@@ -151,19 +150,37 @@ fn refused(handle: i64, generation: u64) -> Error {
 }
 
 impl Slot {
-    fn new() -> Self {
-        Self { word: AtomicU64::new(CLOSED), session: UnsafeCell::new(None) }
+    /// Frees the session and the slot: nobody enters a closed one, and the last call has left.
+    #[cold]
+    fn clear(&self) {
+        // All that the calls did comes before the session's end.
+        fence(Ordering::Acquire);
+        // SAFETY: the pointer is from a `Box`, and nobody has or will get a copy of it.
+        drop(unsafe { Box::from_raw(self.session.load(Ordering::Relaxed)) });
+        FREE.lock().again.push(self.at);
     }
 }
 
 impl Free {
-    fn take(&mut self) -> Option<usize> {
-        self.again.pop().or_else(|| {
-            let at = self.unused;
-            (at < SLOTS).then(|| {
+    /// A slot that is closed, with nobody inside and no session.
+    fn take(&mut self) -> Option<&'static Slot> {
+        let at = match self.again.pop() {
+            Some(at) => at,
+            None if self.unused > SLOTS => return None,
+            None => {
                 self.unused += 1;
-                at
-            })
+                self.unused - 1
+            }
+        };
+        slot(at).or_else(|| {
+            let closed = |slot| Slot {
+                word: AtomicU64::new(CLOSED),
+                session: AtomicPtr::default(),
+                at: at / PAGE * PAGE + slot,
+            };
+            let page = Box::new(std::array::from_fn(closed));
+            PAGES[at / PAGE].store(Box::into_raw(page), Ordering::Release);
+            slot(at)
         })
     }
 }

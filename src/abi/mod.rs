@@ -18,7 +18,6 @@ mod module;
 mod reading;
 mod text;
 
-use std::slice;
 use std::time::Duration;
 
 use crate::codes::*;
@@ -49,6 +48,9 @@ pub const MT5REDIS_STATUS_IN_DOUBT: i32 = 1;
 pub const MT5REDIS_STATUS_COMMITTED: i32 = 2;
 /// The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
 pub const MT5REDIS_STATUS_DEAD: i32 = 3;
+
+/// Returned by `mt5redis_flush` and `mt5redis_close`: every trade and signal is in Redis, the last heartbeats are not.
+pub const MT5REDIS_HEARTBEATS_WAIT: i32 = 1;
 
 /// Longest configuration text (URL or path) and data folder, bytes of UTF-8.
 const PATH_LIMIT: usize = 4096;
@@ -194,13 +196,12 @@ pub unsafe extern "C" fn mt5redis_open_positions(
 ) -> i64 {
     guard(|| {
         crate::model::check::within(MT5REDIS_ERR_COUNT, "count", count.into(), 0, OPEN_SET_LIMIT as i64)?;
-        let positions = if count == 0 {
-            &[]
-        } else {
+        if count > 0 {
             border::not_null(positions, "positions")?;
-            // SAFETY: not null, and `count` elements long by the caller's promise; MQL5 aligns its arrays.
-            unsafe { slice::from_raw_parts(positions, count as usize) }
-        };
+        }
+        // SAFETY: `count` elements follow by the caller's promise, at any address.
+        let position = |at| unsafe { positions.add(at).read_unaligned() };
+        let positions = (0..count as usize).map(position).collect();
         handle::with(handle, |session| session.open_positions(time_ms, positions))
     })
 }
@@ -294,19 +295,21 @@ pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
     })
 }
 
-/// Waits until everything accepted so far, on every lane, has reached Redis, at most `timeout_ms`.
-/// Returns `MT5REDIS_OK` or `MT5REDIS_ERR_TIMEOUT`; a time-out loses nothing.
+/// Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
+/// Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
+/// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is, or
+/// `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {
-    guard(|| handle::enter(handle)?.flush(milliseconds(timeout_ms)).map(|()| 0))
+    guard(|| handle::enter(handle)?.flush(milliseconds(timeout_ms)).map(flushed))
 }
 
 /// Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
-/// reach Redis. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says that records still wait: they go
-/// on towards Redis for as long as this process lives.
+/// reach Redis; it returns what `mt5redis_flush` does. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says
+/// that records still wait: they go on towards Redis for as long as this process lives.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
-    guard(|| handle::close(handle)?.close(milliseconds(timeout_ms)).map(|()| 0))
+    guard(|| handle::close(handle)?.close(milliseconds(timeout_ms)).map(flushed))
 }
 
 /// Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
@@ -359,6 +362,10 @@ fn no_lane(lane: i32) -> Error {
         MT5REDIS_ERR_LANE,
         format!("lane {lane} does not exist: pass one of MT5REDIS_LANE_* (0, 1, 2)"),
     )
+}
+
+fn flushed(heartbeats_too: bool) -> i32 {
+    if heartbeats_too { MT5REDIS_OK } else { MT5REDIS_HEARTBEATS_WAIT }
 }
 
 fn milliseconds(timeout_ms: i32) -> Duration {

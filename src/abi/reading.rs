@@ -5,22 +5,26 @@ use super::border::{guard, not_null};
 use super::{PATH_LIMIT, handle, text};
 use crate::codes::*;
 use crate::error::Error;
-use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Wish, describe};
+use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Wish};
 
-/// Starts reading the signals of all instances, in the background. A handle has one subscription at a time.
+/// Starts following signals of other terminals, in the background. A handle has one subscription at a time.
 ///
-/// `group` is a name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
-/// after each restart; null or empty is one of the instance's own. Two followers with the same group share
-/// the signals; each needs its own to see all. `instances` and `symbols` list those to follow, separated by
-/// commas, and `magic` is the one to follow; null, empty and 0 mean all. Signals older than `max_age_ms`, or
-/// past their own expiry, are passed over and counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
+/// `follower` is the name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
+/// after each restart; null or empty is the instance's own. Of two terminals that follow by one name one acts and the
+/// other stands by, see `mt5redis_role`; two programs of one terminal need two names, and the second of one name gets
+/// `MT5REDIS_ERR_NAME_IN_USE`.
+///
+/// `instances` lists the sources to follow, with commas between them; `*` is all there are. `symbols` lists the
+/// symbols, and `magic` is the magic number; null, empty and 0 mean all. What nothing can match is refused. Signals
+/// older than `max_age_ms`, past their own expiry, or more than 2 s ahead of the server's clock are passed over and
+/// counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
 ///
 /// # Safety
 /// Each text is null or ended by a NUL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mt5redis_subscribe(
     handle: i64,
-    group: *const u16,
+    follower: *const u16,
     instances: *const u16,
     symbols: *const u16,
     magic: i64,
@@ -29,25 +33,18 @@ pub unsafe extern "C" fn mt5redis_subscribe(
 ) -> i32 {
     guard(|| {
         // SAFETY: the caller's promise is this function's own.
-        let (group, instances, symbols) = unsafe {
+        let (follower, instances, symbols) = unsafe {
             (
-                text::read::<NAME_LIMIT>(group, MT5REDIS_ERR_GROUP, "group")?,
+                text::read::<NAME_LIMIT>(follower, MT5REDIS_ERR_GROUP, "follower")?,
                 text::read::<PATH_LIMIT>(instances, MT5REDIS_ERR_FILTER, "instances")?,
                 text::read::<PATH_LIMIT>(symbols, MT5REDIS_ERR_FILTER, "symbols")?,
             )
         };
-        let list = |text: &str| -> Vec<String> {
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        let wish = |own: &str| {
+            let follower = if follower.is_empty() { own } else { &follower };
+            Wish::new(follower, &instances, &symbols, magic, max_age_ms, start)
         };
-        let wish = Wish {
-            group: group.to_string(),
-            consumer: String::new(),
-            instances: list(&instances),
-            symbols: list(&symbols),
-            magic,
-            max_age_ms,
-        };
-        handle::enter(handle)?.subscribe(wish, start).map(|()| 0)
+        handle::enter(handle)?.subscribe(wish).map(|()| 0)
     })
 }
 
@@ -85,7 +82,7 @@ pub unsafe extern "C" fn mt5redis_next_signal(
         }
         match handle::enter(handle)?.follower()?.next() {
             Next::Nothing => Ok(0),
-            Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, describe(gap))),
+            Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, gap.to_string())),
             Next::Signal(received, delivery) => {
                 let texts = &delivery.signal;
                 // SAFETY: the caller's promise is this function's own.
@@ -101,14 +98,21 @@ pub unsafe extern "C" fn mt5redis_next_signal(
     })
 }
 
+/// What this terminal does by the follower's name: one of `MT5REDIS_ROLE_*`. Whoever stands by is handed no signal, and
+/// takes over within seconds when the terminal that acts ends, or reaches the server no more.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_role(handle: i64) -> i32 {
+    guard(|| Ok(handle::enter(handle)?.follower()?.role()))
+}
+
 /// Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
-/// the signal comes again with the next subscription of this group and instance.
+/// the signal comes again with the next subscription by this follower's name.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_acknowledge(handle: i64, number: i64) -> i32 {
     guard(|| handle::enter(handle)?.follower()?.acknowledge(number).map(|()| 0))
 }
 
-/// Ends the subscription; acknowledgements are still sent in the background. It does not wait.
+/// Ends the subscription; acknowledgements are still written in the background. It does not wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_unsubscribe(handle: i64) -> i32 {
     guard(|| {

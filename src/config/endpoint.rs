@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::tls::Tls;
 
+/// The longest name that the domain name system has.
+const HOST_LIMIT: usize = 253;
+
 /// A site of Redis, our identity there, and how long we wait for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
@@ -36,6 +39,9 @@ pub enum Site {
         sentinels: Vec<Address>,
         /// The name the sentinels have for the master.
         master: String,
+        /// Where the master may be; a port of 0 is any. None: on the sentinels' hosts, or wherever a certificate of
+        /// our own authority proves its name.
+        masters: Vec<Address>,
         /// Who we are at the sentinels.
         identity: Identity,
     },
@@ -95,6 +101,13 @@ impl Endpoint {
 }
 
 impl Address {
+    /// What a server says is an address, if it can be one.
+    pub(crate) fn new(host: String, port: u16) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        let valid = !host.is_empty() && host.len() <= HOST_LIMIT && host.chars().all(plain) && port > 0;
+        valid.then_some(Self { host, port })
+    }
+
     /// Reads `host`, `host:port`, `[address]` or `[address]:port`.
     pub(super) fn parse(text: &str, default_port: u16) -> Option<Self> {
         let (host, port) = match text.strip_prefix('[') {

@@ -2,8 +2,8 @@
 
 mod site;
 
+use std::cell::RefCell;
 use std::fmt::Display;
-use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{Config, DEFAULT_URL, JournalSync, LaneConfig};
+use super::{Config, DEFAULT_URL, JournalSync, LaneConfig, reading};
 use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;
 
-/// Nobody writes a longer one by hand; a wrong path may lead to anything.
-const MAX_BYTES: u64 = 1 << 20;
+const ON_BACKSLASH: &str = r"; write a Windows path in single quotes: 'C:\folder\file'";
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -45,7 +44,7 @@ macro_rules! table {
     };
     ($name:ident { $($own:tt)* }) => {
         table!($name,
-            url sentinels master nodes
+            url sentinels master masters nodes
             username password password_env password_file
             sentinel_username sentinel_password sentinel_password_env sentinel_password_file
             tls tls_ca tls_certificate tls_key,
@@ -85,7 +84,7 @@ table!(Table {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JournalTable {
-    folder: Option<String>,
+    folder: Option<Spanned<String>>,
     max_bytes: Option<Spanned<i64>>,
     retain_acked: Option<Spanned<Value>>,
     sync: Option<JournalSync>,
@@ -105,31 +104,57 @@ pub(super) fn read(path: &Path, folder: &str) -> Result<Config> {
             format!("cannot read the configuration {}: {reason}", path.display()),
         )
     };
-    let size = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
-    if size > MAX_BYTES {
-        return Err(unreadable(&format!("it has {size} bytes, more than {MAX_BYTES}")));
-    }
-    let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+    let content =
+        reading::read(path).map_err(|reason| unreadable(&format!("{reason}{}", hint(path, folder))))?;
+    let text = String::from_utf8(content.bytes).map_err(|error| {
+        let line = line(error.as_bytes(), error.utf8_error().valid_up_to());
+        unreadable(&format!("line {line} is not UTF-8: save it as UTF-8"))
+    })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Source { name: &name, text: &text }.config(folder)
+    Source { name: &name, text: &text, notes: RefCell::default() }.config(folder)
+}
+
+/// What helps whoever meant another file.
+fn hint(path: &Path, folder: &str) -> String {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()).filter(|_| !path.exists()) else {
+        return String::new();
+    };
+    let text_file = format!("{name}.txt");
+    if path.with_file_name(&text_file).is_file() {
+        return format!("; there is {text_file}, whose ending Windows may hide: rename it to {name}");
+    }
+    let name = name.rsplit('\\').next().unwrap_or_default();
+    if Path::new(folder).join(name).is_file() {
+        return format!("; a relative path starts at {folder}, where there is a {name}: write {name} alone");
+    }
+    String::new()
+}
+
+/// The number of the line in which this byte stands.
+fn line(text: &[u8], at: usize) -> usize {
+    text.iter().take(at).filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// Checks the text of a configuration file called `name`; the fuzzer's way in.
 #[doc(hidden)]
 pub fn parse(name: &str, text: &str) -> Result<Config> {
-    Source { name, text }.config("")
+    Source { name, text, notes: RefCell::default() }.config("")
 }
 
 /// The file's text, for errors that name the line.
 struct Source<'a> {
     name: &'a str,
     text: &'a str,
+    /// What its writer should know.
+    notes: RefCell<Vec<String>>,
 }
 
 impl Source<'_> {
     fn config(&self, folder: &str) -> Result<Config> {
-        let file: File = toml::from_str(self.text)
-            .map_err(|error| self.refused(error.span().map_or(0, |span| span.start), error.message()))?;
+        let file: File = toml::from_str(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.refused(at, format!("{}{}", error.message(), self.on_backslash(at)))
+        })?;
         let mut config = Config::of_url(DEFAULT_URL, folder)?;
         let lanes = [
             ("ris", &file.ris, &mut config.ris),
@@ -161,6 +186,7 @@ impl Source<'_> {
             &mut config.rtss_retention,
         )?;
         self.foreign("shards", "rtss", [("ris", &file.ris.shards), ("rts", &file.rts.shards)])?;
+        config.notes = self.notes.take();
         config.rtss_shards = config.rtss.endpoint.default_shards();
         self.number("rtss", "shards", &file.rtss.shards, 1..=4096, &mut config.rtss_shards)?;
         self.number("rtss", "max_length", &file.rtss.max_length, 1..=1 << 40, &mut config.rtss_max_length)?;
@@ -170,7 +196,8 @@ impl Source<'_> {
     fn journal(&self, table: &JournalTable, folder: &str, config: &mut Config) -> Result<()> {
         let into = &mut config.journal;
         if let Some(own) = &table.folder {
-            into.folder = Path::new(folder).join(own);
+            let path = self.path(own.get_ref(), own.span().start, "journal.folder")?;
+            into.folder = Path::new(folder).join(path);
         }
         into.sync = table.sync.unwrap_or(into.sync);
         // Two segments are the least that can be written and released in turn.
@@ -290,8 +317,22 @@ impl Source<'_> {
     }
 
     fn refused(&self, at: usize, reason: impl Display) -> Error {
-        let line = self.text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1;
+        let line = line(self.text.as_bytes(), at);
         Error::new(MT5REDIS_ERR_CONFIG, format!("{}:{line}: {reason}", self.name))
+    }
+
+    /// What helps whoever wrote a Windows path in double quotes, where a backslash begins an escape.
+    fn on_backslash(&self, at: usize) -> &'static str {
+        let line = self.text.lines().nth(line(self.text.as_bytes(), at) - 1).unwrap_or_default();
+        if line.contains('\\') && line.contains('"') { ON_BACKSLASH } else { "" }
+    }
+
+    /// A path, which has no characters that no path has.
+    fn path<'t>(&self, text: &'t str, at: usize, key: impl Display) -> Result<&'t Path> {
+        if text.contains(char::is_control) {
+            return Err(self.refused(at, format!("{key} has a line break or the like{ON_BACKSLASH}")));
+        }
+        Ok(Path::new(text))
     }
 }
 

@@ -3,19 +3,21 @@
 //! Everything is checked at open. What is unknown or out of range is refused with file, line, key and
 //! reason; what is a secret appears in no error, no event and no `Debug` output.
 
+mod advice;
 mod endpoint;
 mod file;
+mod reading;
 mod tls;
 mod url;
 
 use std::env;
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use advice::WHILE_CONNECTING;
 pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
 pub use file::parse;
@@ -51,6 +53,8 @@ pub struct Config {
     pub rtss_max_length: u64,
     /// Over how many streams signals are spread, by instance.
     pub rtss_shards: u16,
+    /// What its writer should know of what was read, for the events.
+    pub notes: Vec<String>,
 }
 
 /// What every lane has.
@@ -110,6 +114,22 @@ pub struct JournalConfig {
     pub sync: JournalSync,
 }
 
+impl JournalConfig {
+    fn check(&self) -> Result<()> {
+        if self.sync == JournalSync::Off || !self.folder.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let home = if cfg!(windows) { "LOCALAPPDATA" } else { "HOME" };
+        Err(Error::new(
+            MT5REDIS_ERR_CONFIG,
+            format!(
+                "nothing says where journals are kept: pass a data folder, set the environment variable {home}, or \
+                 journal.folder in the configuration"
+            ),
+        ))
+    }
+}
+
 /// What a journal survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -127,11 +147,21 @@ impl Config {
     /// Reads what the Expert Advisor passed: nothing, a URL, or a path relative to `folder`.
     pub fn read(text: &str, folder: &str) -> Result<Self> {
         let text = text.trim();
-        match text.split_once("://") {
-            _ if text.is_empty() => Self::of_url(DEFAULT_URL, folder),
-            Some(_) => Self::of_url(text, folder),
-            None => file::read(&Path::new(folder).join(text), folder),
-        }
+        let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = quoted.unwrap_or(text).trim();
+        let config = match text {
+            "" => Self::of_url(DEFAULT_URL, folder)?,
+            url if url.contains("://") => Self::of_url(url, folder)?,
+            text => {
+                let path = Path::new(folder).join(text);
+                if may_be_a_url(text) && !path.exists() {
+                    return Err(Error::new(MT5REDIS_ERR_CONFIG, no_url(text)));
+                }
+                file::read(&path, folder)?
+            }
+        };
+        config.journal.check()?;
+        Ok(config)
     }
 
     /// Whether both would write one and the same journal.
@@ -171,22 +201,20 @@ impl Config {
             rtss_retention: Duration::from_secs(3600),
             rtss_max_length: 1_000_000,
             rtss_shards: endpoint.default_shards(),
+            notes: Vec::new(),
         })
     }
 }
 
-/// Reads a file of a few KiB at most; anything else is no certificate, key or password.
+/// Reads a certificate or a key.
 fn small_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
-    const MAX_BYTES: u64 = 1 << 20;
-    let unreadable = |reason: &dyn Display| format!("{} cannot be read: {reason}", path.display());
-    let metadata = fs::metadata(path).map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(unreadable(&format!("it is no file of at most {MAX_BYTES} bytes")));
-    }
-    fs::read(path).map_err(|error| unreadable(&error))
+    let content =
+        reading::read(path).map_err(|reason| format!("{} cannot be read: {reason}", path.display()))?;
+    Ok(content.bytes)
 }
 
-/// The data folder's `mt5-redis`; without a data folder the one for a program's state on this platform.
+/// The data folder's `mt5-redis`; without a data folder the one for a program's state on this platform. Empty if
+/// nothing says where that is: a folder that others can write too, like the one for temporary files, is none.
 fn journal_folder(data_folder: &str) -> PathBuf {
     let home = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = || {
@@ -197,7 +225,28 @@ fn journal_folder(data_folder: &str) -> PathBuf {
         }
     };
     let data_folder = Some(data_folder).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    data_folder.or_else(state).unwrap_or_else(env::temp_dir).join("mt5-redis")
+    data_folder.or_else(state).map(|folder| folder.join("mt5-redis")).unwrap_or_default()
+}
+
+/// What a text that [may be a URL](may_be_a_url) lacks. It is not repeated: it may hold a password.
+fn no_url(text: &str) -> String {
+    let is_address = Address::parse(text, url::REDIS_PORT).is_some();
+    let advice = if is_address {
+        "is an address without a scheme: write redis:// before it"
+    } else {
+        "is neither a URL nor the name of a file that is there: write redis://host:port, with user:password@ before \
+         the host if need be, or the name of a TOML file"
+    };
+    format!("the configuration {advice}")
+}
+
+/// Whether a text that names no file may be meant as a URL, with a password perhaps.
+fn may_be_a_url(text: &str) -> bool {
+    let path = match text.as_bytes() {
+        [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic() => &text[2..],
+        _ => text,
+    };
+    path.contains([':', '@']) || path.contains("//")
 }
 
 #[cfg(test)]
@@ -216,6 +265,30 @@ mod tests {
             assert_eq!(lane.endpoint.name(), "cache.example:7001");
             assert_eq!(lane.endpoint.database, 3);
             assert_eq!(lane.endpoint.identity.password.as_ref().unwrap().expose(), "p@ss");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_as_a_url_is_never_repeated() {
+        for text in [
+            "default:hunter2@127.0.0.1:6379",
+            "redis:/:hunter2@127.0.0.1",
+            "redis//:hunter2@127.0.0.1",
+            "redis;//:hunter2@127.0.0.1:1",
+            "redis:///:hunter2@127.0.0.1",
+            "redis://:hunter2@[::1",
+            "--tls redis://:hunter2@127.0.0.1",
+            "hunter2@127.0.0.1",
+            "127.0.0.1:hunter2",
+        ] {
+            let error = Config::read(text, "/tmp").unwrap_err();
+            assert_eq!(error.code(), MT5REDIS_ERR_CONFIG);
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        let error = Config::read("localhost:6379", "").unwrap_err().to_string();
+        assert_eq!(error, "the configuration is an address without a scheme: write redis:// before it");
+        for path in ["C:\\mt5\\site.toml", "c:/mt5/site.toml", "site.toml"] {
+            assert!(!may_be_a_url(path), "{path}");
         }
     }
 

@@ -18,10 +18,11 @@ impl Endpoint {
     /// `redis-cluster://[user][:password@]node[:port],…`.
     pub fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
-        let (kind, tls) = match scheme.strip_prefix("rediss") {
-            Some(kind) => (kind, Some(Tls::default())),
-            None => (scheme.strip_prefix("redis").ok_or(FORMS)?, None),
-        };
+        let scheme = scheme.to_ascii_lowercase();
+        let known = [("rediss", true), ("redis", false), ("valkeys", true), ("valkey", false)];
+        let mut known = known.into_iter().filter_map(|(name, tls)| Some((scheme.strip_prefix(name)?, tls)));
+        let (kind, tls) = known.next().ok_or(FORMS)?;
+        let tls = tls.then(Tls::default);
         if rest.contains(['?', '#']) {
             return Err("has a query or a fragment: percent-encode ? and # in a password, \
                         or use the file's keys username and password");
@@ -66,7 +67,8 @@ fn sentinel(rest: &str) -> Result<Endpoint, &'static str> {
     let database = database.parse().ok().filter(|database| *database >= 0).ok_or(FORM)?;
     let sentinels = addresses(hosts, SENTINEL_PORT).ok_or(FORM)?;
     // Sentinels that want a login have their own keys in the file.
-    let site = Site::Sentinel { sentinels, master: master.to_owned(), identity: Identity::default() };
+    let (master, masters) = (master.to_owned(), Vec::new());
+    let site = Site::Sentinel { sentinels, master, masters, identity: Identity::default() };
     Ok(Endpoint { database, identity, ..Endpoint::at(site) })
 }
 
@@ -116,7 +118,9 @@ mod tests {
         assert_eq!((endpoint.name().as_str(), endpoint.tls), ("cache.example:6379", None));
 
         let endpoint = Endpoint::parse("rediss-sentinel://ea:p%40ss@s1,s2:7000,[::1]/mt5-rts/2").unwrap();
-        let Site::Sentinel { sentinels, master, identity } = &endpoint.site else { panic!("{endpoint:?}") };
+        let Site::Sentinel { sentinels, master, identity, .. } = &endpoint.site else {
+            panic!("{endpoint:?}")
+        };
         assert_eq!(
             sentinels.iter().map(Address::to_string).collect::<Vec<_>>(),
             ["s1:26379", "s2:7000", "[::1]:26379"]
@@ -135,11 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_may_be_in_capitals_and_of_valkey() {
+        for (url, tls) in
+            [("REDIS://a:1", false), ("Rediss://a:1", true), ("valkey://a:1", false), ("valkeys://a:1", true)]
+        {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!((endpoint.name().as_str(), endpoint.tls.is_some()), ("a:1", tls), "{url}");
+        }
+        let endpoint = Endpoint::parse("VALKEYS-CLUSTER://n1,n2:7002").unwrap();
+        assert_eq!((endpoint.name().as_str(), endpoint.tls), ("cluster@n1:6379", Some(Tls::default())));
+    }
+
+    #[test]
     fn what_is_malformed_is_refused_with_the_form() {
         for (url, reason) in [
             ("localhost:6379", "is no redis:// URL"),
             ("redis+sentinel://a/b", "is no redis:// URL"),
-            ("valkey://a", "is no redis:// URL"),
+            ("redisx://a", "is no redis:// URL"),
+            ("http://a", "is no redis:// URL"),
             ("redis-sentinel://a:26379", "names no master"),
             ("redis-sentinel://a:26379/", "names no master"),
             ("redis-sentinel://a:26379/my master", "names no master"),

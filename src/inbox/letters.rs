@@ -1,29 +1,22 @@
-//! The dead letters of the readers: to look at, to put back, to delete.
+//! The dead letters of the workers: to look at, to put back, to delete.
+
+use std::sync::Arc;
 
 use redis::Value;
 use serde::Serialize;
 
 use super::Received;
 use super::reply;
-use super::wire::{Wire, command};
-use crate::codes::MT5REDIS_ERR_TIMEOUT;
+use super::wire::{Wire, command, good, server_ms};
+use crate::codes::{MT5REDIS_ERR_INSTANCE, MT5REDIS_ERR_TIMEOUT};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::link::failure::Failure;
-use crate::model::key;
+use crate::model::{InstanceId, key};
 
-/// Puts an entry back at the end of its stream and deletes the letter, once. The reader's own fields stay
-/// behind; `r` says that it may have been seen before.
-const RETRY: &str = "local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) \
-    if #found == 0 then return 0 end \
-    local entry = {} \
-    for at = 1, #found[1][2], 2 do local name = found[1][2][at] \
-    if string.sub(name, 1, 2) ~= 'x-' and name ~= 'r' then \
-    entry[#entry + 1] = name entry[#entry + 1] = found[1][2][at + 1] end end \
-    redis.call('XADD', KEYS[2], '*', 'r', '1', unpack(entry)) \
-    return redis.call('XDEL', KEYS[1], ARGV[1])";
-
+/// How often a letter is tried to be put back while others come.
+const ATTEMPTS: usize = 20;
 /// How many letters one command reads.
 const PAGE: usize = 500;
 
@@ -34,6 +27,8 @@ pub struct DeadSignal {
     pub id: String,
     /// Its shard, k.
     pub shard: u16,
+    /// The source whose signal it is.
+    pub source: String,
     /// The group that gave it up.
     pub group: String,
     /// How often it was handed out.
@@ -50,20 +45,27 @@ pub struct DeadSignal {
 pub struct Letters {
     wire: Wire,
     shards: u16,
+    /// How long signals are kept, ms.
+    retention_ms: String,
 }
 
 impl Letters {
     /// Those of this configuration.
     pub fn new(config: &Config) -> Self {
         let link = Link::new(config.rtss.endpoint.clone(), "mt5redis:deadletters".into());
-        Self { wire: Wire::new(link), shards: config.rtss_shards }
+        Self {
+            // What fails is said by what it returns.
+            wire: Wire::new(link, "dead letters".to_owned(), Arc::new(|_| {})),
+            shards: config.rtss_shards,
+            retention_ms: config.rtss_retention.as_millis().to_string(),
+        }
     }
 
     /// Every letter, by shard, oldest first.
     pub fn all(&mut self) -> Result<Vec<DeadSignal>> {
         let mut letters = Vec::new();
         for shard in 0..self.shards {
-            let key = key::dead_letters(&shard.to_string());
+            let key = key::dead_letters(shard);
             let mut from = "-".to_owned();
             loop {
                 let page = command(["XRANGE", &key, &from, "+", "COUNT", &PAGE.to_string()]);
@@ -82,39 +84,90 @@ impl Letters {
 
     /// Puts a letter's signal back at the end of its stream. Says whether the letter was still there.
     pub fn retry(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let shard = letter.shard.to_string();
-        let (letters, signals) = (key::dead_letters(&shard), key::signals(&shard));
-        let words = command(["EVAL", RETRY, "2", &letters, &signals, &letter.id]);
-        Ok(self.ask(&letters, words)? == Value::Int(1))
+        let source = InstanceId::new(&letter.source)?;
+        if key::shard(&letter.source, self.shards) != letter.shard {
+            let text = format!("source {} is not in shard {}: see rtss.shards", letter.source, letter.shard);
+            return Err(Error::new(MT5REDIS_ERR_INSTANCE, text));
+        }
+        self.connect()?;
+        for _ in 0..ATTEMPTS {
+            if let Some(done) = self.put_back(&source, letter).map_err(|failure| self.failed(&failure))? {
+                return Ok(done);
+            }
+        }
+        let text = format!("the dead letters of shard {} change all the time", letter.shard);
+        Err(Error::new(MT5REDIS_ERR_TIMEOUT, text))
+    }
+
+    /// Puts the entry back and deletes the letter in one transaction, which is void if the letters change before.
+    /// The worker's own fields stay behind; `r` says that it may have been seen before.
+    fn put_back(
+        &mut self,
+        source: &InstanceId,
+        letter: &DeadSignal,
+    ) -> std::result::Result<Option<bool>, Failure> {
+        let (letters, signals) =
+            (key::dead_letters(letter.shard), key::signals(letter.shard, source.as_str()));
+        let asked = [
+            command(["WATCH", &letters]),
+            command(["TIME"]),
+            command(["XRANGE", &letters, &letter.id, &letter.id]),
+        ];
+        let mut replies = self.wire.exchange(&letters, &asked)?.into_iter().map(good);
+        let mut next = || replies.next().expect("one a command");
+        let (_, time, found) = (next()?, next()?, next()?);
+        let Some((_, Some(fields))) = reply::entries(&found).pop() else { return Ok(Some(false)) };
+        let mut add = command(["XADD", &signals, "*", "r", "1"]);
+        let kept = |pair: &&[Vec<u8>]| !pair[0].starts_with(b"x-") && pair[0] != b"r";
+        add.extend(fields.chunks_exact(2).filter(kept).flatten().cloned());
+        let sources = key::sources(letter.shard);
+        let now = server_ms(&time).unwrap_or(0).to_string();
+        let commands = vec![
+            add,
+            command(["PEXPIRE", &signals, &self.retention_ms]),
+            command(["ZADD", &sources, &now, source.as_str()]),
+            command(["XDEL", &letters, &letter.id]),
+        ];
+        Ok(self.wire.transact(&letters, commands)?.map(|_| true))
     }
 
     /// Deletes a letter. Says whether it was still there.
     pub fn drop(&mut self, letter: &DeadSignal) -> Result<bool> {
-        let key = key::dead_letters(&letter.shard.to_string());
+        let key = key::dead_letters(letter.shard);
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 
-    fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
-        let failed = |failure: Failure| {
-            Error::new(MT5REDIS_ERR_TIMEOUT, format!("the signals' server does not do it: {}", failure.text))
-        };
-        if !self.wire.is_connected() {
-            self.wire.connect().map_err(failed)?;
+    fn failed(&self, failure: &Failure) -> Error {
+        let text = format!("the signals' server does not do it: {}", self.wire.told(failure));
+        Error::new(MT5REDIS_ERR_TIMEOUT, text)
+    }
+
+    fn connect(&mut self) -> Result<()> {
+        if self.wire.is_connected() {
+            Ok(())
+        } else {
+            self.wire.connect().map_err(|failure| self.failed(&failure))
         }
-        self.wire.ask(key, words).map_err(failed)
+    }
+
+    fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
+        self.connect()?;
+        self.wire.ask(key, words).map_err(|failure| self.failed(&failure))
     }
 }
 
 fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadSignal {
     let fields = fields.unwrap_or_default();
+    // The worker's come last: what stands before may be anybody's.
     let text = |name: &str| {
-        let pair = fields.chunks_exact(2).find(|pair| pair[0] == name.as_bytes());
+        let pair = fields.chunks_exact(2).rfind(|pair| pair[0] == name.as_bytes());
         pair.map(|pair| String::from_utf8_lossy(&pair[1]).into_owned()).unwrap_or_default()
     };
     let received = Received::decode(&fields);
     DeadSignal {
         id: format!("{ms}-{number}"),
         shard,
+        source: text("x-source"),
         group: text("x-group"),
         deliveries: text("x-deliveries").parse().unwrap_or(0),
         error: text("x-error"),

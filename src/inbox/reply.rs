@@ -53,9 +53,3 @@ fn entry(value: &Value) -> Option<Entry> {
     };
     Some((id(at)?, fields))
 }
-
-/// The entries of the one stream that was read.
-pub(super) fn read(value: &Value) -> Vec<Entry> {
-    let stream = array(value).first().map(array).unwrap_or_default();
-    stream.get(1).map(entries).unwrap_or_default()
-}

@@ -11,7 +11,6 @@ use super::transaction::{Answer, Transaction, live, watch, written};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
-use crate::model::key;
 
 /// A watermark outlives every record it may have to vouch for: 35 days.
 pub(super) const WATERMARK_SECONDS: &str = "3024000";
@@ -170,7 +169,7 @@ impl<P: Policy> Batch<P> {
             self.transactions.clear();
             outcome.fail(failure);
         }
-        self.route(link, outcome);
+        self.route(policy, link, outcome);
         let commands = &mut self.commands;
         commands.clear();
         // What is encoded and not sent yet is for this server.
@@ -187,14 +186,13 @@ impl<P: Policy> Batch<P> {
             commands.command([b"MULTI".as_slice()]);
             let start = commands.count();
             let Transaction { records, parts, owners, .. } = transaction;
+            for part in &*parts {
+                policy.begin(&part.tag, floor.get(&part.tag).copied().unwrap_or(0));
+            }
             for &at in records.iter().filter(|&&at| self.live[at]) {
                 let record = &self.records[at];
                 policy.write(record, commands);
-                let count = commands.count() - start;
-                owners.resize(count, Some(at));
-                if let Some(part) = parts.iter_mut().find(|part| part.tag.as_str() == policy.tag(record)) {
-                    part.command = count.checked_sub(1);
-                }
+                owners.resize(commands.count() - start, Some(at));
                 if commands.bytes().len() >= piece {
                     piece = PIECE;
                     outcome.sent(commands.send(link, server));
@@ -205,7 +203,8 @@ impl<P: Policy> Batch<P> {
                 if P::COMMITTED {
                     commands.begin();
                     commands.argument(b"SET");
-                    commands.argument(key::watermark(&part.tag, policy.producer().as_str()).as_bytes());
+                    let key = policy.watermark(&part.tag, policy.producer().as_str());
+                    commands.argument(key.as_bytes());
                     commands.integer(part.last as i64);
                     commands.argument(b"EX");
                     commands.argument(WATERMARK_SECONDS.as_bytes());
@@ -220,7 +219,8 @@ impl<P: Policy> Batch<P> {
             // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
             // connection given up whose bytes the server reads late, makes the next transaction void.
             for tag in &self.guarded {
-                let Ok(routed) = link.route(tag) else { continue };
+                let key = policy.watermark(tag, policy.producer().as_str());
+                let Ok(routed) = link.route(&key) else { continue };
                 if !self.transactions.iter().any(|transaction| transaction.server == routed) {
                     continue;
                 }
@@ -228,7 +228,6 @@ impl<P: Policy> Batch<P> {
                     outcome.sent(commands.send(link, server));
                     server = routed;
                 }
-                let key = key::watermark(tag, policy.producer().as_str());
                 commands.command([b"WATCH".as_slice(), key.as_bytes()]);
                 self.guards.push(server);
             }
@@ -256,7 +255,7 @@ impl<P: Policy> Batch<P> {
     fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
         for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
             if self.guarded.insert(part.tag) {
-                watch(link, &key::watermark(&part.tag, policy.producer().as_str()))?;
+                watch(link, &policy.watermark(&part.tag, policy.producer().as_str()))?;
             }
         }
         Ok(())
@@ -264,7 +263,7 @@ impl<P: Policy> Batch<P> {
 
     /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
     /// turn on that server's connection.
-    fn route(&mut self, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+    fn route(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut asks = std::mem::take(&mut self.asks);
         let mut taken = HashSet::new();
         self.transactions.retain_mut(|transaction| {
@@ -272,7 +271,7 @@ impl<P: Policy> Batch<P> {
             transaction.asking = ask.is_some();
             let server = match &ask {
                 Some(ask) => link.redirect(ask),
-                None => link.route(transaction.tag()),
+                None => link.route(&policy.watermark(transaction.tag(), policy.producer().as_str())),
             };
             match server {
                 Ok(server) => transaction.server = server,
@@ -322,19 +321,15 @@ impl<P: Policy> Batch<P> {
                         }
                     }
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    for part in &transaction.parts {
-                        outcome.committed.push((part.tag, part.last));
-                        if let Some((_, reply)) = replies.iter().find(|(at, _)| part.command == Some(*at)) {
-                            policy.learn(&part.tag, reply);
-                        }
-                    }
+                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.tag, part.last)));
                 }
                 Answer::Refused(owner, failure) if failure.class == Class::Reject => {
                     // The others of this transaction stay in the batch and are sent again without it.
                     reject(owner, failure);
                     policy.forget();
                 }
-                Answer::Refused(_, failure) if failure.class == Class::Ask => {
+                // Who was asked, and sends elsewhere in turn, may do so for ever: then it is a failure as others.
+                Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
                     self.asks.insert(*transaction.tag(), failure);
                     policy.forget();
                 }

@@ -6,7 +6,7 @@
 //! and sequence tell. Nothing is ever removed here: that is the operator's decision.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Journal;
+use super::journal::open_file;
 use crate::codes::MT5REDIS_ERR_JOURNAL;
 use crate::error::{Error, Result};
 
@@ -81,7 +82,7 @@ impl DeadLetters {
     pub(super) fn add(&self, letters: &[Letter]) -> io::Result<()> {
         let time_ms =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let mut file = open_file(&self.path, OpenOptions::new().read(true).append(true).create(true))?;
         let length = file.metadata()?.len();
         let mut lines = Vec::new();
         if length > 0 {
@@ -113,12 +114,12 @@ impl DeadLetters {
 /// Which records of this journal were put aside before, under whichever name.
 fn known(path: &Path, journal: &Journal) -> io::Result<BTreeSet<u64>> {
     let mut sequences = BTreeSet::new();
-    let file = match File::open(path) {
+    let file = match open_file(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(sequences),
         Err(error) => return Err(error),
     };
-    for line in BufReader::new(file).split(b'\n') {
+    for line in BufReader::new(file.take(LIMIT)).split(b'\n') {
         // Half a line is of a record that is sent, and put aside, again.
         if let Ok(name) = serde_json::from_slice::<Name>(&line?)
             && (name.producer == journal.producer()

@@ -6,11 +6,15 @@
 
 mod batch;
 mod bell;
+#[cfg(loom)]
+mod channel;
 mod dead;
 mod deferred;
 mod journal;
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(test)]
+mod plain;
 mod policy;
 mod rate;
 mod resume;
@@ -21,17 +25,18 @@ mod rtss;
 mod shared;
 mod source;
 mod sync;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod transaction;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
+use crate::background;
 use crate::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL, MT5REDIS_ERR_THREAD};
 use crate::config::LaneConfig;
 use crate::error::{Error, Result};
@@ -47,6 +52,7 @@ pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
 use shared::{Life, Shared};
+use sync::{Sender, bounded, fence};
 use worker::Worker;
 
 /// How many records a queue beside a journal holds: enough for the lane to have each at hand while it keeps up. In a
@@ -121,6 +127,7 @@ impl<P: Policy> Lane<P> {
             counters.accepted.store(accepted, Ordering::Relaxed);
             counters.lost.store(opened.lost, Ordering::Relaxed);
             notes = opened.notes;
+            notes.extend(opened.warning);
             opened.journal
         });
         let lane = Self {
@@ -139,6 +146,7 @@ impl<P: Policy> Lane<P> {
                 gauge: Mutex::default(),
                 passed: AtomicU64::new(committed),
                 committed: AtomicU64::new(committed),
+                troubled: AtomicBool::new(false),
                 hurry: AtomicUsize::new(0),
                 queue_limit: journal.is_none().then_some(config.queue),
                 journal: journal.as_ref().map(Arc::downgrade).unwrap_or_default(),
@@ -150,11 +158,6 @@ impl<P: Policy> Lane<P> {
             config,
         };
         notes.iter().for_each(|note| lane.shared.tell(note));
-        let waiting = lane.waiting();
-        if waiting > 0 {
-            lane.shared
-                .tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
-        }
         Ok(lane)
     }
 
@@ -257,9 +260,20 @@ impl<P: Policy> Lane<P> {
             self.journal.clone(),
             self.shared.clone(),
         );
-        thread::Builder::new().name(format!("mt5redis-{}", P::LANE)).spawn(move || worker.run()).map_err(
-            |error| Error::new(MT5REDIS_ERR_THREAD, format!("cannot start the {} thread: {error}", P::LANE)),
-        )?;
+        let shared = self.shared.clone();
+        background::start(
+            format!("mt5redis-{}", P::LANE),
+            || worker.run(),
+            move |end| {
+                if let Err(defect) = end {
+                    shared.tell(format_args!("the thread has ended by a defect, please report it: {defect}"));
+                }
+                shared.left();
+            },
+        )
+        .map_err(|error| {
+            Error::new(MT5REDIS_ERR_THREAD, format!("cannot start the {} thread: {error}", P::LANE))
+        })?;
         life.running = true;
         Ok(())
     }
@@ -292,10 +306,11 @@ impl<P: Policy> Lane<P> {
         self.shared.bell.ring();
     }
 
-    /// Waits for the end of a thread that was told to retire. Returns whether it has ended.
+    /// Waits for the end of a thread that was told to retire; not for one whose records need not be written and
+    /// cannot be. Returns whether it has ended.
     pub(crate) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut life = self.shared.life.lock();
-        while life.running && life.retiring {
+        while life.running && life.retiring && !self.shared.is_hopeless() {
             if self.shared.changed.wait_until(&mut life, deadline).timed_out() {
                 break;
             }
@@ -339,24 +354,24 @@ impl<P: Policy> Lane<P> {
         self.shared.waiting() + deferred
     }
 
-    /// Waits until all up to `sequence` is in Redis. Returns whether it is.
-    pub(crate) fn wait_for_commit(&self, sequence: u64, deadline: Instant) -> bool {
-        if self.committed() >= sequence {
-            return true;
-        }
-        self.shared.hurry.fetch_add(1, Ordering::SeqCst);
-        // What is held back waits for somebody who wants it.
-        self.shared.bell.ring();
-        let mut life = self.shared.life.lock();
-        while self.committed() < sequence {
-            life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };
-            if self.shared.changed.wait_until(&mut life, deadline).timed_out() {
-                break;
+    /// Waits until all up to `sequence` is in Redis; not for what need not be written and cannot be. Returns how many
+    /// records are not.
+    pub(crate) fn flush(&self, sequence: u64, deadline: Instant) -> u64 {
+        if self.committed() < sequence {
+            self.shared.hurry.fetch_add(1, Ordering::SeqCst);
+            // What is held back waits for somebody who wants it.
+            self.shared.bell.ring();
+            let mut life = self.shared.life.lock();
+            while self.committed() < sequence && !self.shared.is_hopeless() {
+                life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };
+                if self.shared.changed.wait_until(&mut life, deadline).timed_out() {
+                    break;
+                }
             }
+            drop(life);
+            self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
         }
-        drop(life);
-        self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
-        self.committed() >= sequence
+        sequence.saturating_sub(self.committed())
     }
 
     /// Tells the pressure what this lane sees.

@@ -10,6 +10,7 @@ use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Producer};
+use crate::model::key::{self, Key};
 
 /// Which of the three lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +78,18 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;
 
-    /// The routing tag: records of one tag are on one server, and are written in one transaction.
+    /// The routing tag, an instance id: records of one tag are on one server, and are written in one transaction.
     fn tag<'a>(&'a self, record: &'a Self::Record) -> &'a str;
+
+    /// The watermark of a tag's records. All that they are written to is in the slot of this key.
+    fn watermark(&self, tag: &str, producer: &str) -> Key {
+        key::watermark(tag, producer)
+    }
+
+    /// What the records themselves say, where a tag's watermark is missing: the last one of this producer.
+    fn last_written(&self, _tag: &str, _producer: &str, _link: &mut Link) -> Result<Option<u64>, Failure> {
+        Ok(None)
+    }
 
     /// What the record is the state of; none if it is an event, which nothing can supersede.
     fn subject(record: &Self::Record) -> Option<Subject<'_>>;
@@ -97,15 +108,18 @@ pub(crate) trait Policy: Clone + Send + 'static {
         false
     }
 
-    /// Learns from the server what writing these records needs to know.
+    /// Learns from the server what writing these records needs to know; of a new connection, without records.
     fn prepare(&mut self, _records: &[Self::Record], _link: &mut Link) -> Result<(), Failure> {
         Ok(())
     }
 
+    /// Starts a tag's part of a transaction; all of the tag up to `committed` was written before.
+    fn begin(&mut self, _tag: &str, _committed: u64) {}
+
     /// Writes the record's commands.
     fn write(&mut self, record: &Self::Record, commands: &mut Commands);
 
-    /// Writes what a transaction has beyond its records.
+    /// Writes what a tag's part of a transaction has beyond its records.
     fn finish(&mut self, _tag: &str, _commands: &mut Commands) {}
 
     /// Writes what belongs to no tag, after all transactions. In a Cluster each key has a server of its
@@ -118,9 +132,6 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Hears the answers, one a question.
     fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}
-
-    /// Looks at the answer to the last command that was written for a record of this tag.
-    fn learn(&mut self, _tag: &str, _reply: &Value) {}
 
     /// Forgets what it knows of the server: an exchange failed, or the server is another one.
     fn forget(&mut self) {}

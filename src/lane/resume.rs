@@ -9,6 +9,11 @@
 //! the other, because each instance has a watermark of its own, and in a Cluster a server of its own: of one the
 //! records from 5 on may wait to be sent once more while the server of another lacks only what came after 30.
 //! From there on each record is looked at again, and passed over if its own watermark says that it is there.
+//!
+//! A watermark may be missing though the records are there: a server's policy can evict it, and it expires when a
+//! terminal rests for 35 days. Then the records speak for themselves, where their kind can, and else what this
+//! terminal knows: a run of a server that has acknowledged a record has it. To send it again would be a second
+//! copy, and to count it as lost a false loss. A server that runs anew has forgotten what it does not show.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,7 +28,7 @@ use super::source::{Source, Tag};
 use super::transaction::{accept_refusal, watch};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
-use crate::model::key;
+use crate::model::key::Key;
 
 /// What is known to be committed, by tag.
 #[derive(Default)]
@@ -31,8 +36,10 @@ pub(super) struct Ledger {
     committed: HashMap<Tag, u64>,
     /// Tags in the journal of whose records nobody knows yet whether they are committed.
     unknown: Vec<Tag>,
-    /// The histories of the servers at the last connection; none before the first.
+    /// The histories of the servers at the last connection, of this process or the one before; none before the first.
     history: Option<String>,
+    /// This process was connected before.
+    connected: bool,
 }
 
 /// How the lane goes on.
@@ -47,13 +54,15 @@ pub(super) struct Resumed<R> {
     pub(super) replayed: u64,
     /// Records that one lacks and that are kept no longer.
     pub(super) lost: u64,
+    /// Watermarks that are missing though more is known, and what they were.
+    pub(super) vanished: Vec<(Key, u64)>,
 }
 
 impl Ledger {
     /// Learns from the journal which tags there are, and what of each was acknowledged; what is `dead` no
     /// server has.
     pub(super) fn survey<P: Policy>(policy: &P, journal: &Arc<Journal>, dead: impl Fn(u64) -> bool) -> Self {
-        let mut ledger = Self::default();
+        let mut ledger = Self { history: journal.history(), ..Self::default() };
         let mut reader = journal.reader(journal.first());
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
@@ -87,14 +96,17 @@ impl Ledger {
         source: &mut Source<P>,
         batch: &mut Batch<P>,
     ) -> Result<Resumed<P::Record>, Failure> {
-        let mut present = HashMap::new();
+        let (mut present, mut unvouched) = (HashMap::new(), Vec::new());
         let tags = self.committed.keys().chain(&self.unknown).copied();
         for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
             if let Entry::Vacant(vacant) = present.entry(tag) {
-                vacant.insert(look_up(policy, link, journal, &tag)?);
+                let found = look_up(policy, link, journal, &tag)?;
+                vacant.insert(found.unwrap_or(0));
+                unvouched.extend(found.is_none().then_some(tag));
             }
         }
         let history = link.history()?;
+        let vanished = self.substitute(policy, link, journal, unvouched, &history, &mut present)?;
         let there = |record: &P::Record| P::sequence(record) <= present[policy.tag(record)];
         let found = batch.records().iter().filter(|record| there(record)).count();
         let missing = |(tag, &committed): (&Tag, &u64)| {
@@ -104,7 +116,7 @@ impl Ledger {
         let missing = || self.committed.iter().filter_map(missing);
         let first_missing = missing().map(|(first, _)| first).min();
         let last_missing = missing().map(|(_, last)| last).max().unwrap_or(0);
-        let mut resumed = Resumed { history, found, known: Vec::new(), replayed: 0, lost: 0 };
+        let mut resumed = Resumed { history, found, known: Vec::new(), replayed: 0, lost: 0, vanished };
         match journal {
             Some(journal) => {
                 let kept_from = journal.first();
@@ -117,7 +129,8 @@ impl Ledger {
                 // A watermark stands for all before it but for what was held back at that time, and written later
                 // perhaps in the transaction that this server lacks.
                 let moved = self.history.as_ref().is_some_and(|before| !is_same(before, &resumed.history));
-                if P::HOLDS_BACK && (moved || first_missing.is_some()) {
+                // Not of an earlier process: another machine may have written since.
+                if P::HOLDS_BACK && (moved && self.connected || first_missing.is_some()) {
                     from = kept_from;
                 }
                 batch.clear();
@@ -134,11 +147,50 @@ impl Ledger {
                 source.resume(source.next(), present.clone());
             }
         }
-        self.history = Some(resumed.history.clone());
+        if self.history.as_ref() != Some(&resumed.history) {
+            if let Some(journal) = journal {
+                journal
+                    .note_history(&resumed.history)
+                    .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
+            }
+            self.history = Some(resumed.history.clone());
+        }
+        self.connected = true;
         batch.guard(present.keys().copied());
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)
+    }
+
+    /// Finds out otherwise what is present where no watermark says so.
+    fn substitute<P: Policy>(
+        &self,
+        policy: &P,
+        link: &mut Link,
+        journal: Option<&Arc<Journal>>,
+        missing: Vec<Tag>,
+        history: &str,
+        present: &mut HashMap<Tag, u64>,
+    ) -> Result<Vec<(Key, u64)>, Failure> {
+        let trusted = self.history.as_ref().is_some_and(|before| is_same(before, history));
+        let mut vanished = Vec::new();
+        for tag in missing {
+            let producer = policy.producer().as_str();
+            let mut known = policy.last_written(&tag, producer, link)?.unwrap_or(0);
+            for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
+                known = known.max(policy.last_written(&tag, name, link)?.unwrap_or(0).min(*last));
+            }
+            if trusted {
+                known = known.max(self.committed.get(&tag).copied().unwrap_or(0));
+            }
+            let key = policy.watermark(&tag, producer);
+            undisputed(&key, known, journal)?;
+            if known > 0 {
+                vanished.push((key, known));
+                present.insert(tag, known);
+            }
+        }
+        Ok(vanished)
     }
 }
 
@@ -149,21 +201,34 @@ fn is_same(one: &str, other: &str) -> bool {
 }
 
 fn tag<P: Policy>(policy: &P, record: &P::Record) -> Tag {
-    Tag::from(policy.tag(record)).expect("a tag is an instance id or a shard")
+    Tag::from(policy.tag(record)).expect("a tag is an instance id")
 }
 
-/// What the server has of this tag. Its watermark is watched from now on.
+/// What the server has of this tag; none if no watermark says so. Its watermark is watched from now on.
 fn look_up<P: Policy>(
     policy: &P,
     link: &mut Link,
     journal: Option<&Arc<Journal>>,
     tag: &Tag,
-) -> Result<u64, Failure> {
-    let key = key::watermark(tag, policy.producer().as_str());
+) -> Result<Option<u64>, Failure> {
+    let key = policy.watermark(tag, policy.producer().as_str());
     renew(link, &key)?;
     watch(link, &key)?;
     let mut present = watermark(link, &key)?;
-    let Some(journal) = journal else { return Ok(present) };
+    undisputed(&key, present.unwrap_or(0), journal)?;
+    for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
+        if present.unwrap_or(0) < *last {
+            let key = policy.watermark(tag, name);
+            renew(link, &key)?;
+            present = present.max(watermark(link, &key)?.map(|earlier| earlier.min(*last)));
+        }
+    }
+    Ok(present)
+}
+
+/// Sees to it that no other journal goes on with these numbers.
+fn undisputed(key: &str, present: u64, journal: Option<&Arc<Journal>>) -> Result<(), Failure> {
+    let Some(journal) = journal else { return Ok(()) };
     if present > journal.given() {
         // Kept until somebody starts this terminal anew: to go on would lose what either of them accepts.
         let given = journal.given();
@@ -175,14 +240,7 @@ fn look_up<P: Policy>(
              copy of it, or this machine was set back; start this terminal anew, it then has a name of its own"
         )));
     }
-    for Earlier { name, last } in journal.earlier() {
-        if present < *last {
-            let key = key::watermark(tag, name);
-            renew(link, &key)?;
-            present = present.max(watermark(link, &key)?.min(*last));
-        }
-    }
-    Ok(present)
+    Ok(())
 }
 
 /// Lets a watermark live for its full time again, though nothing may be written for long.
@@ -190,14 +248,14 @@ fn renew(link: &mut Link, key: &str) -> Result<(), Failure> {
     accept_refusal(link.ask(&["PEXPIRE", key, &format!("{WATERMARK_SECONDS}000")]))
 }
 
-fn watermark(link: &mut Link, key: &str) -> Result<u64, Failure> {
+fn watermark(link: &mut Link, key: &str) -> Result<Option<u64>, Failure> {
     match link.ask(&["GET", key]) {
         Ok(Value::BulkString(text)) => {
-            Ok(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0))
+            Ok(Some(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)))
         }
-        Ok(_) => Ok(0),
+        Ok(_) => Ok(None),
         // Somebody's list or hash: the next SET replaces it.
-        Err(failure) if failure.class == Class::Reject => Ok(0),
+        Err(failure) if failure.class == Class::Reject => Ok(Some(0)),
         Err(failure) => Err(failure),
     }
 }

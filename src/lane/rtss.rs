@@ -1,19 +1,37 @@
-//! RTSS: signals, appended to a stream and never coalesced. The stream is trimmed by time, once a second
-//! at most, with a length as a net below.
+//! RTSS: signals, appended to their source's stream and never coalesced. Each carries the number of the signal
+//! before it, so that a reader finds gaps on any server.
+//!
+//! The stream expires when its source falls silent. While it does not, it is trimmed by the server's clock and by
+//! length: once a second, and again after every [`TRIM_AFTER`] signals, so that a fast writer cannot outgrow what
+//! one XTRIM removes.
 
-use std::time::{Duration, Instant};
+use std::mem;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::Value;
 use serde_json::json;
 
-use super::policy::{LaneName, Policy, Subject, append};
+use super::policy::{LaneName, Policy, Subject, Write, append};
 use super::source::Tag;
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
-use crate::model::key;
+use crate::model::key::{self, Key};
+use crate::model::received::Received;
 use crate::model::signal::SignalRecord;
 
-const TRIM_EVERY: Duration = Duration::from_secs(1);
+/// How often a stream is trimmed and the server's clock is asked for.
+const ONCE: Duration = Duration::from_secs(1);
+/// After so many signals a stream is trimmed again.
+const TRIM_AFTER: usize = 5_000;
+/// How many entries one XTRIM removes at most: four times what came since the last one. The server spends about a
+/// millisecond on that, and a backlog is gone in steps.
+const TRIM_LIMIT: i64 = 20_000;
+/// How often a source is announced.
+const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
+/// How many of a stream's last entries are searched for one of this producer.
+const LAST_ENTRIES: &str = "64";
 
 /// How signals are written.
 #[derive(Clone)]
@@ -22,19 +40,34 @@ pub(crate) struct Rtss {
     pub(crate) encoding: Encoding,
     pub(crate) retention: Duration,
     pub(crate) max_length: u64,
-    /// The streams that signals are spread over, by instance: readers and writers agree on their number.
-    shards: Vec<Shard>,
+    /// How many shards there are: readers and writers agree on their number.
+    pub(crate) shards: u16,
+    /// The streams of this process's sources.
+    streams: Vec<Stream>,
+    /// Which of them was written last.
+    latest: usize,
+    /// The clock of the only server, as of the connection.
+    clock: Option<Clock>,
+    /// The streams whose server is asked for its clock in this exchange.
+    asking: Vec<usize>,
     scratch: Vec<u8>,
 }
 
-/// A stream, and what its trimming needs.
+/// What a server's clock said, ms, if it may be asked, and when.
+type Clock = (Option<u64>, Instant);
+
+/// A source's stream, and what writing it needs.
 #[derive(Clone)]
-struct Shard {
-    name: Tag,
-    /// The server's clock, ms, from the id of the last entry: a terminal's own may be hours off, and would
-    /// trim what others still need.
-    server_ms: Option<u64>,
+struct Stream {
+    source: Tag,
+    key: Key,
+    /// The number of the signal before the next one.
+    predecessor: u64,
+    clock: Option<Clock>,
+    announced: Option<Instant>,
     trimmed: Option<Instant>,
+    /// How many signals were added since.
+    added: usize,
 }
 
 impl Rtss {
@@ -45,24 +78,105 @@ impl Rtss {
         max_length: u64,
         shards: u16,
     ) -> Self {
-        let shard = |number: u16| {
-            let name = Tag::from(itoa::Buffer::new().format(number)).expect("five digits fit");
-            Shard { name, server_ms: None, trimmed: None }
-        };
-        let shards = (0..shards).map(shard).collect();
-        Self { producer, encoding, retention, max_length, shards, scratch: Vec::new() }
-    }
-
-    fn shard(&self, record: &SignalRecord) -> &Shard {
-        match self.shards.as_slice() {
-            [only] => only,
-            shards => &shards[usize::from(key::shard(record.instance.as_str(), shards.len() as u16))],
+        Self {
+            producer,
+            encoding,
+            retention,
+            max_length,
+            shards,
+            streams: Vec::new(),
+            latest: 0,
+            clock: None,
+            asking: Vec::new(),
+            scratch: Vec::new(),
         }
     }
 
-    fn named(&mut self, tag: &str) -> Option<&mut Shard> {
-        self.shards.get_mut(tag.parse::<usize>().ok()?)
+    fn shard(&self, source: &str) -> u16 {
+        if self.shards == 1 { 0 } else { key::shard(source, self.shards) }
     }
+
+    /// The stream of a source, as the latest.
+    fn stream(&mut self, source: &str) -> &mut Stream {
+        // A terminal has one instance, so it is nearly always the same.
+        if self.streams.get(self.latest).is_none_or(|stream| stream.source.as_str() != source) {
+            let known = self.streams.iter().position(|stream| stream.source.as_str() == source);
+            self.latest = known.unwrap_or_else(|| {
+                let key = key::signals(self.shard(source), source);
+                self.streams.push(Stream::new(source, key, self.clock));
+                self.streams.len() - 1
+            });
+        }
+        &mut self.streams[self.latest]
+    }
+}
+
+impl Stream {
+    fn new(source: &str, key: Key, clock: Option<Clock>) -> Self {
+        let source = Tag::from(source).expect("a source is an instance id");
+        Self { source, key, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
+    }
+
+    /// The server's clock as of `now`, ms; none if it may not be asked.
+    fn server_ms(&self, now: Instant) -> Option<u64> {
+        let (ms, asked) = self.clock?;
+        Some(ms? + (now - asked).as_millis() as u64)
+    }
+
+    fn trim(&mut self, retention: Duration, max_length: u64, now: Instant, commands: &mut Commands) {
+        (self.trimmed, self.added) = (Some(now), 0);
+        let oldest = self.server_ms(now).map(|ms| ms.saturating_sub(retention.as_millis() as u64));
+        for (strategy, threshold) in [("MINID", oldest), ("MAXLEN", Some(max_length))] {
+            let Some(threshold) = threshold else { continue };
+            commands.begin();
+            commands.argument(b"XTRIM");
+            commands.argument(self.key.as_bytes());
+            commands.argument(strategy.as_bytes());
+            commands.argument(b"~");
+            commands.integer(threshold as i64);
+            commands.argument(b"LIMIT");
+            commands.integer(TRIM_LIMIT);
+            commands.end();
+        }
+    }
+
+    /// Adds the source to the list that readers discover sources by.
+    fn announce(&mut self, shard: u16, now: Instant, commands: &mut Commands) {
+        self.announced = Some(now);
+        commands.begin();
+        commands.argument(b"ZADD");
+        commands.argument(key::sources(shard).as_bytes());
+        commands.integer(self.server_ms(now).unwrap_or_else(own_ms) as i64);
+        commands.argument(self.source.as_bytes());
+        commands.end();
+    }
+}
+
+/// Asks the server of this key for its clock.
+fn ask(link: &mut Link, key: &str) -> Result<Clock, Failure> {
+    let server = link.route(key)?;
+    let mut commands = Commands::new();
+    commands.command([b"TIME".as_slice()]);
+    commands.send(link, server)?;
+    Ok((server_ms(&link.receive(server)?), Instant::now()))
+}
+
+fn own_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// What TIME answers, ms; none if it is something else.
+fn server_ms(answer: &Value) -> Option<u64> {
+    let Value::Array(parts) = answer else { return None };
+    let number = |at: usize| match parts.get(at)? {
+        Value::BulkString(text) => str::from_utf8(text).ok()?.parse::<u64>().ok(),
+        _ => None,
+    };
+    Some(number(0)?.checked_mul(1000)? + number(1)? / 1000)
+}
+
+fn is_due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
+    last.is_none_or(|last| now - last >= every)
 }
 
 impl Policy for Rtss {
@@ -88,7 +202,7 @@ impl Policy for Rtss {
     }
 
     fn describe(&self, record: &SignalRecord) -> serde_json::Value {
-        json!(record.fields(&self.producer))
+        json!(record.fields(&self.producer, 0))
     }
 
     fn size(_: &SignalRecord) -> usize {
@@ -96,7 +210,11 @@ impl Policy for Rtss {
     }
 
     fn tag<'a>(&'a self, record: &'a SignalRecord) -> &'a str {
-        &self.shard(record).name
+        record.instance.as_str()
+    }
+
+    fn watermark(&self, tag: &str, producer: &str) -> Key {
+        key::signal_watermark(self.shard(tag), tag, producer)
     }
 
     fn subject(_: &SignalRecord) -> Option<Subject<'_>> {
@@ -107,43 +225,100 @@ impl Policy for Rtss {
         false
     }
 
+    /// A new connection's first transaction needs the server's clock already, to announce its source. A single
+    /// server is asked when it is connected, so that no signal waits for that.
+    fn prepare(&mut self, records: &[SignalRecord], link: &mut Link) -> Result<(), Failure> {
+        if self.clock.is_none() && !link.has_slots() {
+            self.clock = Some(ask(link, "")?);
+        }
+        for record in records {
+            let stream = self.stream(record.instance.as_str());
+            if stream.clock.is_none() {
+                stream.clock = Some(ask(link, &stream.key)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, tag: &str, committed: u64) {
+        self.stream(tag).predecessor = committed;
+    }
+
     fn write(&mut self, record: &SignalRecord, commands: &mut Commands) {
+        self.stream(record.instance.as_str());
+        let Self { producer, encoding, streams, latest, scratch, .. } = self;
+        let stream = &mut streams[*latest];
+        let predecessor = mem::replace(&mut stream.predecessor, record.stamp.sequence);
+        stream.added += 1;
         commands.begin();
         commands.argument(b"XADD");
-        commands.argument(key::signals(&self.shard(record).name).as_bytes());
+        commands.argument(stream.key.as_bytes());
         commands.argument(b"*");
-        append(commands, self.encoding, &record.fields(&self.producer), &mut self.scratch);
+        append(commands, *encoding, &record.fields(producer, predecessor), scratch);
         commands.end();
     }
 
     fn finish(&mut self, tag: &str, commands: &mut Commands) {
-        let Some(shard) = self.named(tag) else { return };
-        let Some(server_ms) = shard.server_ms else { return };
-        if shard.trimmed.is_some_and(|trimmed| trimmed.elapsed() < TRIM_EVERY) {
-            return;
+        let (now, shard, retention, max_length) =
+            (Instant::now(), self.shard(tag), self.retention, self.max_length);
+        let stream = self.stream(tag);
+        commands.begin();
+        commands.argument(b"PEXPIRE");
+        commands.argument(stream.key.as_bytes());
+        commands.integer(retention.as_millis() as i64);
+        commands.end();
+        if is_due(stream.announced, ANNOUNCE_EVERY, now) {
+            stream.announce(shard, now, commands);
         }
-        shard.trimmed = Some(Instant::now());
-        let oldest = server_ms.saturating_sub(self.retention.as_millis() as u64);
-        for (strategy, threshold) in [("MINID", oldest), ("MAXLEN", self.max_length)] {
-            commands.begin();
-            commands.argument(b"XTRIM");
-            commands.argument(key::signals(tag).as_bytes());
-            commands.argument(strategy.as_bytes());
-            commands.argument(b"~");
-            commands.integer(threshold as i64);
-            commands.end();
+        if stream.added >= TRIM_AFTER || is_due(stream.trimmed, ONCE, now) {
+            stream.trim(retention, max_length, now, commands);
+        }
+        if is_due(stream.clock.map(|(_, asked)| asked), ONCE, now) {
+            self.asking.push(self.latest);
         }
     }
 
-    fn learn(&mut self, tag: &str, reply: &Value) {
-        let Value::BulkString(id) = reply else { return };
-        let ms = std::str::from_utf8(id).ok().and_then(|id| id.split_once('-')?.0.parse().ok());
-        if let Some(shard) = self.named(tag) {
-            shard.server_ms = ms.or(shard.server_ms);
+    fn questions(&self, _: &[&SignalRecord], write: &mut Write) {
+        for &at in &self.asking {
+            write(&self.streams[at].key, &|commands| commands.command([b"TIME".as_slice()]));
         }
+    }
+
+    fn answered(&mut self, _: &[&SignalRecord], answers: &[Value]) {
+        for (at, answer) in mem::take(&mut self.asking).into_iter().zip(answers) {
+            self.streams[at].clock = Some((server_ms(answer), Instant::now()));
+        }
+    }
+
+    /// The last entry of this producer in the source's stream.
+    fn last_written(&self, tag: &str, producer: &str, link: &mut Link) -> Result<Option<u64>, Failure> {
+        let key = key::signals(self.shard(tag), tag);
+        let entries = match link.ask(&["XREVRANGE", &key, "+", "-", "COUNT", LAST_ENTRIES]) {
+            Ok(Value::Array(entries)) => entries,
+            Ok(_) => return Ok(None),
+            // Not a stream, or a user that may not read it.
+            Err(failure) if matches!(failure.class, Class::Reject | Class::Alarm) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let sequence = |entry: &Value| {
+            let Value::Array(parts) = entry else { return None };
+            let [_, Value::Array(fields)] = parts.as_slice() else { return None };
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|field| match field {
+                    Value::BulkString(bytes) => bytes.clone(),
+                    _ => Vec::new(),
+                })
+                .collect();
+            let signal = Received::decode(&fields).ok().filter(|signal| !signal.retried)?;
+            (signal.producer == producer && signal.instance == tag).then_some(signal.sequence)
+        };
+        Ok(entries.iter().find_map(sequence))
     }
 
     fn forget(&mut self) {
-        self.shards.iter_mut().for_each(|shard| shard.server_ms = None);
+        self.clock = None;
+        self.streams.clear();
+        self.asking.clear();
     }
 }

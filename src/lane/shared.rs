@@ -2,17 +2,17 @@
 //! pressure, and how one tells the other to go on, to hurry or to end.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use parking_lot::{Condvar, Mutex};
 
 use super::bell::Bell;
 use super::dead::DeadLetters;
 use super::journal::Journal;
 use super::policy::Policy;
+use super::sync::Receiver;
 use crate::events::Events;
 use crate::pressure::Pressure;
 use crate::pressure::gauge::{Gauge, Seen};
@@ -31,6 +31,8 @@ pub(super) struct Shared<P: Policy> {
     pub(super) passed: AtomicU64,
     /// The last sequence number up to which everything is in Redis.
     pub(super) committed: AtomicU64,
+    /// Something keeps the lane from committing.
+    pub(super) troubled: AtomicBool,
     /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
     pub(super) hurry: AtomicUsize,
     /// What the queue holds, if a full one refuses calls.
@@ -114,13 +116,32 @@ impl<P: Policy> Shared<P> {
         self.events.tell(format!("{}: {what}", P::LANE));
     }
 
+    /// Notes whether something keeps the lane from committing.
+    pub(super) fn trouble(&self, troubled: bool) {
+        if self.troubled.load(Ordering::Relaxed) != troubled {
+            let _life = self.life.lock();
+            self.troubled.store(troubled, Ordering::Relaxed);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Whether what waits cannot be written for now, and need not be.
+    pub(super) fn is_hopeless(&self) -> bool {
+        !P::COMMITTED && self.troubled.load(Ordering::Relaxed)
+    }
+
     /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
-    /// what waits is kept.
+    /// what waits is kept, or need not be written.
     pub(super) fn leave(&self, idle: bool) -> bool {
         let mut life = self.life.lock();
         let nothing_waits = idle && self.records.is_empty();
-        life.leaving = life.retiring && (nothing_waits || life.abandoned);
+        life.leaving = life.retiring && (nothing_waits || life.abandoned || self.is_hopeless());
         life.leaving
+    }
+
+    /// Whether the thread shall not even wait for what waits.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.life.lock().abandoned
     }
 
     /// The thread has let go of everything.

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,15 @@ use arrayvec::ArrayString;
 
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
+use super::sync::fence;
 use super::{Policy, Shared};
 
-/// A routing tag: an instance id or a shard.
+/// A routing tag: an instance id.
 pub(super) type Tag = ArrayString<40>;
 
-/// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one.
-const SHORT_SLEEPS: u32 = 2;
+/// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one. In loom there
+/// is no time.
+const SHORT_SLEEPS: u32 = if cfg!(loom) { u32::MAX } else { 2 };
 const SHORT_SLEEP: Duration = Duration::from_micros(100);
 /// How long the lane naps then, and may be late for a record. The system adds about as much, Windows half a
 /// millisecond, and up to 16 ms before Windows 10 1803.

@@ -4,14 +4,18 @@
 use std::time::Duration;
 
 #[cfg(not(loom))]
+pub(super) use crossbeam_channel::{Receiver, Sender, bounded};
+#[cfg(not(loom))]
 pub(super) use parking_lot::Mutex;
 #[cfg(not(loom))]
-pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(not(loom))]
 pub(super) use std::thread::{Thread, current as current_thread};
 
 #[cfg(loom)]
-pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+pub(super) use super::channel::{Receiver, Sender, bounded};
+#[cfg(loom)]
+pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
 pub(super) use loom::thread::{Thread, current as current_thread};
 

@@ -36,13 +36,11 @@ pub(super) struct Part {
     pub(super) tag: Tag,
     /// The sequence number of its last record: its watermark.
     pub(super) last: u64,
-    /// Which command after MULTI was the last that was written for a record of this tag.
-    pub(super) command: Option<usize>,
 }
 
 /// What became of a transaction.
 pub(super) enum Answer {
-    /// Of EXEC's replies, one a command, the errors and those to the parts' last commands, with their places.
+    /// The errors among EXEC's replies, one a command, with their places.
     Executed(Vec<(usize, Value)>),
     /// Nothing was applied: the first reason, and whose command it was.
     Refused(Option<usize>, Failure),
@@ -59,7 +57,7 @@ impl Transaction {
             if transactions.get(last).is_none_or(|transaction| transaction.tag().as_str() != tag) {
                 last =
                     transactions.iter().position(|other| other.tag().as_str() == tag).unwrap_or_else(|| {
-                        let tag = Tag::from(tag).expect("a tag is an instance id or a shard");
+                        let tag = Tag::from(tag).expect("a tag is an instance id");
                         transactions.push(Self::of(tag));
                         transactions.len() - 1
                     });
@@ -72,7 +70,7 @@ impl Transaction {
 
     fn of(tag: Tag) -> Self {
         let (records, owners) = (Vec::new(), Vec::new());
-        Self { server: 0, asking: false, parts: vec![Part { tag, last: 0, command: None }], records, owners }
+        Self { server: 0, asking: false, parts: vec![Part { tag, last: 0 }], records, owners }
     }
 
     /// The tag, while there is one only.
@@ -112,8 +110,7 @@ impl Transaction {
                 begun &= at > 0;
             }
         }
-        let wanted = |at| self.parts.iter().any(|part| part.command == Some(at));
-        let answer = match (link.receive_sparse(self.server, wanted)?, refused) {
+        let answer = match (link.receive_sparse(self.server, |_| false)?, refused) {
             // Without MULTI the commands were executed one by one, the watermark too: it is asked for.
             (_, Some((_, failure))) if !begun => {
                 Answer::Refused(None, Failure { class: Class::Refresh, ..failure })

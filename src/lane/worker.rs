@@ -56,6 +56,8 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     ledger: Ledger,
+    /// The ledger knows what the journal holds.
+    looked_back: bool,
     retention: Retention,
     trouble: Option<Trouble>,
     /// When the servers were last asked whether they are still the right ones.
@@ -91,6 +93,7 @@ impl<P: Policy> Worker<P> {
             renewed: Instant::now(),
             rejected: Vec::new(),
             ledger: Ledger::default(),
+            looked_back: false,
             retention: Retention::new(retain_acked),
             trouble: None,
             checked: Instant::now(),
@@ -100,10 +103,6 @@ impl<P: Policy> Worker<P> {
 
     pub(super) fn run(mut self) {
         self.shared.bell.belongs_to_this_thread();
-        if let Some(journal) = &self.journal {
-            let dead = |sequence| self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
-            self.ledger = Ledger::survey(&self.policy, journal, dead);
-        }
         loop {
             // A defect must not take the records with it: the batch stays, the connection goes.
             match catch_unwind(AssertUnwindSafe(|| self.step())) {
@@ -119,10 +118,7 @@ impl<P: Policy> Worker<P> {
             }
         }
         self.journal.iter().for_each(|journal| journal.rest());
-        // The journal must be free for another before anybody hears that this thread has ended.
-        let shared = self.shared.clone();
-        drop(self);
-        shared.left();
+        // The journal must be free for another before anybody hears that this thread has ended: it goes here.
     }
 
     /// One round. Returns whether there is to be another.
@@ -146,6 +142,14 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(trouble.next_attempt);
             return true;
         }
+        match self.look_back() {
+            Ok(true) => {}
+            Ok(false) => return true,
+            Err(failure) => {
+                self.failed(failure);
+                return true;
+            }
+        }
         if let Err(failure) = self.put_aside().and_then(|()| self.be_connected()) {
             self.failed(failure);
             return true;
@@ -168,6 +172,31 @@ impl<P: Policy> Worker<P> {
         true
     }
 
+    /// Looks, once, at what the journal holds of an earlier life. Returns whether it has been looked at: whoever
+    /// abandons the lane need not wait for that.
+    fn look_back(&mut self) -> Result<bool, Failure> {
+        let Some(journal) = self.journal.clone().filter(|_| !self.looked_back) else { return Ok(true) };
+        let shared = self.shared.clone();
+        // Callers need room meanwhile.
+        let go_on = || {
+            let _ = journal.prepare();
+            !shared.is_abandoned()
+        };
+        let Some(losses) = journal.look_back(go_on).map_err(|error| Failure::held(error.to_string()))? else {
+            return Ok(false);
+        };
+        self.shared.counters.lost.fetch_add(losses.count, Ordering::Relaxed);
+        losses.notes.iter().for_each(|note| self.tell(note));
+        let waiting = journal.inherited();
+        if waiting > 0 {
+            self.tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
+        }
+        let dead = |sequence| shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence));
+        self.ledger = Ledger::survey(&self.policy, &journal, dead);
+        self.looked_back = true;
+        Ok(true)
+    }
+
     /// Sees to it that there is a connection and, where another server may take over, that it leads to the
     /// right one: one that takes nothing may not be it any more, and nor may a busy one.
     fn be_connected(&mut self) -> Result<(), Failure> {
@@ -188,7 +217,11 @@ impl<P: Policy> Worker<P> {
         self.policy.forget();
         // What of it this connection's server lacks is held still.
         self.releasing = false;
-        if let Err(failure) = self.resume() {
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
             self.link.disconnect();
             return Err(failure);
         }
@@ -200,6 +233,7 @@ impl<P: Policy> Worker<P> {
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
         Ok(())
     }
 
@@ -209,7 +243,7 @@ impl<P: Policy> Worker<P> {
         }
         let in_doubt = self.batch.len();
         let journal = self.journal.as_ref();
-        let Resumed { history, found, known, replayed, lost } =
+        let Resumed { history, found, known, replayed, lost, vanished } =
             self.ledger.resume(&self.policy, &mut self.link, journal, &mut self.source, &mut self.batch)?;
         self.retention.connected(history);
         let now = Instant::now();
@@ -218,6 +252,12 @@ impl<P: Policy> Worker<P> {
         self.hold_back(0);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
+        for (watermark, known) in vanished {
+            self.tell(format_args!(
+                "{watermark} is gone from {address}, and nothing is sent again: it was {known}. Deleted, expired, or \
+                 evicted: see maxmemory-policy"
+            ));
+        }
         if replayed > 0 {
             self.tell(format_args!(
                 "{address} lacks {replayed} records that were committed; they are sent again"
@@ -231,6 +271,12 @@ impl<P: Policy> Worker<P> {
             ));
         }
         self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
@@ -382,6 +428,7 @@ impl<P: Policy> Worker<P> {
 
     fn succeeded(&mut self) {
         self.trouble = None;
+        self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.passed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {

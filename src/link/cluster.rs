@@ -1,5 +1,9 @@
 //! Which node of a Cluster owns a slot: asked of any node that answers and sees a working Cluster.
+//!
+//! Nodes are those that the configuration names and those of the last answer, no others: one that has left gets
+//! neither a question nor a password. An answer that cannot be right is none.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use redis::{FromRedisValue, Value};
@@ -7,23 +11,28 @@ use redis::{FromRedisValue, Value};
 use super::connection::Connection;
 use super::failure::{Class, Failure};
 use crate::config::{Address, Endpoint};
+use crate::model::key::SLOTS;
+
+/// More nodes than Redis recommends for a Cluster.
+const NODES: usize = 1024;
+/// How many nodes are asked at most before it is told that none answers: of the last answer, and of the configured.
+const ASKED: usize = 4;
 
 /// The slots of a Cluster.
 pub(super) struct Slots {
+    seeds: Vec<Address>,
     ranges: Vec<Range>,
-    /// Every node that was ever listed, masters and replicas, after the configured ones.
-    known: Vec<Address>,
 }
 
 /// Slots that follow each other, and their nodes, the master first.
-struct Range {
+pub(super) struct Range {
     slots: RangeInclusive<u16>,
     nodes: Vec<Address>,
 }
 
 impl Slots {
     pub(super) fn new(seeds: &[Address]) -> Self {
-        Self { ranges: Vec::new(), known: seeds.to_vec() }
+        Self { seeds: seeds.to_vec(), ranges: Vec::new() }
     }
 
     /// The master of a slot.
@@ -31,8 +40,24 @@ impl Slots {
         self.ranges.iter().find(|range| range.slots.contains(&slot)).map(|range| &range.nodes[0])
     }
 
+    /// The masters of all slots.
+    pub(super) fn masters(&self) -> Vec<Address> {
+        let mut masters: Vec<Address> = Vec::new();
+        for range in &self.ranges {
+            if !masters.contains(&range.nodes[0]) {
+                masters.push(range.nodes[0].clone());
+            }
+        }
+        masters
+    }
+
     pub(super) fn is_master(&self, address: &Address) -> bool {
         self.ranges.iter().any(|range| range.nodes[0] == *address)
+    }
+
+    /// Whether this is a node of the Cluster, as far as anybody knows.
+    pub(super) fn has(&self, address: &Address) -> bool {
+        self.seeds.contains(address) || self.ranges.iter().any(|range| range.nodes.contains(address))
     }
 
     /// Asks a node over a connection that is there already.
@@ -45,22 +70,19 @@ impl Slots {
         }
         self.ranges = read(connection.ask(&["CLUSTER", "SLOTS"])?, node)
             .ok_or_else(|| Failure::lost(format!("{node} answers CLUSTER SLOTS with something else")))?;
-        for address in self.ranges.iter().flat_map(|range| &range.nodes) {
-            if !self.known.contains(address) {
-                self.known.push(address.clone());
-            }
-        }
         Ok(())
     }
 
-    /// Asks the nodes one after the other, each with a deadline, until one answers.
+    /// Asks some nodes one after the other, each with a deadline, until one answers. The next time it asks others.
     pub(super) fn ask_any(&mut self, endpoint: &Endpoint, name: &str) -> Result<(), Failure> {
+        let listed: HashSet<&Address> = self.ranges.iter().flat_map(|range| &range.nodes).collect();
         // Not all terminals at the same node.
-        let start = fastrand::usize(..self.known.len());
+        let mut nodes = some(listed.into_iter().collect());
+        nodes.extend(some(self.seeds.iter().collect()));
         let mut last = None;
-        for at in 0..self.known.len() {
-            let node = self.known[(start + at) % self.known.len()].clone();
+        for node in nodes {
             let asked = Connection::open(&node, endpoint, name)
+                .map_err(Failure::while_connecting)
                 .and_then(|mut connection| self.ask(&node, &mut connection));
             match asked {
                 Ok(()) => return Ok(()),
@@ -71,17 +93,28 @@ impl Slots {
     }
 }
 
-/// The ranges in the reply that `node` gave.
-fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
+/// Some of them, by chance.
+fn some(mut nodes: Vec<&Address>) -> Vec<Address> {
+    fastrand::shuffle(&mut nodes);
+    nodes.into_iter().take(ASKED).cloned().collect()
+}
+
+/// The ranges in the reply that `node` gave; none if it cannot be right.
+pub(super) fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
     let Value::Array(entries) = reply else { return None };
     let range = |entry| {
         let Value::Array(entry) = entry else { return None };
         let mut entry = entry.into_iter();
-        let slots = number(entry.next()?)?..=number(entry.next()?)?;
+        let (first, last) = (number(entry.next()?)?, number(entry.next()?)?);
         let nodes = entry.map(|value| address(value, node)).collect::<Option<Vec<_>>>()?;
-        (!nodes.is_empty()).then_some(Range { slots, nodes })
+        (!nodes.is_empty() && first <= last && last < SLOTS).then_some(Range { slots: first..=last, nodes })
     };
-    entries.into_iter().map(range).collect()
+    if entries.len() > usize::from(SLOTS) {
+        return None;
+    }
+    let ranges = entries.into_iter().map(range).collect::<Option<Vec<_>>>()?;
+    let nodes: HashSet<&Address> = ranges.iter().flat_map(|range| &range.nodes).collect();
+    (nodes.len() <= NODES).then_some(ranges)
 }
 
 /// A slot or a port.
@@ -97,7 +130,7 @@ fn address(value: Value, asked: &Address) -> Option<Address> {
     let host = Option::<String>::from_redis_value(parts.next()?).ok()?;
     let port = number(parts.next()?)?;
     let host = host.filter(|host| !["", "?"].contains(&host.as_str())).unwrap_or_else(|| asked.host.clone());
-    Some(Address { host, port })
+    Address::new(host, port)
 }
 
 #[cfg(test)]
@@ -119,7 +152,7 @@ mod tests {
             Value::Array(vec![Value::Int(200), Value::Int(16383), node(Value::Nil, 3)]),
         ]);
         let asked = Address { host: "asked".into(), port: 9 };
-        let slots = Slots { ranges: read(reply, &asked).unwrap(), known: Vec::new() };
+        let slots = Slots { ranges: read(reply, &asked).unwrap(), seeds: vec![asked.clone()] };
         let owner = |slot| slots.owner(slot).map(Address::to_string);
         assert_eq!(owner(0).as_deref(), Some("a:1"));
         assert_eq!(owner(99).as_deref(), Some("a:1"));
@@ -127,6 +160,8 @@ mod tests {
         assert_eq!(owner(16383).as_deref(), Some("asked:3"));
         let listed = &slots.ranges[0].nodes;
         assert!(slots.is_master(&listed[0]) && !slots.is_master(&listed[1]));
+        assert!(slots.has(&listed[1]) && slots.has(&asked));
+        assert!(!slots.has(&Address { host: "a".into(), port: 2 }));
     }
 
     #[test]
@@ -138,6 +173,19 @@ mod tests {
             Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1)])]),
             Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(99_999), node(text("a"), 1)])]),
             Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1), Value::Nil])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(16_384), node(text("a"), 1)])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(2), Value::Int(1), node(text("a"), 1)])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1), node(text("a"), 0)])]),
+            Value::Array(vec![Value::Array(vec![Value::Int(0), Value::Int(1), node(text("a\n"), 1)])]),
+            Value::Array(vec![
+                Value::Array(vec![Value::Int(0), Value::Int(1), node(text("a"), 1)]);
+                usize::from(SLOTS) + 1
+            ]),
+            Value::Array(
+                (1..=NODES as i64 + 1)
+                    .map(|port| Value::Array(vec![Value::Int(0), Value::Int(1), node(text("a"), port)]))
+                    .collect(),
+            ),
         ] {
             assert!(read(reply, &asked).is_none());
         }

@@ -33,8 +33,11 @@ impl Connection {
             connection.ask(&["SELECT", &endpoint.database.to_string()])?;
         }
         match connection.ask(&["CLIENT", "SETNAME", name]) {
-            // A name is a courtesy: a user that may not set one may still write.
-            Err(failure) if !failure.text.starts_with("NOPERM ") => return Err(failure),
+            Err(failure) if failure.class == Class::Reconnect => return Err(failure),
+            // A name is a courtesy. A server that refuses it but answers a PING takes what matters.
+            Err(refusal) if !refusal.text.starts_with("NOPERM ") => {
+                connection.ask(&["PING"]).map_err(|_| refusal)?;
+            }
             _ => {}
         }
         connection.stream.limit(endpoint.reply_timeout);

@@ -5,6 +5,11 @@ use std::io;
 
 use redis::ServerError;
 
+use crate::config::WHILE_CONNECTING;
+
+/// The longest text, characters: more than a line of the log has.
+const LONGEST: usize = 400;
+
 /// What to do about a failure; the first asks for most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
@@ -46,12 +51,20 @@ impl Failure {
         Self::of_code(error.code(), error.details())
     }
 
-    pub(crate) fn lost(text: impl Into<String>) -> Self {
-        Self { class: Class::Reconnect, text: text.into() }
+    /// The same, of a connection that never came to be.
+    pub(super) fn while_connecting(self) -> Self {
+        match self.class {
+            Class::Reconnect => Self { text: self.text + WHILE_CONNECTING, ..self },
+            _ => self,
+        }
     }
 
-    pub(crate) fn held(text: impl Into<String>) -> Self {
-        Self { class: Class::Hold, text: text.into() }
+    pub(crate) fn lost(text: impl AsRef<str>) -> Self {
+        Self { class: Class::Reconnect, text: plain(text.as_ref()) }
+    }
+
+    pub(crate) fn held(text: impl AsRef<str>) -> Self {
+        Self { class: Class::Hold, text: plain(text.as_ref()) }
     }
 
     /// The same, if it is a refusal for good of a command without which a record could be written twice.
@@ -62,8 +75,8 @@ impl Failure {
         if self.class != Class::Reject && !text.starts_with("NOPERM ") {
             return self;
         }
-        let text =
-            format!("{command} is refused ({text}): without transactions a record could be written twice");
+        // In this order, since the end may be cut off.
+        let text = format!("{command} is refused, without which a record could be written twice: {text}");
         Self { class: Class::Alarm, text }
     }
 
@@ -79,11 +92,22 @@ impl Failure {
             _ => Class::Reject,
         };
         let text = match detail {
-            Some(detail) => format!("{code} {detail}"),
-            None => code.to_owned(),
+            Some(detail) => plain(&format!("{code} {detail}")),
+            None => plain(code),
         };
         Self { class, text }
     }
+}
+
+/// A text of which a server may have written a part, as a log can bear it: one line, not too long, without what
+/// steers a terminal, hides or turns what stands beside it.
+pub(crate) fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    text.chars().take(LONGEST).map(|c| if steers(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -131,8 +155,19 @@ mod tests {
         ] {
             let before = Failure::of_code(code, Some(detail));
             let after = before.clone().without("MULTI");
-            assert_eq!(after.text.starts_with("MULTI is refused ("), refused, "{after:?}");
+            assert_eq!(after.text.starts_with("MULTI is refused, "), refused, "{after:?}");
             assert_eq!(after.class, if refused { Class::Alarm } else { before.class }, "{after:?}");
         }
+    }
+
+    #[test]
+    fn what_a_server_says_is_one_plain_line() {
+        let evil = "\u{1b}]0;title\u{7} \u{9b}2J\r\n\t\u{202e}\u{2028}\u{200b}\u{feff}\u{7f}\0 ключ 買い";
+        let said = "OOM ?]0;title? ?2J????????? ключ 買い";
+        assert_eq!(Failure::of_code("OOM", Some(evil)).text, said);
+        assert_eq!(Failure::lost(evil).text, &said[4..]);
+        assert_eq!(Failure::held(evil).text, &said[4..]);
+        assert_eq!(Failure::of_code(evil, None).text, &said[4..]);
+        assert_eq!(Failure::of_code("ERR", Some(&"x".repeat(100_000))).text.len(), LONGEST);
     }
 }

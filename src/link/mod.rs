@@ -9,6 +9,7 @@
 mod cluster;
 mod connection;
 pub(crate) mod failure;
+mod info;
 pub(crate) mod reply;
 mod resolve;
 pub(crate) mod resp;
@@ -42,6 +43,8 @@ pub(crate) struct Link {
     servers: Vec<Server>,
     /// What is known of the servers holds, as far as anybody knows.
     fresh: bool,
+    /// Servers that throw away what must stay, and the policy by which they do.
+    evicting: BTreeMap<String, String>,
 }
 
 /// How the server of a tag is found.
@@ -61,16 +64,30 @@ struct Server {
     connection: Option<Connection>,
 }
 
+/// How many ranges a reply to CLUSTER SLOTS has, if it can be one.
+#[cfg(fuzzing)]
+pub(crate) fn ranges_of_slots(reply: Value) -> Option<usize> {
+    cluster::read(reply, &Address { host: "asked".into(), port: 1 }).map(|ranges| ranges.len())
+}
+
 impl Link {
     pub(crate) fn new(endpoint: Endpoint, name: String) -> Self {
         let finder = match &endpoint.site {
             Site::Server(address) => Finder::Always(address.clone()),
-            Site::Sentinel { sentinels, master, identity } => {
-                Finder::Sentinel(Sentinels::new(&endpoint, sentinels, master, identity))
+            Site::Sentinel { sentinels, master, masters, identity } => {
+                Finder::Sentinel(Sentinels::new(&endpoint, sentinels, master, masters, identity))
             }
             Site::Cluster(seeds) => Finder::Cluster { slots: Slots::new(seeds), routes: BTreeMap::new() },
         };
-        Self { endpoint, name, finder, transacts: false, servers: Vec::new(), fresh: false }
+        Self {
+            endpoint,
+            name,
+            finder,
+            transacts: false,
+            servers: Vec::new(),
+            fresh: false,
+            evicting: BTreeMap::new(),
+        }
     }
 
     /// A link whose connections carry transactions: a server or a user that cannot is refused at connect.
@@ -85,6 +102,11 @@ impl Link {
             (Finder::Sentinel(_), Some(server)) => format!("{} ({name})", server.address),
             _ => name,
         }
+    }
+
+    /// A failure as people are told of it: with what to change in the configuration, where that may help.
+    pub(crate) fn told(&self, failure: &Failure) -> String {
+        self.endpoint.told(&failure.text)
     }
 
     /// Whether another server may take over from one that fails.
@@ -200,35 +222,26 @@ impl Link {
         Ok(server)
     }
 
-    /// The server that an ASK sends us to, for one time.
+    /// Every master there is, by its index.
+    pub(crate) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
+        let Finder::Cluster { slots, .. } = &self.finder else { return Ok(vec![0]) };
+        let masters = slots.masters();
+        masters.into_iter().map(|address| self.server(address)).collect()
+    }
+
+    /// The server that an ASK sends us to, for one time. It must be a node of the Cluster: it gets our password.
     pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
-        let target = ask.text.rsplit(' ').next().and_then(|address| address.rsplit_once(':'));
-        match target.and_then(|(host, port)| Some((host, port.parse().ok()?))) {
-            Some((host, port)) if !host.is_empty() => self.server(Address { host: host.to_owned(), port }),
-            _ => Err(Failure::held(format!("{} names no server", ask.text))),
-        }
-    }
-
-    /// Which histories the records are written into: the ids of the servers in use, of which each changes
-    /// with every life of a server.
-    pub(crate) fn history(&mut self) -> Result<String, Failure> {
-        let mut ids = Vec::new();
-        for server in 0..self.servers.len() {
-            ids.push(self.run_id(server)?);
-        }
-        ids.sort();
-        Ok(ids.join(" "))
-    }
-
-    fn run_id(&mut self, server: usize) -> Result<String, Failure> {
-        let info = match self.ask_server(server, &["INFO", "server"]) {
-            Ok(Value::BulkString(info)) => info,
-            // A user without the permission to ask: one history for all of its servers.
-            Err(failure) if failure.class == Class::Reconnect => return Err(failure),
-            _ => return Ok(String::new()),
+        let Finder::Cluster { slots, .. } = &self.finder else {
+            return Err(Failure::held(format!("{}: a Cluster, whose nodes must be configured", ask.text)));
         };
-        let info = String::from_utf8_lossy(&info);
-        Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned())
+        let target = ask.text.rsplit(' ').next().and_then(|address| address.rsplit_once(':'));
+        let target = target.and_then(|(host, port)| Address::new(host.to_owned(), port.parse().ok()?));
+        match target {
+            Some(address) if slots.has(&address) => self.server(address),
+            // A node that takes its first slot is known when it has it.
+            Some(_) => Err(self.moved(format!("{}: no node of the Cluster as far as is known", ask.text))),
+            None => Err(Failure::held(format!("{} names no server", ask.text))),
+        }
     }
 
     /// Drops every connection, and with them every reply still to come.
@@ -365,6 +378,7 @@ impl Link {
             Ok(connection)
         });
         let connection = opened.map_err(|failure| {
+            let failure = failure.while_connecting();
             // Of several servers, the trouble's is worth a name.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }

@@ -18,11 +18,11 @@ const LONGEST_LINE: usize = 64 * 1024;
 const DEPTH: usize = 16;
 /// Elements for which there is room before they came.
 const AHEAD: usize = 64;
-/// What a value takes, beside its text.
-const VALUE: usize = size_of::<Value>();
+/// What a value takes beside its text, with the room that a growing list and the allocator keep for more.
+const VALUE: usize = 2 * size_of::<Value>();
 
 /// What was read from a stream and not yet understood.
-pub(super) struct Replies {
+pub(crate) struct Replies {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -39,9 +39,20 @@ pub(crate) enum Sparse {
     Other(Value),
 }
 
+#[cfg(fuzzing)]
+impl Sparse {
+    /// What was kept, as a list.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Array(values) => Value::Array(values.into_iter().map(|(_, value)| value).collect()),
+            Self::Other(value) => value,
+        }
+    }
+}
+
 impl Replies {
     /// For replies of at most so many bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self { buffer: vec![0; ROOM], start: 0, end: 0, limit, left: limit }
     }
 
@@ -58,13 +69,13 @@ impl Replies {
     }
 
     /// The next reply. After an error nothing that follows can be understood.
-    pub(super) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
+    pub(crate) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
         self.left = self.limit;
         self.value(from, DEPTH)
     }
 
     /// The next reply, of an array only the errors and what `wanted` chooses, with their places.
-    pub(super) fn next_sparse(
+    pub(crate) fn next_sparse(
         &mut self,
         from: &mut impl Read,
         wanted: impl Fn(usize) -> bool,
@@ -246,7 +257,9 @@ fn length(text: &[u8]) -> io::Result<Option<usize>> {
 
 /// An error line, which begins with `-`. They are rare, and redis-rs knows what it makes of them.
 fn error(line: &[u8]) -> io::Result<ServerError> {
-    match redis::parse_redis_value(&[line, b"\r\n"].concat()) {
+    // A server that does not know a command quotes what it was given, and that need not be text.
+    let line = String::from_utf8_lossy(line);
+    match redis::parse_redis_value(format!("{line}\r\n").as_bytes()) {
         Ok(Value::ServerError(error)) => Ok(error),
         _ => Err(strange()),
     }

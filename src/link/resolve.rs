@@ -6,11 +6,11 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::background;
 use crate::config::Address;
 
 /// How many names are looked up at a time: more than a site has, and no more than a hostile list of nodes gets.
@@ -76,11 +76,12 @@ impl Names {
         let (found, told) = (Mutex::default(), Condvar::new());
         let lookup = Arc::new(Lookup { host: host.to_owned(), found, told });
         let own = lookup.clone();
-        thread::Builder::new().name("mt5redis-name".into()).spawn(move || {
-            let found = (self.look_up)(&own.host).map_err(|error| error.to_string());
+        let (look_up, host) = (self.look_up, own.host.clone());
+        let body = move || look_up(&host).map_err(|error| error.to_string());
+        background::start("mt5redis-name".into(), body, move |found| {
             // Who asks from now on gets an answer of their own.
             self.lookups.lock().retain(|other| !Arc::ptr_eq(other, &own));
-            *own.found.lock() = Some(found);
+            *own.found.lock() = Some(found.and_then(|found| found));
             own.told.notify_all();
         })?;
         lookups.push(lookup.clone());
@@ -92,6 +93,7 @@ impl Names {
 mod tests {
     use std::net::Ipv4Addr;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
@@ -133,6 +135,18 @@ mod tests {
             thread::yield_now();
         }
         assert!(STARTED.load(SeqCst) <= MOST + 1, "each name is looked up once");
+    }
+
+    #[test]
+    fn a_defect_in_a_lookup_is_an_answer_too() {
+        fn broken(host: &str) -> io::Result<Vec<IpAddr>> {
+            panic!("nobody looks up {host}");
+        }
+        static NAMES: Names = Names { lookups: Mutex::new(Vec::new()), look_up: broken };
+        let error =
+            NAMES.addresses("a.example", Instant::now() + Duration::from_secs(30)).unwrap_err().to_string();
+        assert_eq!(error, "the name a.example cannot be resolved: nobody looks up a.example");
+        assert!(NAMES.lookups.lock().is_empty());
     }
 
     #[test]

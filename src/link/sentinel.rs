@@ -4,8 +4,8 @@
 //! that no record waits for a sentinel: there is one such thread at a time, it ends by itself within
 //! [`LOOKOUT`] and one more time-out, and after the sentinel it is at once nobody needs its answer any more.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +13,8 @@ use redis::FromRedisValue;
 
 use super::connection::Connection;
 use super::failure::Failure;
+use super::resolve;
+use crate::background;
 use crate::config::{Address, Endpoint, Identity};
 
 /// How long a thread asks at most, all sentinels together.
@@ -29,6 +31,8 @@ struct Group {
     /// Who answered last first.
     order: Mutex<Vec<Address>>,
     master: String,
+    /// Where the master may be; none: anywhere, where it proves its name.
+    masters: Option<Vec<Address>>,
     identity: Identity,
     endpoint: Endpoint,
 }
@@ -44,10 +48,25 @@ struct Lookout {
 }
 
 impl Sentinels {
-    pub(super) fn new(endpoint: &Endpoint, addresses: &[Address], master: &str, identity: &Identity) -> Self {
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        addresses: &[Address],
+        master: &str,
+        masters: &[Address],
+        identity: &Identity,
+    ) -> Self {
+        // A certificate of an authority of one's own proves that a server is the site's; one that a public authority
+        // signed proves only that it has a name.
+        let proves = endpoint.tls.as_ref().is_some_and(|tls| tls.ca.is_some());
+        let masters = match masters {
+            [] if proves => None,
+            [] => Some(addresses.iter().map(|sentinel| Address { port: 0, ..sentinel.clone() }).collect()),
+            listed => Some(listed.to_vec()),
+        };
         let group = Group {
             order: Mutex::new(addresses.to_vec()),
             master: master.to_owned(),
+            masters,
             identity: identity.clone(),
             endpoint: endpoint.clone(),
         };
@@ -75,10 +94,15 @@ impl Sentinels {
         if lookout.asking {
             return;
         }
-        let (group, news, using) = (self.group.clone(), Arc::downgrade(&self.lookout), using.clone());
-        let thread = thread::Builder::new().name("mt5redis-ask".into());
+        let (group, news) = (self.group.clone(), Arc::downgrade(&self.lookout));
+        let (asked, used, told) = (news.clone(), using.clone(), using.clone());
+        let thread = background::start(
+            "mt5redis-ask".into(),
+            move || ask(&group, &asked, &used),
+            move |answer| note(&answer, &news, &told),
+        );
         // Without a thread the master is what it was, as without a sentinel that answers.
-        lookout.asking = thread.spawn(move || ask(&group, &news, &using)).is_ok();
+        lookout.asking = thread.is_ok();
     }
 
     /// Whether an answer is still to come.
@@ -92,21 +116,23 @@ impl Sentinels {
     }
 }
 
-/// Asks for the master, and notes if it is another one than that which is in use.
-fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) {
+/// Asks for the master.
+fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) -> Result<Address, Failure> {
     let until = Instant::now() + LOOKOUT;
     let is_wanted = || {
         let lookout = news.upgrade();
         lookout.is_some_and(|lookout| lookout.lock().using.as_ref() == Some(using)) && Instant::now() < until
     };
-    // A defect in there must not keep the lane from asking again.
-    let answer =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| group.master(Some(until), is_wanted)));
+    group.master(Some(until), is_wanted)
+}
+
+/// Notes if the master is another one than that which is in use. After a defect the lane may ask again, too.
+fn note(answer: &Result<Result<Address, Failure>, String>, news: &Weak<Mutex<Lookout>>, using: &Address) {
     let Some(lookout) = news.upgrade() else { return };
     let mut lookout = lookout.lock();
     lookout.asking = false;
     lookout.moved |=
-        lookout.using.as_ref() == Some(using) && matches!(&answer, Ok(Ok(master)) if master != using);
+        lookout.using.as_ref() == Some(using) && matches!(answer, Ok(Ok(master)) if master != using);
 }
 
 impl Group {
@@ -133,10 +159,34 @@ impl Group {
     fn ask(&self, sentinel: &Address, end: Option<Instant>) -> Result<Address, Failure> {
         let mut connection = Connection::open_sentinel(sentinel, &self.endpoint, &self.identity, end)?;
         let reply = connection.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", &self.master])?;
-        match Option::<(String, u16)>::from_redis_value(reply) {
-            Ok(Some((host, port))) => Ok(Address { host, port }),
-            Ok(None) => Err(Failure::lost("knows no master of this name")),
-            Err(_) => Err(Failure::lost("is no sentinel")),
+        let master = match Option::<(String, u16)>::from_redis_value(reply) {
+            Ok(Some((host, port))) => Address::new(host, port),
+            Ok(None) => return Err(Failure::lost("knows no master of this name")),
+            Err(_) => None,
+        };
+        let Some(master) = master else { return Err(Failure::lost("is no sentinel")) };
+        let deadline = Instant::now() + self.endpoint.connect_timeout;
+        if !self.may_be_at(&master, end.map_or(deadline, |end| end.min(deadline))) {
+            let text = format!(
+                "names {master}, which is neither a sentinel's host nor listed in masters; list it if it is right"
+            );
+            return Err(Failure::lost(text));
         }
+        Ok(master)
+    }
+
+    /// Whether the master may be there. Who answers for a sentinel could otherwise have the lane's password, and
+    /// take its records for good.
+    fn may_be_at(&self, master: &Address, deadline: Instant) -> bool {
+        let Some(masters) = &self.masters else { return true };
+        let ip: Option<IpAddr> = master.host.parse().ok();
+        masters.iter().filter(|place| [0, master.port].contains(&place.port)).any(|place| {
+            // A sentinel that is listed by its name may give addresses.
+            let has = |ip| {
+                let found = resolve::addresses(place, deadline);
+                found.is_ok_and(|found| found.iter().any(|address| address.ip() == ip))
+            };
+            place.host.eq_ignore_ascii_case(&master.host) || ip.is_some_and(has)
+        })
     }
 }

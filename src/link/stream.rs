@@ -101,6 +101,7 @@ impl Stream {
 
     /// Whether something has come that nobody waits for. An end is an error.
     pub(super) fn has_spoken(&mut self) -> io::Result<bool> {
+        self.begins_to_send();
         self.socket().tcp.set_nonblocking(true)?;
         let outcome = match self {
             Self::Plain(socket) => socket.tcp.peek(&mut [0]),
@@ -196,6 +197,62 @@ impl Write for Stream {
         match self {
             Self::Plain(socket) => socket.flush(),
             Self::Encrypted(stream) => stream.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A stream from somebody who says a byte now and then.
+    fn dripping(limit: Duration) -> Stream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            while client.write_all(b"x").is_ok() {
+                thread::park_timeout(Duration::from_millis(2));
+            }
+        });
+        Stream::connect(&[address], Instant::now() + Duration::from_secs(30), limit, None).unwrap()
+    }
+
+    #[test]
+    fn a_reply_that_drips_ends_at_its_deadline() {
+        let mut stream = dripping(Duration::from_millis(100));
+        stream.begins_to_send();
+        stream.begins_a_reply();
+        // The bytes come well before each read would be given up.
+        let error = (0..100_000).find_map(|_| stream.read_exact(&mut [0]).err()).expect("an end");
+        assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error}");
+    }
+
+    #[test]
+    fn replies_that_drip_end_together() {
+        let mut stream = dripping(Duration::from_millis(20));
+        stream.begins_to_send();
+        let next = |_| {
+            stream.begins_a_reply();
+            stream.read_exact(&mut [0]).err()
+        };
+        let error = (0..100_000).find_map(next).expect("an end");
+        assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error}");
+    }
+
+    #[test]
+    fn the_next_address_is_tried_as_long_as_there_is_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(reach(&[closed, there], Instant::now() + Duration::from_secs(30)).is_ok());
+        for (addresses, deadline) in
+            [(&[there][..], Instant::now()), (&[], Instant::now() + Duration::from_secs(30))]
+        {
+            assert_eq!(reach(addresses, deadline).unwrap_err().kind(), io::ErrorKind::TimedOut);
         }
     }
 }

@@ -46,7 +46,7 @@ pub const MT5REDIS_ACCOUNT_REAL: i32 = 2;
 /// Who speaks: the name of one terminal and account in every key, `[A-Za-z0-9._-]`, 1 to 40 bytes.
 ///
 /// The characters keep a key readable and its Cluster hash tag whole: a brace inside would move it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(ArrayString<INSTANCE_LIMIT>);
 
 impl InstanceId {
@@ -164,6 +164,9 @@ pub struct Health {
     pub trade_commit_us: u64,
     /// How long commits of signals take, likewise.
     pub signal_commit_us: u64,
+    /// What the terminal's followers do: 0 nothing, 1 they act, 2 one stands by, because another terminal acts by its
+    /// name.
+    pub follower: u8,
 }
 
 /// One heartbeat on its way to Redis.
@@ -229,6 +232,7 @@ pub(crate) struct InstanceFields<'a> {
     sa: u64,
     tl: u64,
     sl: u64,
+    fo: u8,
 }
 
 impl InstanceRecord {
@@ -275,6 +279,7 @@ impl InstanceRecord {
             sa: self.health.signals,
             tl: self.health.trade_commit_us,
             sl: self.health.signal_commit_us,
+            fo: self.health.follower,
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use arrayvec::ArrayString;
 
-/// A key: prefix, instance and a number always fit.
-pub type Key = ArrayString<96>;
+/// A key: prefix, instance, a reader's name and a number always fit.
+pub type Key = ArrayString<128>;
 
 /// Set of instances by last heartbeat, ms; a sorted set.
 pub const INSTANCE_LIST: &str = "il";
@@ -37,19 +37,49 @@ pub fn closed_trades(instance: &str) -> Key {
     join(&["tc:{", instance, "}"])
 }
 
-/// The stream of a shard's signals.
-pub fn signals(shard: &str) -> Key {
-    join(&["ss:{", shard, "}"])
+/// The stream of one source's signals. The shard is the Cluster's hash tag, so that one read covers all sources
+/// of a shard.
+pub fn signals(shard: u16, source: &str) -> Key {
+    join(&["ss:{", itoa::Buffer::new().format(shard), "}:", source])
 }
 
-/// The stream of a shard's signals that no reader could act on.
-pub fn dead_letters(shard: &str) -> Key {
-    join(&["sd:{", shard, "}"])
+/// The sources of a shard by the time when they were last announced, ms of the server's clock; a sorted set.
+/// It is a hint: anybody who may signal may add a name.
+pub fn sources(shard: u16) -> Key {
+    join(&["sl:{", itoa::Buffer::new().format(shard), "}"])
 }
 
-/// The last sequence of `producer` committed under a tag, an instance or a shard.
-pub fn watermark(tag: &str, producer: &str) -> Key {
-    join(&["wm:{", tag, "}:", producer])
+/// The stream of a shard's signals that no worker could act on.
+pub fn dead_letters(shard: u16) -> Key {
+    join(&["sd:{", itoa::Buffer::new().format(shard), "}"])
+}
+
+/// The last sequence of `producer` committed for an instance's trade states.
+pub fn watermark(instance: &str, producer: &str) -> Key {
+    join(&["wm:{", instance, "}:", producer])
+}
+
+/// The last sequence of `producer` committed to a source's stream.
+pub fn signal_watermark(shard: u16, source: &str, producer: &str) -> Key {
+    join(&["wm:{", itoa::Buffer::new().format(shard), "}:", source, ":", producer])
+}
+
+/// What a group of workers acknowledged lately of a source's signals; a sorted set.
+pub fn acknowledged(shard: u16, source: &str, group: &str) -> Key {
+    join(&["sa:{", itoa::Buffer::new().format(shard), "}:", source, ":", group])
+}
+
+/// The field of a follower's position that says that it follows every source.
+pub const EVERY_SOURCE: &str = "*";
+
+/// A follower's position in each source; a hash.
+pub fn position(follower: &str) -> Key {
+    join(&["fp:{", follower, "}"])
+}
+
+/// Which terminal acts for a follower; a string.
+pub fn lease(follower: &str) -> Key {
+    join(&["fl:{", follower, "}"])
 }
 
 /// The slot of a key in a Cluster: of what stands in its braces, if it has some.
@@ -64,7 +94,7 @@ pub fn shard(instance: &str, shards: u16) -> u16 {
 }
 
 /// How many slots a Cluster has.
-const SLOTS: u16 = 16_384;
+pub(crate) const SLOTS: u16 = 16_384;
 
 /// CRC-16/XMODEM, which Redis uses for slots.
 fn crc16(text: &str) -> u16 {
@@ -107,6 +137,8 @@ mod tests {
             assert_eq!(slot(key), expected, "{key}");
         }
         assert_eq!(slot("1.Demo"), slot(&watermark("1.Demo", "p")));
+        let keys = [signals(9, "1.Demo"), sources(9), dead_letters(9), signal_watermark(9, "1.Demo", "p")];
+        assert_eq!(keys.map(|key| slot(&key)), [slot("9"); 4]);
         assert_eq!([1, 16].map(|shards| shard("1.Demo", shards)), [0, 9]);
     }
 
@@ -115,5 +147,11 @@ mod tests {
         let id = "x".repeat(40);
         assert_eq!(&*trade(&id, i64::MAX), format!("ts:{{{id}}}:9223372036854775807"));
         assert_eq!(&*watermark(&id, "0123456789abcdef"), format!("wm:{{{id}}}:0123456789abcdef"));
+        let group = "g".repeat(64);
+        assert_eq!(&*acknowledged(u16::MAX, &id, &group), format!("sa:{{65535}}:{id}:{group}"));
+        assert_eq!(
+            &*signal_watermark(u16::MAX, &id, "0123456789abcdef"),
+            format!("wm:{{65535}}:{id}:0123456789abcdef")
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod check;
 pub mod encoding;
 pub mod instance;
 pub mod key;
+pub mod received;
 pub mod signal;
 pub(crate) mod stored;
 pub mod trade;
@@ -18,7 +19,7 @@ pub use signal::Signal;
 pub use trade::TradeState;
 
 /// Version of the field tables in `docs/wire-format.md`, field `v` of every record.
-pub(crate) const SCHEMA: u8 = 1;
+pub(crate) const SCHEMA: u8 = 2;
 
 /// What every record says of its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

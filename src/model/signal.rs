@@ -100,10 +100,13 @@ pub(crate) struct SignalFields<'a> {
     po: i64,
     ex: i64,
     co: &'a str,
+    pq: u64,
 }
 
 impl SignalRecord {
-    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer) -> SignalFields<'a> {
+    /// The record behind the previous one of its source and producer, whose number is `predecessor`; 0 where
+    /// none is known.
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> SignalFields<'a> {
         let signal = &self.signal;
         SignalFields {
             v: SCHEMA,
@@ -127,6 +130,7 @@ impl SignalRecord {
             po: signal.position,
             ex: signal.expiry_ms,
             co: &self.comment,
+            pq: predecessor,
         }
     }
 }

@@ -153,9 +153,9 @@ pub enum TradeBody {
 
 impl TradeBody {
     /// Checks a set of open positions: ids above 0, at most [`OPEN_SET_LIMIT`].
-    pub fn open_set(positions: &[i64]) -> Result<Self> {
+    pub fn open_set(positions: Box<[i64]>) -> Result<Self> {
         positions.iter().try_for_each(|&id| position(id))?;
-        Ok(Self::OpenSet(positions.into()))
+        Ok(Self::OpenSet(positions))
     }
 }
 

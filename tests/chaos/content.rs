@@ -10,14 +10,17 @@ use super::values::Expected::{self, Integer, Number};
 pub const INSTANCES: [&str; 3] = ["1.Chaos", "2.Chaos", "3.Chaos"];
 
 /// Fields of a signal, in the order of `packed`.
-pub const SIGNAL_FIELDS: [&str; 16] =
-    ["v", "p", "q", "t", "o", "i", "a", "sy", "vo", "pr", "sl", "tp", "mg", "po", "ex", "co"];
+pub const SIGNAL_FIELDS: [&str; 17] =
+    ["v", "p", "q", "t", "o", "i", "a", "sy", "vo", "pr", "sl", "tp", "mg", "po", "ex", "co", "pq"];
 
 /// Fields of a trade state, in the order of `packed`.
 pub const TRADE_FIELDS: [&str; 25] = [
     "v", "p", "q", "t", "o", "e", "st", "sy", "sd", "vo", "vc", "po", "pc", "px", "sl", "tp", "pr", "sw",
     "cm", "mg", "ti", "to", "tc", "dg", "co",
 ];
+
+/// The version of these fields.
+const SCHEMA: i64 = 2;
 
 const START_MS: i64 = 1_763_800_000_000;
 const SYMBOLS: [&str; 6] = ["EURUSD", "XAUUSD.r", "GER40", "BTCUSD#", "Нефть", "US500.cash"];
@@ -83,7 +86,7 @@ pub fn expected_signal(seed: u64, caller: usize, number: u64) -> Vec<(&'static s
     let Call { numbers: said, symbol, comment } = signal(seed, caller, number);
     let action = ["b", "s", "c", "m"][said.action as usize - 1];
     vec![
-        ("v", Integer(1)),
+        ("v", Integer(SCHEMA)),
         ("t", Integer(said.time_ms)),
         ("o", Integer(said.server_offset_s.into())),
         ("i", Expected::text(INSTANCES[caller])),
@@ -149,7 +152,7 @@ pub fn expected_trade(seed: u64, caller: usize, number: u64) -> Vec<(&'static st
     let Call { numbers: said, symbol, comment } = trade(seed, caller, number);
     let closed = said.event == MT5REDIS_EVENT_CLOSE;
     vec![
-        ("v", Integer(1)),
+        ("v", Integer(SCHEMA)),
         ("t", Integer(said.time_ms)),
         ("o", Integer(said.server_offset_s.into())),
         ("e", Expected::text(["o", "m", "p", "c"][said.event as usize - 1])),

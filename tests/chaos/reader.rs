@@ -46,8 +46,14 @@ fn entries(client: &mut Connection, key: &str) -> Stream {
             .expect("a stream");
         let Some((last, _)) = page.last() else { return signals };
         from = format!("({last}");
-        signals.extend(page.into_iter().map(|(_, items)| Record::read(items, &SIGNAL_FIELDS)));
+        signals.extend(page.into_iter().map(|(_, items)| of(key, Record::read(items, &SIGNAL_FIELDS)?)));
     }
+}
+
+/// The record, if it is of the source whose stream this is: `ss:{k}:<source>`.
+fn of(key: &str, record: Record) -> Read {
+    let source = key.splitn(3, ':').nth(2);
+    if record.text("i") == source { Ok(record) } else { Err(format!("{key} has {record:?}")) }
 }
 
 /// The positions of each instance, wherever they are.

@@ -93,7 +93,7 @@ impl Record {
         }
     }
 
-    /// Every difference from what was said, in words. Producer and sequence number are the oracle's to judge.
+    /// Every difference from what was said, in words. Producer and numbers are the oracle's to judge.
     pub fn differences(&self, expected: &[(&str, Expected)]) -> Vec<String> {
         let mut differences = Vec::new();
         for (name, expected) in expected {
@@ -106,7 +106,7 @@ impl Record {
             }
         }
         let known = |name: &String| {
-            ["p", "q"].contains(&name.as_str()) || expected.iter().any(|(known, _)| known == name)
+            ["p", "q", "pq"].contains(&name.as_str()) || expected.iter().any(|(known, _)| known == name)
         };
         differences.extend(
             self.0.keys().filter(|name| !known(name)).map(|name| format!("{name} is no field of it")),

@@ -1,6 +1,7 @@
 """Checks the project's MQL5 sources, and plays scenarios with them. README.md has the whole story.
 
     run.py check                    the sources under mql5/, and the examples in pass/ and fail/
+    run.py check FILE...            programs of anybody, an EA for example
     run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
     run.py random SEED COUNT        scenarios made from a seed
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from checker.build import Build
+from checker.foreign import check_programs
 from checker.suite import Suite, check_examples, check_reference, check_sources
 
 HERE = Path(__file__).parent
@@ -60,6 +62,8 @@ def main():
     given = options.parse_args()
 
     build = Build(Path(given.build).resolve())  # Wine starts what is built from its own folder
+    if given.what == "check" and given.words:
+        sys.exit(0 if check_programs(build, [Path(word) for word in given.words], given.sources / "Include") else 1)
     with build.lock():
         sources, mistakes = check_sources(build, given.sources, given.header, given.library)
         if given.what == "check":

@@ -1,6 +1,8 @@
 //! The library as a caller sees it: every call goes through the C ABI, with UTF-16 text.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
@@ -135,7 +137,13 @@ impl Bridge {
 
     /// Flushes with all the patience of a test.
     pub fn settle(&self) {
-        let code = self.flush(super::PATIENCE.as_millis() as i32);
+        let deadline = Instant::now() + super::PATIENCE;
+        let mut code = self.flush(super::PATIENCE.as_millis() as i32);
+        // Heartbeats are not waited for while their server is in trouble.
+        while code == MT5REDIS_HEARTBEATS_WAIT && Instant::now() < deadline {
+            thread::park_timeout(Duration::from_millis(5));
+            code = self.flush(super::PATIENCE.as_millis() as i32);
+        }
         assert_eq!(code, MT5REDIS_OK, "{}\n{}", last_error(), self.events().join("\n"));
     }
 
@@ -223,9 +231,15 @@ pub fn account() -> InstanceState {
     }
 }
 
-/// The sequence numbers of all signals, in the stream's order.
+/// How many signals the streams of all sources hold.
+pub fn signals(server: &Server) -> i64 {
+    let streams: Vec<String> = server.ask("KEYS ss:*");
+    streams.iter().map(|stream| server.ask::<i64>(&format!("XLEN {stream}"))).sum()
+}
+
+/// The sequence numbers of all signals of 1.Demo, in the stream's order.
 pub fn sequences(server: &Server) -> Vec<i64> {
-    sequences_of(server, "ss:{0}")
+    sequences_of(server, "ss:{0}:1.Demo")
 }
 
 /// The same of one of several streams.
@@ -233,9 +247,12 @@ pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
     signal_fields(server, stream).iter().map(|fields| fields[2].as_i64().expect("a number")).collect()
 }
 
-/// The magic numbers of all signals, in the stream's order.
+/// The magic numbers of all signals of 1.Demo, in the stream's order.
 pub fn magics(server: &Server) -> Vec<i64> {
-    signal_fields(server, "ss:{0}").iter().map(|fields| fields[12].as_i64().expect("a number")).collect()
+    signal_fields(server, "ss:{0}:1.Demo")
+        .iter()
+        .map(|fields| fields[12].as_i64().expect("a number"))
+        .collect()
 }
 
 /// The fields of all packed signals of a stream, in the order of `docs/wire-format.md`.

@@ -37,6 +37,6 @@ impl Encrypted {
 
     /// How many signals have arrived, asked without TLS.
     pub fn signals(&self) -> i64 {
-        self.server.ask("XLEN ss:{0}")
+        self.server.ask("XLEN ss:{0}:1.Demo")
     }
 }

@@ -2,27 +2,41 @@
 //! it passes everything on to, but for what the test has it say instead.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::certificates::Files;
+
 /// What becomes of a command.
 pub enum Reply {
     /// It is answered by these bytes.
     Say(Vec<u8>),
-    /// It is never answered; the connection stays.
+    /// It is never answered, nor is what follows; the connection stays.
     Nothing,
+    /// The connection ends.
+    Close,
     /// It goes to the real server, whose reply comes back.
     Pass,
     /// Likewise, and these bytes come before the reply.
     PassAfter(Vec<u8>),
-    /// It is answered by these bytes, and then by the others again and again for as long as anybody reads.
+    /// It is answered by the second bytes, and the real server gets the first in its place.
+    Instead(&'static str, Vec<u8>),
+    /// It is answered by these bytes, and then by the others again and again for as long as anybody reads, or until
+    /// that has become [`FOREVER`].
     Forever(Vec<u8>, Vec<u8>),
     /// It is answered by these bytes, one at a time, with such a pause after each.
     Slowly(Vec<u8>, Duration),
 }
+
+/// More than anybody may believe, and little enough for the machine of who does.
+pub const FOREVER: usize = 300 << 20;
 
 /// Text as a reply.
 pub fn say(text: impl Into<String>) -> Reply {
@@ -44,6 +58,7 @@ struct State {
     heard: Mutex<Vec<Vec<String>>>,
     accepted: AtomicUsize,
     open: AtomicUsize,
+    clients: Mutex<Vec<TcpStream>>,
 }
 
 impl Fake {
@@ -62,7 +77,30 @@ impl Fake {
         Self::start(names("127.0.0.1", master))
     }
 
+    /// One in front of the real server at this port that speaks TLS, with this certificate.
+    pub fn encrypted(port: u16, files: &Files) -> Self {
+        let chain = CertificateDer::pem_file_iter(&files.certificate).expect("a file");
+        let chain = chain.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_file(&files.key).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("a provider that has them")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("a certificate with its key");
+        Self::listen(Some(port), Some(Arc::new(config)), |_| Reply::Pass)
+    }
+
     fn with(behind: Option<u16>, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(behind, None, script)
+    }
+
+    fn listen(
+        behind: Option<u16>,
+        tls: Option<Arc<ServerConfig>>,
+        script: impl Fn(&[String]) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let state = Arc::new(State {
@@ -71,15 +109,25 @@ impl Fake {
             heard: Mutex::default(),
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            clients: Mutex::default(),
         });
         let shared = state.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let state = shared.clone();
+                let (state, tls) = (shared.clone(), tls.clone());
                 thread::spawn(move || {
                     state.accepted.fetch_add(1, SeqCst);
                     state.open.fetch_add(1, SeqCst);
-                    let _ = state.serve(client);
+                    let handle = client.try_clone().expect("a second handle");
+                    state.clients.lock().unwrap().push(client.try_clone().expect("a third handle"));
+                    let _ = match tls {
+                        None => state.serve(client),
+                        Some(config) => {
+                            let session = ServerConnection::new(config).expect("a valid configuration");
+                            state.serve(StreamOwned::new(session, client))
+                        }
+                    };
+                    let _ = handle.shutdown(Shutdown::Both);
                     state.open.fetch_sub(1, SeqCst);
                 });
             }
@@ -90,6 +138,14 @@ impl Fake {
     /// Does this from now on.
     pub fn does(&self, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) {
         *self.state.script.lock().unwrap() = Arc::new(script);
+    }
+
+    /// Says this to everybody, unasked.
+    pub fn speaks(&self, bytes: &[u8]) {
+        for mut client in self.state.clients.lock().unwrap().iter() {
+            // Some have left.
+            let _ = client.write_all(bytes);
+        }
     }
 
     /// The commands heard so far that begin with this word.
@@ -119,49 +175,59 @@ pub fn names(host: &str, port: u16) -> impl Fn(&[String]) -> Reply + Send + Sync
 }
 
 impl State {
-    fn serve(&self, client: TcpStream) -> io::Result<()> {
+    fn serve<S: Read + Write>(&self, client: S) -> io::Result<()> {
         let mut behind = match self.behind {
             Some(port) => Some(BufReader::new(TcpStream::connect(("127.0.0.1", port))?)),
             None => None,
         };
-        let (mut client, mut reader) = (client.try_clone()?, BufReader::new(client));
+        let mut client = BufReader::new(client);
         loop {
-            let raw = frame(&mut reader)?;
+            let raw = frame(&mut client)?;
             let command = words(&raw);
             let script = self.script.lock().unwrap().clone();
             self.heard.lock().unwrap().push(command.clone());
-            let mut pass = |client: &mut TcpStream| {
+            let to = client.get_mut();
+            let mut ask = |command: &[u8]| {
                 let server = behind.as_mut().expect("a real server behind");
-                server.get_mut().write_all(&raw)?;
-                client.write_all(&frame(server)?)
+                server.get_mut().write_all(command)?;
+                frame(server)
             };
             match script(&command) {
-                Reply::Say(bytes) => client.write_all(&bytes)?,
-                Reply::Nothing => {}
-                Reply::Pass => pass(&mut client)?,
+                Reply::Say(bytes) => to.write_all(&bytes)?,
+                Reply::Nothing => return io::copy(&mut client, &mut io::sink()).map(drop),
+                Reply::Close => return Ok(()),
+                Reply::Pass => to.write_all(&ask(&raw)?)?,
                 Reply::PassAfter(bytes) => {
-                    client.write_all(&bytes)?;
-                    pass(&mut client)?;
+                    to.write_all(&bytes)?;
+                    to.write_all(&ask(&raw)?)?;
+                }
+                Reply::Instead(command, bytes) => {
+                    ask(format!("{command}\r\n").as_bytes())?;
+                    to.write_all(&bytes)?;
                 }
                 Reply::Forever(first, again) => {
-                    client.write_all(&first)?;
-                    loop {
-                        client.write_all(&again)?;
+                    to.write_all(&first)?;
+                    let again = again.repeat(1 + (64 << 10) / again.len());
+                    for _ in 0..FOREVER / again.len() {
+                        to.write_all(&again)?;
                     }
+                    return Ok(());
                 }
                 Reply::Slowly(bytes, pause) => {
                     for byte in bytes {
-                        client.write_all(&[byte])?;
+                        to.write_all(&[byte])?;
+                        to.flush()?;
                         thread::park_timeout(pause);
                     }
                 }
             }
+            to.flush()?;
         }
     }
 }
 
 /// One command or reply, as it came.
-fn frame(from: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+fn frame(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     if from.read_until(b'\n', &mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());

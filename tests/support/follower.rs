@@ -14,9 +14,10 @@ pub struct Got {
 }
 
 /// What an Expert Advisor wants.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Wants<'a> {
-    pub group: &'a str,
+    pub follower: &'a str,
+    /// Empty is refused; `*` is all.
     pub instances: &'a str,
     pub symbols: &'a str,
     pub magic: i64,
@@ -25,13 +26,13 @@ pub struct Wants<'a> {
 }
 
 pub fn subscribe(bridge: &Bridge, wants: &Wants) -> i32 {
-    let Wants { group, instances, symbols, magic, max_age_ms, start } = *wants;
-    let (group, instances, symbols) = (wide(group), wide(instances), wide(symbols));
+    let Wants { follower, instances, symbols, magic, max_age_ms, start } = *wants;
+    let (follower, instances, symbols) = (wide(follower), wide(instances), wide(symbols));
     // SAFETY: each text ends with a NUL.
     unsafe {
         mt5redis_subscribe(
             bridge.handle,
-            group.as_ptr(),
+            follower.as_ptr(),
             instances.as_ptr(),
             symbols.as_ptr(),
             magic,
@@ -85,9 +86,12 @@ pub fn wait(bridge: &Bridge) -> Got {
     got.expect("just seen")
 }
 
-/// Waits until the subscription reads.
+/// Waits until the subscription acts and reads.
 pub fn reads(bridge: &Bridge) {
-    super::eventually("the subscription reads", || bridge.stats()["inbox"]["reading"].as_i64() >= Some(1));
+    super::eventually("the subscription reads", || {
+        let inbox = &bridge.stats()["inbox"];
+        inbox["role"] == "acting" && inbox["reading"].as_i64() >= Some(1)
+    });
 }
 
 /// A number of the subscription's counters.

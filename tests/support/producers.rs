@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
+use mt5_redis::model::key;
 use mt5_redis::model::trade::*;
 
 use super::bridge::{Bridge, buy, trade};
@@ -83,9 +84,9 @@ impl Producers {
             .collect();
         // Of each producer, stream by stream.
         let mut found: HashMap<String, Vec<Vec<i64>>> = HashMap::new();
-        for shard in 0..shards {
+        for instance in written.iter().flat_map(|written| &written.instances) {
             let mut stream: HashMap<String, Vec<i64>> = HashMap::new();
-            let key = format!("ss:{{{shard}}}");
+            let key = format!("ss:{{{}}}:{instance}", key::shard(instance, shards));
             let mut from = "-".to_owned();
             loop {
                 // In pieces: who watches over a server takes one that is busy for long to be dead.

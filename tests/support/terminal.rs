@@ -120,7 +120,7 @@ impl Terminal {
         for (at, signal) in signals(&server).iter().enumerate() {
             let number = at + 1;
             let expected = format!(
-                r#"[1, "{producer}", {number}, 1763800000002, 7200, "1.Demo", "s", "XAUUSD.m", 0.25, 1.10345, 1.1, 1.12, {number}, 77, 1763800100000, "ma cross"]"#
+                r#"[1, "{producer}", {number}, 1763800000002, 7200, "1.Demo", "s", "XAUUSD.m", 0.25, 1.10345, 1.1, 1.12, {number}, 77, 1763800100000, "ma cross", {at}]"#
             );
             assert_eq!(signal.to_string(), expected);
         }
@@ -175,7 +175,7 @@ impl Terminal {
             let played = self.play("exit", &url);
             assert_eq!(played.code, 7, "{url}\n{}", played.output);
         }
-        assert!(server.ask::<i64>("XLEN ss:{0}") > 0);
+        assert!(server.ask::<i64>("XLEN ss:{0}:1.Demo") > 0);
     }
 
     /// Wrong calls get their code and a sentence that helps, and the host lives on.
@@ -197,18 +197,18 @@ impl Terminal {
             assert_eq!(played.number(name), 1, "{name}");
         }
         assert_eq!((played.number("closed"), played.number("threads_left")), (0, 1));
-        assert_eq!(server.ask::<i64>("XLEN ss:{0}"), 1, "nothing that was refused");
+        assert_eq!(server.ask::<i64>("XLEN ss:{0}:1.Demo"), 1, "nothing that was refused");
     }
 }
 
 /// The hashes that the values in `terminal.c` make, in the order of the names: each value is another, so that
 /// a field that slipped would show.
 const INSTANCE: &str = "aa=0 ac=2 ae=0 ag=terminal.c at=0 ba=10000.25 bu=5200 cn=1 co=Брокер cr=1.5 cu=EUR \
-    eq=10016.5 et=0 hd=1 iv=1000 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
-    pr=16.25 q=1 rf=0 sa=0 sl=0 sv=Demo-Server sw=0 t=1763800000000 ta=0 th=0 tl=0 tw=0 v=1 vp=0";
+    eq=10016.5 et=0 fo=0 hd=1 iv=1000 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
+    pr=16.25 q=1 rf=0 sa=0 sl=0 sv=Demo-Server sw=0 t=1763800000000 ta=0 th=0 tl=0 tw=0 v=2 vp=0";
 const POSITION: &str = "cm=-1.5 co=größer 买入 dg=5 e=m mg=-9 o=-18000 p=<producer> pc=1.10401 po=1.10345 \
     pr=16.8 px=1.105 q=2 sd=s sl=1.1 st=o sw=-0.12 sy=EURUSD t=1763800000001 tc=0 ti=78 to=1763799000000 \
-    tp=1.12 v=1 vc=0.2 vo=0.3";
+    tp=1.12 v=2 vc=0.2 vo=0.3";
 
 /// Name, code, and what the sentence must say.
 const REFUSALS: &[(&str, i64, &str)] = &[
@@ -269,7 +269,7 @@ impl Played {
 /// Every signal in the stream, unpacked.
 fn signals(server: &Server) -> Vec<Value> {
     type Entry = (String, Vec<(String, Vec<u8>)>);
-    let entries: Vec<Entry> = server.ask("XRANGE ss:{0} - +");
+    let entries: Vec<Entry> = server.ask("XRANGE ss:{0}:1.Demo - +");
     let unpack = |mut bytes: &[u8]| rmpv::decode::read_value(&mut bytes).expect("MessagePack");
     entries.iter().map(|(_, fields)| unpack(&fields[0].1)).collect()
 }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Finding, Member, Patient};
+use super::{Finding, Member, Patient, shell};
 
 /// Percent of the mean by which a master's slots may differ, as for `redis-cli --cluster rebalance`.
 const SLOTS_PERCENT: u64 = 10;
@@ -13,15 +13,17 @@ const MEMORY: u64 = 64 << 20;
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for place in patient.places.iter_mut().filter(|place| place.is_cluster()) {
+        let shell = shell::cluster(&place.endpoint);
         let mut masters = Vec::new();
         for member in place.members.iter_mut().filter(|member| member.is_master()) {
             masters.push(Share::of(member)?);
         }
         findings.extend(masters.iter().filter(|master| master.moving > 0).map(|master| {
             Finding::yellow(&master.address, format!("{} slots are half-way to another node", master.moving))
-                .cure(format!("if no reshard is running: redis-cli --cluster fix {}", master.address))
+                .cure("only if no reshard is running")
+                .run(shell::line(&shell, &["--cluster", "fix", &master.address]))
         }));
-        findings.extend(uneven(&masters));
+        findings.extend(uneven(&masters, &shell));
     }
     Ok(findings)
 }
@@ -54,22 +56,28 @@ impl Share {
     }
 }
 
-fn uneven(masters: &[Share]) -> Option<Finding> {
+fn uneven(masters: &[Share], shell: &str) -> Option<Finding> {
     let first = masters.first()?;
     let count = masters.len() as u64;
     let slots = masters.iter().map(|master| master.slots).sum::<u64>() / count;
     let memory = masters.iter().map(|master| master.memory).sum::<u64>() / count;
-    let line = format!("redis-cli --cluster rebalance {} --cluster-use-empty-masters", first.address);
+    let rebalance = |more: &[&str]| {
+        let words = ["--cluster", "rebalance", &first.address, "--cluster-use-empty-masters"];
+        shell::line(shell, &[&words, more].concat())
+    };
     let shares = masters.iter().map(|master| format!("{} {}", master.address, master.slots));
     let shares = shares.collect::<Vec<_>>().join(", ");
     if masters.iter().any(|master| master.slots.abs_diff(slots) * 100 > slots * SLOTS_PERCENT) {
-        return Some(Finding::yellow("", format!("the slots are spread unevenly: {shares}")).cure(line));
+        return Some(
+            Finding::yellow("", format!("the slots are spread unevenly: {shares}")).run(rebalance(&[])),
+        );
     }
     let fullest = masters.iter().max_by_key(|master| master.memory)?;
     if fullest.memory > MEMORY + 2 * memory {
         let text =
             format!("{} holds {} MiB, the mean is {}", fullest.address, fullest.memory >> 20, memory >> 20);
-        return Some(Finding::yellow("", text).cure(format!("{line} --cluster-weight {}=0.5", fullest.id)));
+        let weight = format!("{}=0.5", fullest.id);
+        return Some(Finding::yellow("", text).run(rebalance(&["--cluster-weight", &weight])));
     }
     Some(Finding::green("", format!("the slots are spread evenly: {shares}")))
 }

@@ -1,6 +1,11 @@
 //! What a check says: one line, with what to do about it.
 
+use std::io::{Write, stdout};
+
+use anyhow::{Context, Result};
 use serde::Serialize;
+
+use crate::plain;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -18,7 +23,10 @@ pub struct Finding {
     /// The server, or nothing if it concerns all.
     pub server: String,
     pub text: String,
-    /// A command or a change that mends it.
+    /// What mends it, or begins to: lines for a shell.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// What else mends it, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }
@@ -37,11 +45,24 @@ impl Finding {
     }
 
     pub fn new(light: Light, server: impl ToString, text: impl Into<String>) -> Self {
-        Self { light, check: "", server: server.to_string(), text: text.into(), cure: None }
+        Self {
+            light,
+            check: "",
+            server: server.to_string(),
+            text: text.into(),
+            commands: Vec::new(),
+            cure: None,
+        }
     }
 
     pub fn cure(mut self, cure: impl Into<String>) -> Self {
         self.cure = Some(cure.into());
+        self
+    }
+
+    /// A line for a shell that mends it, or begins to; [`Member::command`](super::Member::command) writes one.
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.commands.push(command.into());
         self
     }
 
@@ -50,7 +71,8 @@ impl Finding {
         self
     }
 
-    pub(super) fn line(&self, coloured: bool) -> String {
+    /// Prints it, and each cure in a line of its own.
+    pub(super) fn print(&self, coloured: bool) -> Result<()> {
         let (name, colour) = match self.light {
             Light::Green => ("green ", 32),
             Light::Yellow => ("yellow", 33),
@@ -58,7 +80,11 @@ impl Finding {
         };
         let light = if coloured { format!("\x1b[{colour}m{name}\x1b[0m") } else { name.to_owned() };
         let server = if self.server.is_empty() { String::new() } else { format!(" {}:", self.server) };
-        let cure = self.cure.as_ref().map(|cure| format!("\n         -> {cure}")).unwrap_or_default();
-        format!("{light}  {:<12}{server} {}{cure}", self.check, self.text)
+        let words = plain::text(&format!("{:<12}{server} {}", self.check, self.text));
+        let mut out = stdout().lock();
+        // The colour is our own.
+        writeln!(out, "{light}  {words}").context("standard output takes no more")?;
+        let mut cures = self.commands.iter().chain(&self.cure);
+        cures.try_for_each(|cure| plain::say(&format!("         -> {cure}")))
     }
 }

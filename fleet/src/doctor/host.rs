@@ -28,7 +28,8 @@ fn huge_pages(root: &Path) -> Option<Finding> {
             "",
             "huge pages are always on: a snapshot copies 2 MiB for each byte written meanwhile",
         )
-        .cure("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled (deploy/systemd has a file for it)")
+        .run("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
+        .cure("deploy/systemd has a file that does it at each start of the machine")
     } else {
         Finding::green("", "huge pages are only for those who ask")
     })
@@ -45,7 +46,8 @@ fn overcommit(root: &Path) -> Option<Finding> {
                 "vm.overcommit_memory is {text}: with half of the memory in use the log's rewrite may fail"
             ),
         )
-        .cure("sysctl vm.overcommit_memory=1")
+        .run("sysctl vm.overcommit_memory=1")
+        .cure("deploy/systemd has a file that does it at each start of the machine")
     })
 }
 
@@ -58,7 +60,8 @@ fn backlog(root: &Path, members: &[&mut Member]) -> Option<Finding> {
             "",
             format!("net.core.somaxconn is {most}: a fleet that reconnects at once needs {wanted}"),
         )
-        .cure(format!("sysctl net.core.somaxconn={wanted}"))
+        .run(format!("sysctl net.core.somaxconn={wanted}"))
+        .cure("deploy/systemd has a file that does it at each start of the machine")
     } else {
         Finding::green("", format!("{most} connections may wait to be accepted"))
     })

@@ -4,33 +4,50 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use redis::RedisResult;
+use redis::{FromRedisValue, RedisResult};
 
+use super::site::allowed;
 use super::{Finding, Light, Member, Patient};
+use crate::govern::fleet_view::Fleet;
 use crate::govern::lease::KEY as LEASE;
+use crate::govern::nodes::Nodes;
 use crate::up::sizing;
 
 /// Keys looked at on each server; a sample, so that a large one is not held up.
 const SAMPLE: usize = 2000;
 const PAGE: usize = 200;
 
-/// How many instances the fleet has, by the list of them.
+/// How many instances live. Whoever may add names to the list may invent some, so only heartbeats count.
 pub(super) fn instances(patient: &mut Patient) -> u64 {
-    // In a Cluster all but one node answer MOVED.
-    let listed = patient.members().filter_map(|member| member.ask::<u64>(&["ZCARD", "il"]).ok());
-    listed.max().unwrap_or(0)
+    let mut nodes = Nodes::new("ris", &patient.config.ris.endpoint);
+    let mut fleet = Fleet::default();
+    // A site that does not answer has been told of already.
+    let looked = nodes.refresh().and_then(|_| fleet.look(&mut nodes));
+    looked.map_or(0, |()| fleet.alive.len() as u64)
 }
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in patient.masters() {
         let mut faults = Faults::default();
-        let keys = sample(member)?;
+        let (keys, refused) = allowed(sample(member))?;
+        if let Some(why) = refused {
+            let text = format!("refuses SCAN ({why}): no key was looked at");
+            findings.push(Finding::yellow(&member.address, text));
+            continue;
+        }
+        let keys = keys.unwrap_or_default();
         for key in &keys {
             look(member, key, &mut faults)?;
         }
+        for (command, missed) in [("OBJECT ENCODING", "encodings"), ("MEMORY USAGE", "sizes")] {
+            if let Some(why) = faults.refused.remove(command) {
+                let text = format!("refuses {command} ({why}): the keys' {missed} were not checked");
+                findings.push(Finding::yellow(&member.address, text));
+            }
+        }
         let light = |vital| if vital { Light::Red } else { Light::Yellow };
-        for ((vital, fault, cure), found) in faults.0 {
+        for ((vital, fault, cure), found) in faults.found {
             let some = found.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
             let text = format!("{} of {} keys looked at {fault}: {some}", found.len(), keys.len());
             findings.push(Finding::new(light(vital), &member.address, text).cure(cure));
@@ -40,17 +57,21 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Keys by what is wrong with them, whether that is vital, and what cures it.
 #[derive(Default)]
-struct Faults(BTreeMap<(bool, &'static str, &'static str), Vec<String>>);
+struct Faults {
+    /// Keys by what is wrong with them, whether that is vital, and what cures it.
+    found: BTreeMap<(bool, &'static str, &'static str), Vec<String>>,
+    /// Commands that are refused, and why.
+    refused: BTreeMap<&'static str, String>,
+}
 
 impl Faults {
     fn add(&mut self, vital: bool, fault: &'static str, cure: &'static str, key: &str) {
-        self.0.entry((vital, fault, cure)).or_default().push(key.to_owned());
+        self.found.entry((vital, fault, cure)).or_default().push(key.to_owned());
     }
 }
 
-fn sample(member: &mut Member) -> Result<Vec<String>> {
+fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
     let mut keys = Vec::new();
     let mut cursor = 0;
     loop {
@@ -65,13 +86,17 @@ fn sample(member: &mut Member) -> Result<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, encodings that are compact, and a size that none of ours reaches.
-const KINDS: [(&str, &[&str], u64); 9] = [
+const KINDS: [(&str, &[&str], u64); 13] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
     ("to:{", &["intset"], u64::MAX),
     ("tc:{", &[], u64::MAX),
     ("ss:{", &[], u64::MAX),
     ("sd:{", &[], u64::MAX),
+    ("sl:{", &[], u64::MAX),
+    ("sa:{", &[], u64::MAX),
+    ("fp:{", &[], u64::MAX),
+    ("fl:{", &[], 512),
     ("wm:{", &[], 512),
     ("il", &[], u64::MAX),
     ("ctl", &[], 512),
@@ -82,19 +107,37 @@ fn look(member: &mut Member, key: &str, faults: &mut Faults) -> Result<()> {
         faults.add(false, "are none of ours", "give other data a Redis of its own", key);
         return Ok(());
     };
-    // It may expire while we look.
-    let encoding: Option<String> = member.ask(&["OBJECT", "ENCODING", key]).unwrap_or_default();
-    let Some(encoding) = encoding else { return Ok(()) };
-    if !compact.is_empty() && !compact.contains(&encoding.as_str()) {
+    let encoding: Option<String> = ask(member, "OBJECT ENCODING", key, faults)?;
+    if !compact.is_empty() && encoding.is_some_and(|encoding| !compact.contains(&encoding.as_str())) {
         let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
                     a key changes when it is written anew";
         faults.add(false, "are not in the compact encoding", cure, key);
     }
-    let bytes: Option<u64> = member.ask(&["MEMORY", "USAGE", key])?;
+    let bytes: Option<u64> = ask(member, "MEMORY USAGE", key, faults)?;
     if bytes.is_some_and(|bytes| bytes > size) {
         faults.add(false, "are far larger than the sizing counts with", "mt5fleet size measures anew", key);
     }
     time_to_live(member, key, prefix, faults)
+}
+
+/// What is asked of a key that may have expired meanwhile, unless the command is refused.
+fn ask<T: FromRedisValue>(
+    member: &mut Member,
+    command: &'static str,
+    key: &str,
+    faults: &mut Faults,
+) -> Result<Option<T>> {
+    if faults.refused.contains_key(command) {
+        return Ok(None);
+    }
+    let words: Vec<&str> = command.split(' ').chain([key]).collect();
+    let answer: RedisResult<Option<T>> = member.ask(&words);
+    if answer.as_ref().is_err_and(|error| error.to_string().contains("no such key")) {
+        return Ok(None);
+    }
+    let (answer, refused) = allowed(answer)?;
+    faults.refused.extend(refused.map(|why| (command, why)));
+    Ok(answer.flatten())
 }
 
 fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Faults) -> Result<()> {
@@ -113,7 +156,24 @@ fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Fault
         }
         // The governor's lease ends with its holder.
         "ctl" if key == LEASE => {}
-        "to:{" | "tc:{" | "ss:{" | "sd:{" | "il" | "ctl" if lives => {
+        "ss:{" if !lives => {
+            let cure =
+                "a signal written by hand? PEXPIRE them after rtss.retention; a live source does it itself";
+            faults.add(false, "are streams that stay though their source may be silent", cure, key);
+        }
+        "fp:{" | "sa:{" if !lives => {
+            faults.add(
+                false,
+                "are notes of readers without a time to live",
+                "EXPIRE them after 35 days",
+                key,
+            );
+        }
+        "fl:{" if !lives => {
+            let cure = "DEL them: a follower that lives takes its lease anew";
+            faults.add(true, "are leases that never end, their followers stand by for ever", cure, key);
+        }
+        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if lives => {
             faults.add(true, "will vanish whole, they must not have a time to live", "PERSIST them", key);
         }
         "ts:{" => {

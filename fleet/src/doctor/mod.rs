@@ -4,6 +4,7 @@
 
 mod balance;
 mod certificates;
+mod eviction;
 mod finding;
 mod host;
 mod keys;
@@ -12,6 +13,7 @@ mod persistence;
 mod reach;
 mod roles;
 mod settings;
+mod shell;
 mod site;
 mod streams;
 mod versions;
@@ -23,8 +25,11 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use mt5_redis::config::{Config, Site};
 
+use crate::{plain, told};
+
 pub use finding::{Finding, Light};
-pub use site::{Member, Place, connect};
+pub use settings::AT_START;
+pub use site::{Member, Place, connect, connect_server};
 
 #[derive(Args, Default)]
 pub struct Options {
@@ -54,15 +59,16 @@ pub struct Patient {
 pub fn doctor(options: &Options) -> Result<bool> {
     let findings = examine(options)?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        plain::json(&findings, true)?.lines().try_for_each(plain::say)?;
     } else {
         let coloured = stdout().is_terminal();
-        findings.iter().for_each(|finding| println!("{}", finding.line(coloured)));
+        findings.iter().try_for_each(|finding| finding.print(coloured))?;
     }
     let count = |light| findings.iter().filter(|finding| finding.light == light).count();
     let red = count(Light::Red);
     if !options.json {
-        println!("doctor: {} green, {} yellow, {red} red", count(Light::Green), count(Light::Yellow));
+        let (green, yellow) = (count(Light::Green), count(Light::Yellow));
+        plain::say(&format!("doctor: {green} green, {yellow} yellow, {red} red"))?;
     }
     Ok(red == 0)
 }
@@ -76,12 +82,13 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     patient.terminals = options.terminals.unwrap_or_else(|| keys::instances(&mut patient));
 
     type Check = fn(&mut Patient) -> Result<Vec<Finding>>;
-    let checks: [(&str, Check); 11] = [
+    let checks: [(&str, Check); 12] = [
         ("certificates", certificates::check),
         ("reach", reach::check),
         ("versions", versions::check),
         ("roles", roles::check),
         ("settings", settings::check),
+        ("eviction", eviction::check),
         ("host", host::check),
         ("memory", memory::check),
         ("persistence", persistence::check),
@@ -92,7 +99,9 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     for (name, check) in checks {
         match check(&mut patient) {
             Ok(found) => findings.extend(found.into_iter().map(|finding| finding.of(name))),
-            Err(error) => findings.push(Finding::yellow("", format!("broke off: {error:#}")).of(name)),
+            Err(error) => {
+                findings.push(Finding::yellow("", format!("broke off: {}", told::words(&error))).of(name))
+            }
         }
     }
     Ok(findings)

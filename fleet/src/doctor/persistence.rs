@@ -18,13 +18,15 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         if failed("aof_last_bgrewrite_status") {
             findings.push(
                 Finding::yellow(address, "could not rewrite its log, which grows now")
-                    .cure("memory or disk was short: BGREWRITEAOF, then see its log"),
+                    .cure("see what its log says first: memory or disk was short")
+                    .run(member.command(&["BGREWRITEAOF"])),
             );
         }
         if failed("rdb_last_bgsave_status") {
             findings.push(
                 Finding::yellow(address, "could not write its last snapshot")
-                    .cure("memory, disk or permissions: BGSAVE, then see its log"),
+                    .cure("see what its log says first: memory, disk or permissions")
+                    .run(member.command(&["BGSAVE"])),
             );
         }
         if member.number("aof_enabled") == 1 && member.number("aof_delayed_fsync") > 0 {
@@ -38,7 +40,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
             );
         }
     }
-    if findings.is_empty() {
+    if findings.is_empty() && patient.members().any(|member| member.no_info.is_none()) {
         findings.push(Finding::green("", "snapshots and logs were written"));
     }
     Ok(findings)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::site::allowed;
 use super::{Finding, Patient};
 
 const ROUNDS: usize = 9;
@@ -13,10 +14,15 @@ const FAR: Duration = Duration::from_millis(20);
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in patient.members() {
+        if let Some(why) = &member.no_info {
+            let text = format!("refuses INFO ({why}): version, role, memory and logs were not checked");
+            findings.push(Finding::yellow(&member.address, text).cure("let this user ask: +info"));
+        }
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             let start = Instant::now();
-            member.ask::<()>(&["PING"])?;
+            // A refusal takes as long as an answer.
+            allowed(member.ask::<()>(&["PING"]))?;
             times.push(start.elapsed());
         }
         times.sort();

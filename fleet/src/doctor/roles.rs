@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
-use mt5_redis::config::Site;
+use mt5_redis::config::{Address, Endpoint, Site};
 use redis::RedisResult;
 
+use super::settings::set;
 use super::{Finding, Member, Patient, Place};
+use crate::told::said;
 
 /// A replica that lacks more than this has not kept up for seconds.
 const LAG_BYTES: u64 = 16 << 20;
@@ -16,9 +18,9 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     for place in &mut patient.places {
         let Place { endpoint, members, sentinels, .. } = place;
         match &endpoint.site {
-            Site::Server(_) => findings.extend(members.iter().map(lone)),
+            Site::Server(_) => findings.extend(members.iter().map(|member| lone(member, endpoint))),
             Site::Sentinel { master, .. } => {
-                findings.extend(quorum(sentinels, master)?);
+                findings.extend(quorum(sentinels, master, endpoint)?);
                 findings.extend(
                     members.iter().filter(|member| member.is_master()).map(|master| followed(master, true)),
                 );
@@ -37,31 +39,41 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn lone(member: &Member) -> Finding {
-    if member.is_master() {
+fn lone(member: &Member, endpoint: &Endpoint) -> Finding {
+    if member.number("cluster_enabled") == 1 {
+        let mut finding =
+            Finding::red(&member.address, "is a node of a Cluster: it sends the bridge elsewhere");
+        finding.cure = endpoint.advice("MOVED ");
+        finding
+    } else if member.is_master() {
         Finding::green(&member.address, "is a master")
     } else {
         Finding::red(&member.address, "is a replica: it refuses every write")
-            .cure("name its master in the configuration, or its Sentinels")
+            .cure("write the address of its master into the configuration, or its Sentinels")
     }
 }
 
 /// Whether the Sentinels agree, and would still be a majority without one of them.
 fn quorum(
-    sentinels: &mut [(mt5_redis::config::Address, redis::Connection)],
+    sentinels: &mut [(Address, redis::Connection)],
     master: &str,
+    endpoint: &Endpoint,
 ) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let mut masters = BTreeSet::new();
     for (address, sentinel) in sentinels.iter_mut() {
         let view: RedisResult<HashMap<String, String>> =
             redis::cmd("SENTINEL").arg("MASTER").arg(master).query(sentinel);
-        let Ok(view) = view else {
-            findings.push(
-                Finding::red(&*address, format!("knows no master named {master}"))
-                    .cure("the name in the configuration must be that of `sentinel monitor`"),
-            );
-            continue;
+        let view = match view {
+            Ok(view) => view,
+            Err(error) => {
+                let words = said(&error);
+                let text = format!("knows no master named {master}: {words}");
+                let cure = "the name in the configuration must be that of `sentinel monitor`";
+                let cure = endpoint.advice(&words).unwrap_or_else(|| cure.to_owned());
+                findings.push(Finding::red(&*address, text).cure(cure));
+                continue;
+            }
         };
         let value = |name: &str| view.get(name).map_or("", String::as_str);
         masters.insert(format!("{}:{}", value("ip"), value("port")));
@@ -89,10 +101,13 @@ fn quorum(
 /// What a master says of its replicas.
 fn followed(master: &Member, sentinel: bool) -> Finding {
     let replicas = master.number("connected_slaves");
-    let wanted: u64 =
-        master.settings.get("min-replicas-to-write").and_then(|text| text.parse().ok()).unwrap_or(0);
     // Redis tells how many are close enough only while it cares.
-    let near = if wanted > 0 { master.number("min_slaves_good_slaves") } else { replicas };
+    let good = master.known("min_slaves_good_slaves");
+    let wanted: u64 = match master.settings.get("min-replicas-to-write") {
+        Some(text) => text.parse().unwrap_or(0),
+        None => u64::from(good.is_some()),
+    };
+    let near = if wanted > 0 { good.unwrap_or(0) } else { replicas };
     let address = &master.address;
     if near < wanted {
         Finding::red(
@@ -103,11 +118,8 @@ fn followed(master: &Member, sentinel: bool) -> Finding {
     } else if replicas == 0 {
         Finding::yellow(address, "is a master without a replica: nobody can take its place").cure("start one")
     } else if sentinel && wanted == 0 && !master.lanes.contains(&"ris") {
-        Finding::yellow(
-            address,
-            "acknowledges writes while cut off from its replica (min-replicas-to-write 0)",
-        )
-        .cure("deploy/two-copies.conf")
+        let text = "acknowledges writes while cut off from its replica (min-replicas-to-write 0)";
+        set(master, Finding::yellow(address, text), "min-replicas-to-write", "1")
     } else if let Some((replica, bytes)) = farthest_behind(master).filter(|&(_, bytes)| bytes > LAG_BYTES) {
         Finding::yellow(address, format!("its replica {replica} lacks {} MiB of it", bytes >> 20))
             .cure("look at the line between them, and at the replica's disk")
@@ -131,7 +143,8 @@ fn farthest_behind(master: &Member) -> Option<(String, u64)> {
 fn following(replica: &Member) -> Finding {
     let address = &replica.address;
     if replica.text("master_link_status") != "up" {
-        return Finding::red(address, "has lost its master").cure("see its log; is masterauth right?");
+        return Finding::red(address, "has lost its master")
+            .cure("see what its log says: is the master there, and masterauth right?");
     }
     Finding::green(
         address,
@@ -144,7 +157,7 @@ fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
     let text: String = member.ask(&["CLUSTER", "INFO"])?;
     let value =
         |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("");
-    let line = format!("redis-cli --cluster fix {}", member.address);
+    let line = member.cluster_command(&["--cluster", "fix", &member.address.to_string()]);
     let mut findings = Vec::new();
     if value("cluster_state") != "ok" || value("cluster_slots_ok") != "16384" {
         let text = format!(
@@ -152,17 +165,22 @@ fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
             value("cluster_state"),
             value("cluster_slots_ok")
         );
-        findings.push(Finding::red(&member.address, text).cure(line));
+        findings
+            .push(Finding::red(&member.address, text).cure("start the nodes that are gone first").run(line));
     }
     let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
-    if nodes
-        .lines()
-        .any(|line| line.split(' ').nth(2).is_some_and(|flags| flags.split(',').any(|flag| flag == "fail")))
-    {
-        findings.push(
-            Finding::yellow(&member.address, "knows of a node that has failed")
-                .cure("start it again, or CLUSTER FORGET it on every node"),
-        );
+    for line in nodes.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let [id, node, flags, ..] = words[..]
+            && flags.split(',').any(|flag| flag == "fail")
+        {
+            let node = node.split(['@', ',']).next().unwrap_or_default();
+            findings.push(
+                Finding::yellow(&member.address, format!("knows of a node that has failed: {node}"))
+                    .cure("or start it again; it is forgotten when every node does so within a minute")
+                    .run(member.command(&["CLUSTER", "FORGET", id])),
+            );
+        }
     }
     Ok(findings)
 }

@@ -6,10 +6,11 @@ use mt5_redis::config::Site;
 use super::{Finding, Member, Patient};
 use crate::up::files;
 
-/// What an operator decides: where a server is, how large it is, what its machine has.
-const THEIRS: [&str; 8] = [
+/// What an operator decides: where a server is, how large it is, what its machine has, what else it serves.
+const THEIRS: [&str; 9] = [
     "port",
     "bind",
+    "databases",
     "maxmemory",
     "maxclients",
     "io-threads",
@@ -17,25 +18,40 @@ const THEIRS: [&str; 8] = [
     "save",
     "replica-priority",
 ];
+/// What has a check of its own.
+const ELSEWHERE: [&str; 1] = ["maxmemory-policy"];
 /// With another value than ours for these, data is lost.
-const VITAL: [&str; 2] = ["maxmemory-policy", "appendonly"];
+const VITAL: [&str; 1] = ["appendonly"];
+/// What a server takes from its file only, when it starts.
+pub const AT_START: [&str; 2] = ["tcp-backlog", "cluster-enabled"];
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for place in &mut patient.places {
         let site = place.endpoint.site.clone();
         for member in &mut place.members {
-            if member.settings.is_empty() {
-                findings.push(
-                    Finding::yellow(&member.address, "does not show its settings to this user")
-                        .cure("ask as the user of `mt5fleet acl --doctor`"),
-                );
-                continue;
-            }
-            findings.extend(compare(member, &ours(&site, &member.lanes)));
+            let ours = ours(&site, &member.lanes);
+            findings.extend(hidden(member, &ours));
+            findings.extend(compare(member, &ours));
         }
     }
     Ok(findings)
+}
+
+/// What of it cannot be compared, because CONFIG is refused.
+fn hidden(member: &Member, ours: &[(String, String)]) -> Option<Finding> {
+    let why = member.no_settings.as_ref()?;
+    let hidden: Vec<&str> = ours
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !member.settings.contains_key(*name))
+        .collect();
+    let text = format!("does not show its settings ({why}): {} were not checked", hidden.len());
+    let finding = Finding::yellow(&member.address, text);
+    Some(match member.is_managed() {
+        true => finding.cure(format!("its provider's console may show them: {}", hidden.join(", "))),
+        false => finding.cure("ask as the user of `mt5fleet acl --doctor`"),
+    })
 }
 
 /// Our settings for a server.
@@ -61,7 +77,7 @@ fn ours(site: &Site, lanes: &[&str]) -> Vec<(String, String)> {
             settings.retain(|(name, _)| !replication.iter().any(|(other, _)| other == name));
         }
     }
-    settings.retain(|(name, _)| !THEIRS.contains(&name.as_str()));
+    settings.retain(|(name, _)| !THEIRS.contains(&name.as_str()) && !ELSEWHERE.contains(&name.as_str()));
     settings
 }
 
@@ -82,14 +98,28 @@ fn compare(member: &Member, ours: &[(String, String)]) -> Vec<Finding> {
         } else {
             Finding::yellow(&member.address, text)
         };
-        let host = &member.address.host;
-        findings.push(finding.cure(format!(
-            "redis-cli -h {host} -p {} CONFIG SET {name} {value}, and in its file",
-            member.address.port
-        )));
+        findings.push(set(member, finding, name, value));
     }
     findings.push(Finding::green(&member.address, format!("{same} settings are as in deploy/")));
     findings
+}
+
+/// A finding that another value of a setting mends.
+pub(super) fn set(member: &Member, finding: Finding, name: &str, value: &str) -> Finding {
+    if member.is_managed() {
+        return finding
+            .cure(format!("set {name} to {value} where its provider lets you, as in a parameter group"));
+    }
+    let file = match member.text("config_file").as_str() {
+        "" => "its file".to_owned(),
+        file => file.to_owned(),
+    };
+    if AT_START.contains(&name) {
+        return finding.cure(format!("write `{name} {value}` into {file} and start it again"));
+    }
+    finding
+        .run(member.command(&["CONFIG", "SET", name, value]))
+        .cure(format!("write `{name} {value}` into {file}, or the next start undoes it"))
 }
 
 /// A size as a plain number of bytes, as CONFIG GET answers it.

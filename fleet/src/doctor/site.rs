@@ -7,11 +7,12 @@ use std::fs;
 use anyhow::{Context, Result};
 use mt5_redis::config::{Address, Config, Endpoint, Identity, LaneConfig, Site};
 use redis::{
-    Client, ClientTlsConfig, Connection, ConnectionAddr, FromRedisValue, InfoDict, IntoConnectionInfo,
-    RedisConnectionInfo, RedisResult, TlsCertificates,
+    Client, ClientTlsConfig, Connection, ConnectionAddr, ErrorKind, FromRedisValue, InfoDict,
+    IntoConnectionInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, Value,
 };
 
-use super::Finding;
+use super::{Finding, shell};
+use crate::told::{CONNECTING, said, words};
 
 /// One site of Redis: a server, a master with its replicas, or a Cluster.
 pub struct Place {
@@ -27,27 +28,64 @@ pub struct Member {
     pub address: Address,
     pub lanes: Vec<&'static str>,
     pub connection: Connection,
-    /// `INFO all`
+    /// `INFO all`; empty where that is refused.
     pub info: InfoDict,
-    /// `CONFIG GET *`
+    /// Why INFO is refused.
+    pub no_info: Option<String>,
+    /// `CONFIG GET *`; where that is refused, what INFO says of it.
     pub settings: HashMap<String, String>,
+    /// Why CONFIG is refused.
+    pub no_settings: Option<String>,
+    is_master: bool,
+    /// The beginnings of command lines: for it, and for its Cluster.
+    shell: String,
+    cluster_shell: String,
 }
 
 impl Member {
     fn meet(address: &Address, place: (&Endpoint, &[&'static str])) -> Result<Self> {
         let (endpoint, lanes) = place;
-        let mut connection = connect(address, endpoint, &endpoint.identity)?;
-        if endpoint.database != 0 {
-            redis::cmd("SELECT").arg(endpoint.database).exec(&mut connection)?;
-        }
-        let info = redis::cmd("INFO").arg("all").query(&mut connection)?;
-        let settings: RedisResult<_> = redis::cmd("CONFIG").arg("GET").arg("*").query(&mut connection);
-        let settings = settings.unwrap_or_default();
-        Ok(Self { address: address.clone(), lanes: lanes.to_vec(), connection, info, settings })
+        let mut connection = connect_server(address, endpoint)?;
+        let (info, no_info) = allowed(redis::cmd("INFO").arg("all").query(&mut connection))?;
+        let info: InfoDict = info.unwrap_or_else(|| InfoDict::new(""));
+        let (settings, no_settings) =
+            allowed(redis::cmd("CONFIG").arg("GET").arg("*").query(&mut connection))?;
+        let settings = settings.unwrap_or_else(|| settings_in(&info));
+        let is_master = match info.get::<String>("role") {
+            Some(role) => role == "master",
+            None => !is_replica(&mut connection)?,
+        };
+        Ok(Self {
+            address: address.clone(),
+            lanes: lanes.to_vec(),
+            connection,
+            info,
+            no_info,
+            settings,
+            no_settings,
+            is_master,
+            shell: shell::server(address, endpoint),
+            cluster_shell: shell::cluster(endpoint),
+        })
     }
 
     pub fn is_master(&self) -> bool {
-        self.text("role") == "master"
+        self.is_master
+    }
+
+    /// Whether nobody may change its settings while it runs, as where somebody else looks after it.
+    pub fn is_managed(&self) -> bool {
+        self.no_settings.as_ref().is_some_and(|why| !why.starts_with("NOPERM"))
+    }
+
+    /// A line for a shell with a command for this server.
+    pub fn command(&self, words: &[&str]) -> String {
+        shell::line(&self.shell, words)
+    }
+
+    /// A line for a shell with a command for its Cluster.
+    pub fn cluster_command(&self, words: &[&str]) -> String {
+        shell::line(&self.cluster_shell, words)
     }
 
     pub fn is_local(&self) -> bool {
@@ -62,7 +100,12 @@ impl Member {
 
     /// A number of INFO; 0 if it is not there.
     pub fn number(&self, name: &str) -> u64 {
-        self.info.get(name).unwrap_or(0)
+        self.known(name).unwrap_or(0)
+    }
+
+    /// A number of INFO, if it is there.
+    pub fn known(&self, name: &str) -> Option<u64> {
+        self.info.get(name)
     }
 
     /// What one would type into redis-cli.
@@ -70,6 +113,30 @@ impl Member {
         let mut ask = redis::cmd(command[0]);
         ask.arg(&command[1..]).query(&mut self.connection)
     }
+}
+
+/// What was answered, or else in which words it was refused; an error if it is neither.
+pub fn allowed<T>(answer: RedisResult<T>) -> Result<(Option<T>, Option<String>)> {
+    match answer {
+        Ok(answer) => Ok((Some(answer), None)),
+        Err(error) if matches!(error.code(), Some("ERR" | "NOPERM")) => Ok((None, Some(said(&error)))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The settings that INFO tells as well.
+fn settings_in(info: &InfoDict) -> HashMap<String, String> {
+    let policy = info.get::<String>("maxmemory_policy").map(|policy| ("maxmemory-policy", policy));
+    let log =
+        info.get::<u8>("aof_enabled").map(|on| ("appendonly", if on == 1 { "yes" } else { "no" }.to_owned()));
+    policy.into_iter().chain(log).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether it says that it is a replica; one that does not say is taken for a master.
+fn is_replica(connection: &mut Connection) -> Result<bool> {
+    let (role, _) = allowed(redis::cmd("ROLE").query::<Vec<Value>>(connection))?;
+    let name = role.and_then(|role| String::from_redis_value(role.into_iter().next()?).ok());
+    Ok(name.is_some_and(|name| name != "master"))
 }
 
 /// The sites of all lanes, lanes with one site together.
@@ -88,14 +155,18 @@ pub fn places(config: &Config, findings: &mut Vec<Finding>) -> Vec<Place> {
 
 fn visit(lanes: Vec<&'static str>, endpoint: Endpoint, findings: &mut Vec<Finding>) -> Place {
     let mut unreachable = |address: &Address, error: anyhow::Error| {
-        let text = format!("does not answer: {error:#}");
-        findings.push(Finding::red(address, text).of("reach"));
+        let refused = error.downcast_ref::<RedisError>().is_some_and(|error| error.code().is_some());
+        let words = words(&error);
+        let text = format!("{}: {words}", if refused { "refuses us" } else { "does not answer" });
+        let mut finding = Finding::red(address, text).of("reach");
+        finding.cure = endpoint.advice(&words);
+        findings.push(finding);
     };
     let mut sentinels = Vec::new();
     let mut addresses = Vec::new();
     match &endpoint.site {
         Site::Server(address) => addresses.push(address.clone()),
-        Site::Sentinel { sentinels: known, master, identity } => {
+        Site::Sentinel { sentinels: known, master, identity, .. } => {
             for address in known {
                 match connect(address, &endpoint, identity) {
                     Ok(connection) => sentinels.push((address.clone(), connection)),
@@ -163,16 +234,19 @@ fn nodes(mut node: Connection, seed: &Address) -> Result<Vec<Address>> {
     Ok(text.lines().filter_map(address).collect())
 }
 
-/// A connection to one server of a site.
+/// A connection to one server of a site, in its database.
+pub fn connect_server(address: &Address, endpoint: &Endpoint) -> Result<Connection> {
+    let mut connection = connect(address, endpoint, &endpoint.identity)?;
+    if endpoint.database != 0 {
+        redis::cmd("SELECT").arg(endpoint.database).exec(&mut connection)?;
+    }
+    Ok(connection)
+}
+
+/// A connection to one server or Sentinel of a site.
 pub fn connect(address: &Address, endpoint: &Endpoint, identity: &Identity) -> Result<Connection> {
     let Address { host, port } = address.clone();
-    let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if let Some(password) = &identity.password {
-        settings = settings.set_password(password.expose());
-    }
-    if let Some(username) = &identity.username {
-        settings = settings.set_username(username);
-    }
+    let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
     let client = match &endpoint.tls {
         None => Client::open(
             ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(settings),
@@ -195,8 +269,29 @@ pub fn connect(address: &Address, endpoint: &Endpoint, identity: &Identity) -> R
             Client::build_with_tls(info, certificates)?
         }
     };
-    let connection = client.get_connection_with_timeout(endpoint.connect_timeout)?;
+    let mut connection = client.get_connection_with_timeout(endpoint.connect_timeout).context(CONNECTING)?;
     connection.set_read_timeout(Some(endpoint.reply_timeout))?;
     connection.set_write_timeout(Some(endpoint.reply_timeout))?;
-    Ok(connection)
+    match log_in(&mut connection, identity) {
+        Err(error) if error.code().is_none() => Err(error).context(CONNECTING),
+        refused => refused.map(|()| connection).map_err(Into::into),
+    }
+}
+
+/// Says who we are, or hears whether anybody may come. The client library would hide the server's words.
+fn log_in(connection: &mut Connection, identity: &Identity) -> RedisResult<()> {
+    let Some(password) = &identity.password else {
+        return match redis::cmd("PING").exec(connection) {
+            // Whoever may not even ask that may do other things.
+            Err(error) if error.code() == Some("NOPERM") => Ok(()),
+            answer => answer,
+        };
+    };
+    let password = password.expose();
+    let answer = redis::cmd("AUTH").arg(identity.username.as_deref()).arg(password).exec(connection);
+    // A server that does not know the command repeats what it was given.
+    answer.map_err(|error| match said(&error).contains(password) {
+        true => RedisError::from((ErrorKind::AuthenticationFailed, "the server knows no AUTH")),
+        false => error,
+    })
 }

@@ -1,83 +1,121 @@
 //! The signals: whether anybody reads them, keeps up, and takes care of what nobody could process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use redis::{RedisResult, Value, from_redis_value};
+use mt5_redis::model::key;
 
-use super::{Finding, Member, Patient};
+use super::{Finding, Patient};
+use crate::govern::nodes::Nodes;
+use crate::govern::streams::{self, Stream};
 
-/// A group that is further behind than this loses signals to trimming, at full rate, within minutes.
+/// A group that is further behind than this with one source loses signals to trimming, at full rate, within minutes.
 const FAR_BEHIND: u64 = 100_000;
+
+/// A group over all sources.
+#[derive(Default)]
+struct Group {
+    sources: u64,
+    /// Sources that it reads and nobody works at.
+    idle: u64,
+    pending: u64,
+    /// With all sources, and with the one that is worst.
+    lag: u64,
+    furthest: u64,
+}
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let (shards, cap) = (patient.config.rtss_shards, patient.config.rtss_max_length);
+    let mut nodes = Nodes::new("rtss", &patient.config.rtss.endpoint);
+    nodes.refresh()?;
     let mut findings = Vec::new();
-    for member in patient.masters().filter(|member| member.lanes.contains(&"rtss")) {
-        for shard in 0..shards {
-            findings.extend(stream(member, shard, cap)?);
-            let letters: RedisResult<u64> = member.ask(&["XLEN", &format!("sd:{{{shard}}}")]);
-            if let Ok(count @ 1..) = letters {
-                findings.push(
-                    Finding::yellow(
-                        &member.address,
-                        format!("sd:{{{shard}}} has {count} signals that no worker could process"),
-                    )
-                    .cure(format!("XRANGE sd:{{{shard}}} - + COUNT 10 shows them")),
-                );
-            }
+    let followers = streams::followers(&mut nodes).unwrap_or_else(|error| {
+        let text =
+            format!("followers cannot be looked for ({}): who reads is not all known", nodes.told(&error));
+        findings.push(Finding::yellow("", text));
+        Vec::new()
+    });
+    let look = streams::look(&mut nodes, shards, &followers)?;
+    for shard in 0..shards {
+        let letters = key::dead_letters(shard);
+        if let count @ 1.. = nodes.ask_owner::<u64>(redis::cmd("XLEN").arg(letters.as_str()))? {
+            let text = format!("{letters} has {count} signals that no worker could process");
+            findings.push(Finding::yellow("", text).cure("mt5fleet deadletters list shows them"));
         }
     }
+    for (shard, names) in look.gone.iter().filter(|(_, names)| names.len() > 1000) {
+        let text = format!("{} has {} names without a stream", key::sources(*shard), names.len());
+        findings.push(
+            Finding::yellow("", text).cure("mt5fleet govern removes them; a terminal's user invents them"),
+        );
+    }
+    let signals: u64 = look.streams.iter().map(|stream| stream.length).sum();
+    let text =
+        format!("{} sources have {signals} signals, {} followers read", look.streams.len(), look.followers);
+    findings.push(Finding::green("", text));
+    findings.extend(lengths(&look.streams, cap));
+    findings.extend(unread(&look.streams));
+    findings.extend(groups(&look.streams));
     Ok(findings)
 }
 
-fn stream(member: &mut Member, shard: u16, cap: u64) -> Result<Vec<Finding>> {
-    let key = format!("ss:{{{shard}}}");
-    // Another node of a Cluster has it, or nobody has signalled yet.
-    let Ok(length @ 1..) = member.ask::<u64>(&["XLEN", &key]) else { return Ok(Vec::new()) };
-    let mut findings = Vec::new();
-    let address = member.address.clone();
-    if length > cap + cap / 100 + 200 {
-        findings.push(
-            Finding::yellow(&address, format!("{key} has {length} signals, more than rtss.max_length {cap}"))
-                .cure("nobody trims it: do terminals with another configuration write to it?"),
-        );
-    } else if length > cap / 10 * 9 {
-        findings.push(
-            Finding::yellow(
-                &address,
-                format!("{key} has {length} signals and is cut at {cap}, before their hour is over"),
-            )
-            .cure("raise rtss.max_length, or rtss.shards on a Cluster"),
-        );
+/// The first of some sources, and how many more there are.
+fn named(streams: &[&Stream]) -> String {
+    let more = streams.len() - 1;
+    let first = &streams[0].source;
+    if more == 0 { first.clone() } else { format!("{first} and of {more} more sources") }
+}
+
+fn lengths(streams: &[Stream], cap: u64) -> Option<Finding> {
+    let longer =
+        |than: u64| -> Vec<&Stream> { streams.iter().filter(|stream| stream.length > than).collect() };
+    let (over, near) = (longer(cap + cap / 100 + 200), longer(cap / 10 * 9));
+    if !over.is_empty() {
+        let text = format!("the stream of {} has more signals than rtss.max_length {cap}", named(&over));
+        return Some(Finding::yellow("", text).cure("do terminals with another configuration write to it?"));
     }
-    let groups: Vec<HashMap<String, Value>> = member.ask(&["XINFO", "GROUPS", &key])?;
-    if groups.is_empty() {
-        findings.push(
-            Finding::yellow(&address, format!("nobody reads {key}: it has {length} signals and no group"))
-                .cure(format!("start a worker, or XGROUP CREATE {key} NAME $")),
-        );
-    }
-    for group in groups {
-        let name: String =
-            group.get("name").and_then(|name| from_redis_value(name.clone()).ok()).unwrap_or_default();
-        let number = |field: &str| -> Option<u64> {
-            group.get(field).and_then(|value| from_redis_value(value.clone()).ok())
-        };
-        let consumers = number("consumers").unwrap_or(0);
-        let waiting = number("pending").unwrap_or(0);
-        // Redis stops counting where entries were deleted that the group has not read: all there are, at most.
-        let lag = number("lag").unwrap_or(length.saturating_sub(waiting));
+    (!near.is_empty()).then(|| {
         let text =
-            format!("group {name} of {key}: {consumers} consumers, {waiting} unacknowledged, {lag} behind");
-        findings.push(if consumers == 0 {
-            Finding::yellow(&address, text)
-                .cure("start its workers, or XGROUP DESTROY it: it holds trimming up")
-        } else if lag.max(waiting) > FAR_BEHIND {
-            Finding::yellow(&address, text).cure("more workers: what is older than an hour goes unread")
-        } else {
-            Finding::green(&address, text)
-        });
+            format!("the stream of {} is cut at {cap} signals, before their hour is over", named(&near));
+        Finding::yellow("", text).cure("raise rtss.max_length, or let that terminal send less")
+    })
+}
+
+fn unread(streams: &[Stream]) -> Option<Finding> {
+    let nobody =
+        |stream: &&Stream| stream.length > 0 && stream.groups.is_empty() && stream.followed.is_none();
+    let unread: Vec<&Stream> = streams.iter().filter(nobody).collect();
+    (!unread.is_empty()).then(|| {
+        let text = format!("nobody reads the signals of {}: no group and no follower", named(&unread));
+        Finding::yellow("", text).cure("start a worker or a follower; one that leaves no trace is not seen")
+    })
+}
+
+fn groups(streams: &[Stream]) -> Vec<Finding> {
+    let mut all: BTreeMap<&str, Group> = BTreeMap::new();
+    for stream in streams {
+        for group in &stream.groups {
+            let found = all.entry(&group.name).or_default();
+            // Redis stops counting where entries were deleted that the group has not read: all there are, at most.
+            let lag = group.lag.unwrap_or(stream.length.saturating_sub(group.pending));
+            found.sources += 1;
+            found.idle += u64::from(group.consumers == 0);
+            found.pending += group.pending;
+            found.lag += lag;
+            found.furthest = found.furthest.max(lag.max(group.pending));
+        }
     }
-    Ok(findings)
+    all.into_iter()
+        .map(|(name, Group { sources, idle, pending, lag, furthest })| {
+            let text = format!("group {name} of {sources} sources: {pending} unacknowledged, {lag} behind");
+            if idle == sources {
+                Finding::yellow("", format!("{text}, and no consumer"))
+                    .cure("start its workers, or XGROUP DESTROY it on each stream: it holds trimming up")
+            } else if furthest > FAR_BEHIND {
+                Finding::yellow("", text).cure("more workers: what is older than an hour goes unread")
+            } else {
+                Finding::green("", text)
+            }
+        })
+        .collect()
 }

@@ -11,6 +11,10 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut versions = BTreeSet::new();
     for member in patient.members() {
         let version = member.text("redis_version");
+        if version.is_empty() {
+            findings.push(Finding::yellow(&member.address, "does not tell its version: 6.2 is the least"));
+            continue;
+        }
         findings
             .extend(judge(&version).map(|finding| Finding { server: member.address.to_string(), ..finding }));
         versions.insert(version);

@@ -1,40 +1,38 @@
 //! The governor's figures for Prometheus, on `/metrics`; `deploy/grafana.json` shows them.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use metrics::{counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_util::MetricKindMask;
 use mt5_redis::config::Address;
-use tiny_http::{Header, Response, Server};
 
 use super::sample::Seen;
-use super::streams::Stream;
+use super::serve;
+use super::streams::Look;
+
+/// A figure of something that is gone is shown no longer than this.
+const IDLE: Duration = Duration::from_secs(300);
+/// Groups beyond these have no figures: their names are for others to choose.
+const GROUPS: usize = 100;
 
 /// Serves the figures from now on. Returns the address, for a port of 0.
 pub fn serve(address: SocketAddr) -> Result<SocketAddr> {
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(IDLE)).build_recorder();
     let handle = recorder.handle();
     metrics::set_global_recorder(recorder).context("the figures are exported already")?;
-    let server = Server::http(address).map_err(|error| anyhow!("cannot listen on {address}: {error}"))?;
-    let bound = server.server_addr().to_ip().context("no address")?;
-    thread::spawn(move || answer(&server, &handle));
-    Ok(bound)
-}
-
-fn answer(server: &Server, handle: &PrometheusHandle) {
-    for request in server.incoming_requests() {
-        let response = if request.url() == "/metrics" {
-            let kind = Header::from_bytes("Content-Type", "text/plain; version=0.0.4");
-            Response::from_string(handle.render()).with_header(kind.expect("a valid header"))
-        } else {
-            Response::from_string("the figures are at /metrics\n").with_status_code(404)
-        };
-        // Whoever asked may be gone.
-        let _ = request.respond(response);
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    let bound = listener.local_addr()?;
+    let page = move || {
         handle.run_upkeep();
-    }
+        handle.render()
+    };
+    thread::spawn(move || serve::serve(&listener, "/metrics", page));
+    Ok(bound)
 }
 
 /// A node that answered.
@@ -62,15 +60,30 @@ pub fn node_is_down(lane: &'static str, address: &Address) {
     gauge!("mt5fleet_node_up", "lane" => lane, "node" => address.to_string()).set(0.0);
 }
 
-pub fn stream(stream: &Stream, now_ms: u64) {
-    let age_ms = stream.first.map_or(0, |first| now_ms.saturating_sub(first.0));
-    gauge!("mt5fleet_stream_length", "stream" => stream.key.clone()).set(stream.length as f64);
-    gauge!("mt5fleet_stream_age_seconds", "stream" => stream.key.clone()).set(age_ms as f64 / 1000.0);
-    for group in &stream.groups {
-        let labels = [("stream", stream.key.clone()), ("group", group.name.clone())];
-        gauge!("mt5fleet_group_lag", &labels).set(group.lag.unwrap_or(0) as f64);
-        gauge!("mt5fleet_group_pending", &labels).set(group.pending as f64);
+/// All streams: by shard, and the groups over all of them. A series for each source would be too many.
+pub fn streams(look: &Look, now_ms: u64) {
+    let mut shards: BTreeMap<u16, (u64, u64, u64)> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for stream in &look.streams {
+        let (sources, length, age_ms) = shards.entry(stream.shard).or_default();
+        (*sources, *length) = (*sources + 1, *length + stream.length);
+        *age_ms = (*age_ms).max(stream.first.map_or(0, |first| now_ms.saturating_sub(first.0)));
+        for group in &stream.groups {
+            let (lag, pending) = groups.entry(&group.name).or_default();
+            (*lag, *pending) = (*lag + group.lag.unwrap_or(0), *pending + group.pending);
+        }
     }
+    for (shard, (sources, length, age_ms)) in shards {
+        let labels = [("shard", shard.to_string())];
+        gauge!("mt5fleet_sources", &labels).set(sources as f64);
+        gauge!("mt5fleet_stream_length", &labels).set(length as f64);
+        gauge!("mt5fleet_stream_age_seconds", &labels).set(age_ms as f64 / 1000.0);
+    }
+    for (group, (lag, pending)) in groups.into_iter().take(GROUPS) {
+        gauge!("mt5fleet_group_lag", "group" => group.to_owned()).set(lag as f64);
+        gauge!("mt5fleet_group_pending", "group" => group.to_owned()).set(pending as f64);
+    }
+    gauge!("mt5fleet_followers").set(look.followers as f64);
 }
 
 pub fn trimmed(entries: u64) {

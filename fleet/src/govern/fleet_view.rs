@@ -5,17 +5,25 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use redis::Value;
+use mt5_redis::model::key;
+use redis::{FromRedisValue, Value};
 
 use super::directives::for_one;
+use super::names;
 use super::nodes::Nodes;
 
-const LIST: &str = "il";
+pub const LIST: &str = key::INSTANCE_LIST;
 /// Places of iv, th, ta and sa in a packed heartbeat.
 const PACKED: [usize; 4] = [29, 34, 35, 36];
 const NAMES: [&str; 4] = ["iv", "th", "ta", "sa"];
 /// Directives for the noisiest first: this part of the instances.
 const NOISIEST: usize = 5;
+/// How many instances without a heartbeat the list keeps.
+const DEAD: usize = 10_000;
+/// A clock may be so far ahead.
+const FUTURE: Duration = Duration::from_secs(86_400);
+/// Names that are removed together.
+const TOGETHER: usize = 500;
 
 /// What a heartbeat says that matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,8 +38,11 @@ pub struct Heartbeat {
 #[derive(Default)]
 pub struct Fleet {
     pub alive: HashMap<String, Heartbeat>,
-    /// Those without a heartbeat, by the time of their last one, ms.
+    /// Those without a heartbeat, by the time of their last one, ms; the latest first.
     pub dead: Vec<(String, u64)>,
+    /// Some of the names that no instance can have, and how many there are.
+    pub strange: Vec<Vec<u8>>,
+    pub strangers: usize,
     /// State records a second.
     pub noise: HashMap<String, f64>,
     looked: Option<Instant>,
@@ -40,17 +51,20 @@ pub struct Fleet {
 impl Fleet {
     /// Reads the list and every heartbeat.
     pub fn look(&mut self, nodes: &mut Nodes) -> Result<()> {
-        let listed: Vec<(String, f64)> =
-            nodes.ask_owner(redis::cmd("ZRANGE").arg(LIST).arg(0).arg(-1).arg("WITHSCORES"))?;
+        let names = names::read(nodes, LIST)?;
+        (self.strange, self.strangers) = (names.strange, names.strangers);
+        let listed: Vec<(String, f64)> = names.instances.into_iter().collect();
         let now = Instant::now();
         let time = self.looked.replace(now).map(|before| (now - before).as_secs_f64().max(0.001));
         let before = std::mem::take(&mut self.alive);
         self.dead.clear();
         self.noise.clear();
-        for (instance, last_ms) in listed {
-            let key = format!("is:{{{instance}}}");
-            let reply: Vec<Value> = nodes.ask_owner(redis::cmd("HMGET").arg(key).arg("d").arg(&NAMES))?;
-            let Some(heartbeat) = read(&reply) else {
+        let keys: Vec<_> = listed.iter().map(|(instance, _)| key::instance(instance)).collect();
+        let ask = |key| redis::cmd("HMGET").arg(key).arg("d").arg(&NAMES).clone();
+        let commands: Vec<_> = keys.iter().map(|key| (key.as_str(), ask(key.as_str()))).collect();
+        for ((instance, last_ms), reply) in listed.into_iter().zip(nodes.ask_all(&commands)?) {
+            let reply = reply.ok().and_then(|value| Vec::<Value>::from_redis_value(value).ok());
+            let Some(heartbeat) = reply.as_deref().and_then(read) else {
                 self.dead.push((instance, last_ms.max(0.0) as u64));
                 continue;
             };
@@ -61,6 +75,8 @@ impl Fleet {
             }
             self.alive.insert(instance, heartbeat);
         }
+        // Who was seen last stays longest; a time that is yet to come was invented, or is of a clock gone wrong.
+        self.dead.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
         Ok(())
     }
 
@@ -75,10 +91,14 @@ impl Fleet {
             .collect()
     }
 
-    /// Instances that the list may forget.
+    /// Instances that the list may forget: those dead for long, those whose last heartbeat is far in the future, and
+    /// of the rest all but the ten thousand that lived last. The list is anybody's to add to.
     pub fn forgettable(&self, now_ms: u64, after: Duration) -> Vec<&str> {
         let before = now_ms.saturating_sub(after.as_millis() as u64);
-        self.dead.iter().filter(|(_, last)| *last < before).map(|(instance, _)| instance.as_str()).collect()
+        let until = now_ms + FUTURE.as_millis() as u64;
+        let (kept, future): (Vec<_>, Vec<_>) = self.dead.iter().partition(|(_, last)| *last <= until);
+        let old = kept.iter().enumerate().filter(|(at, (_, last))| *at >= DEAD || *last < before);
+        future.iter().chain(old.map(|(_, dead)| dead)).map(|(instance, _)| instance.as_str()).collect()
     }
 }
 
@@ -106,15 +126,26 @@ fn read(reply: &[Value]) -> Option<Heartbeat> {
     })
 }
 
-/// Removes an instance from the list.
-pub fn forget(nodes: &mut Nodes, instance: &str) -> Result<bool> {
-    // It may have come back since it was looked at.
-    let lives: bool = nodes.ask_owner(redis::cmd("EXISTS").arg(format!("is:{{{instance}}}")))?;
-    if lives {
-        return Ok(false);
+/// Removes instances from the list, unless they have come back since they were looked at. Returns how many went.
+pub fn forget(nodes: &mut Nodes, instances: &[String]) -> Result<u64> {
+    let mut removed = 0;
+    for instances in instances.chunks(TOGETHER) {
+        let keys: Vec<String> =
+            instances.iter().map(|instance| key::instance(instance).to_string()).collect();
+        let there = names::existing(nodes, &keys)?;
+        let gone: Vec<&String> = instances
+            .iter()
+            .zip(&keys)
+            .filter(|(_, key)| !there.contains(key.as_str()))
+            .map(|(instance, _)| instance)
+            .collect();
+        let directives: Vec<String> = gone.iter().map(|instance| for_one(instance)).collect();
+        let delete = |key: &String| redis::cmd("DEL").arg(key).clone();
+        nodes.ask_all(&directives.iter().map(|key| (key.as_str(), delete(key))).collect::<Vec<_>>())?;
+        let names: Vec<Vec<u8>> = gone.iter().map(|instance| instance.as_bytes().to_vec()).collect();
+        removed += names::remove(nodes, LIST, &names)?;
     }
-    nodes.ask_owner::<i64>(redis::cmd("DEL").arg(for_one(instance)))?;
-    nodes.ask_owner::<i64>(redis::cmd("ZREM").arg(LIST).arg(instance)).map(|removed| removed > 0)
+    Ok(removed)
 }
 
 /// The server's clock, ms.
@@ -145,6 +176,20 @@ mod tests {
         let packed = [Value::BulkString(bytes), Value::Nil, Value::Nil, Value::Nil, Value::Nil];
         assert_eq!(read(&packed), Some(expected));
         assert_eq!(read(&[const { Value::Nil }; 5]), None);
+    }
+
+    #[test]
+    fn of_the_dead_the_latest_stay_and_nobody_from_the_future() {
+        let now = 100 * 86_400_000;
+        let dead = |name: &str, last| (name.to_owned(), last);
+        let mut fleet = Fleet {
+            dead: vec![dead("future", u64::MAX), dead("fast", now + 3_600_000)],
+            ..Default::default()
+        };
+        fleet.dead.extend((0..DEAD as u64).map(|at| dead(&format!("{at}.Demo"), now - at)));
+        fleet.dead.push(dead("old", 1000));
+        let forgettable = fleet.forgettable(now, Duration::from_secs(86_400));
+        assert_eq!(forgettable, ["future".to_owned(), format!("{}.Demo", DEAD - 1), "old".to_owned()]);
     }
 
     #[test]

@@ -6,25 +6,27 @@
 
 mod directives;
 mod export;
-mod fleet_view;
+pub(crate) mod fleet_view;
 mod judge;
 pub(crate) mod lease;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod sample;
-mod streams;
+mod serve;
+pub(crate) mod streams;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use mt5_redis::config::{Address, Config};
+use mt5_redis::model::key;
 use serde_json::{Value, json};
 
-use crate::stop;
+use crate::{plain, stop, told};
 use directives::{Directive, Directives, FOR_ALL, for_one};
 use fleet_view::Fleet;
 use judge::Calm;
@@ -37,6 +39,12 @@ const NOISIEST_ROUNDS: u32 = 3;
 /// A lease outlives so many rounds of its holder.
 const LEASE_ROUNDS: u32 = 3;
 const LEASE_LEAST: Duration = Duration::from_secs(5);
+/// How often it looks which followers there are.
+const FOLLOWERS_EVERY: Duration = Duration::from_secs(15);
+/// How many names one line of the log has.
+const TOLD: usize = 10;
+/// So many names at once do not come from terminals that died.
+const INVENTED: usize = 1000;
 
 /// How it governs.
 #[derive(Args, Clone)]
@@ -120,6 +128,9 @@ struct Governor {
     asked: (u8, Vec<String>),
     /// What it wrote, and what of others it wrote over.
     directives: Directives,
+    /// The keys of the followers' positions, and when they were looked for.
+    followers: Result<Vec<String>>,
+    looked_for_followers: Option<Instant>,
     /// Nodes that did not answer in the last round.
     unseen: usize,
     /// What was wrong in the last round, and what is in this one.
@@ -152,6 +163,8 @@ impl Governor {
             at_level_1: 0,
             asked: (0, Vec::new()),
             directives: Directives::default(),
+            followers: Ok(Vec::new()),
+            looked_for_followers: None,
             unseen: 0,
             warned: HashMap::new(),
             warns: HashMap::new(),
@@ -167,10 +180,10 @@ impl Governor {
         let level = self.calm.step(Instant::now(), wanted);
         if let Err(error) = self.lead() {
             self.leads = false;
-            self.warn("lease", format!("{error:#}"));
+            self.warn("lease", self.lanes[0].told(&error));
         }
         if let Err(error) = self.fleet.look(&mut self.lanes[0]) {
-            self.warn("instances", format!("{error:#}"));
+            self.warn("instances", self.lanes[0].told(&error));
         }
         let mut at_level = [0; 4];
         for heartbeat in self.fleet.alive.values() {
@@ -181,14 +194,14 @@ impl Governor {
         let acts = !(only_look_at_first && self.rounds == 1) && (self.leads || self.options.dry_run);
         if acts {
             if let Err(error) = self.direct(level, &why) {
-                self.warn("directive", format!("{error:#}"));
+                self.warn("directive", self.lanes[0].told(&error));
             }
             if let Err(error) = self.forget() {
-                self.warn("instances", format!("{error:#}"));
+                self.warn("instances", self.lanes[0].told(&error));
             }
         }
         if let Err(error) = self.look_at_streams(acts) {
-            self.warn("streams", format!("{error:#}"));
+            self.warn("streams", self.lanes[2].told(&error));
         }
         if self.options.once && acts {
             log("round", json!({ "level": level, "why": why, "instances": self.fleet.alive.len() }));
@@ -207,7 +220,7 @@ impl Governor {
                 Ok(masters) => masters,
                 Err(error) => {
                     self.unseen += 1;
-                    self.warn(lane, format!("{error:#}"));
+                    self.warn(lane, self.lanes[at].told(&error));
                     continue;
                 }
             };
@@ -217,6 +230,11 @@ impl Governor {
                 }
                 match sample::look(&mut self.lanes[at], &address) {
                     Ok(sample) => {
+                        if !sample.hidden.is_empty() {
+                            let hidden = sample.hidden.join(", ");
+                            let words = format!("does not tell {hidden}: the level does not follow that");
+                            self.warn(&format!("{lane} {address}"), words);
+                        }
                         let now = Instant::now();
                         let before = self.samples.insert((at, address.clone()), (now, sample.clone()));
                         let time = before.as_ref().map_or(self.options.every, |(then, _)| now - *then);
@@ -232,9 +250,9 @@ impl Governor {
                         self.unseen += 1;
                         let level = judge::judge_failure(&error);
                         if level > highest.0 {
-                            highest = (level, format!("{lane} {address}: {error:#}"));
+                            highest = (level, format!("{lane} {address}: {}", told::words(&error)));
                         }
-                        self.warn(&format!("{lane} {address}"), format!("{error:#}"));
+                        self.warn(&format!("{lane} {address}"), self.lanes[at].told(&error));
                     }
                 }
             }
@@ -303,37 +321,80 @@ impl Governor {
         let now_ms = fleet_view::now_ms(&mut self.lanes[0])?;
         let instances: Vec<String> =
             self.fleet.forgettable(now_ms, self.options.forget).into_iter().map(str::to_owned).collect();
-        if instances.is_empty() {
+        if instances.is_empty() && self.fleet.strange.is_empty() {
             return Ok(());
         }
-        log("forget", json!({ "instances": instances, "dry_run": self.options.dry_run }));
+        let count = instances.len() + self.fleet.strangers;
+        let some: Vec<&String> = instances.iter().take(TOLD).collect();
+        log("forget", json!({ "instances": some, "count": count, "dry_run": self.options.dry_run }));
+        if count > INVENTED {
+            let words = format!(
+                "{count} names without a heartbeat stood in it: somebody who may add names invents them"
+            );
+            self.warn(fleet_view::LIST, words);
+        }
         if !self.options.dry_run {
-            for instance in &instances {
-                export::forgotten(u64::from(fleet_view::forget(&mut self.lanes[0], instance)?));
-            }
+            let nodes = &mut self.lanes[0];
+            export::forgotten(fleet_view::forget(nodes, &instances)?);
+            export::forgotten(names::remove(nodes, fleet_view::LIST, &self.fleet.strange)?);
         }
         Ok(())
     }
 
     fn look_at_streams(&mut self, acts: bool) -> Result<()> {
-        let now_ms = fleet_view::now_ms(&mut self.lanes[2])?;
-        for shard in 0..self.shards {
-            let Some(stream) = streams::look(&mut self.lanes[2], &streams::key(shard))? else { continue };
-            export::stream(&stream, now_ms);
-            for (group, words) in streams::warnings(&stream, now_ms, &self.rules) {
-                self.warn(&format!("{} {group}", stream.key), words);
-            }
-            let bound = streams::may_go_before(&stream, now_ms, &self.rules).filter(|_| acts);
-            if let Some((ms, sequence)) = bound {
-                let dry_run = self.options.dry_run;
-                let trimmed =
-                    if dry_run { 0 } else { streams::trim(&mut self.lanes[2], &stream.key, (ms, sequence))? };
-                export::trimmed(trimmed);
-                let before = format!("{ms}-{sequence}");
-                log(
-                    "trim",
-                    json!({ "stream": stream.key, "before": before, "entries": trimmed, "dry_run": dry_run }),
+        let nodes = &mut self.lanes[2];
+        let now_ms = fleet_view::now_ms(nodes)?;
+        // A new follower has a minute: what everybody has passed is kept for so long.
+        if self
+            .looked_for_followers
+            .is_none_or(|looked| looked.elapsed() > FOLLOWERS_EVERY.min(self.rules.keep / 2))
+        {
+            self.followers = streams::followers(nodes);
+            self.looked_for_followers = Some(Instant::now());
+        }
+        let refused = self.followers.as_ref().err().map(|error| nodes.told(error));
+        let look = streams::look(nodes, self.shards, self.followers.as_deref().unwrap_or_default())?;
+        let mut rules = self.rules;
+        if let Some(why) = refused {
+            // What they have not read is not known: nothing goes but by its age.
+            rules.keep = rules.retention;
+            self.warn(
+                "followers",
+                format!("they cannot be looked for, so nothing is trimmed but by its age: {why}"),
+            );
+        }
+        export::streams(&look, now_ms);
+        for (group, words) in streams::warnings(&look.streams, now_ms, &self.rules) {
+            self.warn(&group, words);
+        }
+        if !acts {
+            return Ok(());
+        }
+        let dry_run = self.options.dry_run;
+        let bound = |stream| Some((stream, streams::may_go_before(stream, now_ms, &rules)?));
+        let bounds: Vec<_> = look.streams.iter().filter_map(bound).collect();
+        if !bounds.is_empty() {
+            let trimmed = if dry_run { 0 } else { streams::trim(&mut self.lanes[2], &bounds)? };
+            export::trimmed(trimmed);
+            let some: Vec<&str> = bounds.iter().take(TOLD).map(|(stream, _)| stream.key.as_str()).collect();
+            log(
+                "trim",
+                json!({ "streams": some, "count": bounds.len(), "entries": trimmed, "dry_run": dry_run }),
+            );
+        }
+        for (shard, names) in &look.gone {
+            let list = key::sources(*shard);
+            let removed = if dry_run { 0 } else { streams::forget(&mut self.lanes[2], *shard, names)? };
+            log(
+                "sources",
+                json!({ "list": list.as_str(), "without_stream": names.len(), "removed": removed }),
+            );
+            if names.len() > INVENTED {
+                let count = names.len();
+                let words = format!(
+                    "{count} names without a stream stood in it: somebody who may add names invents them"
                 );
+                self.warn(&list, words);
             }
         }
         Ok(())
@@ -369,7 +430,6 @@ fn log(event: &str, details: Value) {
     if let (Some(line), Value::Object(details)) = (line.as_object_mut(), details) {
         line.extend(details);
     }
-    let mut out = stdout().lock();
-    // Nobody listens any more: the governor governs on.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush()).context("the log");
+    // Where nobody listens any more the governor governs on.
+    let _ = plain::json(&line, false).and_then(|line| plain::say(&line));
 }

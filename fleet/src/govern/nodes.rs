@@ -1,30 +1,48 @@
 //! The masters of a lane: its server, the one that Sentinels name, or those of a Cluster. It connects, asks,
 //! and follows MOVED; it knows nothing of what is asked, and reads the configuration with the bridge's code.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use mt5_redis::config::{Address, Endpoint, Site};
-use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, Value};
+use mt5_redis::model::key;
+use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use crate::doctor;
+use crate::{doctor, told};
+
+/// Commands that are sent together.
+const TOGETHER: usize = 500;
 
 /// A lane with its connections, made when needed and made again after an error.
 pub struct Nodes {
     pub lane: &'static str,
     endpoint: Endpoint,
     masters: Vec<Address>,
+    /// Who has which slots; nothing where there are none.
+    slots: Vec<(RangeInclusive<u16>, Address)>,
     connections: HashMap<Address, Connection>,
 }
 
 impl Nodes {
     pub fn new(lane: &'static str, endpoint: &Endpoint) -> Self {
-        Self { lane, endpoint: endpoint.clone(), masters: Vec::new(), connections: HashMap::new() }
+        Self {
+            lane,
+            endpoint: endpoint.clone(),
+            masters: Vec::new(),
+            slots: Vec::new(),
+            connections: HashMap::new(),
+        }
+    }
+
+    /// What is told of an error at one of them.
+    pub fn told(&self, error: &anyhow::Error) -> String {
+        told::told(error, &self.endpoint)
     }
 
     /// Finds out who is the master, or are the masters, now.
     pub fn refresh(&mut self) -> Result<Vec<Address>> {
-        self.masters = masters(&self.endpoint)?;
+        (self.masters, self.slots) = masters(&self.endpoint)?;
         Ok(self.masters.clone())
     }
 
@@ -41,10 +59,7 @@ impl Nodes {
     /// A connection to one node.
     pub fn connection(&mut self, address: &Address) -> Result<&mut Connection> {
         if !self.connections.contains_key(address) {
-            let mut connection = doctor::connect(address, &self.endpoint, &self.endpoint.identity)?;
-            if self.endpoint.database != 0 {
-                redis::cmd("SELECT").arg(self.endpoint.database).exec(&mut connection)?;
-            }
+            let connection = doctor::connect_server(address, &self.endpoint)?;
             self.connections.insert(address.clone(), connection);
         }
         Ok(self.connections.get_mut(address).expect("it was just inserted"))
@@ -59,6 +74,57 @@ impl Nodes {
             },
             Ok((_, answer)) => Ok(answer),
         }
+    }
+
+    /// Asks many things, each of the node that has its key; the answers come in the same order. One that is an error
+    /// stays one: the rest are answered all the same.
+    pub fn ask_all(&mut self, commands: &[(&str, Cmd)]) -> Result<Vec<RedisResult<Value>>> {
+        let mut by_node: BTreeMap<String, (Address, Vec<usize>)> = BTreeMap::new();
+        for (at, (key, _)) in commands.iter().enumerate() {
+            let slot = key::slot(key);
+            let found = self.slots.iter().find(|(slots, _)| slots.contains(&slot)).map(|(_, node)| node);
+            let node = found.or(self.masters.first()).context("no node is known")?;
+            by_node.entry(node.to_string()).or_insert((node.clone(), Vec::new())).1.push(at);
+        }
+        let mut answers: Vec<Option<RedisResult<Value>>> = commands.iter().map(|_| None).collect();
+        for (node, places) in by_node.into_values() {
+            for places in places.chunks(TOGETHER) {
+                let mut pipe = redis::pipe();
+                for &at in places {
+                    pipe.add_command(commands[at].1.clone());
+                }
+                let connection = self.connection(&node)?;
+                let found = pipe.ignore_errors().query::<Vec<RedisResult<Value>>>(connection);
+                if found.as_ref().is_err_and(|error| error.is_io_error() || error.is_connection_dropped()) {
+                    self.connections.remove(&node);
+                }
+                for (&at, answer) in places.iter().zip(found?) {
+                    let moved = answer.as_ref().is_err_and(|error| to(error).is_some());
+                    // A slot that moves is asked for where it is now.
+                    answers[at] = Some(if moved { Ok(self.ask_owner(&commands[at].1)?) } else { answer });
+                }
+            }
+        }
+        answers.into_iter().map(|answer| answer.context("a node answered less than it was asked")).collect()
+    }
+
+    /// The keys of all nodes that look like this.
+    pub fn scan(&mut self, pattern: &str) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for node in self.masters.clone() {
+            let mut cursor = "0".to_owned();
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
+                let (next, page): (String, Vec<Vec<u8>>) = self.ask(&node, &scan)?;
+                keys.extend(page.into_iter().filter_map(|key| String::from_utf8(key).ok()));
+                cursor = next;
+                if cursor == "0" {
+                    break;
+                }
+            }
+        }
+        Ok(keys)
     }
 
     /// The address of the node that has a key.
@@ -92,7 +158,11 @@ fn is_of_the_line(error: &anyhow::Error) -> bool {
 }
 
 fn moved_to(error: &anyhow::Error) -> Option<Address> {
-    let error = error.downcast_ref::<RedisError>()?;
+    to(error.downcast_ref::<RedisError>()?)
+}
+
+/// Where a server sends us.
+fn to(error: &RedisError) -> Option<Address> {
     if !matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved)) {
         return None;
     }
@@ -100,15 +170,20 @@ fn moved_to(error: &anyhow::Error) -> Option<Address> {
     Some(Address { host: host.to_owned(), port: port.parse().ok()? })
 }
 
-/// The addresses of the masters now.
-fn masters(endpoint: &Endpoint) -> Result<Vec<Address>> {
+/// The masters now, and their slots.
+type Masters = (Vec<Address>, Vec<(RangeInclusive<u16>, Address)>);
+
+fn masters(endpoint: &Endpoint) -> Result<Masters> {
     let mut why = anyhow!("nobody is named");
     let found = match &endpoint.site {
-        Site::Server(address) => return Ok(vec![address.clone()]),
-        Site::Sentinel { sentinels, master, identity } => sentinels.iter().find_map(|sentinel| {
+        Site::Server(address) => return Ok((vec![address.clone()], Vec::new())),
+        Site::Sentinel { sentinels, master, identity, .. } => sentinels.iter().find_map(|sentinel| {
             let named = doctor::connect(sentinel, endpoint, identity)
                 .and_then(|connection| named_master(connection, master));
-            named.map(|address| vec![address]).map_err(|error| why = error.context(sentinel.to_string())).ok()
+            named
+                .map(|address| (vec![address], Vec::new()))
+                .map_err(|error| why = error.context(sentinel.to_string()))
+                .ok()
         }),
         Site::Cluster(nodes) => nodes.iter().find_map(|node| {
             let listed = doctor::connect(node, endpoint, &endpoint.identity)
@@ -126,9 +201,9 @@ fn named_master(mut sentinel: Connection, master: &str) -> Result<Address> {
     Ok(Address { host, port })
 }
 
-fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Vec<Address>> {
+fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Masters> {
     let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut node)?;
-    let mut masters = Vec::new();
+    let (mut masters, mut slots) = (Vec::new(), Vec::new());
     for range in ranges {
         let Value::Array(parts) = range else { bail!("CLUSTER SLOTS is not what it should be") };
         let Some(Value::Array(master)) = parts.get(2) else { bail!("a range of slots has no master") };
@@ -138,10 +213,12 @@ fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Vec<Address>
         let host = host.filter(|host| !["", "?"].contains(&host.as_str()));
         let host = host.unwrap_or_else(|| asked.host.clone());
         let found = Address { host, port: u16::from_redis_value(port.clone())? };
+        let end = |at: usize| u16::from_redis_value(parts[at].clone());
+        slots.push((end(0)?..=end(1)?, found.clone()));
         if !masters.contains(&found) {
             masters.push(found);
         }
     }
     ensure!(!masters.is_empty(), "it serves no slots: is it a Cluster?");
-    Ok(masters)
+    Ok((masters, slots))
 }

@@ -20,7 +20,7 @@ use reader::Reader;
 use values::{Expected, Hash};
 
 /// Version of the field tables that it knows.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// What is said in words; beyond it, findings are counted.
 const FINDINGS: usize = 100;
 

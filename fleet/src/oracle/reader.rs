@@ -8,7 +8,7 @@ use redis::Connection;
 
 /// Longer than any answer takes; a server that hangs must not hang the check.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Over so many streams signals are spread on a Cluster, unless the configuration says otherwise.
+/// Over so many shards the sources are spread on a Cluster, unless the configuration says otherwise.
 const CLUSTER_SHARDS: u16 = 16;
 
 /// What CLUSTER SLOTS says of a range: its slots, and its master with more that does not matter here.
@@ -54,12 +54,12 @@ impl Reader {
         Ok(&mut self.masters[*at])
     }
 
-    /// How many streams there are.
+    /// How many shards there are.
     pub(super) fn shards(&self) -> u16 {
         if self.slots.is_empty() { 1 } else { CLUSTER_SHARDS }
     }
 
-    /// The stream of an instance. A slot is the same sum modulo 16384, of which the shards are a part.
+    /// The shard of an instance. A slot is the same sum modulo 16384, of which the shards are a part.
     pub(super) fn shard(&mut self, instance: &str) -> Result<u16> {
         if self.slots.is_empty() {
             return Ok(0);

@@ -1,7 +1,7 @@
-//! RTSS: each accepted signal is in the stream exactly once, with its values, and those of one producer
-//! stand in the order of their sequences.
+//! RTSS: each accepted signal is in its source's stream exactly once, with its values, in the order of their
+//! sequences, and leads to the one before it; the stream will expire, and the list of its shard names the source.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use mt5_redis::model::signal::*;
@@ -20,69 +20,86 @@ const SEQUENCE: usize = 2;
 /// An entry: its id, and its fields and values in turn.
 type Entry = (String, Vec<Vec<u8>>);
 
-/// What was accepted of one producer, and what of it was seen.
-struct Producer<'a> {
-    ledger: &'a Ledger,
-    /// Where its signals should be.
-    shard: u16,
-    seen: Vec<bool>,
-    last: u64,
-}
-
 /// Returns the keys that it knows.
 pub(super) fn check(
     reader: &mut Reader,
     ledgers: &[Ledger],
     verdict: &mut Verdict,
 ) -> Result<HashSet<String>> {
-    let mut producers: HashMap<&str, Producer> = HashMap::new();
+    let mut keys = HashSet::new();
     for ledger in ledgers {
         let shard = reader.shard(&ledger.instance)?;
-        let producer = Producer { ledger, shard, seen: vec![false; ledger.signals.len()], last: 0 };
-        producers.insert(&ledger.producers[2], producer);
-    }
-
-    let mut keys = HashSet::new();
-    for shard in 0..reader.shards() {
-        let stream = Stream { shard, key: format!("ss:{{{shard}}}") };
-        stream.read(reader.of(&stream.key)?, &mut producers, verdict)?;
-        keys.insert(stream.key);
-    }
-    for ledger in ledgers {
-        let producer = &producers[ledger.producers[2].as_str()];
-        for (given, _) in ledger.signals.iter().zip(&producer.seen).filter(|(_, seen)| !**seen) {
+        let mut stream = Stream::new(shard, ledger);
+        let connection = reader.of(&stream.key)?;
+        stream.read(connection, verdict)?;
+        for (given, _) in ledger.signals.iter().zip(&stream.seen).filter(|(_, seen)| !**seen) {
             verdict.lost += 1;
             verdict.find(format!("signal {} of {} is lost", given.sequence, ledger.instance));
         }
-        let key = format!("wm:{{{}}}:{}", producer.shard, ledger.producers[2]);
-        let committed: Option<String> = redis::cmd("GET").arg(&key).query(reader.of(&key)?)?;
+        let (key, list) = (stream.watermark(), format!("sl:{{{shard}}}"));
+        let (committed, listed, life_ms): (Option<String>, Option<f64>, i64) = redis::pipe()
+            .cmd("GET")
+            .arg(&key)
+            .cmd("ZSCORE")
+            .arg(&list)
+            .arg(&ledger.instance)
+            .cmd("PTTL")
+            .arg(&stream.key)
+            .query(connection)?;
         let last = ledger.signals.last().map(|given| given.sequence);
         watermark(&key, committed.as_deref(), last, verdict);
-        keys.insert(key);
+        if life_ms == -1 {
+            verdict.find(format!("{} never expires, though its source may fall silent", stream.key));
+        }
+        if listed.is_none() && last.is_some() {
+            verdict.find(format!("{list} lacks {}, so nobody finds its signals", ledger.instance));
+        }
+        keys.extend([key, list, stream.key]);
+    }
+    for shard in 0..reader.shards() {
+        listed(reader, &format!("sl:{{{shard}}}"), &keys, verdict)?;
     }
     Ok(keys)
 }
 
-/// The stream of one shard.
-struct Stream {
-    shard: u16,
-    key: String,
+/// Says so if a list has a source that never gave a signal.
+fn listed(reader: &mut Reader, list: &str, keys: &HashSet<String>, verdict: &mut Verdict) -> Result<()> {
+    let sources: Vec<String> = redis::cmd("ZRANGE").arg(list).arg(0).arg(-1).query(reader.of(list)?)?;
+    for source in sources {
+        if !keys.contains(&format!("{}:{source}", list.replacen("sl:", "ss:", 1))) {
+            verdict.find(format!("{list} has {source}, which never gave a signal"));
+        }
+    }
+    Ok(())
 }
 
-impl Stream {
-    fn read(
-        &self,
-        connection: &mut Connection,
-        producers: &mut HashMap<&str, Producer>,
-        verdict: &mut Verdict,
-    ) -> Result<()> {
+/// The stream of one source, and what of its ledger was seen in it.
+struct Stream<'a> {
+    shard: u16,
+    key: String,
+    ledger: &'a Ledger,
+    seen: Vec<bool>,
+    last: u64,
+}
+
+impl<'a> Stream<'a> {
+    fn new(shard: u16, ledger: &'a Ledger) -> Self {
+        let key = format!("ss:{{{shard}}}:{}", ledger.instance);
+        Self { shard, key, ledger, seen: vec![false; ledger.signals.len()], last: 0 }
+    }
+
+    fn watermark(&self) -> String {
+        format!("wm:{{{}}}:{}:{}", self.shard, self.ledger.instance, self.ledger.producers[2])
+    }
+
+    fn read(&mut self, connection: &mut Connection, verdict: &mut Verdict) -> Result<()> {
         let mut from = "-".to_owned();
         loop {
             let mut page = redis::cmd("XRANGE");
             let entries: Vec<Entry> =
                 page.arg(&self.key).arg(&from).arg("+").arg("COUNT").arg(PAGE).query(connection)?;
             for (id, fields) in &entries {
-                self.entry(id, fields, producers, verdict);
+                self.entry(id, fields, verdict);
             }
             match entries.last() {
                 Some((id, _)) => from = format!("({id}"),
@@ -91,14 +108,8 @@ impl Stream {
         }
     }
 
-    fn entry(
-        &self,
-        id: &str,
-        fields: &[Vec<u8>],
-        producers: &mut HashMap<&str, Producer>,
-        verdict: &mut Verdict,
-    ) {
-        let key = &self.key;
+    fn entry(&mut self, id: &str, fields: &[Vec<u8>], verdict: &mut Verdict) {
+        let Self { key, ledger, .. } = self;
         let record = match fields {
             [name, packed] if name == b"d" => rmpv::decode::read_value(&mut packed.as_slice()).ok(),
             _ => None,
@@ -108,29 +119,25 @@ impl Stream {
         };
         let name = record.get(PRODUCER).and_then(Value::as_str).unwrap_or_default();
         let sequence = record.get(SEQUENCE).and_then(Value::as_u64).unwrap_or_default();
-        let Some(producer) = producers.get_mut(name) else {
+        if name != ledger.producers[2] {
             return verdict.find(format!("entry {id} of {key} is of a producer {name:?} that nobody knows"));
-        };
-        if producer.shard != self.shard {
-            verdict.find(format!("entry {id} of {key} belongs into shard {}", producer.shard));
         }
-        let signals = &producer.ledger.signals;
-        let instance = &producer.ledger.instance;
+        let (signals, instance) = (&ledger.signals, &ledger.instance);
         let Ok(at) = signals.binary_search_by_key(&sequence, |given| given.sequence) else {
             return verdict
                 .find(format!("entry {id} is signal {sequence} of {instance}, which was never accepted"));
         };
-        if producer.seen[at] {
+        if self.seen[at] {
             verdict.duplicated += 1;
             return verdict.find(format!("entry {id} is signal {sequence} of {instance} once more"));
         }
-        producer.seen[at] = true;
-        if sequence < producer.last {
+        self.seen[at] = true;
+        if sequence < self.last {
             verdict.out_of_order += 1;
-            verdict.find(format!("signal {sequence} of {instance} stands behind signal {}", producer.last));
+            verdict.find(format!("signal {sequence} of {instance} stands behind signal {}", self.last));
         }
-        producer.last = producer.last.max(sequence);
-        let differences = differences(&expected(producer.ledger, &signals[at]), &record);
+        self.last = self.last.max(sequence);
+        let differences = differences(&expected(ledger, at), &record);
         if differences.is_empty() {
             verdict.committed += 1;
         } else {
@@ -150,10 +157,11 @@ fn differences(expected: &[(&str, Expected)], found: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The values of a packed signal, by position.
-fn expected(ledger: &Ledger, given: &SignalGiven) -> Vec<(&'static str, Expected)> {
+/// The values of a packed signal, by position; the last one leads to the signal before it.
+fn expected(ledger: &Ledger, at: usize) -> Vec<(&'static str, Expected)> {
     use Expected::{Integer, Number};
-    let SignalGiven { sequence, signal, symbol, comment } = given;
+    let SignalGiven { sequence, signal, symbol, comment } = &ledger.signals[at];
+    let predecessor = at.checked_sub(1).map_or(0, |before| ledger.signals[before].sequence);
     let text = |text: &str| Expected::text(text);
     vec![
         ("version", Integer(SCHEMA)),
@@ -180,5 +188,6 @@ fn expected(ledger: &Ledger, given: &SignalGiven) -> Vec<(&'static str, Expected
         ("position", Integer(signal.position)),
         ("expiry", Integer(signal.expiry_ms)),
         ("comment", text(comment)),
+        ("predecessor", Integer(predecessor as i64)),
     ]
 }

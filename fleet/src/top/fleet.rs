@@ -4,9 +4,14 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use redis::Value;
+use mt5_redis::model::key;
+use redis::{FromRedisValue, Value};
 
 use crate::govern::nodes::Nodes;
+use crate::govern::{fleet_view, names};
+
+/// So many instances without a heartbeat are shown.
+const GONE: usize = 200;
 
 /// The fields of a heartbeat that are shown, and their places in a packed one.
 const FIELDS: [(&str, usize); 9] = [
@@ -99,24 +104,33 @@ impl Sort {
     }
 }
 
-/// Reads the list and every heartbeat.
-pub fn look(nodes: &mut Nodes) -> Result<Vec<Instance>> {
-    let listed: Vec<(String, f64)> =
-        nodes.ask_owner(redis::cmd("ZRANGE").arg("il").arg(0).arg(-1).arg("WITHSCORES"))?;
-    let (seconds, micros): (u64, u64) = nodes.ask_owner(&redis::cmd("TIME"))?;
-    let now_ms = seconds * 1000 + micros / 1000;
-    listed
-        .into_iter()
-        .map(|(name, last_ms)| {
-            let mut ask = redis::cmd("HMGET");
-            ask.arg(format!("is:{{{name}}}")).arg("d");
-            FIELDS.iter().for_each(|(field, _)| {
-                ask.arg(field);
-            });
-            let heartbeat = read(&nodes.ask_owner::<Vec<Value>>(&ask)?);
-            Ok(Instance { name, age_ms: now_ms.saturating_sub(last_ms as u64), heartbeat })
-        })
-        .collect()
+/// Reads the list and every heartbeat. Of those that have none the latest are returned, and how many more there are:
+/// anybody may have added them.
+pub fn look(nodes: &mut Nodes) -> Result<(Vec<Instance>, usize)> {
+    let names = names::read(nodes, key::INSTANCE_LIST)?;
+    let now_ms = fleet_view::now_ms(nodes)?;
+    let listed: Vec<(String, f64)> = names.instances.into_iter().collect();
+    let keys: Vec<_> = listed.iter().map(|(name, _)| key::instance(name)).collect();
+    let ask = |key: &str| {
+        let mut ask = redis::cmd("HMGET");
+        ask.arg(key).arg("d");
+        for (field, _) in FIELDS {
+            ask.arg(field);
+        }
+        ask
+    };
+    let commands: Vec<_> = keys.iter().map(|key| (key.as_str(), ask(key))).collect();
+    let (mut shown, mut gone) = (Vec::new(), Vec::new());
+    for ((name, last_ms), reply) in listed.into_iter().zip(nodes.ask_all(&commands)?) {
+        let reply = reply.ok().and_then(|value| Vec::<Value>::from_redis_value(value).ok());
+        let heartbeat = reply.as_deref().and_then(read);
+        let list = if heartbeat.is_some() { &mut shown } else { &mut gone };
+        list.push(Instance { name, age_ms: now_ms.saturating_sub(last_ms as u64), heartbeat });
+    }
+    gone.sort_by(|one, other| one.age_ms.cmp(&other.age_ms).then(one.name.cmp(&other.name)));
+    let more = gone.len().saturating_sub(GONE) + names.strangers;
+    shown.extend(gone.into_iter().take(GONE));
+    Ok((shown, more))
 }
 
 /// A heartbeat in either encoding; none if there is none.

@@ -15,7 +15,7 @@ use mt5_redis::config::{Address, Config, LaneConfig};
 
 use crate::govern::nodes::Nodes;
 use crate::govern::sample::{self, Replica, Sample, Seen};
-use crate::stop;
+use crate::{plain, stop};
 use fleet::{Instance, Sort};
 use screen::Screen;
 
@@ -55,6 +55,8 @@ struct Look {
     /// Why there are no instances to show.
     trouble: Option<String>,
     instances: Vec<Instance>,
+    /// How many more names without a heartbeat there are.
+    more: usize,
 }
 
 /// Shows the fleet until somebody has seen enough. Returns whether everything answered.
@@ -67,7 +69,9 @@ pub fn top(options: &Options) -> Result<bool> {
     if options.once {
         let look = watch.look();
         let good = look.trouble.is_none() && look.nodes.iter().all(|node| node.seen.is_ok());
-        screen::lines(&look, options.sort, &options.filter).iter().for_each(|(line, _)| println!("{line}"));
+        for (line, _) in screen::lines(&look, options.sort, &options.filter) {
+            plain::say(&line)?;
+        }
         return Ok(good);
     }
     let mut screen = Screen::open(options.sort, options.filter.clone())?;
@@ -101,7 +105,7 @@ struct Watch {
 /// What a node shows, beside what it showed before.
 fn seen_of(nodes: &mut Nodes, samples: &mut Samples, address: &Address) -> Result<Seen, String> {
     let now = Instant::now();
-    let sample = sample::look(nodes, address).map_err(|error| format!("{error:#}"))?;
+    let sample = sample::look(nodes, address).map_err(|error| nodes.told(&error))?;
     let before = samples.insert(address.clone(), (now, sample.clone()));
     let time = before.as_ref().map_or(Duration::ZERO, |(then, _)| now - *then);
     Ok(Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time))
@@ -113,7 +117,7 @@ fn nodes_of((nodes, samples): &mut (Nodes, Samples)) -> Vec<Node> {
     let masters = match nodes.refresh() {
         Ok(masters) => masters,
         Err(error) => {
-            let seen = Err(format!("{error:#}"));
+            let seen = Err(nodes.told(&error));
             return vec![Node { lane, address: String::new(), replica: None, seen }];
         }
     };
@@ -151,8 +155,8 @@ impl Watch {
         }
         if reached {
             match fleet::look(&mut self.lanes[0].0) {
-                Ok(instances) => look.instances = instances,
-                Err(error) => look.trouble = Some(format!("{error:#}")),
+                Ok((instances, more)) => (look.instances, look.more) = (instances, more),
+                Err(error) => look.trouble = Some(self.lanes[0].0.told(&error)),
             }
         } else {
             look.trouble = Some("no node of ris answers: instances are not known".to_owned());

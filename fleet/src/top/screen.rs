@@ -12,7 +12,7 @@ use ratatui::text::{Line, Text};
 
 use super::fleet::{Instance, Sort};
 use super::{Look, Node};
-use crate::stop;
+use crate::{plain, stop};
 
 /// How it stands with what a line shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Mark {
 const MUCH: f64 = 0.8;
 /// How soon a new look is seen; a key is at once.
 const REDRAW: Duration = Duration::from_millis(200);
+/// Of a screen, in characters.
+const WIDTH: usize = 80;
 /// Names that are longer are cut.
 const NAME: usize = 23;
 const NODE: usize = 22;
@@ -34,7 +36,7 @@ const NODE: usize = 22;
 /// Everything as lines, the instances sorted and filtered.
 pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
     let mut lines = vec![(head_of_nodes(), Mark::Head)];
-    lines.extend(look.nodes.iter().map(node));
+    lines.extend(look.nodes.iter().flat_map(node));
     let mut shown: Vec<Instance> =
         look.instances.iter().filter(|instance| instance.name.contains(filter)).cloned().collect();
     sort.sort(&mut shown);
@@ -55,8 +57,11 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
         ),
         Mark::Head,
     ));
-    lines.extend(look.trouble.iter().map(|why| (cut(why, 80), Mark::Bad)));
+    lines.extend(look.trouble.iter().flat_map(|why| whole(why, "")));
     lines.extend(shown.iter().map(instance));
+    if look.more > 0 {
+        lines.push((format!("and {} more names without a heartbeat", look.more), Mark::Odd));
+    }
     lines
 }
 
@@ -67,11 +72,14 @@ fn head_of_nodes() -> String {
     )
 }
 
-fn node(node: &Node) -> (String, Mark) {
+fn node(node: &Node) -> Vec<(String, Mark)> {
     let role = if node.replica.is_some() { "replica" } else { "master" };
     let start = format!("{:<4} {role:<7} {:<NODE$}", node.lane, cut(&node.address, NODE));
     match &node.seen {
-        Err(why) => (cut(&format!("{start} {why}"), 80), Mark::Bad),
+        Err(why) => {
+            let first = (cut(start.trim_end(), WIDTH), Mark::Bad);
+            [first].into_iter().chain(whole(why, "     ")).collect()
+        }
         Ok(seen) => {
             let used = seen.memory();
             let share = used.map_or("-".to_owned(), |used| format!("{:.0} %", used * 100.0));
@@ -89,7 +97,8 @@ fn node(node: &Node) -> (String, Mark) {
                 duration(seen.now.ping.as_micros() as u64),
             );
             let late = node.replica.as_ref().is_some_and(|replica| replica.lag_s > 1);
-            (line, if late || used.is_some_and(|used| used > MUCH) { Mark::Odd } else { Mark::Good })
+            let odd = late || used.is_some_and(|used| used > MUCH);
+            vec![(line, if odd { Mark::Odd } else { Mark::Good })]
         }
     }
 }
@@ -153,8 +162,24 @@ fn bytes(count: u64) -> String {
     }
 }
 
+/// What is wrong, in as many lines as it takes: what to do about it stands at the end.
+fn whole(why: &str, margin: &str) -> Vec<(String, Mark)> {
+    let mut lines = vec![margin.to_owned()];
+    for word in why.split_whitespace() {
+        let last = lines.last_mut().expect("there is one");
+        if last.chars().count() + 1 + word.chars().count() > WIDTH && *last != margin {
+            lines.push(format!("{margin}{word}"));
+        } else {
+            let space = if *last == margin { "" } else { " " };
+            *last += &format!("{space}{word}");
+        }
+    }
+    lines.into_iter().map(|line| (cut(&line, WIDTH), Mark::Bad)).collect()
+}
+
+/// The beginning of a text of others.
 fn cut(text: &str, width: usize) -> String {
-    text.lines().next().unwrap_or_default().chars().take(width).collect()
+    plain::text(text).chars().take(width).collect()
 }
 
 /// The terminal, and what its user wants to see.
@@ -265,6 +290,7 @@ mod tests {
                 node("", None, Err("connection refused".repeat(9))),
             ],
             trouble: None,
+            more: 0,
             instances: vec![
                 instance("1.A", 400, Some(heartbeat(5, 0))),
                 instance("2.B", 90_000, Some(heartbeat(70_000, 2))),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::stop;
+use crate::{plain, stop};
 use note::Note;
 use server::Server;
 use topology::Node;
@@ -303,22 +303,25 @@ pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
         None => Servers::start_here(plan)?,
     };
     for (node, _) in &servers.servers {
-        println!("{:<10}  {}", node.name, server::url(node.port));
+        plain::say(&format!("{:<10}  {}", node.name, server::url(node.port)))?;
     }
-    println!("\nThe configuration for the bridge, also in {}:\n", servers.config_file().display());
-    print!("{}", servers.toml());
+    let file = servers.config_file();
+    ["", &format!("The configuration for the bridge, also in {}:", file.display()), ""]
+        .into_iter()
+        .chain(servers.toml().lines())
+        .try_for_each(plain::say)?;
     if let (true, Some(data)) = (detach, data) {
-        println!("\nThey stay. mt5fleet down --data {} stops them.", data.display());
+        plain::say("")?;
+        plain::say(&format!("They stay. mt5fleet down --data {} stops them.", data.display()))?;
         return Ok(());
     }
-    println!("\nCtrl-C stops them.");
+    ["", "Ctrl-C stops them."].into_iter().try_for_each(plain::say)?;
     let outcome = loop {
         match servers.attend() {
             Ok(None) => {}
             // As `mt5fleet down` in another shell does.
             Ok(Some(name)) => {
-                println!("The server for {name} has ended; stopping the others.");
-                break Ok(());
+                break plain::say(&format!("The server for {name} has ended; stopping the others."));
             }
             Err(error) => break Err(error),
         }
@@ -331,7 +334,7 @@ pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
     if let Some(data) = data {
         Note::rest(data)?;
     }
-    println!("Stopped.");
+    plain::say("Stopped.")?;
     outcome
 }
 
@@ -345,6 +348,5 @@ pub fn down(data: &Path) -> Result<()> {
     };
     note.stop()?;
     Note::rest(data)?;
-    println!("Stopped.");
-    Ok(())
+    plain::say("Stopped.")
 }

@@ -9,17 +9,17 @@ pub const INSTANCE_BYTES: u64 = 1024;
 pub const POSITION_BYTES: u64 = 512;
 /// A packed signal in its stream.
 pub const SIGNAL_BYTES: u64 = 192;
+/// What a source has beside its signals: a stream with one node, its watermark, its place in the list.
+pub const SOURCE_BYTES: u64 = 6 << 10;
 /// A connection with its buffers; they count against `maxmemory`.
 pub const CONNECTION_BYTES: u64 = 40 << 10;
 
 /// Positions that an account has open and closes within the 30 days for which they are kept.
 pub const POSITIONS: u64 = 20 + 30 * 20;
 /// Signals a second and terminal, in the mean of an hour.
-pub const SIGNALS_PER_SECOND: u64 = 10;
-/// A stream is cut at so many signals.
+pub const SIGNALS_PER_SECOND: u64 = 1;
+/// A source's stream is cut at so many signals.
 pub const STREAM_SIGNALS: u64 = 1_000_000;
-/// Streams in a Cluster.
-const SHARDS: u64 = 16;
 
 /// Room for the log's rewrite, for longer texts and for a bad day.
 const RESERVE: u64 = 2;
@@ -44,14 +44,14 @@ pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
     let clients = clients + clients / 4 + OTHER_CLIENTS;
     let instances = terminals * INSTANCE_BYTES;
     let trades = terminals * POSITIONS * POSITION_BYTES;
-    let signals =
-        |streams| (terminals * SIGNALS_PER_SECOND * 3600).min(streams * STREAM_SIGNALS) * SIGNAL_BYTES;
+    let of_one = (SIGNALS_PER_SECOND * 3600).min(STREAM_SIGNALS) * SIGNAL_BYTES;
+    let signals = terminals * (SOURCE_BYTES + of_one);
     let data = match lane {
         "ris" => instances,
         "rts" => trades,
-        "rtss" => signals(1),
+        "rtss" => signals,
         // A third of all, and once more half of that when another node is gone.
-        _ => (instances + trades + signals(SHARDS)) / 2,
+        _ => (instances + trades + signals) / 2,
     };
     let bytes = RESERVE * data + clients * CONNECTION_BYTES;
     Limits { max_memory: bytes.max(FLOOR_BYTES).next_multiple_of(1 << 20), max_clients: clients }
@@ -79,12 +79,12 @@ mod tests {
             before = limits.max_memory;
         }
         assert_eq!(limits(Topology::Single, "ris", 1).max_memory, FLOOR_BYTES);
-        // A stream is cut at a million signals, whoever sends them.
+        // Each source has its own stream: signals grow with the fleet, too.
         let data = |terminals| {
             let limits = limits(Topology::Single, "rtss", terminals);
             limits.max_memory.saturating_sub(limits.max_clients * CONNECTION_BYTES) >> 20
         };
-        assert!(data(1000).abs_diff(data(10_000)) <= 1);
+        assert!(data(10_000).abs_diff(10 * data(1000)) <= 20, "{} {}", data(10_000), data(1000));
         assert!(limits(Topology::Cluster, "cluster", 1000).max_clients >= 3000);
     }
 

@@ -9,13 +9,14 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use mt5_redis::inbox::{Delivery, Received};
 use mt5_redis::model::signal::*;
 use serde::Serialize;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use super::{Options, print};
+use super::Options;
+use crate::plain;
 
 /// How much of a command's complaint or a server's answer goes into the error.
 const EXCERPT: u64 = 400;
@@ -66,12 +67,20 @@ pub(super) fn json(delivery: &Delivery) -> String {
         position: signal.position,
         server_offset_s: signal.server_offset_s,
     };
-    serde_json::to_string(&line).expect("numbers and texts are JSON")
+    plain::json(&line, false).expect("numbers and texts are JSON")
 }
 
 pub(super) enum Target {
-    Exec { command: String, timeout: Duration },
-    Http { url: String, agent: ureq::Agent },
+    Exec {
+        command: String,
+        timeout: Duration,
+    },
+    /// `place` is what may be shown: paths and queries hold tokens, and who signs in a password.
+    Http {
+        url: String,
+        place: String,
+        agent: ureq::Agent,
+    },
     Stdout,
 }
 
@@ -82,7 +91,7 @@ impl Target {
         }
         let Some(url) = &options.http else { return Ok(Self::Stdout) };
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            bail!("--http {url} is no address: pass one that begins with http:// or https://");
+            bail!("--http is no address: pass one that begins with http:// or https://");
         }
         let mut tls = TlsConfig::builder();
         if let Some(file) = &options.http_ca {
@@ -96,30 +105,51 @@ impl Target {
             .tls_config(tls.build())
             .build()
             .into();
-        Ok(Self::Http { url: url.clone(), agent })
+        Ok(Self::Http { url: url.clone(), place: place(url), agent })
     }
 
-    /// Hands a signal over; an error says why it was not taken.
-    pub(super) fn deliver(&self, delivery: &Delivery) -> Result<()> {
-        let line = json(delivery);
+    /// Hands a signal over.
+    pub(super) fn deliver(&self, delivery: &Delivery) -> Result<(), Refusal> {
+        let (line, key) = (json(delivery), delivery.signal.key());
         match self {
-            Self::Stdout => print(&line),
-            Self::Exec { command, timeout } => exec(command, &line, &delivery.signal.key(), *timeout),
-            Self::Http { url, agent } => {
-                let request = agent
-                    .post(url)
-                    .header("Content-Type", "application/json")
-                    .header("Idempotency-Key", delivery.signal.key());
-                let mut answer = request.send(&line).with_context(|| format!("{url} did not answer"))?;
-                if answer.status().is_success() {
-                    return Ok(());
-                }
-                let mut body = String::new();
-                let _ = answer.body_mut().as_reader().take(EXCERPT).read_to_string(&mut body);
-                bail!("{url} answered {}: {}", answer.status(), body.trim())
-            }
+            Self::Stdout => plain::give(&line).map_err(Refusal::OfAll),
+            Self::Exec { command, timeout } => Ok(exec(command, line, &key, *timeout)?),
+            Self::Http { url, place, agent } => Ok(post(url, place, agent, &line, &key)?),
         }
     }
+}
+
+/// Why a signal was not taken.
+pub(super) enum Refusal {
+    /// Another attempt may succeed.
+    OfSignal(Error),
+    /// Nobody is there any more who takes signals.
+    OfAll(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::OfSignal(error)
+    }
+}
+
+fn post(url: &str, place: &str, agent: &ureq::Agent, line: &str, key: &str) -> Result<()> {
+    let request = agent.post(url).header("Content-Type", "application/json").header("Idempotency-Key", key);
+    let mut answer = request.send(line).with_context(|| format!("{place} did not answer"))?;
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let mut body = String::new();
+    let _ = answer.body_mut().as_reader().take(EXCERPT).read_to_string(&mut body);
+    bail!("{place} answered {}: {}", answer.status(), body.trim())
+}
+
+/// The scheme, host and port of a web address.
+fn place(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}")
 }
 
 /// The certificates of a PEM file.
@@ -137,8 +167,13 @@ fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
     Ok(certificates)
 }
 
-/// Runs a command by the shell, with the line on its standard input and the key in its environment.
-fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
+/// Runs a command by the shell, with the line on its standard input and the key in its environment. Its time begins
+/// before its first byte is written.
+fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    // A reader refuses signals with other names; a shell must not be the one to find out.
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    ensure!(!key.is_empty() && key.chars().all(harmless), "the key {key:?} is not for a shell");
     let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
     shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).env("MT5REDIS_KEY", key);
     own_group(&mut shell);
@@ -149,9 +184,8 @@ fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
         .spawn()
         .with_context(|| format!("{command} cannot be started"))?;
     let mut input = child.stdin.take().expect("piped");
-    // A command that reads nothing is welcome to; a line fits into the pipe.
-    let _ = input.write_all(format!("{line}\n").as_bytes());
-    drop(input);
+    // A command that reads nothing is welcome to: should its line not fit into the pipe, this thread ends with it.
+    thread::spawn(move || input.write_all(format!("{line}\n").as_bytes()));
     let mut errors = child.stderr.take().expect("piped");
     let (complains, complaint) = channel();
     thread::spawn(move || {
@@ -160,7 +194,7 @@ fn exec(command: &str, line: &str, key: &str, timeout: Duration) -> Result<()> {
         let _ = complains.send(String::from_utf8_lossy(&text).trim().to_owned());
         let _ = std::io::copy(&mut errors, &mut std::io::sink());
     });
-    let Some(status) = wait(&mut child, timeout)? else {
+    let Some(status) = wait(&mut child, deadline)? else {
         end(&mut child);
         bail!("the command took longer than {timeout:?} and was ended");
     };
@@ -193,8 +227,7 @@ fn end(child: &mut Child) {
 }
 
 /// Waits for a command's end, first often and then less so.
-fn wait(child: &mut Child, timeout: Duration) -> Result<Option<std::process::ExitStatus>> {
-    let deadline = Instant::now() + timeout;
+fn wait(child: &mut Child, deadline: Instant) -> Result<Option<std::process::ExitStatus>> {
     let mut pause = Duration::from_micros(200);
     loop {
         if let Some(status) = child.try_wait()? {

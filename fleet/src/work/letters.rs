@@ -6,6 +6,8 @@ use anyhow::{Result, anyhow};
 use mt5_redis::config::Config;
 use mt5_redis::inbox::letters::{DeadSignal, Letters};
 
+use crate::plain;
+
 fn open(config: &str) -> Result<Letters> {
     let config = Config::read(config, "").map_err(|error| anyhow!("{error}"))?;
     Ok(Letters::new(&config))
@@ -16,11 +18,11 @@ pub fn list(config: &str, json: bool, out: &mut impl Write) -> Result<bool> {
     let letters = all(&mut open(config)?)?;
     for letter in &letters {
         if json {
-            writeln!(out, "{}", serde_json::to_string(letter)?)?;
+            writeln!(out, "{}", plain::json(letter, false)?)?;
         } else {
-            let DeadSignal { id, shard, group, deliveries, error, signal, .. } = letter;
-            writeln!(out, "{id} shard {shard} group {group} after {deliveries} deliveries: {error}")?;
-            writeln!(out, "    {signal}")?;
+            let DeadSignal { id, source, group, deliveries, error, signal, .. } = letter;
+            let line = format!("{id} of {source} by group {group} after {deliveries} deliveries: {error}");
+            writeln!(out, "{}\n    {}", plain::text(&line), plain::text(signal))?;
         }
     }
     if !json {

@@ -1,26 +1,26 @@
 //! `mt5fleet work`: reads signals as one of a group of workers and hands each to a program, to a web address
 //! or to standard output. A signal is acknowledged after it was taken, comes again after a failure, later
 //! each time, and lies among the dead letters after the last attempt. A worker that dies leaves its signals
-//! to the others.
+//! to the others, and so does one whose standard output nobody reads any more: it ends with an error.
 
 mod deliver;
 pub mod letters;
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use clap::Args;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Delivery, Item, Options as ReaderOptions, Reader, Start};
+use mt5_redis::inbox::{Delivery, Item, Options as ReaderOptions, Place, Reader, Start};
 
-use crate::stop;
-use deliver::Target;
+use crate::{plain, stop};
+use deliver::{Refusal, Target};
 
 /// A signal that was delivered so many times beyond the attempts, and never answered for, took its workers
 /// with it each time.
@@ -61,7 +61,7 @@ pub struct Options {
     /// How long to wait before the second attempt; twice as long before each further one, at most 60s
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub backoff: Duration,
-    /// How long a command or a request may take
+    /// How long a command or a request may take, from its start to its end
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
     /// After how long without a sign of life another worker's signals are taken over
@@ -69,12 +69,19 @@ pub struct Options {
     pub take_over: Duration,
 }
 
-/// What was done, for the last line.
+/// What was done, for the last line, and why no more can be done.
 #[derive(Default)]
 struct Done {
     processed: AtomicU64,
     failed: AtomicU64,
     buried: AtomicU64,
+    sink_gone: OnceLock<String>,
+}
+
+impl Done {
+    fn has_ended(&self) -> bool {
+        stop::requested() || self.sink_gone.get().is_some()
+    }
 }
 
 /// Works until somebody wants to stop.
@@ -89,15 +96,14 @@ pub fn run(options: &Options) -> Result<()> {
         prefetch: options.prefetch as usize,
         take_over: Some(options.take_over),
         delete: true,
-        in_advance: false,
     };
-    let tell = Arc::new(|line: String| eprintln!("mt5fleet work: {line}"));
+    let tell = Arc::new(|line: String| plain::complain(&format!("mt5fleet work: {line}")));
     let reader = Reader::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
     let target = Target::new(options)?;
     let done = Done::default();
     thread::scope(|scope| {
         let work = || {
-            while !stop::requested() {
+            while !done.has_ended() {
                 if let Some(item) = reader.next(Duration::from_millis(200)) {
                     act(item, &reader, &target, options, &done);
                 }
@@ -110,44 +116,42 @@ pub fn run(options: &Options) -> Result<()> {
     });
     let duplicates = reader.duplicates();
     reader.stop();
-    let Done { processed, failed, buried } = done;
-    eprintln!(
+    let Done { processed, failed, buried, sink_gone } = done;
+    plain::complain(&format!(
         "mt5fleet work: {} signals processed, {} attempts failed, {} buried, {duplicates} duplicates dropped",
         processed.into_inner(),
         failed.into_inner(),
         buried.into_inner()
-    );
-    Ok(())
+    ));
+    match sink_gone.into_inner() {
+        Some(reason) => bail!("{reason}; what was not written stays with the group"),
+        None => Ok(()),
+    }
 }
 
 fn act(item: Item, reader: &Reader, target: &Target, options: &Options, done: &Done) {
     match item {
-        Item::Gap(gap) => match gap.signals {
-            Some(signals) => eprintln!(
-                "mt5fleet work: {signals} signals of shard {} were deleted before they were read",
-                gap.shard
-            ),
-            None => {
-                eprintln!("mt5fleet work: the group of shard {} was gone: signals may be missing", gap.shard)
-            }
-        },
+        Item::Gap(gap) => plain::complain(&format!("mt5fleet work: {gap}")),
         Item::Unreadable(place, reason) => {
-            done.buried.fetch_add(1, Relaxed);
-            reader.bury(place, 1, &reason);
+            let what = format!("entry {} of {}", place.entry(), place.source.as_str());
+            bury(reader, done, place, &what, 1, &reason);
         }
         Item::Signal(delivery) => {
             let attempts = u64::from(options.attempts);
             if delivery.deliveries > attempts + DEATHS {
-                done.buried.fetch_add(1, Relaxed);
                 let error = format!("{} workers took it and never answered", delivery.deliveries - 1);
-                return reader.bury(delivery.place, delivery.deliveries, &error);
+                let what = format!("signal {}", delivery.signal.key());
+                return bury(reader, done, delivery.place, &what, delivery.deliveries, &error);
             }
             match target.deliver(&delivery) {
                 Ok(()) => {
                     done.processed.fetch_add(1, Relaxed);
                     reader.acknowledge(delivery.place);
                 }
-                Err(error) => failed(&delivery, &format!("{error:#}"), reader, options, done),
+                Err(Refusal::OfSignal(error)) => {
+                    failed(&delivery, &format!("{error:#}"), reader, options, done);
+                }
+                Err(Refusal::OfAll(error)) => drop(done.sink_gone.set(format!("{error:#}"))),
             }
         }
     }
@@ -159,17 +163,22 @@ fn failed(delivery: &Delivery, error: &str, reader: &Reader, options: &Options, 
         return;
     }
     done.failed.fetch_add(1, Relaxed);
-    if delivery.deliveries >= u64::from(options.attempts) {
-        done.buried.fetch_add(1, Relaxed);
-        reader.bury(delivery.place, delivery.deliveries, error);
-    } else {
-        let doublings = u32::try_from(delivery.deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-        reader.again(delivery, (options.backoff * 2u32.pow(doublings)).min(LONGEST_WAIT));
+    let (key, deliveries) = (delivery.signal.key(), delivery.deliveries);
+    if deliveries >= u64::from(options.attempts) {
+        return bury(reader, done, delivery.place, &format!("signal {key}"), deliveries, error);
     }
+    let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    let after = (options.backoff * 2u32.pow(doublings)).min(LONGEST_WAIT);
+    plain::complain(&format!(
+        "mt5fleet work: signal {key}, delivery {deliveries}: {error}; again in {after:?}"
+    ));
+    reader.again(delivery, after);
 }
 
-/// One line to standard output, whole also where several threads write.
-fn print(line: &str) -> Result<()> {
-    let mut out = stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("standard output takes no more")
+fn bury(reader: &Reader, done: &Done, place: Place, what: &str, deliveries: u64, error: &str) {
+    done.buried.fetch_add(1, Relaxed);
+    plain::complain(&format!(
+        "mt5fleet work: {what} is a dead letter after {deliveries} deliveries: {error}"
+    ));
+    reader.bury(place, deliveries, error);
 }

@@ -1,6 +1,9 @@
 //! `mt5fleet doctor`: each finding is provoked on a real server, and a healthy site of each kind has none.
 
+mod advice;
+mod bare;
 mod certificates;
+mod managed;
 mod server;
 mod sites;
 
@@ -98,7 +101,9 @@ fn each_fault_of_a_machine_is_found() {
         ("proc/meminfo", "MemTotal: 65536 kB", "MemTotal: 67108864 kB", "the machine has 64"),
     ] {
         write(root.path(), file, text);
-        expect(&examine(&servers.config_file(), root.path()), Light::Yellow, "host", says);
+        let findings = examine(&servers.config_file(), root.path());
+        expect(&findings, Light::Yellow, "host", says);
+        server::heals(&findings, &servers.config_file(), root.path(), ("host", says));
         write(root.path(), file, good);
     }
     assert!(complaints(&examine(&servers.config_file(), root.path())).is_empty());

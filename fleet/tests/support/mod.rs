@@ -48,7 +48,6 @@ impl World {
             self.write_instance(at);
             self.write_trades(at);
         }
-        // The two producers' signals stand among each other, as those of two terminals do.
         self.write_signals(&[(0, 1), (1, 1), (1, 2), (0, 2), (0, 3), (1, 3)]);
     }
 
@@ -72,7 +71,7 @@ impl World {
         let heartbeat = heartbeats.last().unwrap();
         let state = &heartbeat.state;
         let mut hash = redis::cmd("HSET");
-        hash.arg(format!("is:{{{instance}}}")).arg(&["v", "1", "p", producer]);
+        hash.arg(format!("is:{{{instance}}}")).arg(&["v", "2", "p", producer]);
         hash.arg("q").arg(heartbeat.sequence).arg("t").arg(state.time_ms);
         hash.arg("ba").arg("10000.5").arg("pi").arg(state.ping_us);
         hash.arg(&["o", "7200", "lg", "5", "sv", "Demo Server", "co", "Company", "cu", "EUR", "ac", "0"]);
@@ -91,7 +90,7 @@ impl World {
         let hash = |position: i64| format!("ts:{{{instance}}}:{position}");
         let common = |sequence: u64, time_ms: i64| {
             format!(
-                "v 1 p {producer} q {sequence} t {time_ms} o 7200 sy EURUSD sd b vc 0 po 1.10345 px 0 sl 0 tp 0 \
+                "v 2 p {producer} q {sequence} t {time_ms} o 7200 sy EURUSD sd b vc 0 po 1.10345 px 0 sl 0 tp 0 \
                  sw -0.12 cm 0 mg -3 dg 5"
             )
         };
@@ -124,49 +123,43 @@ impl World {
         }
     }
 
-    /// Writes the stream anew, in this order of ledger and sequence.
+    /// Writes the streams anew, in this order of ledger and sequence.
     pub fn write_signals(&mut self, order: &[(usize, u64)]) {
         self.ask::<()>(RTSS, "FLUSHALL");
         for &(at, sequence) in order {
             self.add_signal(at, sequence, 0.1);
         }
         for at in 0..self.ledgers.len() {
-            let producer = self.ledgers[at].producers[2].clone();
-            self.ask::<()>(RTSS, &format!("SET wm:{{0}}:{producer} 3 EX 3024000"));
+            let Ledger { instance, producers: [.., producer], .. } = self.ledgers[at].clone();
+            for command in [
+                format!("SET wm:{{0}}:{instance}:{producer} 3 EX 3024000"),
+                format!("ZADD sl:{{0}} {NOW_MS} {instance}"),
+                format!("PEXPIRE ss:{{0}}:{instance} 3600000"),
+            ] {
+                self.ask::<()>(RTSS, &command);
+            }
         }
     }
 
-    /// Appends a signal.
+    /// Appends a signal that leads to the one before it.
     pub fn add_signal(&mut self, at: usize, sequence: u64, volume: f64) {
         let Ledger { instance, producers: [.., producer], .. } = &self.ledgers[at];
         let time_ms = NOW_MS + sequence as i64;
         let magic = sequence as i64 - 2;
-        let signal = (
-            1,
-            producer,
-            sequence,
-            time_ms,
-            7200,
-            instance,
-            'b',
-            "EURUSD",
-            volume,
-            1.10345,
-            1.1,
-            0.0,
-            magic,
-            0,
-            0,
-            "купить",
-        );
-        let entry = rmp_serde::to_vec(&signal).unwrap();
-        self.append(&entry);
+        // More values than a tuple may have.
+        let head = (2, producer, sequence, time_ms, 7200, instance, 'b', "EURUSD", volume);
+        let rest = (1.10345, 1.1, 0.0, magic, 0, 0, "купить", sequence - 1);
+        let [head, rest] = [rmp_serde::to_vec(&head).unwrap(), rmp_serde::to_vec(&rest).unwrap()];
+        // An array of 17 in three bytes, in place of one of 9 and one of 8 in one byte each.
+        let entry = [&[0xdc, 0, 17], &head[1..], &rest[1..]].concat();
+        self.append(at, &entry);
     }
 
     /// Appends an entry with these bytes.
-    pub fn append(&mut self, entry: &[u8]) {
+    pub fn append(&mut self, at: usize, entry: &[u8]) {
+        let stream = format!("ss:{{0}}:{}", self.ledgers[at].instance);
         let mut add = redis::cmd("XADD");
-        add.arg("ss:{0}").arg("*").arg("d").arg(entry).exec(&mut self.connections[RTSS]).unwrap();
+        add.arg(stream).arg("*").arg("d").arg(entry).exec(&mut self.connections[RTSS]).unwrap();
     }
 }
 

@@ -69,7 +69,7 @@ fn a_web_address_gets_each_signal_with_its_key_until_it_says_yes() {
     site.signal(9, "EURUSD");
     let worker = site.worker(&["--http", &url, "--timeout", "300ms"]);
     let (requests, _silent) = server.join().unwrap();
-    eventually("it is acknowledged", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    eventually("it is acknowledged", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
     stop(worker);
     assert_eq!(site.ask::<u64>("XLEN sd:{0}"), 0);
     for (at, (head, body)) in requests.iter().enumerate() {
@@ -153,7 +153,7 @@ fn over_tls_only_a_server_with_a_good_certificate_gets_signals() {
 
     let worker = site.worker(&["--http", &url, "--http-ca", file.to_str().unwrap()]);
     let (head, body) = server.join().unwrap();
-    eventually("it is acknowledged", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    eventually("it is acknowledged", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
     stop(worker);
     assert!(head.contains(&format!("idempotency-key: {KEY}\r\n")), "{head}");
     assert_eq!(body["key"], KEY);

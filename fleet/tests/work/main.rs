@@ -7,7 +7,7 @@ mod site;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Child;
 use std::thread;
@@ -37,7 +37,8 @@ fn workers_killed_at_random_lose_nothing() {
     let mut crew: Vec<Child> = (0..workers).map(|_| site.worker(&arguments)).collect();
     let (began, mut given, mut bad, mut kills) = (Instant::now(), 0, HashSet::new(), 0);
     let mut next_kill = began;
-    while began.elapsed() < time {
+    // On a machine that has much to do, until there is something to bury.
+    while began.elapsed() < time || bad.is_empty() {
         for _ in 0..5 {
             given += 1;
             let spoiled = given % 100 == 50;
@@ -57,7 +58,7 @@ fn workers_killed_at_random_lose_nothing() {
         thread::sleep(Duration::from_millis(25));
     }
     eventually("the stream is empty and nothing pends", || {
-        site.ask::<u64>("XLEN ss:{0}") == 0 && site.pending("workers") == 0
+        site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0 && site.pending("workers") == 0
     });
     crew.into_iter().for_each(stop);
 
@@ -91,7 +92,7 @@ fn workers_killed_at_random_lose_nothing() {
 #[test]
 fn two_groups_never_delete_each_others_entries() {
     let mut site = Site::start();
-    site.ask::<()>("XGROUP CREATE ss:{0} slow 0 MKSTREAM");
+    site.ask::<()>("XGROUP CREATE ss:{0}:1.Demo slow 0 MKSTREAM");
     let mut worker = site.worker(&["--group", "quick"]);
     (1..=50).for_each(|sequence| site.signal(sequence, "EURUSD"));
     let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
@@ -104,14 +105,14 @@ fn two_groups_never_delete_each_others_entries() {
         );
     });
     eventually("quick acknowledged all", || site.pending("quick") == 0);
-    assert_eq!(site.ask::<u64>("XLEN ss:{0}"), 50);
+    assert_eq!(site.ask::<u64>("XLEN ss:{0}:1.Demo"), 50);
     stop(worker);
 
     // The other group reads all of it; then alone, it deletes what is its.
-    site.ask::<()>("XGROUP DESTROY ss:{0} quick");
+    site.ask::<()>("XGROUP DESTROY ss:{0}:1.Demo quick");
     let mut worker = site.worker(&["--group", "slow"]);
     assert_eq!(BufReader::new(worker.stdout.take().unwrap()).lines().take(50).count(), 50);
-    eventually("the stream is empty", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    eventually("the stream is empty", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
     stop(worker);
 }
 
@@ -136,15 +137,78 @@ fn a_command_that_takes_too_long_is_ended_with_what_it_started() {
     eventually("what it started is gone", gone);
 }
 
+/// Whoever reads its output is gone: a worker that went on would take its share and put it among the dead letters.
+#[test]
+fn a_worker_whose_output_nobody_reads_ends_and_leaves_its_signals() {
+    let mut site = Site::start();
+    let mut worker = site.worker(&["--name", "bad"]);
+    site.signal(1, "EURUSD");
+    let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("aa-1"));
+    drop(lines);
+    site.signal(2, "EURUSD");
+    assert!(!worker.wait().unwrap().success());
+    let told = said(&mut worker);
+    assert!(
+        told.contains("standard output takes no more") && told.contains("stays with the group"),
+        "{told}"
+    );
+
+    let mut worker = site.worker(&["--name", "good"]);
+    let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("aa-2"));
+    stop(worker);
+    assert_eq!(site.ask::<u64>("XLEN sd:{0}"), 0);
+}
+
+#[test]
+fn each_failure_and_each_dead_letter_is_told() {
+    let mut site = Site::start();
+    site.signal(1, "EURUSD");
+    let failing = "echo no such account >&2; exit 1";
+    let mut worker = site.worker(&["--exec", failing, "--attempts", "2"]);
+    eventually("it is buried", || site.ask::<u64>("XLEN sd:{0}") == 1);
+    let pid = rustix::process::Pid::from_child(&worker);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(worker.wait().unwrap().success());
+    let told = said(&mut worker);
+    let key = "signal 00000000000000aa-1";
+    for words in [
+        "delivery 1: the command ended with exit status: 1: no such account; again in 50ms",
+        "is a dead letter after 2 deliveries",
+    ] {
+        assert!(told.lines().any(|line| line.contains(key) && line.contains(words)), "{told}");
+    }
+}
+
+/// A command's time counts from its start, also while it reads nothing of its line.
+#[test]
+fn a_command_that_reads_nothing_is_ended_with_its_time() {
+    let mut site = Site::start();
+    site.signal(1, "EURUSD");
+    let worker = site.worker(&["--attempts", "1", "--timeout", "200ms", "--exec", "exec sleep 600"]);
+    eventually("it is buried", || site.ask::<u64>("XLEN sd:{0}") == 1);
+    stop(worker);
+    let text = String::from_utf8(site.letters(&["list"]).stdout).unwrap();
+    assert!(text.contains("longer than 200ms"), "{text}");
+}
+
+/// What a worker that has ended said.
+fn said(worker: &mut Child) -> String {
+    let mut told = String::new();
+    worker.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    told
+}
+
 #[test]
 fn dead_letters_are_listed_put_back_and_dropped() {
     let mut site = Site::start();
     site.signal(1, "EURUSD");
     site.signal(2, "EURUSD");
-    site.ask::<String>("XADD ss:{0} * nonsense 1");
+    site.ask::<String>("XADD ss:{0}:1.Demo * nonsense 1");
     let worker = site.worker(&["--attempts", "2", "--exec", "echo no such luck >&2; exit 7"]);
     eventually("they are buried", || site.ask::<u64>("XLEN sd:{0}") == 3);
-    assert_eq!(site.ask::<u64>("XLEN ss:{0}"), 0);
+    eventually("they are deleted", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
     stop(worker);
     let text = String::from_utf8(site.letters(&["list"]).stdout).unwrap();
     assert!(
@@ -158,9 +222,9 @@ fn dead_letters_are_listed_put_back_and_dropped() {
 
     let id = text.lines().find(|line| line.contains("no such luck")).unwrap().split(' ').next().unwrap();
     assert!(site.letters(&["retry", id]).status.success());
-    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}")), (2, 1));
+    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}:1.Demo")), (2, 1));
     let worker = site.worker(&[]);
-    eventually("it is processed", || site.ask::<u64>("XLEN ss:{0}") == 0);
+    eventually("it is processed", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
     stop(worker);
     assert!(!site.letters(&["drop"]).status.success(), "neither ids nor --all");
     assert!(site.letters(&["drop", "--all"]).status.success());

@@ -2,11 +2,7 @@
 //! what is not theirs is.
 
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
-use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, Options, Reader, Start};
 use redis::Value;
 
 use crate::site::{Site, eventually, stop};
@@ -35,11 +31,11 @@ fn a_worker_and_an_operator_may_do_what_they_do() {
     site.signal(1, "EURUSD");
     site.signal(2, "BAD");
     // Left behind by a worker that died.
-    site.ask::<()>("XGROUP CREATE ss:{0} workers 0");
-    site.ask::<()>("XREADGROUP GROUP workers dead COUNT 1 STREAMS ss:{0} >");
+    site.ask::<()>("XGROUP CREATE ss:{0}:1.Demo workers 0");
+    site.ask::<()>("XREADGROUP GROUP workers dead COUNT 1 STREAMS ss:{0}:1.Demo >");
     let worker = site.worker_as("worker", &["--exec", "! grep -q BAD", "--attempts", "2"]);
     eventually("one is processed and one buried", || {
-        site.ask::<u64>("XLEN ss:{0}") == 0 && site.ask::<u64>("XLEN sd:{0}") == 1
+        site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0 && site.ask::<u64>("XLEN sd:{0}") == 1
     });
     stop(worker);
     let url = site.url_of("clerk");
@@ -48,46 +44,6 @@ fn a_worker_and_an_operator_may_do_what_they_do() {
     assert!(site.letters_at(&url, &["retry", "--all"]).status.success());
     site.ask::<String>("XADD sd:{0} * d x");
     assert!(site.letters_at(&url, &["drop", "--all"]).status.success());
-    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}")), (0, 1));
+    assert_eq!((site.ask::<u64>("XLEN sd:{0}"), site.ask::<u64>("XLEN ss:{0}:1.Demo")), (0, 1));
     assert_eq!(refusals(&mut site), [""; 0]);
-}
-
-#[test]
-fn a_follower_reads_and_neither_signals_for_others_nor_deletes() {
-    let mut site = Site::start();
-    users(&mut site, &["--instance", "1.Demo", "--follow"]);
-    site.signal(1, "EURUSD");
-    let config = Config::read(&site.url_of("1.Demo"), "").unwrap();
-    for start in [Start::Resume, Start::Beginning, Start::New] {
-        let options = Options {
-            group: "follower.1.Demo".into(),
-            consumer: "1.Demo".into(),
-            start,
-            prefetch: 8,
-            take_over: None,
-            delete: false,
-            in_advance: true,
-        };
-        let reader = Reader::start(&config, options, Arc::new(|line| println!("{line}"))).unwrap();
-        eventually("it reads", || reader.reading() == 1);
-        if start == Start::New {
-            site.signal(2, "EURUSD");
-        }
-        let Some(Item::Signal(delivery)) = reader.next(Duration::from_secs(10)) else { panic!("{start:?}") };
-        assert_eq!(delivery.signal.sequence, if start == Start::New { 2 } else { 1 });
-        reader.acknowledge(delivery.place);
-        eventually("it is acknowledged", || site.pending("follower.1.Demo") == 0);
-        reader.stop();
-    }
-    assert_eq!(refusals(&mut site), [""; 0]);
-    let mut follower = redis::Client::open(site.url_of("1.Demo")).unwrap().get_connection().unwrap();
-    for command in [
-        ["XDEL", "ss:{0}", "1-1"].as_slice(),
-        &["XGROUP", "DESTROY", "ss:{0}", "other"],
-        &["XADD", "sd:{0}", "*", "d", "x"],
-        &["XRANGE", "sd:{0}", "-", "+"],
-    ] {
-        let error = redis::cmd(command[0]).arg(&command[1..]).exec(&mut follower).expect_err(command[0]);
-        assert_eq!(error.code(), Some("NOPERM"), "{command:?}");
-    }
 }

@@ -38,10 +38,11 @@ impl Site {
 
     pub fn signal(&mut self, sequence: u64, symbol: &str) {
         let command = format!(
-            "XADD ss:{{0}} * v 1 p 00000000000000aa q {sequence} t 1763800000000 o 0 i 1.Demo a b sy {symbol} \
-             vo 0.1 pr 1.5 sl 0 tp 0 mg 3 po 0 ex 0 co x"
+            "XADD ss:{{0}}:1.Demo * v 2 p 00000000000000aa q {sequence} t 1763800000000 o 0 i 1.Demo a b sy {symbol} \
+             vo 0.1 pr 1.5 sl 0 tp 0 mg 3 po 0 ex 0 co x pq 0"
         );
         self.ask::<String>(&command);
+        self.ask::<u64>("ZADD sl:{0} 1 1.Demo");
     }
 
     /// The signals' server, for a user whose password is "secret".
@@ -62,13 +63,13 @@ impl Site {
             .args(["work", "--config", url, "--take-over", "400ms", "--backoff", "50ms"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap()
     }
 
     pub fn pending(&mut self, group: &str) -> i64 {
-        let reply: Vec<Value> = self.ask(&format!("XPENDING ss:{{0}} {group}"));
+        let reply: Vec<Value> = self.ask(&format!("XPENDING ss:{{0}}:1.Demo {group}"));
         let Value::Int(pending) = reply[0] else { panic!("{reply:?}") };
         pending
     }

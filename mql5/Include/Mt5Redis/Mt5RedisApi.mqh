@@ -22,6 +22,7 @@
 #define MT5REDIS_STATUS_IN_DOUBT      1         // sent, not answered yet
 #define MT5REDIS_STATUS_COMMITTED     2         // in Redis, or replaced there by a later state
 #define MT5REDIS_STATUS_DEAD          3         // the server will never take it
+#define MT5REDIS_HEARTBEATS_WAIT      1         // flush, close: trades and signals are in Redis, heartbeats are not
 
 //--- where a subscription starts
 #define MT5REDIS_START_NEW            0         // with what is given from now on

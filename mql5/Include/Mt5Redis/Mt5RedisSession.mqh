@@ -274,7 +274,8 @@ bool CMt5RedisSession::AccountChanged(void) const
   }
 //+------------------------------------------------------------------+
 //| Waits until everything published has reached Redis, at most      |
-//| timeout_ms. Not for OnTick: the Expert Advisor stands meanwhile. |
+//| timeout_ms; heartbeats last, and only while they can be written. |
+//| Not for OnTick: the Expert Advisor stands meanwhile.             |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::Flush(const int timeout_ms_)
   {

@@ -8,7 +8,7 @@ use toml::{Spanned, Value};
 use super::super::endpoint::{Address, Endpoint, Identity, Secret, Site};
 use super::super::tls::Tls;
 use super::super::url::{REDIS_PORT, SENTINEL_PORT, is_master_name};
-use super::super::{DEFAULT_URL, small_file};
+use super::super::{DEFAULT_URL, reading};
 use super::{File, Key, Source, Table};
 use crate::error::{Error, Result};
 
@@ -27,9 +27,20 @@ impl<'a> Lane<'a> {
         let mut endpoint = self.site()?;
         self.identity("", &mut endpoint.identity)?;
         match &mut endpoint.site {
-            Site::Sentinel { identity, .. } => self.identity("sentinel_", identity)?,
+            Site::Sentinel { identity, masters, .. } => {
+                self.identity("sentinel_", identity)?;
+                if let Some((key, value)) = self.find("masters") {
+                    *masters = self.addresses(&key, value, 0)?;
+                }
+            }
             _ => self.means_nothing(
-                ["sentinel_username", "sentinel_password", "sentinel_password_env", "sentinel_password_file"],
+                [
+                    "masters",
+                    "sentinel_username",
+                    "sentinel_password",
+                    "sentinel_password_env",
+                    "sentinel_password_file",
+                ],
                 "sentinels",
             )?,
         }
@@ -58,7 +69,8 @@ impl<'a> Lane<'a> {
                 if !is_master_name(&master) {
                     return Err(self.refused(&key, "is no name of a master: use letters, digits, . _ and -"));
                 }
-                Ok(Endpoint::at(Site::Sentinel { sentinels, master, identity: Identity::default() }))
+                let (masters, identity) = (Vec::new(), Identity::default());
+                Ok(Endpoint::at(Site::Sentinel { sentinels, master, masters, identity }))
             }
         }
     }
@@ -91,11 +103,18 @@ impl<'a> Lane<'a> {
         } else if key.key == from_environment {
             environment(&text).map_err(|reason| self.refused(&key, reason))?
         } else {
-            let path = self.folder.join(text);
-            let bytes = small_file(&path).map_err(|reason| self.refused(&key, reason))?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| self.refused(&key, format!("{} is not UTF-8", path.display())))?;
-            text.trim_end_matches(['\r', '\n']).to_owned()
+            let path = self.folder.join(self.source.path(&text, key.at, &key)?);
+            let (password, note) = reading::password(&path).map_err(|reason| {
+                self.refused(&key, format!("{} cannot be read: {reason}", path.display()))
+            })?;
+            let mut notes = self.source.notes.borrow_mut();
+            // Each lane reads it.
+            if let Some(note) = note
+                && !notes.contains(&note)
+            {
+                notes.push(note);
+            }
+            password
         };
         if password.is_empty() {
             return Err(self.refused(&key, "gives an empty password: leave it out where none is wanted"));
@@ -147,7 +166,9 @@ impl<'a> Lane<'a> {
     }
 
     fn path(&self, key: &'static str) -> Result<Option<(Key<'a>, PathBuf)>> {
-        Ok(self.text(key)?.map(|(key, path)| (key, self.folder.join(path))))
+        let Some((key, text)) = self.text(key)? else { return Ok(None) };
+        let path = self.folder.join(self.source.path(&text, key.at, &key)?);
+        Ok(Some((key, path)))
     }
 
     /// A key's value, from the lane's table or else from outside a table.
@@ -207,12 +228,19 @@ fn found<'a>(lane: &'a str, key: &'static str, value: &'a Spanned<Value>) -> (Ke
     (Key { lane, key, at: value.span().start }, value.get_ref())
 }
 
-/// Replaces each `${NAME}` by the environment's value.
+/// Replaces each `${NAME}` by the environment's value, and `$${` by `${`.
 fn with_environment(text: &str) -> std::result::Result<String, String> {
     let mut whole = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after.split_once('}').ok_or("has a ${ without its }")?;
+        if let Some(before) = before.strip_suffix('$') {
+            whole.push_str(before);
+            whole.push_str("${");
+            rest = after;
+            continue;
+        }
+        let (name, after) =
+            after.split_once('}').ok_or("has a ${ without its }: write $${ where ${ itself is meant")?;
         whole.push_str(before);
         whole.push_str(&environment(name)?);
         rest = after;

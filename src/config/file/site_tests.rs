@@ -27,7 +27,7 @@ fn each_lane_may_be_of_another_kind() {
     assert_eq!(config.ris.endpoint.tls, None);
 
     let rts = &config.rts.endpoint;
-    let Site::Sentinel { sentinels, master, identity } = &rts.site else { panic!("{rts:?}") };
+    let Site::Sentinel { sentinels, master, identity, .. } = &rts.site else { panic!("{rts:?}") };
     assert_eq!(
         sentinels.iter().map(Address::to_string).collect::<Vec<_>>(),
         ["s1:26379", "s2:7000", "[::1]:7001"]

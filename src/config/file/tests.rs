@@ -85,7 +85,12 @@ fn the_environment_keeps_secrets_out_of_the_file() {
         error("\npassword = \"${MT5REDIS_NOT_SET}\""),
         "mt5-redis.toml:2: password needs the environment variable \"MT5REDIS_NOT_SET\", which is not set to a text"
     );
-    assert_eq!(error("password = \"${X\""), "mt5-redis.toml:1: password has a ${ without its }");
+    let endless = "mt5-redis.toml:1: password has a ${ without its }: write $${ where ${ itself is meant";
+    assert_eq!(error("password = \"${X\""), endless);
+    for (text, password) in [("pa$$w$${rd", "pa$$w${rd"), ("a$${HOME}b", "a${HOME}b"), ("$$", "$$")] {
+        let config = parse("a.toml", &format!("password = '{text}'")).unwrap();
+        assert_eq!(config.rts.endpoint.identity.password.unwrap().expose(), password);
+    }
 }
 
 #[test]
@@ -122,4 +127,33 @@ fn a_limit_is_off_unless_it_is_set() {
     assert_eq!(error, "t.toml:2: rts.bytes_per_second = 5 is refused: pass 1024 to 4294967296");
     let config = parse("t.toml", "[pressure]\nquiet = \"1m\"\n").unwrap();
     assert_eq!(config.pressure_quiet, Duration::from_secs(60));
+}
+
+#[test]
+fn a_windows_path_in_double_quotes_is_told_to_go_into_single_ones() {
+    for text in [
+        r#"tls_ca = "C:\certs\ca.pem""#,
+        r#"password_file = "C:\new\secret""#,
+        "[journal]\nfolder = \"C:\\new\\temp\"",
+        "tls = true\ntls_ca = \"C:\\new\"",
+    ] {
+        let error = error(text);
+        assert!(error.ends_with(r"write a Windows path in single quotes: 'C:\folder\file'"), "{error}");
+    }
+    let config = parse("a.toml", r"journal = { folder = 'C:\new\temp' }").unwrap();
+    assert!(config.journal.folder.ends_with(r"C:\new\temp"));
+}
+
+#[test]
+fn a_file_that_was_meant_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    std::fs::write(folder.path().join("site.toml.txt"), "").unwrap();
+    std::fs::write(folder.path().join("other.toml"), "").unwrap();
+    let error = |text: &str| Config::read(text, path).unwrap_err().to_string();
+    assert!(error("site.toml").ends_with("whose ending Windows may hide: rename it to site.toml"));
+    assert!(error(r"MQL5\Files\other.toml").ends_with("where there is a other.toml: write other.toml alone"));
+    assert!(Config::read("\"other.toml\"", path).is_ok(), "in quotes");
+    std::fs::write(folder.path().join("ansi.toml"), b"# a\n# Schl\xFCssel\n").unwrap();
+    assert!(error("ansi.toml").ends_with("line 2 is not UTF-8: save it as UTF-8"));
 }

@@ -1,13 +1,15 @@
-//! The folder of a journal, beside its segments: who holds it, and how it was left.
+//! The folder of a journal, beside its segments: who holds it, and how it was left. Its user alone can enter it, and
+//! nothing in it that is a link, a pipe or a device is ever opened.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::codes::{MT5REDIS_ERR_JOURNAL, MT5REDIS_ERR_JOURNAL_LOCKED};
 use crate::error::{Error, Result};
 
 const CLOSED: &str = "closed";
+const HISTORY: &str = "history";
 
 /// A folder that this journal alone uses, until it is dropped or the process ends in whatever way.
 pub(super) struct Folder {
@@ -24,9 +26,14 @@ impl Drop for Folder {
 impl Folder {
     /// Makes the folder if need be and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| fault(path, "cannot be created", &error))?;
+        let journals = path.parent().filter(|journals| is_link(journals));
+        if let Some(link) = journals.or_else(|| Some(path).filter(|path| is_link(path))) {
+            let error = io::Error::other("it is a link, and what it leads to may be anybody's");
+            return Err(fault(link, "cannot be used", &error));
+        }
+        create(path).map_err(|error| fault(path, "cannot be created", &error))?;
         let file = path.join("lock");
-        let lock = File::options().read(true).write(true).create(true).truncate(false).open(&file);
+        let lock = open(&file, File::options().read(true).write(true).create(true).truncate(false));
         let lock = lock.map_err(|error| fault(&file, "cannot be opened for writing", &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), lock }),
@@ -56,7 +63,7 @@ impl Folder {
     /// Whether what was written last may be missing: the machine stopped while the journal was open. The end
     /// of a process alone loses nothing.
     pub(super) fn may_lack_the_last(&self) -> bool {
-        match fs::read_to_string(self.path.join("opened")) {
+        match read(&self.path.join("opened")) {
             Ok(text) if text == CLOSED => false,
             Ok(text) => text.is_empty() || boot() != Some(text),
             // A new folder lacks nothing; of one where the file was lost nobody knows.
@@ -71,6 +78,16 @@ impl Folder {
             .map_err(|error| fault(&file, "cannot be written", &error))
     }
 
+    /// The history that was noted last; half a note is another one's.
+    pub(super) fn history(&self) -> Option<String> {
+        read(&self.path.join(HISTORY)).ok()
+    }
+
+    /// Notes which history of the servers has what was acknowledged.
+    pub(super) fn note_history(&self, history: &str) -> io::Result<()> {
+        write(&self.path.join(HISTORY), history)
+    }
+
     /// Notes that everything is on the disk.
     pub(super) fn note_closed(&self) -> io::Result<()> {
         write(&self.path.join("opened"), CLOSED)
@@ -82,9 +99,57 @@ fn boot() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|text| !text.is_empty())
 }
 
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// Makes a folder that only its user can enter, or makes it one. On Windows it has the rights of the one around it,
+/// which in a user's profile are the user's.
+fn create(path: &Path) -> io::Result<()> {
+    let mut folder = DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut permissions = fs::metadata(path)?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o700);
+            fs::set_permissions(path, permissions)?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file of a journal; one that is made is its user's alone.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Before it is opened: whoever opens a pipe waits for its other end. Nobody else can put one there meanwhile.
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Err(io::Error::other(
+                "it is a link, a folder, a pipe or a device where a file should be",
+            ));
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options.open(path)
+}
+
+/// Reads a small file.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path, File::options().read(true))?.take(1 << 20).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Writes a small file, onto the disk.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = open(path, File::options().write(true).create(true).truncate(true))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::folder;
 use super::memory::Memory;
 use crate::lane::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -46,7 +47,7 @@ impl Drop for Condemnable {
 impl Map {
     /// Maps an existing file and adds its size to `total`. All of it is committed, whatever it is.
     pub(super) fn open(path: &Path, total: &Arc<AtomicU64>) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let file = folder::open(path, OpenOptions::new().read(true).write(true))?;
         let bytes = file.metadata()?.len();
         let length = usize::try_from(bytes).map_err(io::Error::other)? & !7;
         let memory = Memory::map(&file, length)?;
@@ -98,6 +99,13 @@ impl Map {
         // SAFETY: this function alone holds the map.
         unsafe { self.memory.zero(end, self.length - end) }
         Tail { at: end, map: self.seal(end) }
+    }
+
+    /// Makes a file of zeros writable from its start.
+    pub(super) fn into_empty_tail(self) -> Tail {
+        // SAFETY: this function alone holds the map.
+        unsafe { self.memory.touch() }
+        Tail { at: 0, map: self.seal(0) }
     }
 
     /// Deletes the file as soon as nobody uses it.
@@ -156,7 +164,9 @@ pub(super) struct Words<const N: usize>(Memory);
 impl<const N: usize> Words<N> {
     /// Maps the file; makes it, all zero, if it is not there or too short.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = folder::open(path, &mut options)?;
         if file.metadata()?.len() < 8 * N as u64 {
             io::Write::write_all(&mut file, &vec![0; 8 * N])?;
         }

@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+/// The smallest page of any system.
+const PAGE: usize = 4096;
+
 /// A mapped file of whole words.
 pub(super) struct Memory(MmapRaw);
 
@@ -71,6 +74,17 @@ impl Memory {
     pub(super) unsafe fn zero(&self, from: usize, length: usize) {
         // SAFETY: the caller's promise.
         unsafe { self.at(from, length).write_bytes(0, length) }
+    }
+
+    /// Brings every page into memory, so that no store waits for that, by a zero where there is one.
+    ///
+    /// # Safety
+    /// All of it is zero and nobody else uses it meanwhile.
+    pub(super) unsafe fn touch(&self) {
+        for page in (0..self.0.len()).step_by(PAGE) {
+            // SAFETY: the caller's promise.
+            unsafe { self.at(page, 1).write_volatile(0) }
+        }
     }
 
     /// Waits until these bytes are on the disk.

@@ -19,6 +19,7 @@ mod reader;
 mod record;
 mod recovery;
 mod refused;
+mod room;
 mod segment;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -30,19 +31,25 @@ use std::sync::Arc;
 
 use crate::config::JournalSync;
 use crate::error::Result;
-use crate::lane::sync::{AtomicU64, Mutex, Ordering};
+use crate::lane::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use acknowledged::Acknowledged;
+pub(crate) use folder::open as open_file;
 use folder::{Folder, fault};
 pub(crate) use limits::Limits;
 use map::Tail;
 pub(crate) use names::Earlier;
 use names::Names;
 pub(crate) use reader::Reader;
+use recovery::Before;
+pub(crate) use recovery::Losses;
 pub(crate) use refused::Refused;
 use segment::{HEADER, Segment, Spare};
 
 /// How many sequence numbers are given up when some may have been used that nothing tells of.
 const LEAP: u64 = 1_000_000_000;
+
+/// How many segments are made ahead at most.
+const MOST_AHEAD: u64 = 8;
 
 /// The smallest segment. Loom takes the more time the more words there are to watch.
 const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
@@ -51,17 +58,25 @@ const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
 pub(crate) struct Opened {
     pub(crate) journal: Arc<Journal>,
     pub(crate) appender: Appender,
-    /// Records that were not acknowledged and cannot be read any more.
+    /// Records of the last segment in use that were not acknowledged and cannot be read any more.
     pub(crate) lost: u64,
     /// What an operator should know about what was found.
     pub(crate) notes: Vec<String>,
+    /// What an operator should know about the disk.
+    pub(crate) warning: Option<String>,
 }
 
 /// The reading end, and what both ends share.
 pub(crate) struct Journal {
     segments: Mutex<VecDeque<Segment>>,
-    /// The next segment, made ahead. Locked while one is made, so that nobody makes another.
-    spare: Mutex<Option<Spare>>,
+    /// Those before, until the lane's thread has [looked at](Self::look_back) them.
+    before: Mutex<Option<Arc<Before>>>,
+    /// The next segments, made ahead, the first one first. Never locked for longer than a look.
+    spares: Mutex<VecDeque<Spare>>,
+    /// Locked while a segment is made, so that nobody makes another.
+    making: Mutex<()>,
+    /// How many segments are made ahead: one more after each time that an appender found none.
+    reserve: AtomicUsize,
     /// Why the last attempt to make one failed.
     trouble: Mutex<Option<Refused>>,
     limits: Limits,
@@ -110,13 +125,14 @@ impl Journal {
         let bytes = Arc::new(AtomicU64::new(0));
         let unsure = folder.may_lack_the_last();
         let found = recovery::recover(path, acknowledged.get(), known.is_some() && !unsure, &bytes)?;
-        let (recovery::Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
-        let used = known.is_some() || !found.segments.is_empty();
+        let (Losses { count: lost, mut notes, .. }, last) = (found.losses, found.last);
+        let used = known.is_some() || found.segment.is_some();
         let given = found.next - 1;
-        let first = found.segments.front().map_or(found.next, |segment| segment.first);
+        let first = found.segment.as_ref().map_or(found.next, |segment| segment.first);
+        let first = found.before.as_ref().map_or(first, |before| before.first);
         let (names, note) = Names::open(path, first, used.then_some(given))?;
         notes.extend(note);
-        let leap = used && (unsure || found.segments.is_empty());
+        let leap = used && (unsure || found.segment.is_none());
         if leap {
             notes.push(format!(
                 "{}: the journal was not closed before the machine stopped, or files were removed, so the \
@@ -127,8 +143,11 @@ impl Journal {
 
         let next = if leap { found.next + LEAP } else { found.next };
         let journal = Self {
-            segments: Mutex::new(found.segments),
-            spare: Mutex::new(None),
+            segments: Mutex::new(found.segment.into_iter().collect()),
+            before: Mutex::new(found.before.map(Arc::new)),
+            spares: Mutex::new(VecDeque::new()),
+            making: Mutex::new(()),
+            reserve: AtomicUsize::new(1),
             trouble: Mutex::new(None),
             limits,
             names,
@@ -145,18 +164,22 @@ impl Journal {
             Some(tail) if !leap => tail,
             _ => {
                 let spare = journal.make().map_err(|error| fault(path, "cannot take a segment", &error))?;
-                journal.begin(spare, next)
+                let (segment, tail) = spare.begin(next, journal.last());
+                journal.segments.lock().push_back(segment);
+                tail
             }
         };
         // Before the note that this run of the machine is known, the leap must be on the disk.
         tail.map().flush(0, HEADER).map_err(|error| fault(path, "cannot be written", &error))?;
         journal.folder.note_opened()?;
+        let warning = room::warning(tail.map().path());
         let journal = Arc::new(journal);
         Ok(Opened {
             appender: Appender { tail, next, handed_over: false, journal: journal.clone() },
             journal,
             lost,
             notes,
+            warning,
         })
     }
 
@@ -181,6 +204,21 @@ impl Journal {
         self.names.contest(self.folder.path(), self.given.max(self.acknowledged()))
     }
 
+    /// The history of the servers, [`Link::history`](crate::link::Link::history), that has what was acknowledged; none
+    /// if nobody noted one.
+    pub(crate) fn history(&self) -> Option<String> {
+        self.folder.history()
+    }
+
+    /// Notes that history, for the next process.
+    pub(crate) fn note_history(&self, history: &str) -> io::Result<()> {
+        let charge = self.charge.lock();
+        if *charge == Charge::HandedOver {
+            return Ok(());
+        }
+        self.folder.note_history(history)
+    }
+
     /// The folder that is this journal's alone.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -193,8 +231,24 @@ impl Journal {
 
     /// The first sequence number kept; `last() + 1` if none is.
     pub(crate) fn first(&self) -> u64 {
-        let first = self.segments.lock().front().map_or(u64::MAX, |segment| segment.first);
-        first.min(self.last() + 1)
+        let before = self.before.lock().as_ref().map(|before| before.first);
+        let in_use = || self.segments.lock().front().map_or(u64::MAX, |segment| segment.first);
+        before.unwrap_or_else(in_use).min(self.last() + 1)
+    }
+
+    /// Looks at the segments that opening left alone, which takes the time of reading them all; before that nobody
+    /// may read, and nothing is released. `go_on` is asked now and then. Returns what is lost in them; none if it
+    /// was told to stop, and an error if one cannot be read, after which it may be called again.
+    pub(crate) fn look_back(&self, go_on: impl FnMut() -> bool) -> Result<Option<Losses>> {
+        let Some(before) = self.before.lock().clone() else { return Ok(Some(Losses::default())) };
+        let Some((found, losses)) = before.look(self.folder.path(), &self.bytes, go_on)? else {
+            return Ok(None);
+        };
+        let mut segments = self.segments.lock();
+        found.into_iter().rev().for_each(|segment| segments.push_front(segment));
+        drop(segments);
+        *self.before.lock() = None;
+        Ok(Some(losses))
     }
 
     /// The last sequence number acknowledged.
@@ -218,7 +272,7 @@ impl Journal {
     /// Deletes the segments in which no record is beyond `sequence`, nor beyond what is acknowledged.
     pub(crate) fn release(&self, sequence: u64) {
         let charge = self.charge.lock();
-        if *charge == Charge::HandedOver {
+        if *charge == Charge::HandedOver || self.before.lock().is_some() {
             return;
         }
         let sequence = sequence.min(self.acknowledged());
@@ -232,24 +286,28 @@ impl Journal {
         released.iter().for_each(|segment| segment.map.condemn());
     }
 
-    /// Makes the next segment ahead, unless there is one, it is too early, or the limit forbids it. Called now
-    /// and then: this is also how a journal whose disk was full starts to accept again.
+    /// Makes the next segments ahead, unless there are enough, it is too early, or the limit forbids it. Called
+    /// now and then: this is also how a journal whose disk was full starts to accept again.
     pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
         let charge = self.charge.lock();
         if *charge == Charge::HandedOver {
             return Ok(());
         }
-        let mut spare = self.spare.lock();
-        if spare.is_none() {
+        let _making = self.making.lock();
+        loop {
+            let ahead = self.spares.lock().len();
             // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
-            let needed = self.is_half_used() || self.trouble.lock().is_some();
-            if !needed || !self.has_room() {
+            let idle = usize::from(!self.is_half_used());
+            let more = ahead + idle < self.reserve.load(Ordering::Relaxed);
+            let needed = more || ahead == 0 && self.trouble.lock().is_some();
+            if !needed {
+                break;
+            }
+            if !self.has_room() {
                 return Ok(());
             }
-            match self.make() {
-                Ok(made) => *spare = Some(made),
-                Err(error) => return Err(self.failed(&error)),
-            }
+            let made = self.make().map_err(|error| self.failed(&error))?;
+            self.spares.lock().push_back(made);
         }
         *self.trouble.lock() = None;
         Ok(())
@@ -266,14 +324,26 @@ impl Journal {
         let segments = self.segments.lock();
         let given_up = segments.iter().map(|segment| (segment.previous + 1, segment.first - 1));
         let given_up = given_up.map(|(start, end)| (end.min(to) + 1).saturating_sub(start.max(from))).sum();
-        (to + 1).saturating_sub(from).saturating_sub(given_up)
+        let count = (to + 1).saturating_sub(from).saturating_sub(given_up);
+        drop(segments);
+        match &*self.before.lock() {
+            // They may tell of more numbers that were given up.
+            Some(_) => count.min(self.bytes() / record::OVERHEAD as u64),
+            None => count,
+        }
+    }
+
+    /// How many records were there when it was opened and are not acknowledged.
+    pub(crate) fn inherited(&self) -> u64 {
+        self.count(self.acknowledged() + 1, self.given)
     }
 
     /// Which part of the journal's limit so many records take, by what the kept ones take.
     pub(crate) fn share(&self, records: u64) -> f64 {
         let kept = (self.last() + 1).saturating_sub(self.first()).max(1);
-        // The segment in use and the next one are there in any case.
-        let bytes = self.bytes().saturating_sub(2 * self.limits.segment_bytes);
+        // The segment in use and the next ones are there in any case.
+        let ahead = self.spares.lock().len().max(1) as u64;
+        let bytes = self.bytes().saturating_sub((1 + ahead) * self.limits.segment_bytes);
         records as f64 / kept as f64 * bytes as f64 / self.limits.max_bytes as f64
     }
 
@@ -309,9 +379,7 @@ impl Journal {
     /// Lets another journal have the folder, for good.
     fn hand_over(&self) {
         let mut charge = self.charge.lock();
-        if let Some(spare) = self.spare.lock().take() {
-            spare.discard();
-        }
+        self.spares.lock().drain(..).for_each(Spare::discard);
         *charge = Charge::HandedOver;
         self.folder.unlock();
     }
@@ -364,41 +432,41 @@ impl Journal {
         self.trouble.lock().clone()
     }
 
-    /// Puts a segment to use, with `next` as its first sequence number.
-    fn begin(&self, spare: Spare, next: u64) -> Tail {
-        let (segment, tail) = spare.begin(next, self.last());
-        self.segments.lock().push_back(segment);
-        tail
-    }
-
-    /// The next segment: the one made ahead, or one made now.
+    /// The next segment: one made ahead, or one made now.
     fn take_spare(&self) -> std::result::Result<Spare, Refused> {
-        let mut spare = match self.spare.try_lock() {
-            Some(spare) => spare,
+        let made_ahead = || self.spares.lock().pop_front();
+        if let Some(spare) = made_ahead() {
+            return Ok(spare);
+        }
+        let _making = match self.making.try_lock() {
+            Some(making) => making,
             // One is being made. On a disk that was full that may fail again: no reason to wait.
             None => match self.trouble() {
                 Some(refused) => return Err(refused),
-                None => self.spare.lock(),
+                None => self.making.lock(),
             },
         };
-        if let Some(spare) = spare.take() {
-            return Ok(spare);
+        let spare = made_ahead();
+        if spare.is_none() {
+            if let Some(refused) = self.trouble() {
+                return Err(refused);
+            }
+            if !self.has_room() {
+                return Err(Refused::Full(self.limits.max_bytes));
+            }
         }
-        if let Some(refused) = self.trouble() {
-            return Err(refused);
+        // This caller waits for the disk; the next burst shall find more.
+        let most = (self.limits.max_bytes / self.limits.segment_bytes / 8).clamp(1, MOST_AHEAD) as usize;
+        if self.reserve.load(Ordering::Relaxed) < most {
+            self.reserve.fetch_add(1, Ordering::Relaxed);
         }
-        if !self.has_room() {
-            return Err(Refused::Full(self.limits.max_bytes));
-        }
-        self.make().map_err(|error| self.failed(&error))
+        spare.map_or_else(|| self.make().map_err(|error| self.failed(&error)), Ok)
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if let Some(spare) = self.spare.get_mut().take() {
-            spare.discard();
-        }
+        self.spares.get_mut().drain(..).for_each(Spare::discard);
         self.rest();
     }
 }
@@ -441,7 +509,10 @@ impl Appender {
             return Err(Refused::TooLong(payload.len(), limit));
         }
         let spare = self.journal.take_spare()?;
-        self.tail = self.journal.begin(spare, self.next);
+        let (segment, tail) = spare.begin(self.next, self.journal.last());
+        // In this order somebody else still has the old one, and this thread never waits for its end.
+        self.tail = tail;
+        self.journal.segments.lock().push_back(segment);
         Ok(())
     }
 }

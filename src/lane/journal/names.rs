@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{fault, write};
+use super::folder::{fault, read, write};
 use super::segment::sync_folder;
 use crate::error::Result;
 
@@ -44,9 +44,10 @@ impl Names {
     /// know, if a name is new.
     pub(super) fn open(folder: &Path, first: u64, last: Option<u64>) -> Result<(Self, Option<String>)> {
         let file = path(folder);
-        let before = match fs::read(&file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).ok().filter(Self::is_sound),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
+        let before = match read(&file) {
+            Ok(text) => serde_json::from_str(&text).ok().filter(Self::is_sound),
+            // What is no text is damaged.
+            Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidData].contains(&error.kind()) => None,
             Err(error) => return Err(fault(&file, "cannot be read", &error)),
         };
         let place = place(folder);

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::folder;
 use super::map::{Map, Tail};
 use crate::lane::sync::AtomicU64;
 
@@ -33,6 +34,9 @@ pub(super) struct Spare {
     tail: Tail,
     number: u64,
 }
+
+/// No segment is longer; a longer file is not read.
+pub(super) const LONGEST: u64 = 64 << 20;
 
 /// What the start of a segment says.
 pub(super) enum Header {
@@ -68,12 +72,12 @@ impl Spare {
         let map = mapped.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        Ok(Self { tail: map.into_tail(0), number })
+        Ok(Self { tail: map.into_empty_tail(), number })
     }
 
     /// Waits until the empty segment is on the disk.
     pub(super) fn flush(&self) -> io::Result<()> {
-        File::options().write(true).open(self.tail.map().path())?.sync_all()?;
+        folder::open(self.tail.map().path(), File::options().write(true))?.sync_all()?;
         sync_folder(self.tail.map().path().parent().expect("a segment is in a folder"))
     }
 
@@ -118,7 +122,7 @@ fn header_rest(length: u64, first: u64, previous: u64) -> [u8; HEADER - 16] {
 
 fn fill(path: &Path, bytes: u64) -> io::Result<()> {
     static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = folder::open(path, OpenOptions::new().write(true).create_new(true))?;
     let mut left = bytes;
     while left > 0 {
         let piece = left.min(ZEROS.len() as u64);

@@ -35,6 +35,7 @@ impl<P: Policy> Worker<P> {
             self.link.doubt();
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
+        self.shared.trouble(true);
         let now = Instant::now();
         let refusal =
             if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
@@ -55,18 +56,17 @@ impl<P: Policy> Worker<P> {
         if news || now - trouble.told >= REMIND {
             trouble.told = now;
             trouble.classes.extend(news.then_some(failure.class));
-            let advice = match failure.class {
+            let next = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",
                 Class::Ask | Class::Hold => "holding until it can",
-                Class::Alarm => "check username, password and permissions; holding",
-                Class::Reject => "holding; please report it",
+                Class::Alarm | Class::Reject => "holding",
             };
             let waiting = self.batch.len() + self.source.ahead() + self.shared.records.len();
             let address = self.link.address();
             self.tell(format_args!(
-                "{address} takes nothing: {} ({advice}; {waiting} records wait)",
-                failure.text
+                "{address} takes nothing: {} ({next}; {waiting} records wait)",
+                self.link.told(&failure)
             ));
         }
     }

@@ -19,14 +19,17 @@ from .reference import Reference
 COMPILER = "x86_64-w64-mingw32-g++-posix"
 FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-Wall", "-Werror", "-Wno-unused-function", "-Wno-parentheses"]
 TERMINAL = Path(__file__).parent.parent / "terminal"
+# Headers that come with MetaTrader, as far as they are known here.
+STANDARD = Path(__file__).parent.parent / "standard"
 
 
 class Build:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.reference = Reference()
-        self.headers = {"api.h": self.reference.header()}
+        self.reference = Reference()  # what the stand-in plays
+        self.known = Reference(known=True)
+        self.headers = {"api.h": self.known.header()}
         for path in sorted(TERMINAL.glob("*.h")):
             self.headers[path.name] = path.read_text()
         with self.lock():
@@ -82,7 +85,12 @@ class Build:
             return list(pool.map(lambda part: self.compiled(*part), parts + programs))
 
     def source(self, path, include_folder):
-        return Source(path, include_folder, self.reference)
+        """One of this project's own programs."""
+        return Source(path, [include_folder], self.reference)
+
+    def foreign(self, path, folders, strict=False):
+        """A program of somebody else, which may use all that the checker knows."""
+        return Source(path, [*folders, STANDARD], self.known, strict, STANDARD)
 
 
 class ToolFailed(Exception):

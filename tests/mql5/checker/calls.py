@@ -1,81 +1,174 @@
-"""Calls: which function is meant, whether its arguments fit, and the C++ of the call."""
+"""Calls: which function is meant, whether its arguments fit, and the C++ of the call. Functions of MQL5's own are in
+`reference_calls.py`."""
 
-import re
-
-from .tokens import Mistake
-from .types import STRING, Type, Value, common, convert, cpp_name
-
-FORMAT = re.compile(r"%%|%[-+ 0#]*(?:\d+|\*)?(?:\.\d+)?(I64|I32|ll|l|h)?(.)")
+from .conversions import convert
+from .mistakes import Mistake
+from .reference_calls import ReferenceCalls
+from .types import Type, Value, cpp_name
 
 
-class Calls:
+class Calls(ReferenceCalls):
     def call_value(self, expression):
         called, *arguments = expression.parts
-        place = expression.place
         if called.kind == "member":
             return self.method_call(called, arguments)
+        if called.kind == "scoped":
+            return self.scoped_call(called, arguments)
         if called.kind != "name":
-            raise Mistake(place, "only a function can be called")
-        name, symbols = called.text, self.symbols
+            raise Mistake(expression.place, "only a function can be called")
+        name = called.text
         if self.owner:
-            methods, record = symbols.methods(self.owner.name, name)
+            methods, record = self.symbols.methods(self.owner.name, name)
             if methods:
-                method, code = self.chosen(methods, arguments, called.place)
-                self.allow(method, record, called.place)
-                if self.static_method and not method.static:
-                    raise Mistake(called.place, f"a static method cannot call {name}")
-                if self.const_method and not method.const and not method.static:
-                    raise Mistake(called.place, f"a constant method cannot call {name}, which is not")
-                return Value(symbols.type(method.result), f"{cpp_name(name)}({code})")
-        if name in symbols.templates:
-            return self.template_call(name, arguments, called.place)
+                return self.own_method(methods, record, arguments, called)
+            templates = self.method_templates(self.owner.name, name)
+            if templates:
+                return self.template_call(templates, arguments, called.place)
+        local = self.local(name)
+        if local:
+            found = self.operator_call("()", self.value(called), arguments, called.place)
+            if not found:
+                raise Mistake(called.place, f"only a function can be called, not '{local.kind}'")
+            return found
+        return self.function_call(name, arguments, called.place)
+
+    def function_call(self, name, arguments, place):
+        """A function outside of classes."""
+        symbols, reference = self.symbols, self.symbols.reference
+        if symbols.templates.get(name):
+            return self.template_call(symbols.templates[name], arguments, place, symbols.functions.get(name, []))
         if name in symbols.functions:
-            function, code = self.chosen(symbols.functions[name], arguments, called.place)
+            function, code = self.chosen(symbols.functions[name], arguments, place)
             return Value(symbols.type(function.result), f"{cpp_name(name)}({code})")
-        reference = symbols.reference
         if name in reference.variadic:
-            return self.variadic_call(name, arguments, called.place)
+            return self.variadic_call(name, arguments, place)
         if name in reference.functions:
-            return self.reference_call(name, arguments, called.place)
-        raise Mistake(called.place, f"undeclared function '{name}'")
+            return self.reference_call(name, arguments, place)
+        raise Mistake(place, f"undeclared function '{name}', or not known to this checker")
+
+    def own_method(self, methods, record, arguments, called, prefix=""):
+        """A method of the class that the function belongs to."""
+        method, code = self.chosen(methods, arguments, called.place)
+        self.allow(method, record, called.place)
+        if self.static_method and not method.static:
+            raise Mistake(called.place, f"a static method cannot call {called.text}")
+        if self.const_method and not method.const and not method.static:
+            raise Mistake(called.place, f"a constant method cannot call {called.text}, which is not")
+        return Value(self.symbols.type(method.result), f"{prefix}{cpp_name(called.text)}({code})")
+
+    def scoped_call(self, called, arguments):
+        """`::function()`, `Class::method()`, `library::function()`."""
+        owner, name, place = called.owner, called.text, called.place
+        if owner in self.symbols.records:
+            methods, record = self.symbols.methods(owner, name)
+            templates = self.method_templates(owner, name)
+            if not methods and templates:
+                return self.template_call(templates, arguments, place)
+            if not methods:
+                raise Mistake(place, f"{owner} has no method '{name}'")
+            if self.owner and any(base.name == owner for base in self.symbols.lineage(self.owner.name)):
+                return self.own_method(methods, record, arguments, called, f"{cpp_name(owner)}::")
+            method, code = self.chosen(methods, arguments, place)
+            self.allow(method, record, place)
+            if not method.static:
+                raise Mistake(place, f"{owner}::{name} wants an object: it is not static")
+            return Value(self.symbols.type(method.result), f"{cpp_name(owner)}::{cpp_name(name)}({code})")
+        libraries = [function.library for same in self.symbols.functions.values() for function in same]
+        if owner and not any(library.lower().rsplit(".", 1)[0] == owner.lower() for library in libraries if library):
+            raise Mistake(place, f"{owner} is no class and no library")
+        return self.function_call(name, arguments, place)
 
     def method_call(self, called, arguments):
         of = self.object(self.value(called.parts[0]))
         methods, record = self.symbols.methods(of.type.name, called.text) if of.type.array is None else ([], None)
         if not methods:
+            templates = self.method_templates(of.type.name, called.text) if of.type.array is None else []
+            if templates:
+                value = self.template_call(templates, arguments, called.place)
+                return Value(value.type, f"({of.code}).{value.code}")
             raise Mistake(called.place, f"{of.type} has no method '{called.text}'")
         method, code = self.chosen(methods, arguments, called.place)
         self.allow(method, record, called.place)
-        if not method.const and not of.writable:
+        if not method.const and not method.static and not of.writable and of.variable:
             raise Mistake(called.place, f"{called.text} changes its object, which is constant here")
         return Value(self.symbols.type(method.result), f"({of.code}).{cpp_name(called.text)}({code})")
+
+    def method_templates(self, owner, name):
+        """The templates of that name in the nearest class that has one."""
+        for record in self.symbols.lineage(owner):
+            found = [(names, method) for names, method in record.templates if method.name == name]
+            if found:
+                return found
+        return []
+
+    def operator_call(self, sign, of, arguments, place):
+        """The call of the operator that the object's class has; None when it has none."""
+        if of.type.kind not in ("class", "struct") or of.type.array is not None:
+            return None
+        methods, record = self.symbols.methods(of.type.name, f"operator{sign}")
+        fitting = [method for method in methods if len(method.parameters) == len(arguments)]
+        if not fitting:
+            return None
+        if sign == "=" and self.value(arguments[0]).type.name == of.type.name:
+            kinds = [method.parameters[0].type.name for method in fitting]
+            if of.type.name not in kinds:
+                return None  # a plain copy
+        method, code = self.chosen(fitting, arguments, place)
+        self.allow(method, record, place)
+        return Value(self.symbols.type(method.result), f"({of.code}).operator{sign}({code})")
 
     def object(self, value):
         """What a pointer points to; anything else is itself."""
         if value.type.kind != "pointer" or value.type.array is not None:
             return value
-        return Value(Type(value.type.name, "class"), f"({value.code}).object()", True, True)
+        kind = Type(value.type.name, "class", bases=value.type.bases)
+        return Value(kind, f"({value.code}).object()", True, not value.type.guarded)
 
-    def template_call(self, name, arguments, place):
-        """The template with the types of these arguments, which is a function like any other from then on."""
-        names, function = self.symbols.templates[name]
-        if len(arguments) != len(function.parameters):
-            raise Mistake(place, f"{name} takes {len(function.parameters)} arguments, not {len(arguments)}")
+    def template_call(self, templates, arguments, place, plain=()):
+        """The template with the types of these arguments, which is a function like any other from then on. `plain`:
+        functions of the same name, which come first."""
+        known, reasons = set(self.assigned), []
+        for function in plain:
+            try:
+                with self.findings.attempt(strict=True):
+                    code = self.passed(function, arguments, place)
+                return Value(self.symbols.type(function.result), f"{cpp_name(function.name)}({code})")
+            except Mistake as mistake:
+                reasons.append(str(mistake))
+                self.assigned = set(known)
+        for names, function in templates:
+            try:
+                made = self.symbols.instance(function, self.template_types(names, function, arguments, place))
+                code = self.passed(made, arguments, place)
+                return Value(self.symbols.type(made.result), f"{cpp_name(made.name)}({code})")
+            except Mistake as mistake:
+                reasons.append(str(mistake))
+                self.assigned = set(known)
+                if len(templates) == 1 and not plain:
+                    raise
+        name = templates[0][1].name
+        raise Mistake(place, f"no {name} takes these arguments: " + "; ".join(reasons))
+
+    def template_types(self, names, function, arguments, place):
+        """The types that the arguments of a call say."""
+        least = sum(part.value is None for part in function.parameters)
+        if not least <= len(arguments) <= len(function.parameters):
+            raise Mistake(place, f"{function.name} takes {len(function.parameters)} arguments, not {len(arguments)}")
         types = {}
         for part, argument in zip(function.parameters, arguments):
             if part.type.name in names:
                 known = set(self.assigned)
                 if part.type.reference and argument.kind == "name":
                     self.set(argument.text)
-                kind = self.value(argument).type
+                kind = self.value(argument).type.single
                 self.assigned = known
-                if types.setdefault(part.type.name, kind.element) != kind.element:
-                    raise Mistake(place, f"{name}: {part.type.name} is '{types[part.type.name]}' and '{kind.element}'")
+                if part.type.pointer and kind.kind == "pointer":
+                    kind = Type(kind.name, "class")
+                if types.setdefault(part.type.name, kind) != kind:
+                    raise Mistake(place, f"{function.name}: {part.type.name} is '{types[part.type.name]}' and '{kind}'")
         for missing in set(names) - set(types):
-            raise Mistake(place, f"{name}: no argument says what {missing} is")
-        made = self.symbols.instance(function, types)
-        code = self.passed(made, arguments, place)
-        return Value(self.symbols.type(made.result), f"{cpp_name(made.name)}({code})")
+            raise Mistake(place, f"{function.name}: no argument says what {missing} is")
+        return types
 
     def allow(self, member, record, place):
         if member.access == "public":
@@ -85,29 +178,45 @@ class Calls:
             raise Mistake(place, f"{record.name}::{member.name} is {member.access}")
 
     def chosen(self, functions, arguments, place):
-        """Of several functions of one name the one whose parameters fit."""
+        """Of several functions of one name the one whose parameters fit, without a doubt if there is one."""
         if len(functions) == 1:
             return functions[0], self.passed(functions[0], arguments, place)
-        known, reasons = set(self.assigned), []
-        for function in functions:
-            try:
-                return function, self.passed(function, arguments, place)
-            except Mistake as mistake:
-                reasons.append(str(mistake))
+        known, reasons, weights = set(self.assigned), [], {}
+        for strict in dict.fromkeys((True, self.findings.strict)):
+            reasons.clear()
+            for at, function in enumerate(functions):
+                try:
+                    with self.findings.attempt(strict):
+                        before = self.findings.weight
+                        code = self.passed(function, arguments, place)
+                        weights[at] = self.findings.weight - before
+                    if strict:
+                        return function, code
+                except Mistake as mistake:
+                    reasons.append(str(mistake))
                 self.assigned = set(known)
+        if weights:
+            function = functions[min(weights, key=weights.get)]
+            return function, self.passed(function, arguments, place)
         raise Mistake(place, f"no {functions[0].name} takes these arguments: " + "; ".join(reasons))
 
     def passed(self, function, arguments, place):
         """The C++ of the arguments, with defaults for those that are left out."""
         parameters = function.parameters
+        self.symbols.called.append((function, place))
         least = sum(part.value is None for part in parameters)
         if not least <= len(arguments) <= len(parameters):
             raise Mistake(place, f"{function.name} takes {len(parameters)} arguments, not {len(arguments)}")
         codes = [self.argument(part, value, function.name) for part, value in zip(parameters, arguments)]
-        for part in parameters[len(arguments) :]:
-            kind = self.symbols.type(part.type)
-            codes.append(convert(self.outside(part.value), kind, part.place, f"default of {part.name}"))
+        codes += [self.default(part, place) for part in parameters[len(arguments) :]]
         return ", ".join(codes)
+
+    def default(self, part, place):
+        kind = self.symbols.parameter(part.type)
+        value = self.outside(part.value)
+        if part.type.reference:
+            raise Mistake(place, f"parameter {part.name}, passed by reference, has a default: not known to this checker")
+        return convert(value, kind, part.place, f"default of {part.name}", self.findings)
 
     def argument(self, part, expression, name):
         what = f"argument {part.name} of {name}"
@@ -116,11 +225,11 @@ class Calls:
             if local:
                 self.set(expression.text)
         value = self.value(expression)
-        kind = self.symbols.type(part.type)
+        kind = self.symbols.parameter(part.type)
         if kind.kind == "class" and part.type.reference:
             value = self.object(value)
         if not part.type.reference:
-            return convert(value, kind, expression.place, what)
+            return convert(value, kind, expression.place, what, self.findings)
         if not value.variable:
             raise Mistake(expression.place, f"{what}: passed by reference, a variable is expected")
         if not part.type.const and not value.writable:
@@ -129,124 +238,7 @@ class Calls:
             if value.type.array is None or (value.type.element != kind.element):
                 raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
             return value.code
-        base = kind.kind in ("class", "struct") and value.type.name in self.symbols.records
-        derived = base and any(record.name == kind.name for record in self.symbols.lineage(value.type.name))
-        if value.type != kind and not (derived and value.type.array is None):
+        base = kind.kind in ("class", "struct") and kind.name in value.type.bases and value.type.kind == kind.kind
+        if value.type != kind and not (base and value.type.array is None):
             raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
         return value.code
-
-    # --- functions of the reference ---
-
-    def reference_call(self, name, arguments, place):
-        functions = self.symbols.reference.functions[name]
-        kinds = [part.type.name for part in functions[0].parameters]
-        if name in ("CheckPointer", "GetPointer"):
-            return self.pointer_call(name, arguments, place)
-        if "any" in kinds:
-            return self.any_call(name, functions[0], arguments, place)
-        if "number" in kinds:
-            return self.number_call(name, functions[0], arguments, place)
-        function, code = self.chosen(functions, arguments, place)
-        return Value(self.symbols.type(function.result), f"api::{name}({code})")
-
-    def pointer_call(self, name, arguments, place):
-        if len(arguments) != 1:
-            raise Mistake(place, f"{name} takes 1 arguments, not {len(arguments)}")
-        value = self.value(arguments[0])
-        if name == "CheckPointer":
-            if value.type.kind != "pointer" or value.type.array is not None:
-                raise Mistake(place, f"{name} takes a pointer, not '{value.type}'")
-            return Value(Type("ENUM_POINTER_TYPE", "enum"), f"api::CheckPointer({value.code})")
-        value = self.object(value)
-        if value.type.kind != "class" or value.type.array is not None or not value.variable:
-            raise Mistake(place, f"{name} takes an object of a class, not '{value.type}'")
-        return Value(self.symbols.pointer(value.type.name), f"api::GetPointer({value.code})")
-
-    def number_call(self, name, function, arguments, place):
-        if len(arguments) != len(function.parameters):
-            raise Mistake(place, f"{name} takes {len(function.parameters)} arguments, not {len(arguments)}")
-        values = [self.value(argument) for argument in arguments]
-        for value in values:
-            if not value.type.number:
-                raise Mistake(place, f"{name} takes numbers, not '{value.type}'")
-        kind = values[0].type
-        for value in values[1:]:
-            if kind != value.type:
-                kind = common(kind, value.type)
-        return Value(kind, f"api::{name}<{kind.cpp}>({', '.join(value.code for value in values)})")
-
-    def any_call(self, name, function, arguments, place):
-        parameters = function.parameters
-        least = sum(part.value is None for part in parameters)
-        if not least <= len(arguments) <= len(parameters):
-            raise Mistake(place, f"{name} takes {len(parameters)} arguments, not {len(arguments)}")
-        codes = []
-        for part, expression in zip(parameters, arguments):
-            if part.type.name != "any":
-                codes.append(self.argument(part, expression, name))
-                continue
-            if expression.kind == "name" and self.local(expression.text):
-                self.set(expression.text)
-            value = self.value(expression)
-            if part.type.const and not value.variable:
-                raise Mistake(expression.place, f"{name}: a variable is expected")
-            if not part.type.const:
-                self.must_be_writable(value, expression)
-            self.fits_any(name, part, value, expression.place)
-            codes.append(value.code)
-        codes += [self.outside(part.value).code for part in parameters[len(arguments) :]]
-        return Value(self.symbols.type(function.result), f"api::{name}({', '.join(codes)})")
-
-    def fits_any(self, name, part, value, place):
-        if bool(part.type.sizes) != (value.type.array is not None):
-            raise Mistake(place, f"{name}: {'an array' if part.type.sizes else 'no array'} is expected")
-        if name in ("ArrayResize", "ArrayFree") and value.type.array != "dynamic":
-            raise Mistake(place, f"{name}: the array has a fixed size")
-        if name == "ArraySort" and not value.type.element.number:
-            raise Mistake(place, f"{name} sorts numbers only, not '{value.type}'")
-        if name == "ZeroMemory":
-            simple = value.type.plain and value.type != STRING
-            if not simple and not (value.type.kind == "struct" and self.symbols.is_simple(value.type.name)):
-                raise Mistake(place, f"ZeroMemory of '{value.type}', which has texts, arrays or objects")
-
-    def variadic_call(self, name, arguments, place):
-        fixed = self.symbols.reference.variadic[name].parameters
-        result = self.symbols.type(self.symbols.reference.variadic[name].result)
-        if len(arguments) <= len(fixed) - (1 if fixed else 0):
-            raise Mistake(place, f"{name} takes at least {max(1, len(fixed))} arguments")
-        values = [self.value(argument) for argument in arguments]
-        for value in values:
-            if not value.type.plain or value.type.kind == "enum":
-                raise Mistake(place, f"{name} prints no '{value.type}'" + (": cast it" if value.type.plain else ""))
-        if not fixed:
-            return Value(result, f"api::{name}({{{', '.join(map(printed, values))}}})")
-        if arguments[0].kind != "text":
-            raise Mistake(place, f"{name}: this tool wants the format as a plain text")
-        check_format(arguments[0].text, values[1:], name, place)
-        rest = ", ".join(f"mql::Argument({value.code})" for value in values[1:])
-        return Value(result, f"api::{name}({values[0].code}, {{{rest}}})")
-
-
-def printed(value):
-    if value.type.name == "datetime":
-        return f"mql::text_of_time({value.code})"
-    return value.code if value.type == STRING else f"mql::text({value.code})"
-
-
-def check_format(text, values, name, place):
-    shapes = [shape for shape in FORMAT.finditer(text) if shape.group() != "%%"]
-    if len(shapes) != len(values):
-        raise Mistake(place, f"{name}: the format wants {len(shapes)} values, {len(values)} are passed")
-    for shape, value in zip(shapes, values):
-        size, letter = shape.groups()
-        if letter in "diuxX":
-            wide = value.type.name in ("long", "ulong")
-            good = value.type.integer and wide == (size in ("I64", "ll"))
-        elif letter in "feEgG":
-            good = value.type.name in ("double", "float")
-        elif letter == "s":
-            good = value.type == STRING
-        else:
-            good = False
-        if not good:
-            raise Mistake(place, f"{name}: {shape.group()} does not print '{value.type}'")

@@ -1,77 +1,67 @@
 """Checks expressions and puts them into C++."""
 
-import calendar
-import re
-
+from . import literals
 from .calls import Calls
-from .tokens import Mistake
+from .conversions import as_number, as_text, common, convert, converted, why_not
+from .mistakes import Mistake
+from .names import Names
 from .types import (
-    BOOL, DATETIME, DOUBLE, INT, LONG, NULL, NUMBERS, STRING, UINT, USHORT, Type, Value, common, convert, cpp_name,
-    why_not,
+    BOOL, COLOR, DATETIME, DOUBLE, FLOAT, INT, LONG, NULL, STRING, UINT, ULONG, USHORT, Type, Value,
 )  # fmt: skip
 
-ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "0": "\0"}
 
-
-def unescape(text, place):
-    def one(match):
-        if match.group(1) not in ESCAPES:
-            raise Mistake(place, f"unknown escape \\{match.group(1)}")
-        return ESCAPES[match.group(1)]
-
-    return re.sub(r"\\(.)", one, text, flags=re.DOTALL)
-
-
-def cpp_text(text):
-    units = "".join(
-        char if char.isascii() and char.isprintable() and char not in '"\\?' else f'\\x{unit:x}""'
-        for char in text
-        for unit in [ord(char)]
-    )
-    return f'mql::String(u"{units}")'
-
-
-class Expressions(Calls):
-    """One function's view of the names: `symbols`, the class it belongs to, and its local variables."""
-
+class Expressions(Names, Calls):
     def value(self, expression):
         return getattr(self, f"{expression.kind}_value")(expression)
 
-    def as_type(self, expression, kind, what):
-        return convert(self.value(expression), kind, expression.place, what)
-
     def condition(self, expression):
+        """The C++ of an expression that says yes or no."""
         value = self.value(expression)
         if expression.kind == "assign":
-            raise Mistake(expression.place, "an assignment as a condition: == is meant")
-        if value.type != BOOL and not value.type.integer:
-            raise Mistake(expression.place, f"a condition is a truth or a whole number, not '{value.type}'")
-        return value.code
+            self.findings.doubt(expression.place, "an assignment as a condition: == is meant")
+        if value.type == BOOL or value.type.integer:
+            return value.code
+        reason = f"a condition is a truth or a whole number, not '{value.type}'"
+        pointer = value.type.kind == "pointer" and value.type.array is None
+        if not (pointer or value.type.plain):
+            raise Mistake(expression.place, reason)
+        self.findings.doubt(expression.place, reason)
+        return f"({converted(value, BOOL)})"
 
     def number_value(self, expression):
-        text = expression.text
-        if re.fullmatch(r"0[xX][0-9a-fA-F]+|\d+", text):
-            number = int(text, 0) if text.lower().startswith("0x") else int(text)
-            if number > 2**64 - 1:
-                raise Mistake(expression.place, f"{text} is too large")
-            kind = INT if number < 2**31 else UINT if number < 2**32 else LONG if number < 2**63 else Type("ulong")
-            suffix = {INT: "", UINT: "u", LONG: "LL"}.get(kind, "ULL")
-            return Value(kind, f"{number}{suffix}", constant=number)
-        return Value(DOUBLE, text + ("0" if text.endswith(".") else ""), constant=float(text))
+        number = literals.number(expression.text)
+        if isinstance(number, float):
+            kind = FLOAT if expression.text[-1] in "fF" else DOUBLE
+            text = expression.text.rstrip("fF")
+            return Value(kind, text + ("0" if text.endswith(".") else ""), constant=number)
+        if number > 2**64 - 1:
+            raise Mistake(expression.place, f"{expression.text} is too large")
+        kind = INT if number < 2**31 else UINT if number < 2**32 else LONG if number < 2**63 else ULONG
+        suffix = {INT: "", UINT: "u", LONG: "LL"}.get(kind, "ULL")
+        return Value(kind, f"{number}{suffix}", constant=number)
+
+    def plain(self, expression, text):
+        wrong = literals.unknown_escape(text)
+        if wrong:
+            self.findings.doubt(expression.place, f"unknown escape {wrong}")
+        return literals.plain_text(text)
 
     def text_value(self, expression):
-        return Value(STRING, cpp_text(unescape(expression.text, expression.place)))
+        return Value(STRING, literals.cpp_text(self.plain(expression, expression.text)))
 
     def character_value(self, expression):
-        number = ord(unescape(expression.text[1:-1], expression.place))
+        number = literals.character(self.plain(expression, expression.text[1:-1])) & 0xFFFF
         return Value(USHORT, f"(unsigned short){number}", constant=number)
 
     def date_value(self, expression):
-        found = re.fullmatch(r"D'(\d{4})\.(\d\d)\.(\d\d)(?: (\d\d):(\d\d)(?::(\d\d))?)?'", expression.text)
-        if not found or not 1 <= int(found[2]) <= 12 or not 1 <= int(found[3]) <= 31:
-            raise Mistake(expression.place, f"{expression.text} is no date")
-        parts = [int(part or 0) for part in found.groups()]
-        return Value(DATETIME, f"{calendar.timegm((*parts, 0, 0, 0))}LL")
+        seconds, wrong = literals.moment(expression.text)
+        self.findings.tell(expression.place, wrong)
+        return Value(DATETIME, f"{seconds}LL")
+
+    def color_value(self, expression):
+        number, wrong = literals.color(expression.text)
+        self.findings.tell(expression.place, wrong)
+        return Value(COLOR, f"{number}u", constant=number)
 
     def truth_value(self, expression):
         return Value(BOOL, expression.text)
@@ -79,113 +69,66 @@ class Expressions(Calls):
     def null_value(self, expression):
         return Value(NULL, "NULL")
 
-    def this_value(self, expression):
-        if not self.owner or self.owner.kind != "class" or self.static_method:
-            raise Mistake(expression.place, "only a method of an object has this")
-        if self.const_method:
-            raise Mistake(expression.place, "this tool knows no this in a constant method")
-        return Value(self.symbols.pointer(self.owner.name), "api::GetPointer(*this)")
-
-    def new_value(self, expression):
-        name = cpp_name(expression.text)
-        return Value(self.symbols.pointer(expression.text), f"mql::made<{name}>({self.constructed(expression)})")
-
-    def construct_value(self, expression):
-        return Value(Type(expression.text, "class"), f"{cpp_name(expression.text)}({self.constructed(expression)})")
-
-    def constructed(self, expression):
-        """The C++ of a constructor's arguments."""
-        name, code = expression.text, ""
-        methods, record = self.symbols.methods(name, name)
-        if methods:
-            method, code = self.chosen(methods, expression.parts, expression.place)
-            self.allow(method, record, expression.place)
-        elif expression.parts:
-            raise Mistake(expression.place, f"{name} has no constructor with arguments")
-        return code
-
     def list_value(self, expression):
         raise Mistake(expression.place, "a list of values initialises a variable only")
 
-    def name_value(self, expression):
-        name, place = expression.text, expression.place
-        local = self.local(name)
-        if local:
-            if local.kind.plain and local.name not in self.assigned:
-                raise Mistake(place, f"possible use of uninitialized variable '{name}'")
-            return Value(local.kind, local.code, True, not local.const)
-        if self.owner:
-            found = self.symbols.field(self.owner.name, name)
-            if found:
-                if self.static_method and not found[0].static:
-                    raise Mistake(place, f"a static method has no {name}")
-                self.allow(found[0], found[1], place)
-                return self.field_value(found[0], cpp_name(name), not self.const_method)
-        if name in self.symbols.variables:
-            if self.is_global:
-                raise Mistake(place, "this tool initialises a global variable by constants only")
-            variable = self.symbols.variables[name]
-            kind = self.symbols.type(variable.type, self.symbols.constant_size(variable.type))
-            return Value(kind, f"globals->{cpp_name(name)}", True, not variable.input and not variable.type.const)
-        if name in self.symbols.constants:
-            kind, number = self.symbols.constants[name]
-            code = f"({number})" if name not in self.symbols.reference.constants else f"api::{name}"
-            return Value(kind, code, constant=number)
-        if name in self.symbols.reference.variables:
-            return Value(self.symbols.reference.type(self.symbols.reference.variables[name]), f"api::{name}()")
-        raise Mistake(place, f"undeclared identifier '{name}'")
-
-    def field_value(self, field, code, writable):
-        kind = self.symbols.type(field.type, self.symbols.constant_size(field.type))
-        return Value(kind, code, True, writable and not field.type.const)
-
-    def member_value(self, expression):
-        of = self.object(self.value(expression.parts[0]))
-        if of.type.array is not None or of.type.kind not in ("struct", "class"):
-            raise Mistake(expression.place, f"'{of.type}' has no members, and so no {expression.text}")
-        found = self.symbols.field(of.type.name, expression.text)
-        if not found:
-            raise Mistake(expression.place, f"{of.type} has no member '{expression.text}'")
-        field, record = found
-        code = f"({of.code}).{cpp_name(expression.text)}"
-        if record is None:
-            return Value(self.symbols.reference.type(field), code, of.variable, of.writable)
-        self.allow(field, record, expression.place)
-        return self.field_value(field, code, of.writable)
-
-    def index_value(self, expression):
-        of, at = self.value(expression.parts[0]), self.value(expression.parts[1])
-        if of.type.array is None:
-            raise Mistake(expression.place, f"'{of.type}' is no array")
-        if not at.type.integer:
-            raise Mistake(expression.place, f"an index is a whole number, not '{at.type}'")
-        return Value(of.type.element, f"({of.code}).at({at.code})", True, of.writable)
-
     def unary_value(self, expression):
-        part = expression.parts[0]
-        if expression.text in ("++", "--"):
-            return self.step(part, expression, f"{expression.text}({{}})")
+        part, sign = expression.parts[0], expression.text
+        if sign in ("++", "--"):
+            return self.step(part, expression, f"{sign}({{}})")
         value = self.value(part)
-        if expression.text == "!":
-            if value.type.kind == "pointer" and value.type.array is None:
-                return Value(BOOL, f"(!({value.code}).valid())")
-            if value.type != BOOL and not value.type.integer:
-                raise Mistake(expression.place, f"! of '{value.type}'")
-            return Value(BOOL, f"(!({value.code}))")
-        if not value.type.number or (expression.text == "~" and not value.type.integer):
-            raise Mistake(expression.place, f"{expression.text} of '{value.type}'")
-        constant = -value.constant if value.constant is not None and expression.text == "-" else None
+        if sign in ("&", "*"):
+            return self.pointed(sign, value, expression.place)
+        operator = self.operator_call(sign, value, [], expression.place)
+        if operator:
+            return operator
+        if sign == "!":
+            return self.negated(value, expression.place)
+        if not value.type.number and value.type.countable:
+            self.findings.doubt(expression.place, f"{sign} of '{value.type}'")
+            value = as_number(value)
+        if not value.type.number or (sign == "~" and not value.type.integer):
+            raise Mistake(expression.place, f"{sign} of '{value.type}'")
+        known = value.constant
+        constant = None if known is None else {"-": lambda: -known, "+": lambda: known, "~": lambda: ~known}[sign]()
         kind = common(value.type, INT) if value.type.integer else value.type
-        return Value(kind, f"({expression.text}({value.code}))", constant=constant)
+        return Value(kind, f"({sign}({value.code}))", constant=constant)
+
+    def negated(self, value, place):
+        if value.type.kind == "pointer" and value.type.array is None:
+            return Value(BOOL, f"(!({value.code}).valid())")
+        if value.type == BOOL or value.type.integer:
+            return Value(BOOL, f"(!({value.code}))")
+        if not value.type.plain:
+            raise Mistake(place, f"! of '{value.type}'")
+        self.findings.doubt(place, f"! of '{value.type}'")
+        return Value(BOOL, f"(!{converted(value, BOOL)})")
+
+    def pointed(self, sign, value, place):
+        """`&object` and `*pointer`."""
+        if sign == "*":
+            if value.type.kind != "pointer" or value.type.array is not None:
+                raise Mistake(place, f"* of '{value.type}', which is no pointer")
+            return self.object(value)
+        value = self.object(value)
+        if value.type.kind != "class" or value.type.array is not None or not value.variable:
+            raise Mistake(place, f"& of '{value.type}', which is no object of a class")
+        return Value(self.symbols.pointer(value.type.name, not value.writable), f"api::GetPointer({value.code})")
 
     def postfix_value(self, expression):
         return self.step(expression.parts[0], expression, f"({{}}){expression.text}")
 
     def step(self, part, expression, code):
         value = self.value(part)
+        operator = self.operator_call(expression.text, value, [], expression.place)
+        if operator:
+            return operator
         self.must_be_writable(value, part)
         if not value.type.number:
-            raise Mistake(expression.place, f"{expression.text} of '{value.type}'")
+            reason = f"{expression.text} of '{value.type}'"
+            if not value.type.countable or value.type == BOOL:
+                raise Mistake(expression.place, reason)
+            self.findings.doubt(expression.place, reason)
         return Value(value.type, "(" + code.format(value.code) + ")")
 
     def must_be_writable(self, value, expression):
@@ -200,15 +143,20 @@ class Expressions(Calls):
         if expression.text == "=" and target.kind == "name":
             self.set(target.text)  # what is written need not have been set before
         into = self.value(target)
+        operator = self.operator_call(expression.text, into, [source], expression.place)
+        if operator:
+            return operator
         self.must_be_writable(into, target)
         if into.type.array is not None:
             raise Mistake(expression.place, "an array is copied by ArrayCopy, not by =")
         if expression.text == "=":
-            return Value(into.type, f"({into.code} = {convert(value, into.type, expression.place, 'assignment')})")
+            code = convert(value, into.type, expression.place, "assignment", self.findings)
+            return Value(into.type, f"({into.code} = {code})")
         result = self.calculated(expression.text[:-1], into, value, expression.place)
         # As MetaEditor does, += on a narrow integer is not taken for a loss.
         if not (into.type.integer and value.type.integer):
-            convert(result, into.type, expression.place, f"assignment by {expression.text}")
+            code = convert(result, into.type, expression.place, f"assignment by {expression.text}", self.findings)
+            return Value(into.type, f"({into.code} = {code})")
         return Value(into.type, f"({into.code} = ({into.type.cpp})({result.code}))")
 
     def binary_value(self, expression):
@@ -219,17 +167,19 @@ class Expressions(Calls):
             second = self.condition(right)
             self.assigned = known
             return Value(BOOL, f"({first} {sign} {second})")
-        left, right = self.value(left), self.value(right)
+        first = self.value(left)
+        operator = self.operator_call(sign, first, [right], expression.place)
+        if operator:
+            return operator
+        second = self.value(right)
         if sign in ("==", "!=", "<", ">", "<=", ">="):
-            return self.compared(sign, left, right, expression.place)
-        return self.calculated(sign, left, right, expression.place)
+            return self.compared(sign, first, second, expression.place)
+        return self.calculated(sign, first, second, expression.place)
 
     def compared(self, sign, left, right, place):
         kinds = {left.type, right.type}
         if any(kind.kind == "pointer" and kind.array is None for kind in kinds) and sign in ("==", "!="):
-            first, second = (left, right) if why_not(right, left.type) is None else (right, left)
-            code = f"({first.code}).is({convert(second, first.type, place, 'comparison')})"
-            return Value(BOOL, f"({'!' if sign == '!=' else ''}{code})")
+            return self.compared_pointers(sign, left, right, place)
         what = f"'{left.type}' {sign} '{right.type}'"
         if kinds == {STRING, NULL} and sign in ("==", "!="):
             text = left if left.type == STRING else right
@@ -242,75 +192,177 @@ class Expressions(Calls):
             return Value(BOOL, f"({left.code} {sign} {right.code})")
         if DATETIME in kinds and any(value.constant == 0 for value in (left, right)):
             return Value(BOOL, f"({left.code} {sign} {right.code})")
+        left, right = (Value(INT, "0", constant=0) if value.type == NULL else value for value in (left, right))
         if not (left.type.number and right.type.number):
-            raise Mistake(place, f"cannot compare {what}")
+            return self.compared_otherwise(sign, left, right, what, place)
         into = common(left.type, right.type)
         for value in (left, right):
             signed = value.type.integer and value.type.name in ("char", "short", "int", "long")
             if into.name in ("uint", "ulong") and signed and not (value.constant is not None and value.constant >= 0):
-                raise Mistake(place, f"sign mismatch in {what}")
+                self.findings.doubt(place, f"sign mismatch in {what}")
+        return Value(BOOL, f"(({into.cpp})({left.code}) {sign} ({into.cpp})({right.code}))")
+
+    def compared_pointers(self, sign, left, right, place):
+        first, second = (left, right) if left.type.kind == "pointer" and why_not(right, left.type) is None else (right, left)
+        if first.type.kind != "pointer":
+            raise Mistake(place, f"cannot compare '{left.type}' {sign} '{right.type}'")
+        if second.type.guarded:  # it is only looked at
+            second = Value(Type(second.type.name, "pointer", None, second.type.bases), second.code)
+        code = f"({first.code}).is({convert(second, first.type, place, 'comparison', self.findings)})"
+        return Value(BOOL, f"({'!' if sign == '!=' else ''}{code})")
+
+    def compared_otherwise(self, sign, left, right, what, place):
+        """Values of different kinds, which MQL5 compares nevertheless."""
+        reason = f"cannot compare {what}"
+        if not (left.type.plain and right.type.plain):
+            raise Mistake(place, reason)
+        self.findings.doubt(place, reason)
+        if STRING in (left.type, right.type):
+            return Value(BOOL, f"({as_text(left)} {sign} {as_text(right)})")
+        left, right = as_number(left), as_number(right)
+        into = common(left.type, right.type)
         return Value(BOOL, f"(({into.cpp})({left.code}) {sign} ({into.cpp})({right.code}))")
 
     def calculated(self, sign, left, right, place):
         what = f"'{left.type}' {sign} '{right.type}'"
         if left.type == STRING or right.type == STRING:
-            if sign != "+" or left.type != right.type:
+            if left.type == right.type and sign == "+":
+                return Value(STRING, f"({left.code} + {right.code})")
+            if sign != "+" or not all(value.type.plain for value in (left, right)):
                 raise Mistake(place, f"implicit conversion between text and number in {what}")
-            return Value(STRING, f"({left.code} + {right.code})")
+            self.findings.doubt(place, f"implicit conversion between text and number in {what}")
+            return Value(STRING, f"({as_text(left)} + {as_text(right)})")
         if left.type == DATETIME and sign in ("+", "-") and (right.type.integer or (sign, right.type) == ("-", DATETIME)):
             return Value(DATETIME if right.type.integer else LONG, f"({left.code} {sign} (long long)({right.code}))")
+        time = DATETIME in (left.type, right.type) and sign in ("+", "-")
         if not (left.type.number and right.type.number):
-            raise Mistake(place, f"cannot calculate {what}")
+            usual = all(value.type.number or value.type.countable for value in (left, right))
+            if not usual:
+                raise Mistake(place, f"cannot calculate {what}")
+            self.findings.doubt(place, f"cannot calculate {what}: say with casts what is meant")
+            left, right = as_number(left), as_number(right)
         into = common(left.type, right.type)
         if sign in ("%", "&", "|", "^", "<<", ">>") and not into.integer:
             raise Mistake(place, f"{sign} wants whole numbers: {what}")
         if sign in ("<<", ">>"):
             into = common(left.type, INT)
         constant = None
-        if into.integer and None not in (left.constant, right.constant) and sign in "+-*":
-            constant = {"+": left.constant + right.constant, "-": left.constant - right.constant,
-                        "*": left.constant * right.constant}[sign]  # fmt: skip
+        if into.integer and None not in (left.constant, right.constant) and sign in "+-*|&^":
+            one, other = left.constant, right.constant
+            constant = {"+": one + other, "-": one - other, "*": one * other, "|": one | other, "&": one & other,
+                        "^": one ^ other}[sign]  # fmt: skip
         if sign in ("/", "%"):
             name = "divided" if sign == "/" else "remainder"
             if right.constant == 0:
                 raise Mistake(place, f"division by zero in {what}")
             return Value(into, f"mql::{name}<{into.cpp}>({left.code}, {right.code})")
-        return Value(into, f"(({into.cpp})({left.code}) {sign} ({into.cpp})({right.code}))", constant=constant)
+        code = f"(({into.cpp})({left.code}) {sign} ({into.cpp})({right.code}))"
+        return Value(DATETIME if time and into.integer else into, code, constant=constant)
 
     def choice_value(self, expression):
         condition = self.condition(expression.parts[0])
         known = set(self.assigned)
         yes, no = self.value(expression.parts[1]), self.value(expression.parts[2])
         self.assigned = known
-        if yes.type == no.type and (yes.type.plain or (yes.type.kind == "pointer" and yes.type.array is None)):
-            kind = yes.type
-        elif yes.type.number and no.type.number:
-            kind = common(yes.type, no.type)
-        else:
-            raise Mistake(expression.place, f"the two sides of ? : are '{yes.type}' and '{no.type}'")
-        return Value(kind, f"({condition} ? ({kind.cpp})({yes.code}) : ({kind.cpp})({no.code}))")
+        kind = self.chosen_type(yes, no, expression.place)
+        special = kind.kind == "pointer" or kind == STRING
+        codes = [converted(value, kind) if special else value.code for value in (yes, no)]
+        return Value(kind, f"({condition} ? ({kind.cpp})({codes[0]}) : ({kind.cpp})({codes[1]}))")
+
+    def chosen_type(self, yes, no, place):
+        if yes.type == no.type and yes.type.array is None and yes.type.kind not in ("class", "null") and yes.type.name != "void":
+            return yes.type
+        if yes.type.number and no.type.number:
+            return common(yes.type, no.type)
+        for one, other in ((yes.type, no.type), (no.type, yes.type)):
+            if one == NULL and (other == STRING or other.kind == "pointer") and other.array is None:
+                return other
+            if one.kind == other.kind == "pointer" and other.name in one.bases:
+                return other
+        if yes.type == no.type or not all(value.type.plain for value in (yes, no)):
+            raise Mistake(place, f"the two sides of ? : are '{yes.type}' and '{no.type}'")
+        self.findings.doubt(place, f"the two sides of ? : are '{yes.type}' and '{no.type}'")
+        if STRING in (yes.type, no.type):
+            return STRING
+        for kind in (DATETIME, COLOR):
+            if kind in (yes.type, no.type):
+                return kind
+        return common(as_number(yes).type, as_number(no).type)
 
     def cast_value(self, expression):
-        value = self.value(expression.parts[0])
-        kind = self.symbols.type(expression.type)
+        if expression.type.reference:
+            return self.cast_reference(expression)
+        return self.cast_to(self.value(expression.parts[0]), self.symbols.type(expression.type), expression.place)
+
+    def cast_reference(self, expression):
+        """`(uint &)variable`: the variable, as one of that type of the same size."""
+        value, kind = self.value(expression.parts[0]), self.symbols.type(expression.type)
+        place = expression.place
+        if not value.variable or not value.type.plain or not kind.plain:
+            raise Mistake(place, f"no cast from '{value.type}' to '{kind} &'")
+        if value.type.cpp != kind.cpp and self.symbols.size(value.type, place) != self.symbols.size(kind, place):
+            raise Mistake(place, f"no cast from '{value.type}' to '{kind} &': they differ in size")
+        self.findings.doubt(place, f"cast of a variable from '{value.type}' to '{kind} &'")
+        return Value(kind, f"(({kind.cpp} &)({value.code}))", True, value.writable)
+
+    def cast_to(self, value, kind, place):
+        if kind.kind == "pointer":
+            return self.cast_pointer(value, kind, place)
         if not value.type.plain or not kind.plain:
-            raise Mistake(expression.place, f"no cast from '{value.type}' to '{kind}'")
+            if value.type == NULL and kind.plain:
+                return Value(kind, f"{kind.cpp}()")
+            if value.type == kind and kind.array is None and kind.name != "void":
+                return value
+            raise Mistake(place, f"no cast from '{value.type}' to '{kind}'")
         if STRING in (value.type, kind) and value.type != kind:
-            if value.type == STRING or value.type.name not in NUMBERS:
-                raise Mistake(expression.place, f"say it by a function: cast from '{value.type}' to '{kind}'")
-            return Value(STRING, f"mql::text({value.code})")
+            if value.type == STRING or value.type.name not in ("int", "long", "uint", "ulong", "double", "float", "short",
+                                                               "ushort", "char", "uchar"):  # fmt: skip
+                self.findings.doubt(place, f"say it by a function: cast from '{value.type}' to '{kind}'")
+            return Value(kind, converted(value, kind))
         if kind.kind == "enum" and value.type.name in ("double", "float", "bool"):
-            raise Mistake(expression.place, f"no cast from '{value.type}' to '{kind}'")
+            self.findings.doubt(place, f"no cast from '{value.type}' to '{kind}'")
         code = f"({value.code} != 0)" if kind == BOOL else f"({kind.cpp})({value.code})"
-        constant = value.constant if isinstance(value.constant, int) and kind.integer else None
+        keeps = kind.integer or kind.kind == "enum"
+        constant = value.constant if isinstance(value.constant, int) and keeps else None
         return Value(kind, code, constant=constant)
 
+    def cast_pointer(self, value, kind, place):
+        source = value.type
+        if source == NULL:
+            return Value(kind, f"{kind.cpp}()")
+        if source.kind != "pointer" or source.array is not None:
+            raise Mistake(place, f"no cast from '{source}' to '{kind}'")
+        if kind.name in (source.name, *source.bases):
+            return Value(kind, f"({kind.cpp})({value.code})")
+        if source.name not in kind.bases:
+            raise Mistake(place, f"no cast from '{source}' to '{kind}': neither is derived from the other")
+        return Value(kind, f"mql::narrowed<{Type(kind.name, 'class').cpp}>({value.code})")
+
+    def dynamic_value(self, expression):
+        value, kind = self.value(expression.parts[0]), self.symbols.type(expression.type)
+        if value.type == NULL or value.type.kind != "pointer" or value.type.array is not None:
+            raise Mistake(expression.place, f"dynamic_cast of '{value.type}', which is no pointer")
+        return Value(kind, f"mql::found_as<{Type(kind.name, 'class').cpp}>({value.code})")
+
     def sizeof_value(self, expression):
-        kind = self.symbols.type(expression.type)
-        if kind.name in self.symbols.records:
-            return Value(Type("ulong"), f"(unsigned long long)sizeof({kind.cpp})")
+        kind = self.symbols.type(expression.type) if expression.type else self.unread(expression.parts[0])
+        if kind.name in self.symbols.records and kind.array is None:
+            return Value(ULONG, f"(unsigned long long)sizeof({kind.cpp})")
         size = self.symbols.size(kind, expression.place)
-        return Value(Type("ulong"), f"{size}ULL", constant=size)
+        return Value(ULONG, f"{size}ULL", constant=size)
+
+    def typename_value(self, expression):
+        kind = self.symbols.type(expression.type) if expression.type else self.unread(expression.parts[0])
+        return Value(STRING, literals.cpp_text(str(kind)))
+
+    def unread(self, expression):
+        """The type of an expression that is not calculated."""
+        known = set(self.assigned)
+        if expression.kind == "name":
+            self.set(expression.text)
+        kind = self.value(expression).type
+        self.assigned = known
+        return kind
 
 
 def describe(expression):

@@ -19,7 +19,7 @@ def in_c(symbols, part):
     const = "const " if part.type.const else ""
     if part.type.name == "string":
         return "const uint16_t *"
-    kind = symbols.type(part.type, "dynamic")
+    kind = symbols.parameter(part.type)
     one = f"header::{part.type.name}" if kind.kind == "struct" else C_TYPES[part.type.name]
     return f"{const}{one} *" if kind.array or part.type.reference else one
 
@@ -35,9 +35,9 @@ def assertions(source, header):
             f"static_assert(std::is_same_v<decltype(header::{function.name}), {wanted}>,"
             f' "{function.place}: {function.name} is imported otherwise than the header declares it");'
         )
-    for name, body in source.macros.items():
+    for name, macro in source.macros.items():
         if name.startswith("MT5REDIS_"):
-            value = " ".join(token.text for token in body)
+            value = " ".join(token.text for token in macro.body)
             lines += [f"#ifndef {name}", f'#error "{name} is not in the header"', "#else",
                       f'static_assert({name} == {value}, "{name} has another value in the header");', "#endif"]  # fmt: skip
     used = {p.type.name for f in source.tree.imports for p in f.parameters} & set(source.symbols.records)

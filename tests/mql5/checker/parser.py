@@ -1,85 +1,71 @@
-"""Builds the tree of an MQL5 program: its declarations. Statements and expressions are in `grammar.py`."""
+"""Builds the tree of an MQL5 program: its declarations. Statements and expressions are in files of their own."""
 
-from .grammar import Grammar
-from .tokens import Mistake
+from .generics import Generics
+from .grammar import RECORDS
+from .mistakes import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
-UNKNOWN = {
-    "interface": "interfaces",
-    "union": "unions",
-    "typedef": "typedef",
-    "namespace": "namespaces (and MQL5 has none)",
-    "operator": "operators of one's own",
-}
+UNKNOWN = {"typedef": "typedef is", "namespace": "namespaces are"}
+# Operators that a class or a struct may have as methods.
+OPERATORS = {
+    "+", "-", "*", "/", "%", "=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<", ">", "<=", ">=", "[", "(", "!", "~", "++",
+    "--", "&", "|", "^", "<<", ">>", "&=", "|=", "^=", "<<=", ">>=", "&&", "||",
+}  # fmt: skip
 
 
-class Parser(Grammar):
+class Parser(Generics):
     """`types`: the names of all types that the reference knows."""
 
-    def __init__(self, tokens, types):
-        super().__init__(tokens, set(types))
-        for token, after in zip(tokens, tokens[1:]):
-            if token.text in ("struct", "class", "enum") and after.kind == "name":
-                self.types.add(after.text)
-                if token.text == "class":
-                    self.classes.add(after.text)
+    def __init__(self, tokens, types, findings):
+        super().__init__(tokens, types, findings)
         self.program = Program()
+        for at, (token, after) in enumerate(zip(tokens, tokens[1:])):
+            if token.kind == "name" and token.text in (*RECORDS, "enum") and after.kind == "name":
+                self.types.add(after.text)
+                if token.text != "enum":
+                    self.classes.add(after.text)
+                if tokens[at - 1].text == ">":
+                    self.generic[after.text] = None
 
     def parse(self):
         while self.token.kind != "end":
             self.declaration()
+        self.finish_generics()
         return self.program
 
     def declaration(self):
         token = self.token
-        if token.text in UNKNOWN:
-            raise Mistake(token.place, f"this tool knows no {UNKNOWN[token.text]}")
+        if token.kind == "name" and token.text in UNKNOWN:
+            raise Mistake(token.place, f"{UNKNOWN[token.text]} not known to this checker")
         if token.kind == "import":
             self.imports()
         elif token.text == "template":
             self.template()
-        elif token.text == "class" and self.ahead(2).text == ";":
+        elif token.text in RECORDS and self.ahead(2).text == ";":
             self.skip(3)  # it is declared further on
-        elif token.text in ("struct", "class"):
+        elif token.text in RECORDS:
             self.record()
         elif token.text == "enum":
             self.enumeration()
-        elif token.text == "input" and self.ahead(1).text == "group":
+        elif token.text in ("input", "sinput") and self.ahead(1).text == "group":
             self.skip(2)
             if self.token.kind != "text":
                 raise Mistake(self.token.place, "input group wants a text")
             self.skip()
+            if self.token.text == ";":
+                self.skip()
+        elif token.text == ";" and token.kind == "sign":
+            self.findings.doubt(token.place, "a declaration expected, not ;")
+            self.skip()
         else:
             self.function_or_variables()
-
-    def template(self):
-        self.skip()
-        self.expect("<", "after template")
-        names = []
-        while not names or self.token.text == ",":
-            self.skip(bool(names))
-            self.expect("typename", "before the name of a template's type")
-            token = self.take()
-            if token.kind != "name" or token.text in self.types:
-                raise Mistake(token.place, f"the name of a template's type is new, not {token.text}")
-            names.append(token.text)
-        self.expect(">", "after the types of a template")
-        if self.token.text in ("class", "struct"):
-            raise Mistake(self.token.place, "this tool knows templates of functions only")
-        known, self.types = self.types, self.types | set(names)
-        before = len(self.program.functions)
-        self.function_or_variables()
-        self.types = known
-        if len(self.program.functions) != before + 1 or self.program.functions[-1].owner:
-            raise Mistake(self.token.place, "this tool knows templates of functions outside of classes only")
-        self.program.templates.append((names, self.program.functions.pop()))
 
     def imports(self):
         library = self.take().text
         if not library:
             return
-        if not library.endswith(".dll"):
-            raise Mistake(self.token.place, f"this tool imports from a .dll only, not from {library!r}")
+        if not library.lower().endswith(".dll"):
+            self.findings.doubt(self.token.place, f"imports from {library!r}, which is no .dll, are not known to this checker")
         while self.token.kind != "import":
             result = self.type_name("a prototype")
             name = self.name("the function's name")
@@ -91,35 +77,70 @@ class Parser(Grammar):
         if not self.token.text:
             self.skip()
 
+    # --- structs and classes ---
+
     def record(self):
         kind = self.take().text
         name = self.name(f"the {kind}'s name")
-        record = Record(kind, name.text, name.place)
+        usual = {"interface": "class", "union": "struct"}.get(kind, kind)
+        record = Record(usual, name.text, name.place, union=kind == "union")
+        self.words("final")
         if self.token.text == ":":
             self.skip()
-            if kind == "class":
-                self.expect("public", "before the base class: this tool knows public inheritance only")
-            record.base = self.name("the base's name").text
+            given = self.words("public", "private", "protected")
+            if kind == "class" and not given:
+                self.expect("public", "before the base class")
+            if given and given[0] != "public":
+                raise Mistake(self.token.place, f"{given[0]} inheritance is not known to this checker")
+            token = self.name("the base's name")
+            record.base = self.made_type(token)
             if self.token.text == ",":
-                raise Mistake(self.token.place, "MQL5 has no multiple inheritance")
+                raise Mistake(self.token.place, "a class has one base only")
         self.expect("{", f"after {kind} {name.text}")
         access = "private" if kind == "class" else "public"
-        while self.token.text != "}":
+        while self.token.text != "}" or self.token.kind != "sign":
             if self.token.text in ("public", "private", "protected"):
                 access = self.take().text
                 self.expect(":", f"after {access}")
             else:
-                self.member(record, access)
+                self.member(record, access, kind)
         self.skip()
         self.expect(";", f"after the body of {kind} {name.text}")
         self.program.records.append(record)
 
-    def member(self, record, access):
-        words = self.words("static", "virtual")
+    def member(self, record, access, kind):
+        if self.token.text == "enum":
+            self.enumeration()
+            return
+        if self.token.text in RECORDS:
+            if self.ahead(2).text == ";":
+                self.skip(3)
+            else:
+                self.record()
+            return
+        if self.token.text == "template":
+            names = self.template_names()
+            known, self.types = self.types, self.types | set(names)
+            self.member(record, access, kind)
+            self.types = known
+            record.templates.append((names, record.methods.pop()))
+            return
+        if self.token.text == ";":
+            self.findings.doubt(self.token.place, "a member expected, not ;")
+            self.skip()
+            return
+        words = self.words("static", "virtual", "explicit", "inline")
         place = self.token.place
         destructor = self.token.text == "~"
         if destructor:
             self.skip()
+        if self.token.text == "void" and self.ahead(1).text in ("~", record.name):
+            self.skip()
+            destructor = self.token.text == "~"
+            self.skip(destructor)
+        if self.token.text == record.name and self.ahead(1).text == "::":
+            self.findings.doubt(place, f"{record.name}:: is not needed in {record.name} itself")
+            self.skip(2)
         if self.token.text == record.name and self.ahead(1).text == "(":
             name = ("~" if destructor else "") + self.take().text
             method = Function(TypeName("void", place), name, place, self.parameters(), owner=record.name)
@@ -128,22 +149,45 @@ class Parser(Grammar):
             raise Mistake(place, f"the destructor is not called ~{record.name}")
         else:
             type_name = self.type_name("a member")
-            name = self.name("the member's name")
+            words += self.words("static")
+            name = self.operator() or self.name("the member's name")
             if self.token.text != "(":
                 self.fields(record, type_name, name, access, words)
                 return
             method = Function(type_name, name.text, name.place, self.parameters(), owner=record.name)
-        method.access, method.static, method.virtual = access, "static" in words, "virtual" in words
-        for word in self.words("const", "override"):
+        method.access, method.static, method.virtual = access, "static" in words, "virtual" in words or kind == "interface"
+        method.pure = kind == "interface"
+        for word in self.words("const", "override", "final"):
             setattr(method, word, True)
-        self.body_or_end(method)
+        self.method_end(method)
         record.methods.append(method)
+
+    def method_end(self, method):
+        if self.token.text == "=" and self.ahead(1).text in ("0", "NULL"):
+            if not method.virtual:
+                raise Mistake(self.token.place, f"{method.name} is not virtual, and so has a body")
+            self.skip(2)
+            method.pure = True
+        self.body_or_end(method)
+
+    def operator(self):
+        """The name of a method that is an operator, as one token; None for another member."""
+        if self.token.text != "operator":
+            return None
+        token = self.take()
+        sign = self.take()
+        if sign.kind != "sign" or sign.text not in OPERATORS:
+            raise Mistake(sign.place, f"an operator expected, not {sign.text}")
+        closing = {"[": "]", "(": ")"}.get(sign.text, "")
+        if closing:
+            self.expect(closing, f"after operator {sign.text}")
+        return type(token)("name", f"operator{sign.text}{closing}", token.place)
 
     def fields(self, record, type_name, name, access, words):
         while True:
             self.sizes(type_name)
             if self.token.text == "=":
-                raise Mistake(self.token.place, f"MQL5 initialises no member in a {record.kind}: use the constructor")
+                raise Mistake(self.token.place, f"a member gets its value in the {record.kind}'s constructor")
             static = "static" in words
             record.fields.append(Variable(type_name, name.text, name.place, static=static, access=access))
             if self.token.text != ",":
@@ -160,7 +204,8 @@ class Parser(Grammar):
             while not bases or self.token.text == ",":
                 self.skip()
                 name = self.name("a member's or the base's name")
-                bases.append((name.text, self.arguments(), name.place))
+                name_text = self.made_type(name) if name.text in self.types else name.text
+                bases.append((name_text, self.arguments(), name.place))
         return bases
 
     def body_or_end(self, function):
@@ -189,32 +234,52 @@ class Parser(Grammar):
         self.expect(";", "after an enumeration")
         self.program.enumerations.append(Enumeration(name.text, name.place, members))
 
+    # --- functions and variables ---
+
     def function_or_variables(self):
-        words = self.words("input", "sinput", "static")
+        words = self.words("input", "sinput", "static", "extern", "inline", "const")
         place = self.token.place
         owner = ""
-        if self.token.kind == "name" and self.ahead(1).text == "::":
-            function = self.constructor_outside()
-            self.program.functions.append(function)
+        if self.token.kind == "name" and self.ahead(1).text == "::" and (
+            self.ahead(2).text in ("~", self.token.text) or self.ahead(2).text not in self.types
+        ):
+            self.program.functions.append(self.constructor_outside())
             return
         type_name = self.type_name("a declaration")
+        type_name.const = type_name.const or "const" in words
+        words += self.words("input", "sinput", "static")
         name = self.name("a name")
+        if self.token.text == "::" and type_name.name == "void" and self.ahead(1).text in ("~", name.text):
+            self.at -= 1
+            self.program.functions.append(self.constructor_outside())
+            return
         if self.token.text == "::":
             self.skip()
-            owner, name = name.text, self.name("the method's name")
-        if self.token.text == "(":
-            if words:
+            owner, name = name.text, self.operator() or self.name("the method's name")
+        if self.token.text == "(" and not self.at_constructed(type_name):
+            if {"input", "sinput", "extern"} & set(words):
                 raise Mistake(place, f"a function is not {words[0]}")
             function = Function(type_name, name.text, name.place, self.parameters(), owner=owner)
-            function.const = bool(self.words("const"))
+            function.const = "const" in self.words("const", "export")
             self.body_or_end(function)
             self.program.functions.append(function)
             return
         variables = self.variables_after(type_name, name)
+        if owner:
+            self.program.statics += [(owner, variable) for variable in variables]
+            return
         for variable in variables:
-            variable.input = "input" in words or "sinput" in words
+            variable.extern = "extern" in words
+            variable.input = not {"input", "sinput"}.isdisjoint(words)
             variable.static = "static" in words
         self.program.variables += variables
+
+    def at_constructed(self, type_name):
+        """Whether an object's arguments begin here, and not a function's parameters."""
+        after = self.ahead(1)
+        if type_name.name not in self.classes or type_name.pointer or after.text in (")", "void", "const"):
+            return False
+        return not self.at_type(1)
 
     def constructor_outside(self):
         owner = self.take().text
@@ -239,18 +304,23 @@ class Parser(Grammar):
         while self.token.text != ")":
             type_name = self.type_name("a parameter")
             type_name.reference = bool(self.words("&"))
-            name = self.name("the parameter's name")
+            name = self.token
+            unnamed = name.text in (",", ")", "=", "[")
+            name = f"unnamed_{len(parameters)}" if unnamed else self.name("the parameter's name").text
+            place = self.token.place if unnamed else self.tokens[self.at - 1].place
             self.sizes(type_name)
-            parameter = Variable(type_name, name.text, name.place)
+            parameter = Variable(type_name, name, place)
             if type_name.sizes and not type_name.reference:
-                raise Mistake(name.place, f"array {name.text} is passed by reference only: write &{name.text}[]")
+                raise Mistake(place, f"array {name} is passed by reference only: write &{name}[]")
             if self.token.text == "=":
                 self.skip()
                 parameter.value = self.expression()
             elif parameters and parameters[-1].value:
-                raise Mistake(name.place, f"parameter {name.text} needs a default, as the one before has it")
+                raise Mistake(place, f"parameter {name} needs a default, as the one before has it")
             parameters.append(parameter)
             if self.token.text != ")":
                 self.expect(",", "between parameters")
         self.skip()
         return parameters
+
+

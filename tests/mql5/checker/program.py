@@ -1,12 +1,14 @@
 """A whole MQL5 program: read, checked, and put into C++."""
 
+import re
 from pathlib import Path
 
+from .mistakes import Doubt, Findings, Mistake
 from .parser import Parser
+from .preprocessor import Reader
 from .reference import Reference
 from .statements import Body
 from .symbols import Symbols, signature
-from .tokens import Mistake, Reader
 from .tree import Function, TypeName
 from .types import VOID, cpp_name
 
@@ -15,43 +17,53 @@ BORDER = {"char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "f
 
 
 class Source:
-    """One .mq5 file. `mistakes` is empty when it is good; `cpp` is then its translation."""
+    """One .mq5 file. `mistakes` is empty when it is good; `cpp` is then its translation. `folders`: where <file> is
+    looked for. What is not quite right is a mistake too when `strict`, and stands in `warnings` otherwise. `trusted`: a
+    folder whose files are not the author's."""
 
-    def __init__(self, path, include_folder, reference=None):
+    def __init__(self, path, folders, reference=None, strict=True, trusted=None):
         self.path, self.mistakes, self.cpp, self.symbols, self.tree = Path(path), [], "", None, None
         self.reference = reference or Reference()
-        reader = Reader(Path(include_folder), ("__MQL5__",))
-        self.macros = reader.macros
+        self.findings = Findings(strict, trusted)
+        reader = Reader(folders, self.findings)
+        self.macros, self.properties = reader.macros.by_name, reader.properties
         try:
             tokens = reader.read(self.path)
-            self.tree = Parser(tokens, self.reference.types).parse()
-            self.symbols = Symbols(self.tree, self.reference)
+            self.tree = Parser(tokens, self.reference.types, self.findings).parse()
+            self.symbols = Symbols(self.tree, self.reference, self.findings)
             self.cpp = self._translated()
         except Mistake as mistake:
             self.mistakes.append(str(mistake))
+
+    @property
+    def warnings(self):
+        return list(dict.fromkeys(self.findings.warnings))
 
     def _translated(self):
         heads, self.bodies = [], {}  # of each function that is no constructor: its head, and its lines
         rest = []
         heads += [f"struct {cpp_name(record.name)};" for record in self.tree.records if record.kind == "class"]
         for record in self.tree.records:
-            heads += self._record(record)
+            self._check_record(record)
         for function in self.tree.imports:
             self._check_import(function)
         imports = self._imports()
         functions = [f for same in self.symbols.functions.values() for f in same if not f.library]
-        methods = [method for record in self.tree.records for method in record.methods]
+        methods = [method for record in self.tree.records for method in record.methods if not method.pure or method.body]
         for function in functions + methods:
             rest += self._function(function)
         for instance in self.symbols.instances:  # the list grows while the templates call each other
             rest += self._function(instance)
+        self._check_bodies(functions + methods)
+        for record in self.tree.records:  # templates may have added methods
+            heads += self._record(record)
         for name, functions in self.symbols.functions.items():
             if not functions[0].library:
                 heads += [f"{self._head(function)}; // {key_of(function)}" for function in functions]
         heads += imports
         if self.mistakes:
             return ""
-        name = self.path.stem
+        name = re.sub(r"\W", "_", self.path.stem)
         using = [f"using api::{struct};" for struct in self.reference.structs]
         self.before = ['#include "program.h"', f"namespace program_{name} {{", *using, *heads, *self._globals(), *rest]
         self.after = [*self._entry(name), "}", ""]
@@ -61,36 +73,49 @@ class Source:
     def _head(self, function, owner=""):
         parameters = []
         for part in function.parameters:
-            kind = self.symbols.type(part.type, "dynamic")
+            kind = self.symbols.parameter(part.type)
             if kind.array:
                 parameters.append(f"mql::View<{kind.element.cpp}> {cpp_name(part.name)}")
             else:
                 parameters.append(f"{kind.cpp} {'&' if part.type.reference else ''}{cpp_name(part.name)}")
-        result = self.symbols.type(function.result, None).cpp + " "
+        result = self.symbols.type(function.result).cpp + " "
         if function.name.lstrip("~") == function.owner:
             result = ""
         return f"{result}{owner}{cpp_name(function.name)}({', '.join(parameters)})"
 
-    def _record(self, record):
-        base = f" : public {cpp_name(record.base)}" if record.base else ""
-        lines = ["#pragma pack(push, 1)", f"struct {cpp_name(record.name)}{base} {{"]
+    def _check_record(self, record):
         names = set()
         for field in record.fields:
             if field.name in names:
                 raise Mistake(field.place, f"{field.name} is declared twice")
             names.add(field.name)
-            if field.static:
-                raise Mistake(field.place, "this tool knows no static members")
-            kind = self.symbols.type(field.type, self.symbols.constant_size(field.type))
-            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name):
+            kind = self.symbols.type(field.type)
+            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name and not field.static):
                 raise Mistake(field.place, f"'{field.name}' cannot be '{kind}'")
-            spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" else ""
-            lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
+            if record.union and not (kind.kind in ("simple", "enum") and kind.name != "string" and kind.array != "dynamic"):
+                if kind.kind != "struct" or not self.symbols.is_simple(kind.name):
+                    raise Mistake(field.place, f"'{kind}' cannot be in a union")
         for method in record.methods:
             self._check_method(record, method)
+
+    def _record(self, record):
+        base = f" : public {cpp_name(record.base)}" if record.base else ""
+        lines = ["#pragma pack(push, 1)", f"{'union' if record.union else 'struct'} {cpp_name(record.name)}{base} {{"]
+        for field in record.fields:
+            if not field.static:
+                kind = self.symbols.type(field.type)
+                spoiled = "{mql::Spoiled()}" if kind.plain and kind.name != "string" and not record.union else ""
+                lines.append(f"{kind.cpp} {cpp_name(field.name)}{spoiled};")
+        for method in record.methods:
             destructor = method.name.startswith("~")  # MQL5's are all virtual
             words = "static " if method.static else "virtual " if method.virtual or method.override or destructor else ""
-            lines.append(f"{words}{self._head(method)}; // {key_of(method)}")
+            pure = " = 0" if method.pure and method.body is None else ""
+            lines.append(f"{words}{self._head(method)}{pure}; // {key_of(method)}")
+        if record.kind == "struct" and not self.symbols.is_simple(record.name):
+            fields = [cpp_name(field.name) for field in record.fields if not field.static]
+            base = f"{cpp_name(record.base)}::mql_zero(); " * bool(record.base and not self.symbols.is_simple(record.base))
+            zeros = " ".join(f"mql::zero({name});" for name in fields)
+            lines.append(f"void mql_zero() {{ {base}{zeros} }}")
         if record.kind == "class" and not any(method.name.startswith("~") for method in record.methods):
             lines.append(f"virtual ~{cpp_name(record.name)}() = default;")
         return lines + ["};", "#pragma pack(pop)"]
@@ -102,17 +127,29 @@ class Source:
             found, _ = self.symbols.methods(record.base, method.name)
             if not any(signature(f) == signature(method) and (f.virtual or f.override) for f in found):
                 raise Mistake(method.place, f"{method.name} overrides nothing")
-        if method.body is None:
-            raise Mistake(method.place, f"method {record.name}::{method.name} has no body")
+
+    def _check_bodies(self, functions):
+        """What is called has a body; of what is not, MetaEditor wants none."""
+        for function in functions:
+            if function.body is None:
+                name = f"method {function.owner}::{function.name}" if function.owner else f"function {function.name}"
+                called = any(other is function for other, _ in self.symbols.called)
+                self._judge(function.place, f"{name} has no body", called or function.virtual)
+
+    def _judge(self, place, reason, grave):
+        try:
+            self.findings.tell(place, reason if grave else Doubt(reason))
+        except Mistake as mistake:
+            self.mistakes.append(str(mistake))
 
     def _function(self, function):
+        if function.body is None:
+            return []
         try:
-            if function.body is None:
-                raise Mistake(function.place, f"function {function.name} has no body")
             if not function.owner and function.name in self.reference.handlers:
                 self._check_handler(function)
-            elif not function.owner and function.name.startswith("On"):
-                raise Mistake(function.place, f"MQL5 has no handler {function.name}")
+            elif not function.owner and re.match(r"On[A-Z]", function.name):
+                self.findings.doubt(function.place, f"{function.name} is no event handler known to this checker")
             owner = f"{cpp_name(function.owner)}::" if function.owner else ""
             bases = Body(self.symbols, function).base_initialisers() if function.owner else ""
             lines = Body(self.symbols, function).translate()
@@ -126,36 +163,41 @@ class Source:
             return []
 
     def _check_handler(self, function):
-        wanted = self.reference.handlers[function.name]
-        const = [part.type.const for part in function.parameters]
-        wanted_const = [part.type.const for part in wanted.parameters]
-        same = signature(wanted) == signature(function) and wanted.result.name == function.result.name
-        if not same or const != wanted_const:
-            raise Mistake(function.place, f"wrong parameters or result of the event handler {function.name}")
+        for wanted in self.reference.handlers[function.name]:
+            same = signature(wanted) == signature(function) and wanted.result.name == function.result.name
+            if same and [part.type.const for part in wanted.parameters] == [part.type.const for part in function.parameters]:
+                return
+        self.findings.doubt(function.place, f"wrong parameters or result of the event handler {function.name}")
 
     def _check_import(self, function):
+        """Stricter than MQL5, which takes more than what has one meaning on both sides."""
+        doubt = self.findings.doubt
         for part in function.parameters:
-            kind = self.symbols.type(part.type, "dynamic")
+            kind = self.symbols.parameter(part.type)
             what = f"{part.name} of the imported {function.name}"
             if kind.kind == "struct" and kind.array is None and part.type.reference:
                 if not self.symbols.is_simple(kind.name):
                     raise Mistake(part.place, f"{what}: a struct with texts or arrays cannot be passed to a DLL")
-            elif kind.kind != "simple" or kind.name not in BORDER or (kind.name == "string" and kind.array):
+            elif kind.kind in ("class", "pointer") or (kind.name == "string" and kind.array):
                 raise Mistake(part.place, f"{what}: '{kind}' cannot be passed to a DLL here")
+            elif kind.kind != "simple" or kind.name not in BORDER:
+                doubt(part.place, f"{what}: '{kind}' cannot be passed to a DLL here")
             elif part.type.reference and not kind.array:
-                raise Mistake(part.place, f"{what}: this tool passes no simple value by reference to a DLL")
+                doubt(part.place, f"{what}: a simple value by reference to a DLL is not known to this checker")
             if part.value is not None:
-                raise Mistake(part.place, f"{what}: an imported function has no defaults")
-        if function.result.name not in ("void", "int", "long", "double"):
-            result = function.result.name
-            raise Mistake(function.place, f"{function.name}: this tool imports no function that returns {result}")
+                doubt(part.place, f"{what}: an imported function has no defaults")
+        result = self.symbols.type(function.result)
+        if result.kind in ("class", "struct", "pointer"):
+            raise Mistake(function.place, f"{function.name}: a DLL returns no {result}")
+        if result.name not in ("void", "int", "long", "double"):
+            doubt(function.place, f"{function.name}: a DLL that returns {result} is not known to this checker")
 
     def _imports(self):
         lines = [f"static void *library_functions[{len(self.tree.imports) + 1}];"]
         for at, function in enumerate(self.tree.imports):
             raw, codes = [], []
             for part in function.parameters:
-                kind = self.symbols.type(part.type, "dynamic")
+                kind = self.symbols.parameter(part.type)
                 name = cpp_name(part.name)
                 if kind.array:
                     raw, codes = raw + [f"{kind.element.cpp} *"], codes + [f"{name}.data()"]
@@ -182,6 +224,7 @@ class Source:
         for variable in self.tree.variables:
             kind, code = self._initial(variable)
             lines.append(f"{kind.cpp} {cpp_name(variable.name)}{f' = {code}' if code else ''};")
+        lines += self._static_members() + self.symbols.hoisted
         return lines + ["};", "static thread_local Globals *globals = nullptr;"]
 
     def _initial(self, variable):
@@ -189,22 +232,47 @@ class Source:
         function = Function(TypeName("void", variable.place), "", variable.place, [])
         body = Body(self.symbols, function)
         body.is_global = True
-        kind = self.symbols.type(variable.type, self.symbols.constant_size(variable.type))
-        if variable.input and (not kind.plain or variable.value is None):
-            raise Mistake(variable.place, f"input {variable.name} wants a simple type and a value")
+        kind = self.symbols.type(variable.type)
+        if variable.input:
+            self._check_input(variable, kind)
         if variable.value is None:
-            if variable.type.const:
+            if variable.type.constant:
                 raise Mistake(variable.place, f"constant '{variable.name}' has no value")
             return kind, f"{kind.cpp}()" if kind.plain else ""
-        if variable.value.kind == "list":
-            return body.list_of(variable.value, kind)
-        return kind, body.as_type(variable.value, kind, f"initialiser of {variable.name}")
+        return body.first_value(variable, kind)
+
+    def _check_input(self, variable, kind):
+        reason = f"input {variable.name} wants a simple type and a value"
+        if not kind.plain:
+            raise Mistake(variable.place, reason)
+        if variable.value is None:
+            self.findings.doubt(variable.place, reason)
+
+    def _static_members(self):
+        lines = []
+        for record in self.tree.records:
+            for field in record.fields:
+                if field.static:
+                    kind, code = self._initial(field)
+                    lines.append(f"{kind.cpp} {record.name}__{field.name}{f' = {code}' if code else ''};")
+        return lines
+
+    def _handler(self, name):
+        """The C++ that the terminal calls for an event; `nullptr` when the program does not handle it."""
+        wanted = self.reference.played_handlers[name]
+        for function in self.symbols.functions.get(name, []):
+            if function.library or signature(function) != signature(wanted):
+                continue
+            if function.result.name == wanted.result.name:
+                return name
+            return f"[]() -> int {{ {name}(); return 0; }}" if wanted.result.name == "int" else f"[]() {{ {name}(); }}"
+        return "nullptr"
 
     def _entry(self, name):
         """How the terminal reaches the program."""
+        handlers = [self._handler(name) for name in self.reference.played_handlers]
         defined = {name for name, same in self.symbols.functions.items() if not same[0].library}
-        handlers = [name if name in defined else "nullptr" for name in self.reference.handlers]
-        if set(handlers) <= {"nullptr", "OnDeinit"}:
+        if not defined & set(self.reference.handlers) - {"OnDeinit"} and "library" not in self.properties:
             raise Mistake(f"{self.path.name}:1", "the program has no event handler, and so never runs")
         imports = [f'  {{u"{function.library}", "{function.name}"}},' for function in self.tree.imports]
         inputs = [
@@ -215,7 +283,8 @@ class Source:
         return [
             "static const mql::Import imports[] = {", *imports, "  {nullptr, nullptr}};",
             "static void set_inputs() {", *inputs, "}",
-            "static void create() { globals = new Globals; }",
+            # A variable may begin with the value of one above it.
+            "static void create() { globals = (Globals *)::operator new(sizeof(Globals)); new(globals) Globals; }",
             "static void destroy() { delete globals; }",
             f'static const mql::Registration registration({{"{name}", imports, library_functions,',
             "  create, destroy, set_inputs,",
@@ -225,4 +294,5 @@ class Source:
 
 def key_of(function):
     """A name for the function that no other has."""
-    return f"{function.owner}.{function.name}.{'.'.join(part.type.name for part in function.parameters)}"
+    parts = [f"{part.type.name}{'*' * part.type.pointer}{'[]' * len(part.type.sizes)}" for part in function.parameters]
+    return f"{function.owner}.{function.name}.{'.'.join(parts)}{' const' * function.const}"

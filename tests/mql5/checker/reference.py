@@ -1,40 +1,58 @@
-"""The table `reference.tsv`: what MQL5 offers to a program, and the C++ header made of it.
+"""The tables of what MQL5 offers to a program, and the C++ header made of them.
 
-The checker knows no other function, struct or constant than the table's, and the stand-in terminal is
-compiled against the header that is made of it: a function that it defines and the table lacks does not compile,
-one that the table has and it lacks does not link.
+`reference.tsv` has what the stand-in terminal plays, and this project's own sources use nothing else. The tables in
+`known/` have what the checker knows besides, for the programs of others. The stand-in is compiled against the header
+that is made of both: a function that it defines and the tables lack does not compile, one that `reference.tsv` has and
+it lacks does not link.
 """
 
 import zlib
 from pathlib import Path
 
+from .mistakes import Findings, Place
 from .parser import Parser
-from .tokens import SHAPES, Place, Token
+from .tokens import Token, tokens_of
 from .types import Type, cpp_name
 
-TABLE = Path(__file__).parent.parent / "reference.tsv"
+HERE = Path(__file__).parent.parent
+TABLE = HERE / "reference.tsv"
+KNOWN = HERE / "known"
 # Prose in the place of a type; `generic.h` has these functions as templates.
-GENERIC = {"number", "any"}
+GENERIC = {"number", "any", "enumeration"}
+NOT_PLAYED = '{{ mql::not_played("{}"); }}'
 
 
 class Reference:
-    def __init__(self, table=TABLE):
-        rows = [line.split("\t") for line in table.read_text().splitlines() if line and not line.startswith("#")]
-        for row in rows:
-            if len(row) != 5 or not all(row):
-                raise ValueError(f"{table.name}: five columns are wanted: {row}")
+    """`known`: with the tables of what the stand-in does not play."""
+
+    def __init__(self, table=TABLE, known=False):
         self.enumerations = {}  # name: {member: number}
         self.constants = {}  # name: (Type, number)
         self.structs = {}  # name: [(type name, field)]
         self.functions = {}  # name: [prototype]
-        self.handlers = {}
+        self.handlers = {}  # name: [prototype]
         self.variables = {}
         self.variadic = {}  # name: the parameters before the dots
-        for kind, owner, declaration, number, _ in rows:
+        self._read([table])
+        self.played_handlers = {name: prototypes[0] for name, prototypes in self.handlers.items()}
+        self.played = {name: list(prototypes) for name, prototypes in self.functions.items()}
+        self.played_variadic, self.played_variables = set(self.variadic), set(self.variables)
+        self.played_constants = set(self.constants)
+        if known:
+            self._read(sorted(KNOWN.glob("*.tsv")))
+
+    def _read(self, tables):
+        lines = [line for table in tables for line in table.read_text().splitlines()]
+        rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+        for row in rows:
+            if len(row) != 5 or not all(row):
+                raise ValueError(f"five columns are wanted: {row}")
+            kind, owner, declaration, number, _ = row
             if kind == "enum":
-                self._add_member(owner, declaration, number)
+                for name in declaration.split():
+                    self._add_member(owner, name, number)
             elif kind == "constant":
-                self.constants[declaration] = (Type(owner), int(number))
+                self._add_constants(owner, declaration, number)
             elif kind == "struct":
                 self.structs.setdefault(owner, []).append(declaration.split())
         for kind, _, declaration, _, _ in rows:
@@ -44,7 +62,7 @@ class Reference:
             elif kind in ("function", "handler"):
                 self._add_function(kind, declaration)
             elif kind not in ("enum", "constant", "struct"):
-                raise ValueError(f"{table.name} knows no kind {kind}")
+                raise ValueError(f"there is no kind {kind}")
 
     @property
     def types(self):
@@ -63,6 +81,13 @@ class Reference:
         members[name] = int(number)
         self.constants[name] = (Type(owner, "enum"), int(number))
 
+    def _add_constants(self, owner, declaration, number):
+        """One constant with its number, or several as NAME=number; NAME where the reference gives none."""
+        for part in declaration.split():
+            name, _, value = part.partition("=")
+            value = value or (number if number != "-" else str(1000 + zlib.crc32(name.encode()) % 1000000))
+            self.constants[name] = (Type(owner), float(value) if owner in ("double", "float") else int(value))
+
     def _add_function(self, kind, declaration):
         dots = "..." in declaration
         plain = declaration.replace(", ...", "").replace("...", "")
@@ -70,38 +95,65 @@ class Reference:
         if dots:
             self.variadic[prototype.name] = prototype
         elif kind == "handler":
-            self.handlers[prototype.name] = prototype
+            self.handlers.setdefault(prototype.name, []).append(prototype)
         else:
             self.functions.setdefault(prototype.name, []).append(prototype)
 
     def generic(self):
-        """The functions that are templates in C++."""
-        return {
-            name
-            for name, prototypes in self.functions.items()
-            if any(part.type.name in GENERIC for part in prototypes[0].parameters)
-        } | {"ArraySort", "ArrayBsearch"}
+        """The played functions that are templates in C++, which `generic.h` has."""
+        return {name for name, prototypes in self.played.items() if is_generic(prototypes[0])} | {"ArraySort", "ArrayBsearch"}
 
     def header(self):
         """The C++ of all that is no template."""
-        lines = ["// Made of reference.tsv.", "#pragma once", '#include "language.h"', "namespace api {"]
-        for name, (_, number) in sorted(self.constants.items()):
-            lines.append(f"constexpr int {name} = {number};")
+        lines = ["// Made of reference.tsv and known/.", "#pragma once", '#include "language.h"', "namespace api {"]
+        for name in sorted(self.played_constants):  # of the others their numbers stand in programs
+            lines.append(f"constexpr int {name} = {self.constants[name][1]};")
         lines.append("#pragma pack(push, 1)")
         for name, fields in self.structs.items():
             body = " ".join(f"{self.type(kind).cpp} {cpp_name(field)}{{}};" for kind, field in fields)
             lines.append(f"struct {name} {{ {body} }};")
         lines.append("#pragma pack(pop)")
         for name, kind in self.variables.items():
-            lines.append(f"{self.type(kind).cpp} {name}();")
-        for name in sorted(set(self.functions) - self.generic()):
-            lines += [self.prototype(function) for function in self.functions[name]]
+            played = name in self.played_variables
+            lines.append(f"{self.type(kind).cpp} {name}();" if played else f"inline {self.type(kind).cpp} {name}() {NOT_PLAYED.format(name)}")
+        generic = self.generic()
+        for name in sorted(set(self.functions) - generic):
+            played = self.played.get(name, [])
+            lines += [self.prototype(one) + ";" for one in played]
+            heads = {self.prototype(one) for one in played}  # const is a matter of the checker, not of C++
+            lines += [self.unplayed(one) for one in self.functions[name] if self.prototype(one) not in heads]
+        for name in sorted(set(self.variadic) - self.played_variadic):
+            lines.append(self.unplayed(self.variadic[name], variadic=True))
         lines.append("}")
         return "\n".join(lines) + "\n"
 
-    def prototype(self, function):
-        parameters = ", ".join(self.parameter(part) for part in function.parameters)
-        return f"{self.type(function.result.name).cpp} {function.name}({parameters});"
+    def prototype(self, function, variadic=False):
+        parameters = [self.parameter(part) for part in function.parameters]
+        if variadic:
+            kind = "Argument" if function.name == "printf" else "String"
+            parameters.append(f"std::initializer_list<mql::{kind}> values")
+        return f"{self.type(function.result.name).cpp} {function.name}({', '.join(parameters)})"
+
+    def unplayed(self, function, variadic=False):
+        """A function that the stand-in does not play: a program that calls it ends."""
+        head = self.template(function) if is_generic(function) else f"inline {self.prototype(function, variadic)}"
+        return f"{head} {NOT_PLAYED.format(function.name)}"
+
+    def template(self, function):
+        """The head of a function that takes values of any type."""
+        names, parameters = [], []
+        for at, part in enumerate(function.parameters):
+            if part.type.name not in GENERIC:
+                parameters.append(self.parameter(part))
+            elif part.type.name == "number":
+                names = ["T"]
+                parameters.append(f"T {part.name}")
+            else:
+                names.append(f"T{at}")
+                parameters.append(f"{names[-1]} &&{part.name}")
+        result = "T" if function.result.name == "number" else self.type(function.result.name).cpp
+        words = ", ".join(f"class {name}" for name in names)
+        return f"template <{words}> {result} {function.name}({', '.join(parameters)})"
 
     def parameter(self, part):
         one = self.type(part.type.name)
@@ -111,22 +163,26 @@ class Reference:
 
     def definitions(self):
         """The names that the stand-in must define, for a file that refers to each of them."""
-        names = sorted(set(self.functions) - self.generic())
+        names = sorted(set(self.played) - self.generic())
         pointers = []
         for name in names:
-            for function in self.functions[name]:
+            for function in self.played[name]:
                 parameters = ", ".join(self.parameter(part) for part in function.parameters)
                 result = self.type(function.result.name).cpp
                 pointers.append(f"  (void *)static_cast<{result} (*)({parameters})>(api::{name}),")
-        variables = [f"  (void *)api::{name}," for name in self.variables]
+        variables = [f"  (void *)static_cast<{self.type(self.variables[name]).cpp} (*)()>(api::{name}),"
+                     for name in sorted(self.played_variables)]  # fmt: skip
         return '#include "api.h"\nusing namespace api;\nvoid *all_of_the_reference[] = {\n' + "\n".join(pointers + variables) + "\n};\n"
+
+
+def is_generic(prototype):
+    return any(part.type.name in GENERIC for part in prototype.parameters)
 
 
 def parse(prototype, types):
     """One prototype, as a tree."""
     place = Place(TABLE, 1)
-    shapes = [shape for shape in SHAPES.finditer(prototype + ";") if shape.lastgroup != "space"]
-    tokens = [Token(shape.lastgroup, shape.group(), place) for shape in shapes]
-    parser = Parser([*tokens, Token("end", "end of file", place)], set(types) | GENERIC)
+    tokens = [*tokens_of(prototype + ";", place), Token("end", "end of file", place)]
+    parser = Parser(tokens, set(types) | GENERIC, Findings())
     parser.declaration()
     return parser.program.functions[0]

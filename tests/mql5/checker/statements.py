@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from .expressions import Expressions
-from .tokens import Mistake
+from .constants import known
+from .initialisers import Initialisers
+from .mistakes import Mistake
 from .types import BOOL, VOID, Type, cpp_name
 
 
@@ -17,11 +18,11 @@ class Local:
     used: bool = False
 
 
-class Body(Expressions):
+class Body(Initialisers):
     """One function of the program. `lines` is its C++."""
 
     def __init__(self, symbols, function):
-        self.symbols, self.function = symbols, function
+        self.symbols, self.function, self.findings = symbols, function, symbols.findings
         self.owner = symbols.records.get(function.owner)
         self.const_method, self.static_method = function.const, function.static
         self.result = symbols.type(function.result)
@@ -32,15 +33,16 @@ class Body(Expressions):
     def translate(self):
         self.open()
         for part in self.function.parameters:
-            kind = self.symbols.type(part.type, "dynamic")
+            kind = self.symbols.parameter(part.type)
             if kind.kind in ("struct", "class") and kind.array is None and not part.type.reference:
                 raise Mistake(part.place, f"{part.name}: a {kind.kind} is passed by reference only")
-            local = self.declare(part, kind, part.type.const)
+            local = self.declare(part, kind, part.type.constant)
             local.used = True
             self.assigned.add(part.name)
         ended = self.statements(self.function.body)
         if not ended and self.result != VOID:
-            raise Mistake(self.function.end, f"not all control paths of {self.function.name} return a value")
+            self.findings.doubt(self.function.end, f"not all control paths of {self.function.name} return a value")
+            self.lines.append(f"return mql::unset<{self.result.cpp}>();")
         self.close()
         return self.lines
 
@@ -48,19 +50,17 @@ class Body(Expressions):
         """What stands behind a constructor's head, in C++."""
         self.open()
         for part in self.function.parameters:
-            self.declare(part, self.symbols.type(part.type, "dynamic"), part.type.const).used = True
+            self.declare(part, self.symbols.parameter(part.type), part.type.constant).used = True
             self.assigned.add(part.name)
         codes = []
         for name, arguments, place in self.function.bases:
             found = self.symbols.field(self.owner.name, name)
             if name == self.owner.base:
                 methods, _ = self.symbols.methods(name, name)
-                codes.append(f"{cpp_name(name)}({self.passed(methods[0], arguments, place) if methods else ''})")
+                code = self.chosen(methods, arguments, place)[1] if methods else ""
+                codes.append(f"{cpp_name(name)}({code})")
             elif found and found[1] is self.owner:
-                if len(arguments) != 1:
-                    raise Mistake(place, f"{name} wants one value")
-                kind = self.symbols.type(found[0].type)
-                codes.append(f"{cpp_name(name)}({self.as_type(arguments[0], kind, f'initialiser of {name}')})")
+                codes.append(f"{cpp_name(name)}({self.initialised(found[0], arguments, place)})")
             else:
                 raise Mistake(place, f"{self.owner.name} itself has no {name} to initialise")
         self.close()
@@ -74,7 +74,7 @@ class Body(Expressions):
     def close(self):
         for local in self.scopes.pop().values():
             if not local.used:
-                raise Mistake(local.place, f"variable '{local.name}' not used")
+                self.findings.doubt(local.place, f"variable '{local.name}' not used")
 
     def local(self, name):
         for scope in reversed(self.scopes):
@@ -89,13 +89,15 @@ class Body(Expressions):
 
     def declare(self, variable, kind, const):
         name = variable.name
-        if any(name in scope for scope in self.scopes):
+        if name in self.scopes[-1]:
             raise Mistake(variable.place, f"variable '{name}' is declared twice")
+        if any(name in scope for scope in self.scopes):
+            self.findings.doubt(variable.place, f"variable '{name}' is declared twice")
         hidden = name in self.symbols.variables or (self.owner and self.symbols.field(self.owner.name, name))
         if hidden:
-            raise Mistake(variable.place, f"declaration of '{name}' hides another one")
+            self.findings.doubt(variable.place, f"declaration of '{name}' hides another one")
         if name in self.symbols.constants or name in self.symbols.reference.variables:
-            raise Mistake(variable.place, f"'{name}' is a constant")
+            self.findings.doubt(variable.place, f"'{name}' is a constant")
         if kind == VOID:
             raise Mistake(variable.place, f"'{name}' cannot be void")
         self.assigned.discard(name)
@@ -121,8 +123,8 @@ class Body(Expressions):
         ended = False
         for part in parts:
             if ended:
-                raise Mistake(part.place, "unreachable code")
-            ended = self.statement(part)
+                self.findings.doubt(part.place, "unreachable code")
+            ended = self.statement(part) or ended
         return ended
 
     def statement(self, part):
@@ -153,56 +155,12 @@ class Body(Expressions):
             self.variable(variable)
         return False
 
-    def variable(self, variable):
-        written = variable.type
-        code = None
-        kind = self.symbols.type(written, self.symbols.constant_size(written))
-        if variable.value is not None:
-            if variable.value.kind == "list":
-                kind, code = self.list_of(variable.value, kind)
-            elif kind.array is not None:
-                raise Mistake(variable.place, f"array {variable.name} wants a list of values")
-            elif kind.kind == "struct":
-                value = self.value(variable.value)
-                if value.type != kind:
-                    raise Mistake(variable.place, f"'{value.type}' is no '{kind}'")
-                code = value.code
-            else:
-                code = self.as_type(variable.value, kind, f"initialiser of {variable.name}")
-        elif written.const:
-            raise Mistake(variable.place, f"constant '{variable.name}' has no value")
-        elif kind.name in self.symbols.reference.structs and kind.array is None:
-            raise Mistake(variable.place, f"'{variable.name}' is left as the memory was: write {variable.name}={{}}")
-        if variable.static and not (kind.number or kind == BOOL):
-            raise Mistake(variable.place, "this tool knows static numbers only")
-        local = self.declare(variable, kind, written.const)
-        if code is not None or variable.static or kind.name == "string":
-            self.assigned.add(variable.name)
-        prefix = "static thread_local " if variable.static else ""
-        if code is None and variable.static:
-            code = f"{kind.cpp}()"
-        self.emit(variable.place, f"{prefix}{kind.cpp} {local.code}{f' = {code}' if code is not None else ''};")
-
-    def list_of(self, expression, kind):
-        if kind.array is None and kind.kind == "struct":
-            if expression.parts:
-                raise Mistake(expression.place, f"'{kind}': this tool knows only the empty list, for zeros everywhere")
-            if kind.name not in self.symbols.reference.structs and not self.symbols.is_simple(kind.name):
-                raise Mistake(expression.place, f"'{kind}' has texts, arrays or objects: set its fields one by one")
-            return kind, f"mql::zeroed<{kind.cpp}>()"
-        if kind.array is None:
-            raise Mistake(expression.place, f"a list of values for '{kind}', which is no array")
-        codes = [self.as_type(part, kind.element, "element of a list") for part in expression.parts]
-        if kind.array != "dynamic" and len(codes) > kind.array:
-            raise Mistake(expression.place, f"{len(codes)} values for {kind.array} elements")
-        return kind, f"{kind.cpp}{{{', '.join(codes)}}}"
-
     def expression_part(self, part):
-        expression = part.parts[0]
-        effect = expression.kind in ("assign", "call", "postfix")
-        if not effect and not (expression.kind == "unary" and expression.text in ("++", "--")):
-            raise Mistake(part.place, "expression has no effect")
-        self.emit(part.place, f"{self.value(expression).code};")
+        for expression in part.parts:
+            effect = expression.kind in ("assign", "call", "postfix")
+            if not effect and not (expression.kind == "unary" and expression.text in ("++", "--")):
+                self.findings.doubt(part.place, "expression has no effect")
+            self.emit(part.place, f"(void)({self.value(expression).code});" if not effect else f"{self.value(expression).code};")
         return False
 
     def if_part(self, part):
@@ -255,7 +213,9 @@ class Body(Expressions):
         expression, cases = part.parts
         value = self.value(expression)
         if not value.type.integer and value.type.kind != "enum":
-            raise Mistake(part.place, f"switch over '{value.type}'")
+            if not value.type.countable:
+                raise Mistake(part.place, f"switch over '{value.type}'")
+            self.findings.doubt(part.place, f"switch over '{value.type}'")
         self.emit(part.place, f"switch({value.code}) {{")
         before, after, seen = set(self.assigned), [], {}
         self.switches += 1
@@ -267,7 +227,7 @@ class Body(Expressions):
             self.open()
             left = self.statements_of_case(body)
             if not left and body and at < len(cases) - 1:
-                raise Mistake(place, "a case that falls into the next one needs a break")
+                self.findings.doubt(place, "a case that falls into the next one needs a break")
             self.close()
             self.lines.append("}")
             if left != "returns" and (body or at == len(cases) - 1):
@@ -285,12 +245,12 @@ class Body(Expressions):
             number, code = "default", "default:"
         else:
             case = self.value(label)
-            number = case.constant
+            number = case.constant if isinstance(case.constant, int) else known(label, self.symbols)
             if not isinstance(number, int):
                 raise Mistake(place, "a case wants a constant")
             if kind.kind == "enum" and case.type != kind:
-                raise Mistake(place, f"case '{case.type}' in a switch over '{kind}'")
-            code = f"case {case.code}:"
+                self.findings.doubt(place, f"case '{case.type}' in a switch over '{kind}'")
+            code = f"case {case.code}:" if case.constant is not None else f"case {number}LL:"
         if number in seen:
             raise Mistake(place, "this case was there before")
         seen[number] = True

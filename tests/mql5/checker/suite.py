@@ -11,6 +11,7 @@ import redis
 from . import collisions, library
 from .oracle import Oracle
 from .others import Others
+from .tokens import source_text
 from .wine import Wine, windows_path
 
 HERE = Path(__file__).parent.parent
@@ -32,26 +33,42 @@ def check_sources(build, folder, header, dll=None):
 
 
 def check_examples(build, folder):
-    """Each snippet in pass/ must be good; each in fail/ wrong, for the reason its first line gives."""
-    wrong = []
+    """Each snippet in pass/ must be good, without a doubt; each in fail/ wrong, in the line and for the reason that its
+    first line gives. `warning:` stands before the reason of a doubt: for another's program it is no more than that."""
+    wrong, programs = [], []
     for path in sorted(folder.glob("pass/*.mq5")):
-        source = build.source(path, folder / "pass")
+        source = build.foreign(path, [folder / "pass"], strict=True)
         if source.mistakes:
             wrong.append(f"pass/{path.name} is refused: {source.mistakes[0]}")
         else:
-            build.compiled(source.cpp, path.stem + ".cpp")
+            programs.append(source)
     for path in sorted(folder.glob("fail/*.mq5")):
-        found = re.match(r"// line (\d+): (.+)", path.read_text())
+        name = f"fail/{path.name}"
+        found = re.match(r"// line (\d+): (warning: )?(.+)", source_text(path))
         if not found:
-            wrong.append(f"fail/{path.name} does not begin with // line NUMBER: REASON")
+            wrong.append(f"{name} does not begin with // line NUMBER: REASON")
             continue
-        mistakes = build.source(path, folder / "fail").mistakes
-        expected = f"{path.name}:{found[1]}: "
-        if not mistakes:
-            wrong.append(f"fail/{path.name} is accepted")
-        elif not (mistakes[0].startswith(expected) and found[2].strip() in mistakes[0]):
-            wrong.append(f"fail/{path.name} is refused, but for another reason: {mistakes[0]}")
+        line, doubt, reason = f"{path.name}:{found[1]}: ", found[2], found[3].strip()
+        judged = build.foreign(path, [folder / "fail"], strict=True)
+        wrong += not_refused(name, judged.mistakes[:1], line, reason)
+        judged = build.foreign(path, [folder / "fail"])
+        if not doubt:
+            wrong += not_refused(f"{name}, taken for another's,", judged.mistakes[:1], line, reason)
+        elif judged.mistakes:
+            wrong.append(f"{name} is more than a doubt: {judged.mistakes[0]}")
+        else:
+            wrong += not_refused(f"{name}, taken for another's,", judged.warnings, line, reason)
+            programs.append(judged)
+    for source in programs:
+        build.compiled(source.cpp, source.path.stem + ".cpp")
     return wrong
+
+
+def not_refused(name, found, line, reason):
+    """What differs when none of these tells the reason for that line."""
+    if any(one.startswith(line) and reason in one for one in found):
+        return []
+    return [f"{name} is refused, but for another reason: {found[0]}" if found else f"{name} is accepted"]
 
 
 def check_reference(build, sources):
@@ -73,10 +90,9 @@ def check_reference(build, sources):
         for name in re.findall(r"^(?!static)[\w:]+(?: [\w:]+)* (\w+)\(", inside, re.MULTILINE):
             if name not in known:
                 wrong.append(f"{path.name} has {name}, which reference.tsv lacks")
-    fields = next(iter(reference.handlers)), len(reference.handlers)
     handlers = re.findall(r"^  \w+ \(\*(On\w+)\)", (HERE / "terminal" / "program.h").read_text(), re.MULTILINE)
     if handlers != list(reference.handlers):
-        wrong.append(f"program.h has the handlers {handlers}, reference.tsv {fields}")
+        wrong.append(f"program.h has the handlers {handlers}, reference.tsv {list(reference.handlers)}")
     return wrong
 
 

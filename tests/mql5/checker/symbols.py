@@ -3,17 +3,20 @@
 import copy
 from dataclasses import fields, is_dataclass
 
-from .tokens import Mistake, Place
+from .constants import constant
+from .mistakes import Mistake, Place
 from .tree import TypeName
 from .types import SIZES, Type
 
 
 class Symbols:
-    def __init__(self, program, reference):
-        self.reference = reference
+    def __init__(self, program, reference, findings):
+        self.reference, self.findings = reference, findings
         self.templates, self.instances = dict(), []  # instances: templates with types, to be translated
         self.records, self.functions, self.variables, self.constants = {}, {}, {}, dict(reference.constants)
         self.enumerations = {name: dict(members) for name, members in reference.enumerations.items()}
+        self.called = []  # functions and where, also where another overload was meant
+        self.hoisted = []  # static variables of functions that live among the global ones: their C++
         for record in program.records:
             self._new(record.name, record.place)
             self.records[record.name] = record
@@ -21,38 +24,49 @@ class Symbols:
                 base = self.records.get(record.base)
                 if not base or base.kind != record.kind:
                     raise Mistake(record.place, f"{record.base} is no {record.kind} known at this place")
+        for variable in program.variables:
+            self.variables[variable.name] = variable  # for the sizes and members that constants give
         for enumeration in program.enumerations:
             self._enumeration(enumeration)
+        self.variables = {}
         for function in program.imports:
             self._new(function.name, function.place)
             self.functions[function.name] = [function]
         for function in program.functions:
             self._function(function)
         for names, function in program.templates:
-            self._new(function.name, function.place)
-            if function.name in self.templates:
-                raise Mistake(function.place, f"this tool knows one template {function.name} only")
-            self.templates[function.name] = (names, function)
+            self._template(names, function)
         for variable in program.variables:
+            if variable.extern and any(other.name == variable.name and not other.extern for other in program.variables):
+                continue
             self._new(variable.name, variable.place)
             self.variables[variable.name] = variable
+        for owner, variable in program.statics:
+            self._static(owner, variable)
 
     def _new(self, name, place):
         known = (self.templates, self.records, self.functions, self.variables, self.constants, self.enumerations)
         if any(name in names for names in known):
             raise Mistake(place, f"{name} is declared twice")
-        if name in self.reference.functions or name in self.reference.variadic or name in self.reference.structs:
+        if name in self.reference.structs:
             raise Mistake(place, f"{name} is MQL5's own")
+        if name in self.reference.functions or name in self.reference.variadic:
+            self.findings.doubt(place, f"{name} is MQL5's own")
 
     def _enumeration(self, enumeration):
-        self._new(enumeration.name, enumeration.place)
-        members, number = {}, 0
+        if enumeration.name in self.enumerations and enumeration.name not in self.reference.enumerations:
+            self.findings.doubt(enumeration.place, f"{enumeration.name} is declared twice")
+            if [name for name, _, _ in enumeration.members] == list(self.enumerations[enumeration.name]):
+                return
+        else:
+            self._new(enumeration.name, enumeration.place)
+        members, number = dict(self.enumerations.get(enumeration.name, {})), 0
         for name, value, place in enumeration.members:
+            if name in self.variables:
+                raise Mistake(place, f"{name} is declared twice")
             self._new(name, place)
             if value is not None:
-                if value.kind != "number":
-                    raise Mistake(place, f"{name}: this tool knows plain numbers only as a member's value")
-                number = int(value.text, 0)
+                number = int(constant(value, self))
             members[name] = number
             self.constants[name] = (Type(enumeration.name, "enum"), number)
             number += 1
@@ -66,8 +80,12 @@ class Symbols:
                 self._new(function.name, function.place)
                 self.functions[function.name] = known
             for other in known:
-                if signature(other) == signature(function):
+                if signature(other) != signature(function):
+                    continue
+                if other.body is not None and function.body is not None:
                     raise Mistake(function.place, f"function {function.name} is declared twice")
+                complete(other, function)
+                return
             known.append(function)
             return
         record = self.records.get(function.owner)
@@ -77,47 +95,94 @@ class Symbols:
             if method.name == function.name and method.const == function.const and signature(method) == signature(function):
                 if method.body is not None:
                     raise Mistake(function.place, f"{function.owner}::{function.name} has a body already")
-                method.body, method.bases, method.place = function.body, function.bases, function.place
-                method.parameters = with_defaults(function, method)
-                method.end = function.end
+                complete(method, function)
                 return
         raise Mistake(function.place, f"{function.owner} declares no {function.name} with these parameters")
 
-    def type(self, written, size=None):
-        """The type that is written; `size`: the array's, when its expression was worked out."""
-        name = written.name
-        kind = "simple"
+    def _template(self, names, function):
+        """A template outside of classes, or the body of one that a class declares."""
+        known = self.templates.setdefault(function.name, [])
+        if function.owner:
+            record = self.records.get(function.owner)
+            known = record.templates if record else []
+        for _, other in known:
+            if signature(other) == signature(function) and other.name == function.name:
+                if other.body is not None and function.body is not None:
+                    raise Mistake(function.place, f"template {function.name} is declared twice")
+                complete(other, function)
+                return
+        if function.owner:
+            raise Mistake(function.place, f"{function.owner} declares no {function.name} with these parameters")
+        known.append((names, function))
+
+    def _static(self, owner, variable):
+        found = self.field(owner, variable.name) if owner in self.records else None
+        if not found or found[1].name != owner or not found[0].static:
+            raise Mistake(variable.place, f"{owner} has no static member {variable.name}")
+        found[0].value = variable.value
+        found[0].place = variable.place
+
+    # --- types ---
+
+    def type(self, written):
+        """The type that is written, of a variable or a result."""
+        kind = self._single(written)
+        if not written.sizes:
+            return kind
+        sizes = ["dynamic" if size is None else self._size(size) for size in written.sizes]
+        return Type(kind.name, kind.kind, sizes[0], kind.bases, tuple(sizes[1:]), kind.guarded)
+
+    def parameter(self, written):
+        """The type of a parameter, which takes an array of any size in its first dimension."""
+        kind = self._single(written)
+        if not written.sizes:
+            return kind
+        inner = tuple(self._size(size) for size in written.sizes[1:])
+        return Type(kind.name, kind.kind, "dynamic", kind.bases, inner, kind.guarded)
+
+    def _single(self, written):
+        name, kind, bases = written.name, "simple", ()
         if name in self.records:
             kind = self.records[name].kind
+            bases = tuple(record.name for record in self.lineage(name))[1:]
         elif name in self.reference.structs:
             kind = "struct"
         elif name in self.enumerations:
             kind = "enum"
-        array = None
-        if written.sizes:
-            array = "dynamic" if written.sizes[0] is None else size
         if written.pointer:
-            return self.pointer(name, array)
-        return Type(name, kind, array)
+            return self.pointer(name, written.const)
+        own = kind == "enum" and name not in self.reference.enumerations
+        return Type(name, kind, bases=bases, members=tuple(self.enumerations[name].values()) if own else ())
 
-    def pointer(self, name, array=None):
-        return Type(name, "pointer", array, tuple(record.name for record in self.lineage(name))[1:])
+    def _size(self, expression):
+        size = constant(expression, self)
+        if not isinstance(size, int) or size <= 0:
+            raise Mistake(expression.place, "an array's size is a number above 0")
+        return size
+
+    def pointer(self, name, guarded=False):
+        bases = tuple(record.name for record in self.lineage(name))[1:]
+        return Type(name, "pointer", None, bases, (), guarded)
 
     def instance(self, template, types):
         """The template as a function, with these types in the place of its names."""
         words = "_".join(f"{kind.name}{'_pointer' * (kind.kind == 'pointer')}" for kind in types.values())
-        name = f"{template.name}__{words}"
-        if name not in self.functions:
-            made = copy.deepcopy(template)
-            fill(made, types)
-            made.name = name
-            self.functions[name] = [made]
-            self.instances.append(made)
-        return self.functions[name][0]
+        name = f"{template.name}__{words}__{len(template.parameters)}"
+        known = self.records[template.owner].methods if template.owner else self.functions.setdefault(name, [])
+        found = next((function for function in known if function.name == name), None)
+        if not found:
+            found = copy.deepcopy(template)
+            fill(found, types)
+            found.name = name
+            known.append(found)
+            self.instances.append(found)
+        return found
+
+    # --- members ---
 
     def lineage(self, name):
         """The record and its bases, the nearest first."""
-        while name:
+        while name in self.records:
             record = self.records[name]
             yield record
             name = record.base
@@ -137,17 +202,27 @@ class Symbols:
 
     def methods(self, owner, name):
         """The methods of that name in the nearest class that has one, and that class."""
-        if owner in self.records:
-            for record in self.lineage(owner):
-                found = [method for method in record.methods if method.name == name]
-                if found:
-                    return found, record
+        for record in self.lineage(owner):
+            found = [method for method in record.methods if method.name == name]
+            if found:
+                return found, record
         return [], None
+
+    def unfinished(self, name):
+        """A method of the class, or of a base, that has no body yet; None when all have one."""
+        seen = set()
+        for record in self.lineage(name):
+            for method in record.methods:
+                key = (method.name, str(signature(method)))
+                if key not in seen and method.pure and method.body is None:
+                    return method
+                seen.add(key)
+        return None
 
     def is_simple(self, name):
         """Whether a struct has neither text nor dynamic arrays nor objects in it."""
-        for kind, field in self.flat_fields(name):
-            if kind.name == "string" or kind.array == "dynamic" or kind.kind in ("class", "pointer") or field is None:
+        for kind, _ in self.flat_fields(name):
+            if kind.name == "string" or kind.array == "dynamic" or kind.kind in ("class", "pointer"):
                 return False
         return True
 
@@ -157,26 +232,24 @@ class Symbols:
         found = []
         for record in self.lineage(name):
             for field in record.fields:
-                kind = self.type(field.type, self.constant_size(field.type))
-                found += self.flat_fields(kind.name) if kind.kind == "struct" else [(kind, field.name)]
+                if not field.static:
+                    kind = self.type(field.type)
+                    found += self.flat_fields(kind.name) if kind.kind == "struct" else [(kind, field.name)]
         return found
-
-    def constant_size(self, written):
-        if not written.sizes or written.sizes[0] is None:
-            return None
-        size = written.sizes[0]
-        if size.kind != "number" or not size.text.isdigit() or int(size.text) == 0:
-            raise Mistake(size.place, "an array's size is a number above 0")
-        return int(size.text)
 
     def size(self, kind, place):
         """sizeof, with MQL5's packing of one byte."""
+        if kind.array == "dynamic":
+            raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
+        if kind.array is not None:
+            return kind.array * self.size(kind.element, place)
         if kind.kind == "enum":
             return 4
         if kind.kind == "simple" and kind.name in SIZES:
             return SIZES[kind.name]
         if kind.kind == "struct" and self.is_simple(kind.name):
-            return sum(self.size(part.element, place) * (part.array or 1) for part, _ in self.flat_fields(kind.name))
+            whole = max if kind.name in self.records and self.records[kind.name].union else sum
+            return whole(self.size(part, place) for part, _ in self.flat_fields(kind.name))
         raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
 
 
@@ -193,12 +266,15 @@ def fill(tree, types):
 
 
 def signature(function):
-    return [(part.type.name, part.type.pointer, part.type.reference, bool(part.type.sizes)) for part in function.parameters]
+    return [(part.type.name, part.type.pointer, part.type.reference, len(part.type.sizes)) for part in function.parameters]
 
 
-def with_defaults(definition, declaration):
-    """The definition's parameters with the declaration's defaults."""
-    for part, declared in zip(definition.parameters, declaration.parameters):
-        if part.value is None:
-            part.value = declared.value
-    return definition.parameters
+def complete(declared, other):
+    """Makes one function of its declaration and its body, whichever stands first."""
+    for part, also in zip(declared.parameters, other.parameters):
+        part.value = part.value or also.value
+        if other.body is not None:
+            part.name, part.place = also.name, also.place
+            part.type = also.type
+    if other.body is not None:
+        declared.body, declared.bases, declared.place, declared.end = other.body, other.bases, other.place, other.end

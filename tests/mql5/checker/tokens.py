@@ -1,155 +1,62 @@
-"""Reads MQL5 text into tokens, and carries out its preprocessor directives.
-
-Knows #include, #define without parameters, #ifdef, #ifndef, #else, #endif, #undef and #property. #import
-becomes a token of its own. Anything else that begins with # is a mistake.
-"""
+"""The tokens of MQL5, and how a source file becomes a text."""
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-
-class Mistake(Exception):
-    """What MetaEditor would refuse, or this tool does not know: where, and why."""
-
-    def __init__(self, place, text):
-        super().__init__(f"{place}: {text}")
-
-
-@dataclass(frozen=True)
-class Place:
-    path: Path
-    line: int
-
-    def __str__(self):
-        return f"{self.path.name}:{self.line}"
+from .mistakes import Mistake, Place
 
 
 @dataclass(frozen=True)
 class Token:
-    kind: str  # name, number, text, character, date, sign, import, end
+    kind: str  # name, number, text, character, date, color, sign, import, end
     text: str
     place: Place
 
 
 SHAPES = re.compile(
     r"""
-      (?P<space>[ \t\r\n]+) | (?P<comment>//[^\n]*|/\*.*?\*/)
-    | (?P<directive>\#[^\n]*)
-    | (?P<date>D'[^'\n]*')
+      (?P<space>[ \t\r\n\f\v]+) | (?P<comment>//[^\n]*|/\*.*?\*/)
+    | (?P<directive>\#(?:\\.|[^\\\n])*)
+    | (?P<date>D'[^'\n]*') | (?P<color>C'[^'\n]*')
     | (?P<text>"(?:\\.|[^"\\\n])*")
-    | (?P<character>'(?:\\.|[^'\\\n])')
-    | (?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
+    | (?P<character>'(?:\\[xX][0-9a-fA-F]{1,4}|\\\d{1,5}|\\.|[^'\\\n])')
+    | (?P<number>0[xX][0-9a-fA-F]+|0[bB][01]+|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?[fF]?|\d+[eE][+-]?\d+[fF]?|\d+)
     | (?P<name>[A-Za-z_]\w*)
     | (?P<sign><<=|>>=|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||::|[-+*/%&|^]=|[-+*/%&|^~!<>=?:;,.()\[\]{}])
     """,
     re.VERBOSE | re.DOTALL,
 )
 
-PROPERTIES = {"copyright", "link", "version", "description", "icon", "script_show_inputs", "script_show_confirm"}
+
+def source_text(path):
+    """The text of a source as Windows writes it: UTF-8 or UTF-16, with or without a mark at its begin, or in the
+    Western code page, where bytes are no UTF-8."""
+    data = path.read_bytes()
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+    elif data[1:2] == b"\0":
+        text = data.decode("utf-16-le", "replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-class Reader:
-    """Reads one program with all it includes."""
-
-    def __init__(self, include_folder, defined=()):
-        self.include_folder = include_folder
-        self.macros = {name: [] for name in defined}
-        self.tokens = []
-        self.open_files = []
-        self.properties = {}
-
-    def read(self, path):
-        self._file(Path(path))
-        end = Place(Path(path), Path(path).read_text(encoding="utf-8").count("\n") + 1)
-        self.tokens.append(Token("end", "end of file", end))
-        return self.tokens
-
-    def _file(self, path):
-        self.open_files.append(path.resolve())
-        text = path.read_text(encoding="utf-8")
-        conditions = []  # for each #ifdef that is open: whether its part is read
-        at, line = 0, 1
-        while at < len(text):
-            shape = SHAPES.match(text, at)
-            place = Place(path, line)
-            if not shape:
-                raise Mistake(place, f"unexpected character {text[at]!r}")
-            kind, found = shape.lastgroup, shape.group()
-            at = shape.end()
-            line += found.count("\n")
-            if kind == "directive":
-                self._directive(found, place, conditions)
-            elif kind not in ("space", "comment") and all(conditions):
-                self._add(Token(kind, found, place), ())
-        if conditions:
-            raise Mistake(Place(path, line), "#endif is missing")
-        self.open_files.pop()
-
-    def _add(self, token, within):
-        body = self.macros.get(token.text) if token.kind == "name" and token.text not in within else None
-        if body is None:
-            self.tokens.append(token)
-            return
-        for part in body:
-            self._add(Token(part.kind, part.text, token.place), (*within, token.text))
-
-    def _directive(self, found, place, conditions):
-        word, _, rest = found[1:].strip().partition(" ")
-        rest = re.split(r"\s//", rest.strip(), maxsplit=1)[0].strip()
-        if word in ("ifdef", "ifndef"):
-            conditions.append((rest in self.macros) == (word == "ifdef"))
-        elif word in ("else", "endif"):
-            if not conditions:
-                raise Mistake(place, f"#{word} without #ifdef")
-            was = conditions.pop()
-            if word == "else":
-                conditions.append(not was)
-        elif not all(conditions):
-            return
-        elif word == "include":
-            self._include(rest, place)
-        elif word == "define":
-            self._define(rest, place)
-        elif word == "undef":
-            self.macros.pop(rest, None)
-        elif word == "property":
-            name, _, value = rest.partition(" ")
-            if name not in PROPERTIES:
-                raise Mistake(place, f"unknown #property {name}")
-            self.properties[name] = value.strip()
-        elif word == "import":
-            self.tokens.append(Token("import", rest.strip('"'), place))
-        else:
-            raise Mistake(place, f"unknown directive #{word}")
-
-    def _include(self, rest, place):
-        if rest[:1] == '"' == rest[-1:]:
-            path = place.path.parent / rest[1:-1].replace("\\", "/")
-        elif rest[:1] == "<" and rest[-1:] == ">":
-            path = self.include_folder / rest[1:-1].replace("\\", "/")
-        else:
-            raise Mistake(place, f"#include wants <file> or \"file\", not {rest}")
-        if not path.is_file():
-            raise Mistake(place, f"file {rest} not found")
-        if path.resolve() in self.open_files:
-            raise Mistake(place, f"file {rest} includes itself")
-        self._file(path)
-
-    def _define(self, rest, place):
-        name = re.match(r"[A-Za-z_]\w*", rest)
-        if not name:
-            raise Mistake(place, "#define wants a name")
-        if rest[name.end() :].startswith("("):
-            raise Mistake(place, f"#define {name.group()} has parameters: this tool does not know them")
-        body, at = [], name.end()
-        while at < len(rest):
-            shape = SHAPES.match(rest, at)
-            if not shape:
-                raise Mistake(place, f"unexpected character {rest[at]!r}")
-            if shape.lastgroup not in ("space", "comment"):
-                body.append(Token(shape.lastgroup, shape.group(), place))
-            at = shape.end()
-        if name.group() in self.macros and body:
-            raise Mistake(place, f"{name.group()} is defined twice")
-        self.macros[name.group()] = body
+def tokens_of(text, place, joints=False):
+    """All tokens of a short text, without blanks and comments. `joints`: # and ## are signs, as in a macro."""
+    found, at = [], 0
+    while at < len(text):
+        if joints and text[at] == "#":
+            size = 2 if text[at : at + 2] == "##" else 1
+            found.append(Token("sign", text[at : at + size], place))
+            at += size
+            continue
+        shape = SHAPES.match(text, at)
+        if not shape or shape.lastgroup == "directive":
+            raise Mistake(place, f"unexpected character {text[at]!r}")
+        if shape.lastgroup not in ("space", "comment"):
+            found.append(Token(shape.lastgroup, shape.group(), place))
+        at = shape.end()
+    return found

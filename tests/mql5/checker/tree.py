@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from .tokens import Place
+from .mistakes import Place
 
 
 @dataclass
 class TypeName:
-    """A type as it is written: `const`, a name, `*`, `&`, and for each `[...]` a size or None."""
+    """A type as it is written: `const`, a name, `*`, `const`, `&`, and for each `[...]` a size or None."""
 
     name: str
     place: Place
@@ -15,18 +15,25 @@ class TypeName:
     reference: bool = False
     sizes: list = field(default_factory=list)
     pointer: bool = False
+    fixed: bool = False  # the pointer itself is constant
+
+    @property
+    def constant(self):
+        """Whether the variable keeps its value: `const int` and `CItem *const`, but not `const CItem *`."""
+        return self.fixed if self.pointer else self.const
 
 
 @dataclass
 class Expression:
-    """kind: number, text, character, date, truth, null, name, this, call, member, index, unary, postfix,
-    binary, assign, choice, cast, sizeof, new, construct, list."""
+    """kind: number, text, character, date, color, truth, null, name, scoped, this, call, member, index, unary, postfix,
+    binary, assign, choice, cast, dynamic, sizeof, typename, new, construct, list."""
 
     kind: str
     place: Place
     text: str = ""  # the name, the operator, the number as it is written
     parts: list = field(default_factory=list)
     type: TypeName | None = None
+    owner: str = ""  # of a scoped name: what stands before ::
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Variable:
     value: Expression | None = None
     static: bool = False
     input: bool = False
+    extern: bool = False  # it is declared elsewhere
     access: str = "public"
 
 
@@ -52,6 +60,8 @@ class Function:
     static: bool = False
     virtual: bool = False
     override: bool = False
+    final: bool = False
+    pure: bool = False  # = 0
     access: str = "public"
     bases: list = field(default_factory=list)  # a constructor's initialisers: (name, arguments, place)
     library: str = ""  # of an import
@@ -60,7 +70,7 @@ class Function:
 
 @dataclass
 class Record:
-    """A struct or a class."""
+    """A struct, a class, an interface or a union; the last are a class and a struct for most."""
 
     kind: str
     name: str
@@ -68,6 +78,8 @@ class Record:
     base: str = ""
     fields: list = field(default_factory=list)
     methods: list = field(default_factory=list)
+    templates: list = field(default_factory=list)  # of methods: (names of the types, function)
+    union: bool = False
 
 
 @dataclass
@@ -94,3 +106,4 @@ class Program:
     templates: list = field(default_factory=list)  # (names of the types, function)
     variables: list = field(default_factory=list)
     imports: list = field(default_factory=list)
+    statics: list = field(default_factory=list)  # values of static members: (class, variable)

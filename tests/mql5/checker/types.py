@@ -1,12 +1,6 @@
-"""MQL5's types, and which conversion between them goes without a word from MetaEditor.
-
-Stricter than MetaEditor on purpose: what it only warns of is a mistake here, for the project's sources
-compile without warnings.
-"""
+"""MQL5's types, and what an expression is worth."""
 
 from dataclasses import dataclass, field, replace
-
-from .tokens import Mistake
 
 # bits, signed
 INTEGERS = {
@@ -20,6 +14,7 @@ IN_CPP = {
     "uint": "unsigned", "long": "long long", "ulong": "unsigned long long", "float": "float", "double": "double",
     "bool": "bool", "datetime": "long long", "color": "unsigned", "string": "mql::String", "void": "void",
 }  # fmt: skip
+WHOLE = {"bool": "int", "color": "uint", "datetime": "long"}  # and the number each is calculated with
 SIZES = {"bool": 1, "datetime": 8, "color": 4, "float": 4, "double": 8} | {
     name: bits // 8 for name, (bits, _) in INTEGERS.items()
 }
@@ -27,6 +22,10 @@ SIZES = {"bool": 1, "datetime": 8, "color": 4, "float": 4, "double": 8} | {
 RESERVED = {
     "and", "or", "not", "xor", "asm", "export", "friend", "inline", "mutable", "near", "far", "small", "register",
     "signed", "typename", "union", "unsigned", "using", "volatile", "namespace", "explicit", "requires", "concept",
+    "auto", "goto", "try", "catch", "throw", "typeid", "friend", "constexpr", "consteval", "constinit", "decltype",
+    "noexcept", "nullptr", "static_assert", "thread_local", "wchar_t", "char8_t", "char16_t", "char32_t", "alignas",
+    "alignof", "and_eq", "bitand", "bitor", "compl", "not_eq", "or_eq", "xor_eq", "co_await", "co_return", "co_yield",
+    "const_cast", "reinterpret_cast", "static_cast", "std", "mql", "api", "main", "unix", "linux", "globals",
 }  # fmt: skip
 
 
@@ -36,23 +35,35 @@ def cpp_name(name):
 
 @dataclass(frozen=True)
 class Type:
-    """`array`: None, or "dynamic", or the number of elements. `kind`: simple, enum, struct, class, pointer, null.
-    `bases`: the classes that a pointer's class is derived from."""
+    """`array`: None, or "dynamic", or the number of elements. `inner`: the sizes of an array's other dimensions.
+    `kind`: simple, enum, struct, class, pointer, null. `bases`: the classes that a pointer's class is derived from.
+    `guarded`: a pointer's object cannot be changed through it. `members`: the numbers of an enumeration, as far as they
+    are known."""
 
     name: str
     kind: str = "simple"
     array: object = None
     bases: tuple = field(default=(), compare=False)
+    inner: tuple = ()
+    guarded: bool = field(default=False, compare=False)
+    members: tuple = field(default=(), compare=False)
 
     def __str__(self):
         name = self.name + ("*" if self.kind == "pointer" else "")
         if self.array is None:
-            return name
-        return f"{name}[{'' if self.array == 'dynamic' else self.array}]"
+            return ("const " if self.guarded else "") + name
+        return name + "".join(f"[{'' if size == 'dynamic' else size}]" for size in (self.array, *self.inner))
 
     @property
     def element(self):
+        if self.inner:
+            return replace(self, array=self.inner[0], inner=self.inner[1:])
         return replace(self, array=None)
+
+    @property
+    def single(self):
+        """What an array of whatever dimensions consists of."""
+        return replace(self, array=None, inner=())
 
     @property
     def plain(self):
@@ -68,105 +79,33 @@ class Type:
         return self.array is None and self.name in INTEGERS
 
     @property
+    def countable(self):
+        """Whether it is a whole number underneath, as times, colors, truths and enumerations are."""
+        return self.array is None and (self.kind == "enum" or self.name in INTEGERS or self.name in WHOLE)
+
+    @property
     def cpp(self):
+        if self.array is not None:
+            return f"mql::Array<{self.element.cpp}>" if self.array == "dynamic" else f"mql::Fixed<{self.element.cpp},{self.array}>"
         one = "int" if self.kind == "enum" else IN_CPP.get(self.name, cpp_name(self.name))
-        if self.kind == "pointer":
-            one = f"mql::Pointer<{one}>"
-        if self.array == "dynamic":
-            return f"mql::Array<{one}>"
-        return one if self.array is None else f"mql::Fixed<{one},{self.array}>"
+        return f"mql::Pointer<{one}>" if self.kind == "pointer" else one
 
 
 VOID, BOOL, INT, LONG, ULONG, UINT, DOUBLE = (
     Type(name) for name in ("void", "bool", "int", "long", "ulong", "uint", "double")
 )
-STRING, DATETIME, USHORT = Type("string"), Type("datetime"), Type("ushort")
+STRING, DATETIME, COLOR, USHORT, FLOAT = (Type(name) for name in ("string", "datetime", "color", "ushort", "float"))
 NULL = Type("NULL", "null")
 
 
 @dataclass
 class Value:
-    """What an expression is: its type, its C++, whether it is a variable that may be written, and its
-    number when that is known now."""
+    """What an expression is: its type, its C++, whether it is a variable that may be written, its number when that is
+    known now, and the name of that constant."""
 
     type: Type
     code: str
     variable: bool = False
     writable: bool = False
     constant: object = None
-
-
-def fits(number, name):
-    if name in FLOATING:
-        return True
-    bits, signed = INTEGERS[name]
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return isinstance(number, int) and low <= number <= high
-
-
-def keeps_all(source, target):
-    """Whether every number of one type is one of the other."""
-    if source in FLOATING or target in FLOATING:
-        if source in FLOATING:
-            return target == "double" or target == source
-        return INTEGERS[source][0] <= (32 if target == "double" else 16)
-    (bits, signed), (into, into_signed) = INTEGERS[source], INTEGERS[target]
-    if signed == into_signed:
-        return bits <= into
-    return into_signed and bits < into
-
-
-def why_not(value, target):
-    """Why this value does not become that type by itself; None when it does."""
-    source = value.type
-    if source == target and target.array is None:
-        return None
-    if source.array is not None or target.array is not None:
-        return f"{source} is no {target}"
-    if source.kind == "null":
-        return None if target == STRING or target.kind == "pointer" else f"NULL is no {target}"
-    if "pointer" in (source.kind, target.kind):
-        return None if source.kind == target.kind and target.name in source.bases else f"'{source}' is no '{target}'"
-    if "string" in (source.name, target.name):
-        return f"implicit conversion from '{source}' to '{target}'"
-    if source.kind in ("struct", "class") or target.kind in ("struct", "class") or "void" in (source.name, target.name):
-        return f"{source} is no {target}"
-    if target.kind == "enum":
-        return f"implicit conversion from '{source}' to the enumeration '{target}'"
-    if source.kind == "enum":
-        return None if target.name in ("int", "long", "double") else f"'{source}' is no '{target}'"
-    if target.name == "bool":
-        return f"'{source}' is no truth: compare it"
-    if source.name == "bool":
-        return None if target.name in NUMBERS else f"'{source}' is no '{target}'"
-    if target.name in ("datetime", "color") or source.name in ("datetime", "color"):
-        if value.constant == 0 or (source.name == "datetime" and target.name == "long"):
-            return None
-        return f"'{source}' is no '{target}': say it with a cast"
-    if value.constant is not None and source.name in INTEGERS and fits(value.constant, target.name):
-        return None
-    if keeps_all(source.name, target.name):
-        return None
-    return f"possible loss of data due to type conversion from '{source}' to '{target}'"
-
-
-def convert(value, target, place, what):
-    """The C++ of the value as that type, or a mistake."""
-    reason = why_not(value, target)
-    if reason:
-        raise Mistake(place, f"{what}: {reason}")
-    if value.type.kind == "null":
-        return f"{target.cpp}()"
-    return value.code if value.type.cpp == target.cpp else f"({target.cpp})({value.code})"
-
-
-def common(left, right):
-    """The type in which C++ and MQL5 calculate with two numbers."""
-    names = {left.name, right.name}
-    if names & FLOATING:
-        return DOUBLE if names - {"float"} & NUMBERS else Type("float")
-    wide = max(left.name, right.name, key=lambda name: (max(INTEGERS[name][0], 32), not INTEGERS[name][1]))
-    bits, signed = INTEGERS[wide]
-    if bits < 32:
-        return INT
-    return {(32, True): INT, (32, False): UINT, (64, True): LONG, (64, False): ULONG}[bits, signed]
+    named: str = ""

@@ -1,4 +1,4 @@
-// line 8: implicit conversion from 'string' to 'int'
+// line 8: warning: implicit conversion from 'string' to 'int'
 int Half(int number)
   {
    return(number/2);

@@ -1,4 +1,4 @@
-// line 6: needs a break
+// line 6: warning: needs a break
 int OnInit()
   {
    switch(PositionsTotal())

@@ -1,4 +1,4 @@
-// line 5: == is meant
+// line 5: warning: == is meant
 int OnInit()
   {
    int number=1;

@@ -1,4 +1,4 @@
-// line 4: is no date
+// line 4: warning: is no date
 int OnInit()
   {
    datetime day=D'2024.13.01';

@@ -1,4 +1,4 @@
-// line 2: unknown directive #if
+// line 2: directive #if is not known to this checker
 #if 1
 #endif
 int OnInit()

@@ -1,4 +1,4 @@
-// line 4: empty statement after if
+// line 4: warning: empty statement after if
 int OnInit()
   {
    if(IsStopped());

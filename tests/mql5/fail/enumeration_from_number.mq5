@@ -1,4 +1,4 @@
-// line 4: to the enumeration 'ENUM_POSITION_TYPE'
+// line 4: warning: to the enumeration 'ENUM_POSITION_TYPE'
 int OnInit()
   {
    ENUM_POSITION_TYPE side=1;

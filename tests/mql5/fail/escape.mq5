@@ -1,4 +1,4 @@
-// line 4: unknown escape
+// line 4: warning: unknown escape
 int OnInit()
   {
    Print("C:\Users");

@@ -1,4 +1,4 @@
-// line 4: does not print 'long'
+// line 4: warning: does not print 'long'
 int OnInit()
   {
    PrintFormat("%d",AccountInfoInteger(ACCOUNT_LOGIN));

@@ -1,4 +1,4 @@
-// line 4: the format wants 2 values, 1 are passed
+// line 4: warning: the format wants 2 values, 1 are passed
 int OnInit()
   {
    PrintFormat("%d of %d",PositionsTotal());

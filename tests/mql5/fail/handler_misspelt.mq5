@@ -1,4 +1,4 @@
-// line 2: MQL5 has no handler OnTimers
+// line 2: warning: OnTimers is no event handler known to this checker
 void OnTimers()
   {
    Print(1);

@@ -1,4 +1,4 @@
-// line 2: wrong parameters or result of the event handler OnTimer
+// line 2: warning: wrong parameters or result of the event handler OnTimer
 void OnTimer(int number)
   {
    Print(number);

@@ -1,4 +1,4 @@
-// line 2: wrong parameters or result of the event handler OnTradeTransaction
+// line 2: warning: wrong parameters or result of the event handler OnTradeTransaction
 void OnTradeTransaction(const MqlTradeTransaction &trans)
   {
    Print(trans.deal);

@@ -1,4 +1,4 @@
-// line 5: hides another one
+// line 5: warning: hides another one
 int counter=0;
 int OnInit()
   {

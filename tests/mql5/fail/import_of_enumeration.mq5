@@ -1,4 +1,4 @@
-// line 3: cannot be passed to a DLL
+// line 3: warning: cannot be passed to a DLL
 #import "mt5_redis.dll"
 int mt5redis_flush(ENUM_DEAL_TYPE type);
 #import

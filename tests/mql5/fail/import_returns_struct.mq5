@@ -1,4 +1,4 @@
-// line 7: imports no function that returns Pair
+// line 7: a DLL returns no Pair
 struct Pair
   {
    int a;

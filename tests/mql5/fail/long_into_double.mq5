@@ -1,4 +1,4 @@
-// line 4: possible loss of data due to type conversion from 'long' to 'double'
+// line 4: warning: possible loss of data due to type conversion from 'long' to 'double'
 int OnInit()
   {
    double login=AccountInfoInteger(ACCOUNT_LOGIN);

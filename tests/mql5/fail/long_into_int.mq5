@@ -1,4 +1,4 @@
-// line 4: possible loss of data due to type conversion from 'long' to 'int'
+// line 4: warning: possible loss of data due to type conversion from 'long' to 'int'
 int OnInit()
   {
    int login=AccountInfoInteger(ACCOUNT_LOGIN);

@@ -1,4 +1,4 @@
-// line 4: use the constructor
+// line 4: a member gets its value in the struct's constructor
 struct Pair
   {
    int a=1;

@@ -1,4 +1,4 @@
-// line 5: method CCounter::Add has no body
+// line 5: warning: method CCounter::Add has no body
 class CCounter
   {
 public:

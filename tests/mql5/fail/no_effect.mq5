@@ -1,4 +1,4 @@
-// line 5: expression has no effect
+// line 5: warning: expression has no effect
 int OnInit()
   {
    int number=1;

@@ -1,4 +1,4 @@
-// line 6: not all control paths of Half return a value
+// line 6: warning: not all control paths of Half return a value
 int Half(int number)
   {
    if(number>0)

@@ -1,4 +1,4 @@
-// line 5: possible use of uninitialized variable 'number'
+// line 5: warning: possible use of uninitialized variable 'number'
 int OnInit()
   {
    int number;

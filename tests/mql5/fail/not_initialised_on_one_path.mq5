@@ -1,4 +1,4 @@
-// line 7: possible use of uninitialized variable 'number'
+// line 7: warning: possible use of uninitialized variable 'number'
 int OnInit()
   {
    int number;

@@ -1,4 +1,4 @@
-// line 5: implicit conversion from 'string' to 'int'
+// line 5: warning: implicit conversion from 'string' to 'int'
 int OnInit()
   {
    string text="5";

@@ -1,4 +1,4 @@
-// line 7: initialiser of derived: 'CBase*' is no 'CDerived*'
+// line 7: warning: initialiser of derived: 'CBase*' is no 'CDerived*'
 class CBase { public: int number; };
 class CDerived : public CBase { };
 void OnStart(void)

@@ -1,4 +1,4 @@
-// line 5: MQL5 has pointers to objects of classes only, not to double
+// line 5: a pointer points to an object of a class only, not to double
 void OnStart(void)
   {
    double lots=0.1;

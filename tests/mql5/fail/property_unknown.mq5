@@ -1,4 +1,4 @@
-// line 2: unknown #property copyrigth
+// line 2: warning: #property copyrigth is not known to this checker
 #property copyrigth "nobody"
 int OnInit()
   {

@@ -1,4 +1,4 @@
-// line 7: assignment: possible loss of data due to type conversion from 'long' to 'ulong'
+// line 7: warning: assignment: possible loss of data due to type conversion from 'long' to 'ulong'
 input long InpMagic=7;
 void OnStart(void)
   {

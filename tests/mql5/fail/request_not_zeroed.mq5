@@ -1,4 +1,4 @@
-// line 4: 'request' is left as the memory was: write request={}
+// line 4: warning: 'request' is left as the memory was: write request={}
 void OnStart(void)
   {
    MqlTradeRequest request;

@@ -1,4 +1,4 @@
-// line 6: implicit conversion from 'ENUM_POSITION_TYPE' to the enumeration 'ENUM_ORDER_TYPE'
+// line 6: warning: implicit conversion from 'ENUM_POSITION_TYPE' to the enumeration 'ENUM_ORDER_TYPE'
 void OnStart(void)
   {
    MqlTradeRequest request={};

@@ -1,4 +1,4 @@
-// line 6: sign mismatch
+// line 6: warning: sign mismatch
 int OnInit()
   {
    ulong now=GetTickCount64();

@@ -1,4 +1,4 @@
-// line 5: argument separator of StringSplit: implicit conversion from 'string' to 'ushort'
+// line 5: warning: argument separator of StringSplit: implicit conversion from 'string' to 'ushort'
 void OnStart(void)
   {
    string parts[];

@@ -1,4 +1,4 @@
-// line 9: 'SNamed' has texts, arrays or objects: set its fields one by one
+// line 9: warning: 'SNamed' has texts, arrays or objects: set its fields one by one
 struct SNamed
   {
    string            name;

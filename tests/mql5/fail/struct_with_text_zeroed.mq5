@@ -1,4 +1,4 @@
-// line 9: ZeroMemory of 'Pair'
+// line 9: warning: ZeroMemory of 'Pair'
 struct Pair
   {
    string a;

@@ -1,4 +1,4 @@
-// line 4: implicit conversion from 'int' to 'string'
+// line 4: warning: implicit conversion from 'int' to 'string'
 int OnInit()
   {
    string text=5;

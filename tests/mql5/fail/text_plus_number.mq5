@@ -1,4 +1,4 @@
-// line 4: implicit conversion between text and number
+// line 4: warning: implicit conversion between text and number
 int OnInit()
   {
    Print("count: "+5);

@@ -1,4 +1,4 @@
-// line 4: cannot calculate 'datetime' + 'datetime'
+// line 4: warning: cannot calculate 'datetime' + 'datetime'
 void OnStart(void)
   {
    Print(TimeCurrent()+TimeGMT());

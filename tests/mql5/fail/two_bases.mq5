@@ -1,4 +1,4 @@
-// line 7: MQL5 has no multiple inheritance
+// line 7: a class has one base only
 class CA
   {
 public:

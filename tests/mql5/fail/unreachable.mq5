@@ -1,4 +1,4 @@
-// line 5: unreachable code
+// line 5: warning: unreachable code
 int OnInit()
   {
    return(INIT_FAILED);

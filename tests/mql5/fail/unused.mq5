@@ -1,4 +1,4 @@
-// line 4: variable 'number' not used
+// line 4: warning: variable 'number' not used
 int OnInit()
   {
    int number=1;

@@ -54,6 +54,8 @@ String text(double number) {
   return from_utf8(shortest.find_first_of(".en") == std::string::npos ? shortest + ".0" : shortest);
 }
 
+double number_of(const String &text) { return strtod(utf8(text).c_str(), nullptr); }
+
 String text_of_time(long long seconds) {
   time_t time = (time_t)seconds;
   char buffer[32];

@@ -26,12 +26,13 @@ mql::Pointer<T> GetPointer(T &object) {
 
 template <class A>
 int ArraySize(A &array) {
+  constexpr int each = mql::singles<std::remove_cvref_t<decltype(array.at(0))>>;
   if constexpr(requires { array.elements(); })
-    return (int)array.elements().size();
+    return (int)array.elements().size() * each;
   else if constexpr(requires { array.size(); })
-    return (int)array.size();
+    return (int)array.size() * each;
   else
-    return (int)(sizeof(array.values) / sizeof(array.values[0]));
+    return (int)(sizeof(array.values) / sizeof(array.values[0])) * each;
 }
 
 template <class A>
@@ -81,7 +82,13 @@ unsigned FileWriteArray(int file_handle, A &array, int start, int count) {
 
 template <class T>
 void ZeroMemory(T &variable) {
-  memset((void *)&variable, 0, sizeof(T));
+  if constexpr(requires { mql::View(variable); }) {
+    mql::View view(variable);
+    for(size_t at = 0; at < view.size(); at++)
+      ZeroMemory(view.data()[at]);
+  } else {
+    mql::zero(variable);
+  }
 }
 
 template <class T>

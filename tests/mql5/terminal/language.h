@@ -20,6 +20,9 @@ struct CriticalError {
   std::string text;
 };
 [[noreturn]] void critical(const char *what, const char *file, int line);
+[[noreturn]] inline void not_played(const char *function) {
+  critical((std::string(function) + " is not played by the stand-in terminal").c_str(), "api.h", 0);
+}
 
 // A text of UTF-16; unset is not the same as empty.
 class String {
@@ -64,12 +67,20 @@ struct Spoiled {
     return value;
   }
 };
-// A struct without texts, or one of MQL5's own, of which each field is 0.
+// Makes each number in it 0, and its texts unset. A struct with texts says by itself how that is done.
+template <class T>
+void zero(T &value) {
+  if constexpr(requires { value.mql_zero(); })
+    value.mql_zero();
+  else if constexpr(std::is_trivially_copyable_v<T>)
+    memset((void *)&value, 0, sizeof(T));
+  else
+    value = T();
+}
 template <class T>
 T zeroed() {
   T value;
-  if constexpr(std::is_trivially_copyable_v<T>)
-    memset((void *)&value, 0, sizeof(T));
+  zero(value);
   return value;
 }
 template <class T>
@@ -104,7 +115,13 @@ template <class T, int size>
 struct Fixed {
   T values[size];
   T &at(long long index, MQL_HERE) { return values[checked(index, size, file, line)]; }
+  bool operator<(const Fixed &other) const { return values[0] < other.values[0]; }
 };
+// How many single values an element of an array has: more than one where the array has more dimensions.
+template <class T>
+constexpr int singles = 1;
+template <class T, int size>
+constexpr int singles<Fixed<T, size>> = size * singles<T>;
 
 // An array of either kind, as a parameter.
 template <class T>
@@ -153,9 +170,19 @@ inline String text(const char *plain) { return from_utf8(plain); }
 inline String text(bool truth) { return text(truth ? "true" : "false"); }
 inline String text(int number) { return text((long long)number); }
 inline String text(unsigned number) { return text((long long)number); }
+inline String text(short number) { return text((long long)number); }
+inline String text(signed char number) { return text((long long)number); }
+inline String text(float number) { return text((double)number); }
 inline String text(unsigned short number) { return text((long long)number); }
 inline String text(unsigned char number) { return text((long long)number); }
 String text(unsigned long long number);
+
+// What MQL5 makes of a text that is taken for a number or a truth: as far as it is one.
+double number_of(const String &text);
+template <class T>
+T number(const String &text) {
+  return std::is_same_v<T, bool> ? (T)(text == String(u"true") || number_of(text) != 0) : (T)number_of(text);
+}
 
 // One value to be put into a format.
 struct Argument {

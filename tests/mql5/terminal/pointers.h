@@ -25,6 +25,7 @@ class Pointer {
   template <class D>
   Pointer(const Pointer<D> &derived) : object_(derived.object_), number_(derived.number_) {}
   bool valid() const { return number_ == automatic || made_here().objects.contains(number_); }
+  long long number() const { return number_; }
   bool dynamic() const { return number_ != automatic && valid(); }
   bool is(const Pointer &other) const { return object_ == other.object_ && number_ == other.number_; }
   T &object(MQL_HERE) const {
@@ -67,6 +68,21 @@ template <class T>
 Pointer<T> pointer_to(T &object) {
   auto found = made_here().numbers.find(dynamic_cast<const void *>(&object));
   return {&object, found == made_here().numbers.end() ? automatic : found->second};
+}
+
+// A pointer to a base as one to the derived class that the object is of; null where it is of another.
+template <class D, class T>
+Pointer<D> found_as(const Pointer<T> &pointer) {
+  D *object = pointer.valid() ? dynamic_cast<D *>(&pointer.object()) : nullptr;
+  return object ? Pointer<D>(object, pointer.number()) : Pointer<D>();
+}
+// The same, where the program says that it knows: otherwise it ends.
+template <class D, class T>
+Pointer<D> narrowed(const Pointer<T> &pointer, MQL_HERE) {
+  Pointer<D> found = found_as<D>(pointer);
+  if(pointer.valid() && !found.valid())
+    critical("incorrect casting of pointers", file, line);
+  return found;
 }
 
 }

@@ -26,7 +26,7 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
         fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     // It takes its own name now, so that nothing but the damage is new to the test.
-    drop(Journal::open(copy.path(), &SMALL).unwrap());
+    drop(open_with(copy.path(), &SMALL).unwrap());
     copy
 }
 
@@ -45,7 +45,7 @@ fn places(path: &Path) -> Vec<(u64, std::ops::Range<usize>)> {
 /// goes on.
 fn check_torn(folder: &Path, count: u64) {
     for more in [0, 50] {
-        let Opened { journal, mut appender, lost, notes } = Journal::open(folder, &SMALL).unwrap();
+        let Opened { journal, mut appender, lost, notes, .. } = open_with(folder, &SMALL).unwrap();
         assert_eq!((journal.last(), appender.next(), lost), (count - 1 + more, count + more, 0), "{notes:?}");
         let map = journal.segments.lock().back().unwrap().map.clone();
         let rest = fs::read(map.path()).unwrap().split_off(map.committed());
@@ -95,7 +95,7 @@ fn every_prefix_of_a_segment() {
         let copy = copy_of(folder.path());
         fs::write(copy.path().join(path.file_name().unwrap()), &whole[..length]).unwrap();
         let complete = places.iter().filter(|(_, place)| place.end <= length).count() as u64;
-        let Opened { journal, mut appender, .. } = Journal::open(copy.path(), &SMALL).unwrap();
+        let Opened { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
         // The padding of the last one may be cut.
         assert!([complete, complete + 1].contains(&journal.last()), "{length}");
         let last = journal.last();
@@ -118,7 +118,7 @@ fn flipped_bits_in_the_middle_cost_one_record() {
             file[at] ^= 1 << (at % 8);
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(path.file_name().unwrap()), &file).unwrap();
-            let Opened { journal, mut appender, lost, notes } = Journal::open(copy.path(), &SMALL).unwrap();
+            let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
             assert_eq!((lost, notes.len(), journal.last()), (1, 1, COUNT), "{notes:?}");
             assert!(notes[0].contains(&format!("records {sequence} to {sequence} are damaged")), "{notes:?}");
             fill(&mut appender, 1);
@@ -153,7 +153,7 @@ fn a_damaged_header_costs_nothing() {
             file[at] ^= 0x40;
             fs::write(&path, file).unwrap();
         }
-        let Opened { journal, mut appender, lost, notes } = Journal::open(copy.path(), &SMALL).unwrap();
+        let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
         assert!(lost == 0 && notes.iter().all(|note| note.contains("lost its header")), "{notes:?}");
         fill(&mut appender, 1);
         assert_eq!(read(&journal, 1), (1..=71).collect::<Vec<_>>());
@@ -167,7 +167,7 @@ fn another_version_is_refused_and_kept() {
     let mut file = fs::read(path).unwrap();
     file[7] = b'2';
     fs::write(path, &file).unwrap();
-    let error = Journal::open(folder.path(), &SMALL).err().unwrap();
+    let error = open_with(folder.path(), &SMALL).err().unwrap();
     assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
     assert!(error.to_string().contains("another version"), "{error}");
     assert_eq!(fs::read(path).unwrap(), file);
@@ -180,7 +180,7 @@ fn a_missing_segment_is_counted_unless_it_was_acknowledged() {
     let gone: Vec<u64> = places(&paths[1]).into_iter().map(|(sequence, _)| sequence).collect();
     fs::remove_file(&paths[1]).unwrap();
     {
-        let Opened { journal, lost, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+        let Opened { journal, lost, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
         assert_eq!((lost, notes.len()), (gone.len() as u64, 1), "{notes:?}");
         let expected: Vec<_> = (1..=70).filter(|sequence| !gone.contains(sequence)).collect();
         assert_eq!(read(&journal, 1), expected);
@@ -219,7 +219,7 @@ fn garbage_of_any_kind_is_no_panic_and_no_record() {
                 fs::write(copy.path().join(name), vec![random.u8(..); random.usize(..40)]).unwrap();
             }
         }
-        let Opened { journal, mut appender, .. } = Journal::open(copy.path(), &SMALL).unwrap();
+        let Opened { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
         let found = read(&journal, 1);
         assert!(found.is_sorted() && found.iter().all(|&sequence| sequence <= 70), "{found:?}");
         let next = appender.next();

@@ -21,9 +21,18 @@ fn payload(sequence: u64) -> Vec<u8> {
 }
 
 fn open(path: &Path) -> Opened {
-    let opened = Journal::open(path, &SMALL).unwrap();
+    let opened = open_with(path, &SMALL).unwrap();
     assert_eq!(opened.notes, [""; 0], "a sound journal");
     opened
+}
+
+/// Opens it and looks back at once, as the lane's thread does.
+fn open_with(path: &Path, limits: &Limits) -> Result<Opened> {
+    let mut opened = Journal::open(path, limits)?;
+    let losses = opened.journal.look_back(|| true)?.expect("nobody stops it");
+    opened.lost += losses.count;
+    opened.notes.extend(losses.notes);
+    Ok(opened)
 }
 
 fn fill(appender: &mut Appender, count: u64) {
@@ -161,7 +170,7 @@ fn what_is_acknowledged_survives_and_release_deletes_files() {
 fn a_full_journal_refuses_and_goes_on_after_a_release() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { max_bytes: 5 * 4096, ..SMALL };
-    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &limits).unwrap();
+    let Opened { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
     for _ in 0..3 {
         journal.prepare().unwrap();
         let refused = loop {
@@ -186,12 +195,14 @@ fn a_segment_made_ahead_is_used_and_not_left_behind() {
     let Opened { journal, mut appender, .. } = open(folder.path());
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 1, "an idle journal has one segment");
-    fill(&mut appender, 24);
+    fill(&mut appender, 20);
+    assert_eq!(segments(folder.path()).len(), 1);
     journal.prepare().unwrap();
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 2);
     fill(&mut appender, 16);
     assert_eq!(segments(folder.path()).len(), 2, "it rolled over without making a file");
+    assert_eq!(journal.segments.lock().len(), 2);
     journal.prepare().unwrap();
     drop((journal, appender));
     assert_eq!(segments(folder.path()).len(), 2);
@@ -201,7 +212,7 @@ fn a_segment_made_ahead_is_used_and_not_left_behind() {
 fn sync_to_disk_covers_what_was_appended() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { sync: JournalSync::Disk, ..SMALL };
-    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &limits).unwrap();
+    let Opened { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
     for _ in 0..5 {
         fill(&mut appender, 30);
         journal.sync().unwrap();
@@ -220,7 +231,7 @@ fn numbers_leap_when_the_newest_records_may_be_gone() {
     // As the file is left by a run of the machine that ended without closing.
     for round in 1..=3 {
         fs::write(folder.path().join("opened"), "another run").unwrap();
-        let Opened { journal, appender, notes, lost } = Journal::open(folder.path(), &SMALL).unwrap();
+        let Opened { journal, appender, notes, lost, .. } = open_with(folder.path(), &SMALL).unwrap();
         assert_eq!((appender.next(), journal.last()), (6 + round * LEAP, 5));
         assert!(notes[0].contains("may be gone") && lost == 0, "{notes:?}");
     }
@@ -232,7 +243,7 @@ fn numbers_leap_when_the_newest_records_may_be_gone() {
     drop((journal, appender));
     // Only the note of what was acknowledged is left.
     segments(folder.path()).iter().for_each(|path| fs::remove_file(path).unwrap());
-    let Opened { journal, appender, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    let Opened { journal, appender, .. } = open_with(folder.path(), &SMALL).unwrap();
     assert_eq!((appender.next(), journal.last(), journal.first()), (3 + LEAP, 2, 3));
 }
 
@@ -261,7 +272,7 @@ fn a_copy_goes_on_under_a_name_of_its_own() {
     };
     drop((journal, appender));
     let second = copy(folder.path(), "second");
-    let Opened { journal, mut appender, notes, .. } = Journal::open(&second, &SMALL).unwrap();
+    let Opened { journal, mut appender, notes, .. } = open_with(&second, &SMALL).unwrap();
     assert!(notes[0].contains("copied or moved"), "{notes:?}");
     assert_ne!(journal.producer(), name);
     assert_eq!(journal.earlier(), [Earlier { name: name.clone(), last: 5 }]);
@@ -270,7 +281,7 @@ fn a_copy_goes_on_under_a_name_of_its_own() {
     drop((journal, appender));
     // Where it is, it stays the same; a copy of the copy knows both.
     assert_eq!(open(&second).journal.producer(), second_name);
-    let Opened { journal, .. } = Journal::open(&copy(&second, "third"), &SMALL).unwrap();
+    let Opened { journal, .. } = open_with(&copy(&second, "third"), &SMALL).unwrap();
     let earlier = [Earlier { name: name.clone(), last: 5 }, Earlier { name: second_name, last: 7 }];
     assert_eq!(journal.earlier(), earlier);
     assert_eq!(open(folder.path()).journal.producer(), name, "the original keeps its name");
@@ -287,7 +298,7 @@ fn a_contested_name_is_given_up_with_what_came_after_its_opening() {
     fill(&mut appender, 4);
     journal.contest().unwrap();
     drop((journal, appender));
-    let Opened { journal, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    let Opened { journal, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
     assert!(notes[0].contains("another terminal"), "{notes:?}");
     assert_ne!(journal.producer(), name);
     assert_eq!(journal.earlier(), [Earlier { name, last: 3 }]);
@@ -311,7 +322,7 @@ fn numbers_that_were_given_up_are_not_counted() {
     let folder = tempfile::tempdir().unwrap();
     fill(&mut open(folder.path()).appender, 5);
     fs::write(folder.path().join("opened"), "another run").unwrap();
-    let Opened { journal, mut appender, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    let Opened { journal, mut appender, .. } = open_with(folder.path(), &SMALL).unwrap();
     fill(&mut appender, 3);
     let last = journal.last();
     assert_eq!(last, LEAP + 8);
@@ -348,4 +359,64 @@ fn a_journal_that_was_handed_over_changes_nothing_any_more() {
     let Opened { journal, .. } = open(folder.path());
     assert_eq!((journal.acknowledged(), journal.last()), (40, 101));
     assert_eq!(read(&journal, 1), (1..=101).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_segment_made_ahead_is_taken_while_another_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let Opened { journal, mut appender, .. } = open(folder.path());
+    // A burst that is faster than who prepares: the next one shall find more.
+    fill(&mut appender, 100);
+    journal.prepare().unwrap();
+    let (takes, taken) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        // On a disk that is slow.
+        let making = journal.making.lock();
+        scope.spawn(move || {
+            fill(&mut appender, 50);
+            takes.send(()).unwrap();
+        });
+        let taken = taken.recv_timeout(std::time::Duration::from_secs(10));
+        drop(making);
+        taken.expect("nobody waits for the disk");
+    });
+    assert_eq!(read(&journal, 1), (1..=150).collect::<Vec<_>>());
+}
+
+#[test]
+fn opening_looks_at_the_last_segment_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(&mut open(folder.path()).appender, 1000);
+    let paths = segments(folder.path());
+    assert!(paths.len() > 30);
+    // One that was read would be found to be of another version.
+    for path in &paths[1..paths.len() - 1] {
+        let mut file = fs::read(path).unwrap();
+        file[7] = b'2';
+        fs::write(path, file).unwrap();
+    }
+    let Opened { journal, mut appender, lost, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    assert_eq!((journal.first(), journal.last(), appender.next()), (1, 1000, 1001));
+    assert_eq!((lost, notes), (0, vec![]));
+    assert_eq!((journal.bytes(), journal.inherited()), (4096 * paths.len() as u64, 1000));
+    fill(&mut appender, 100);
+    let error = journal.look_back(|| true).err().unwrap();
+    assert!(error.to_string().contains("another version"), "{error}");
+    assert_eq!(journal.bytes(), 4096 * segments(folder.path()).len() as u64, "nothing is counted twice");
+    for path in &paths[1..paths.len() - 1] {
+        let mut file = fs::read(path).unwrap();
+        file[7] = b'1';
+        fs::write(path, file).unwrap();
+    }
+    let mut files = 0;
+    let stopped = journal.look_back(|| {
+        files += 1;
+        files < 10
+    });
+    assert!(stopped.unwrap().is_none());
+    let losses = journal.look_back(|| true).unwrap().unwrap();
+    assert_eq!((losses.count, losses.notes), (0, vec![]));
+    assert_eq!(journal.bytes(), 4096 * segments(folder.path()).len() as u64);
+    assert_eq!(read(&journal, 1), (1..=1100).collect::<Vec<_>>());
+    assert!(journal.look_back(|| panic!("there is nothing to look at")).unwrap().is_some());
 }

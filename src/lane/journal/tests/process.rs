@@ -28,7 +28,7 @@ fn child(test: &str, folder: &Path) -> Child {
 fn whatever_was_accepted_survives_a_kill() {
     let limits = Limits { segment_bytes: 64 << 10, max_bytes: 64 << 20, sync: JournalSync::Os };
     if let Some(folder) = childs_folder() {
-        let Opened { journal, mut appender, .. } = Journal::open(&folder, &limits).unwrap();
+        let Opened { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 loop {
@@ -74,7 +74,7 @@ fn whatever_was_accepted_survives_a_kill() {
         });
         child.wait().unwrap();
 
-        let Opened { journal, lost, notes, appender } = Journal::open(folder.path(), &limits).unwrap();
+        let Opened { journal, lost, notes, appender, .. } = open_with(folder.path(), &limits).unwrap();
         if cfg!(target_os = "linux") {
             assert_eq!(notes, [""; 0], "round {round}");
         }
@@ -91,7 +91,7 @@ fn whatever_was_accepted_survives_a_kill() {
 #[test]
 fn a_folder_has_one_holder_at_a_time() {
     if let Some(folder) = childs_folder() {
-        let _opened = Journal::open(&folder, &SMALL).unwrap();
+        let _opened = open_with(&folder, &SMALL).unwrap();
         println!("holding");
         let _ = io::stdin().read_line(&mut String::new());
         return;
@@ -100,13 +100,13 @@ fn a_folder_has_one_holder_at_a_time() {
     let mut child = child("a_folder_has_one_holder_at_a_time", folder.path());
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("holding")));
-    let error = Journal::open(folder.path(), &SMALL).err().unwrap();
+    let error = open_with(folder.path(), &SMALL).err().unwrap();
     assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL_LOCKED);
     assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
-    let opened = Journal::open(folder.path(), &SMALL).unwrap();
-    assert_eq!(Journal::open(folder.path(), &SMALL).err().unwrap().code(), MT5REDIS_ERR_JOURNAL_LOCKED);
+    let opened = open_with(folder.path(), &SMALL).unwrap();
+    assert_eq!(open_with(folder.path(), &SMALL).err().unwrap().code(), MT5REDIS_ERR_JOURNAL_LOCKED);
     drop(opened);
     open(folder.path());
 }
@@ -117,7 +117,7 @@ fn a_folder_that_cannot_be_one_is_refused_with_its_path() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = Journal::open(&path, &SMALL).err().unwrap();
+        let error = open_with(&path, &SMALL).err().unwrap();
         assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
         assert!(
             error.to_string().contains("file") && error.to_string().contains("journal.folder"),
@@ -145,7 +145,7 @@ fn a_disk_that_fills_refuses_and_recovers() {
         check_full(&journal, &mut appender);
         // At open too it is an error, and not a crash.
         let other = folder.join("other");
-        let error = Journal::open(&other, &SMALL).err().unwrap();
+        let error = open_with(&other, &SMALL).err().unwrap();
         assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
         assert!(error.to_string().contains("free space"), "{error}");
         setrlimit(Resource::RLIMIT_FSIZE, soft, hard).unwrap();
@@ -195,7 +195,7 @@ fn a_small_disk_that_is_full_or_read_only() {
     let outcome = std::panic::catch_unwind(|| {
         let folder = path.join("lane");
         let limits = Limits { segment_bytes: 64 << 10, ..SMALL };
-        let Opened { journal, mut appender, .. } = Journal::open(&folder, &limits).unwrap();
+        let Opened { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
         check_full(&journal, &mut appender);
         journal.acknowledge(journal.last());
         journal.release(journal.last());
@@ -203,12 +203,12 @@ fn a_small_disk_that_is_full_or_read_only() {
         fill(&mut appender, 300);
         drop((journal, appender));
         fs::write(path.join("filler"), vec![1; 1 << 20]).unwrap_err();
-        let error = Journal::open(&path.join("new"), &limits).err().unwrap();
+        let error = open_with(&path.join("new"), &limits).err().unwrap();
         assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
         assert!(error.to_string().contains("free space"), "{error}");
 
         mount(none, path, none, MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, none).unwrap();
-        let error = Journal::open(&folder, &limits).err().unwrap();
+        let error = open_with(&folder, &limits).err().unwrap();
         assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
         assert!(
             error.to_string().contains("Read-only") && error.to_string().contains("where it can"),
@@ -217,4 +217,55 @@ fn a_small_disk_that_is_full_or_read_only() {
     });
     umount(path).unwrap();
     outcome.unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_user_can_enter_a_journal_and_no_link_is_followed() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let data = tempfile::tempdir().unwrap();
+    let journals = data.path().join("mt5-redis");
+    let folder = journals.join("lane");
+    {
+        let Opened { journal, mut appender, .. } = open(&folder);
+        fill(&mut appender, 50);
+        journal.note_history("h").unwrap();
+        journal.contest().unwrap();
+    }
+    let mode = |path: &Path| fs::symlink_metadata(path).unwrap().mode() & 0o7777;
+    assert_eq!([&journals, &folder].map(|path| mode(path)), [0o700, 0o700]);
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 6, "{files:?}");
+    files.iter().for_each(|path| assert_eq!(mode(path), 0o600, "{}", path.display()));
+    // One that was open to others is closed to them.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    drop(open_with(&folder, &SMALL).unwrap());
+    assert_eq!(mode(&folder), 0o700);
+
+    let elsewhere = data.path().join("elsewhere");
+    fs::write(&elsewhere, "precious").unwrap();
+    for file in ["lock", "acknowledged", "producer", "opened", "0000000009.journal"] {
+        let path = folder.join(file);
+        let kept = fs::read(&path);
+        let _ = fs::remove_file(&path);
+        symlink(&elsewhere, &path).unwrap();
+        let error = open_with(&folder, &SMALL).err().unwrap_or_else(|| panic!("{file} is followed"));
+        assert!(error.to_string().contains("it is a link"), "{error}");
+        fs::remove_file(&path).unwrap();
+        if let Ok(bytes) = kept {
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
+    let pipe = folder.join("0000000008.journal");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(open_with(&folder, &SMALL).err().unwrap().to_string().contains("a pipe"));
+    fs::remove_file(pipe).unwrap();
+
+    for (link, target, path) in [("link", &folder, "link"), ("links", &journals, "links/lane")] {
+        symlink(target, data.path().join(link)).unwrap();
+        let error = open_with(&data.path().join(path), &SMALL).err().unwrap();
+        assert!(error.to_string().contains("it is a link"), "{error}");
+    }
+    open_with(&folder, &SMALL).unwrap();
 }

@@ -1,29 +1,46 @@
-//! A subscription of one Expert Advisor: what it wants to see of the signals, and how old they may be. What
-//! it does not want is acknowledged at once and counted.
+//! A subscription of one Expert Advisor: it follows the sources that it names, and needs nothing at the server but
+//! the permission to read their streams and to write its own position.
+//!
+//! It promises that a signal is handed out until it is acknowledged, and not once it was; that of a source they come
+//! in their order; that a gap is told once and before what is behind it; and that of two terminals with one name
+//! one is handed signals at a time. What an Expert Advisor does not want is acknowledged at once and counted.
 
-use std::collections::HashMap;
+mod acknowledger;
+mod feed;
+mod lease;
+mod position;
+mod stream;
+mod wish;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::{Delivery, Gap, Item, Options, Place, Reader, Start, Tell};
-use crate::codes::{MT5REDIS_ERR_MAX_AGE, MT5REDIS_ERR_RECEIVED, MT5REDIS_ERR_START};
+use super::item::{Delivery, Gap, Place, Tell};
+use super::names::Name;
+use crate::background;
+use crate::codes::{MT5REDIS_ERR_RECEIVED, MT5REDIS_ERR_THREAD};
 use crate::config::Config;
 use crate::error::{Error, Result};
-
-/// Start with the signals that are given from now on.
-pub const MT5REDIS_START_NEW: i32 = 0;
-/// Start with the oldest signal that is kept.
-pub const MT5REDIS_START_BEGINNING: i32 = 1;
-/// Go on where the group was; a new group starts with the oldest signal that is kept.
-pub const MT5REDIS_START_RESUME: i32 = 2;
+use crate::model::key;
+use crate::model::signal::MT5REDIS_ACTION_CLOSE;
+use acknowledger::Acknowledger;
+use feed::{Feed, Sources, Waiting};
+pub use feed::{MT5REDIS_ROLE_ACTING, MT5REDIS_ROLE_CONNECTING, MT5REDIS_ROLE_STANDBY};
+use stream::Streams;
+pub(crate) use wish::Wish;
+pub use wish::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_RESUME};
 
 /// How many signals are fetched in advance.
 const PREFETCH: usize = 256;
 /// How many unwanted signals one call passes over at most: it must not take long.
 const PASSED_OVER: usize = 512;
+/// A signal that is further ahead of the server's clock is from nowhere, ms.
+const FUTURE_MS: i64 = 2000;
 
 /// A signal that was received.
 #[repr(C)]
@@ -31,7 +48,8 @@ const PASSED_OVER: usize = 512;
 pub struct ReceivedSignal {
     /// What `mt5redis_acknowledge` takes.
     pub number: i64,
-    /// Who numbered the signal, as a number; with `sequence` the same for every copy of it, and no other's.
+    /// Who numbered the signal, as a number; with the instance and `sequence` the same for every copy of it, and no
+    /// other's.
     pub producer: i64,
     /// Its number at its producer.
     pub sequence: i64,
@@ -39,7 +57,7 @@ pub struct ReceivedSignal {
     pub time_ms: i64,
     /// After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
     pub expiry_ms: i64,
-    /// How long ago it was given or came to Redis, whichever is longer, ms.
+    /// How long ago it was given or came to Redis, whichever is longer, by the server's clock, ms.
     pub age_ms: i64,
     /// Magic number of the Expert Advisor that gave it.
     pub magic: i64,
@@ -57,25 +75,10 @@ pub struct ReceivedSignal {
     pub action: i32,
     /// Its broker's clock minus UTC, s.
     pub server_offset_s: i32,
-    /// 1: it is handed out for the first time; more: it came before and was not acknowledged.
+    /// 1: it is handed out for the first time; 2: it may have been handed out before and was not acknowledged.
     pub deliveries: i32,
-    /// The shard it was in.
+    /// The shard of its source.
     pub shard: i32,
-}
-
-/// What an Expert Advisor wants.
-pub(crate) struct Wish {
-    pub(crate) group: String,
-    /// Its name in the group.
-    pub(crate) consumer: String,
-    /// The instances to follow; empty: all.
-    pub(crate) instances: Vec<String>,
-    /// The symbols to follow; empty: all.
-    pub(crate) symbols: Vec<String>,
-    /// The magic number to follow; 0: all.
-    pub(crate) magic: i64,
-    /// How old a signal may be, ms; 0: any age.
-    pub(crate) max_age_ms: i64,
 }
 
 /// What a call for the next signal finds.
@@ -87,7 +90,7 @@ pub(crate) enum Next {
 
 /// One subscription.
 pub(crate) struct Follower {
-    reader: Reader,
+    feed: Arc<Feed>,
     wish: Wish,
     tell: Tell,
     /// The signals handed out, by their numbers.
@@ -98,41 +101,28 @@ pub(crate) struct Follower {
     received: AtomicU64,
     late: AtomicU64,
     filtered: AtomicU64,
-    unreadable: AtomicU64,
     missed: AtomicU64,
 }
 
 impl Follower {
-    pub(crate) fn start(config: &Config, wish: Wish, start: i32, tell: Tell) -> Result<Self> {
-        let start = match start {
-            MT5REDIS_START_NEW => Start::New,
-            MT5REDIS_START_BEGINNING => Start::Beginning,
-            MT5REDIS_START_RESUME => Start::Resume,
-            _ => {
-                return Err(Error::new(
-                    MT5REDIS_ERR_START,
-                    format!("start {start} does not exist: pass one of MT5REDIS_START_* (0, 1, 2)"),
-                ));
+    /// Starts following as this instance. Connecting goes on in the background.
+    pub(crate) fn start(config: &Config, instance: &str, wish: Wish, tell: Tell) -> Result<Self> {
+        let name = Name::take(&config.rtss.endpoint, format!("follower {}", wish.follower), instance)?;
+        let shards: BTreeSet<u16> = match &wish.sources {
+            Sources::All => (0..config.rtss_shards).collect(),
+            Sources::These(sources) => {
+                sources.iter().map(|source| key::shard(source.as_str(), config.rtss_shards)).collect()
             }
         };
-        if wish.max_age_ms < 0 {
-            return Err(Error::new(
-                MT5REDIS_ERR_MAX_AGE,
-                format!("max_age_ms {} is negative: pass milliseconds, or 0 for any age", wish.max_age_ms),
-            ));
+        let feed = Arc::new(Feed::new(config, &wish, PREFETCH, name, tell.clone()));
+        for shard in shards {
+            let streams = Streams::new(config, feed.clone(), shard, instance);
+            spawn(&feed, format!("mt5redis-in{shard}"), move || streams.run())?;
         }
-        let options = Options {
-            group: wish.group.clone(),
-            consumer: wish.consumer.clone(),
-            start,
-            prefetch: PREFETCH,
-            take_over: None,
-            // Who else reads the stream, and how, a follower does not know.
-            delete: false,
-            in_advance: true,
-        };
+        let acknowledger = Acknowledger::new(config, feed.clone(), instance);
+        spawn(&feed, "mt5redis-ack".into(), move || acknowledger.run())?;
         Ok(Self {
-            reader: Reader::start(config, options, tell.clone())?,
+            feed,
             wish,
             tell,
             open: Mutex::default(),
@@ -141,39 +131,27 @@ impl Follower {
             received: AtomicU64::new(0),
             late: AtomicU64::new(0),
             filtered: AtomicU64::new(0),
-            unreadable: AtomicU64::new(0),
             missed: AtomicU64::new(0),
         })
     }
 
-    /// The next signal that is wanted, if one is here.
+    /// The next signal that is wanted, if one is here and this terminal acts.
     pub(crate) fn next(&self) -> Next {
         for _ in 0..PASSED_OVER {
-            match self.reader.next(Duration::ZERO) {
+            match self.feed.next() {
                 None => {
                     self.tell_if_stuck();
                     break;
                 }
-                Some(Item::Gap(gap)) => {
-                    self.missed.fetch_add(gap.signals.unwrap_or(0), Relaxed);
-                    (self.tell)(format!("signals of group {}: {}", self.wish.group, describe(gap)));
+                Some(Waiting::Gap(gap, _)) => {
+                    self.missed.fetch_add(gap.signals, Relaxed);
+                    (self.tell)(format!("signals of follower {}: {gap}", self.wish.follower));
                     return Next::Gap(gap);
                 }
-                Some(Item::Unreadable(place, reason)) => {
-                    self.unreadable.fetch_add(1, Relaxed);
-                    (self.tell)(format!(
-                        "entry {} of shard {} is passed over: {reason}",
-                        place.entry(),
-                        place.shard
-                    ));
-                    self.reader.acknowledge(place);
-                }
-                Some(Item::Signal(delivery)) => {
-                    if let Some(signal) = self.wanted(&delivery) {
-                        return Next::Signal(signal, delivery);
-                    }
-                    self.reader.acknowledge(delivery.place);
-                }
+                Some(Waiting::Signal(delivery)) => match self.wanted(&delivery) {
+                    Some(signal) => return Next::Signal(signal, delivery),
+                    None => self.feed.acknowledge(delivery.place),
+                },
             }
         }
         Next::Nothing
@@ -181,12 +159,12 @@ impl Follower {
 
     /// An Expert Advisor that acknowledges nothing would wait for ever, and not know for what.
     fn tell_if_stuck(&self) {
-        let stuck = self.open.lock().len() >= PREFETCH;
+        let stuck = self.feed.lock().open() >= PREFETCH && self.feed.role() == MT5REDIS_ROLE_ACTING;
         if !self.stuck.swap(stuck, Relaxed) && stuck {
             (self.tell)(format!(
-                "signals of group {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
+                "signals of follower {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
                  mt5redis_acknowledge for each signal that was acted on",
-                self.wish.group
+                self.wish.follower
             ));
         }
     }
@@ -194,21 +172,28 @@ impl Follower {
     fn wanted(&self, delivery: &Delivery) -> Option<ReceivedSignal> {
         let Delivery { place, deliveries, signal: received } = delivery;
         let signal = &received.signal;
-        let one_of = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
-        if !one_of(&self.wish.instances, &received.instance)
-            || !one_of(&self.wish.symbols, &received.symbol)
-            || self.wish.magic != 0 && self.wish.magic != signal.magic
-        {
+        if !self.wish.wants(received) {
             self.filtered.fetch_add(1, Relaxed);
             return None;
         }
-        let now = now_ms() + self.reader.server_ahead_ms();
-        // A signal may have waited for Redis in its terminal, or for us in Redis; a clock that is wrong must
-        // not make it younger.
-        let age_ms = (now - signal.time_ms).max(now - place.id.0 as i64).max(0);
+        let now = now_ms() + self.feed.ahead_ms.load(Relaxed);
+        // A signal may have waited for Redis in its terminal, or for us in Redis.
+        let age_ms = (now - signal.time_ms).max(now.saturating_sub_unsigned(place.id.0)).max(0);
         let expired = signal.expiry_ms > 0 && now > signal.expiry_ms;
-        if expired || self.wish.max_age_ms > 0 && age_ms > self.wish.max_age_ms {
+        // By a clock that is wrong nobody knows how old it is.
+        let future = signal.time_ms > now + FUTURE_MS;
+        let (max_age_ms, close) = (self.wish.max_age_ms, signal.action == MT5REDIS_ACTION_CLOSE);
+        if expired || max_age_ms > 0 && (age_ms > max_age_ms || future) || future && !close {
             self.late.fetch_add(1, Relaxed);
+            if future {
+                (self.tell)(format!(
+                    "signal {} of {} is passed over: its time is {} s ahead of the server's, so its terminal's clock is \
+                     wrong",
+                    received.key(),
+                    received.instance,
+                    (signal.time_ms - now) / 1000
+                ));
+            }
             return None;
         }
         self.received.fetch_add(1, Relaxed);
@@ -238,7 +223,7 @@ impl Follower {
     pub(crate) fn acknowledge(&self, number: i64) -> Result<()> {
         match self.open.lock().remove(&number) {
             Some(place) => {
-                self.reader.acknowledge(place);
+                self.feed.acknowledge(place);
                 Ok(())
             }
             None => Err(Error::new(
@@ -248,39 +233,64 @@ impl Follower {
         }
     }
 
-    /// Ends the threads in their own time.
-    pub(crate) fn end(&self) {
-        self.reader.end();
+    /// What this terminal does by the follower's name, one of `MT5REDIS_ROLE_*`.
+    pub(crate) fn role(&self) -> i32 {
+        self.feed.role()
     }
 
-    /// After the end: waits until the acknowledgements are sent, this long at most.
+    /// Ends the threads in their own time.
+    pub(crate) fn end(&self) {
+        self.feed.end();
+    }
+
+    /// After the end: waits until the acknowledgements are written, this long at most.
     pub(crate) fn wait(&self, timeout: Duration) {
-        self.reader.wait(timeout);
+        self.feed.wait_for_end(timeout);
     }
 
     /// What it counts.
     pub(crate) fn stats(&self) -> serde_json::Value {
+        let role = ["connecting", "acting", "standby"][self.role() as usize];
+        let state = self.feed.lock();
         json!({
+            "role": role,
             "received": self.received.load(Relaxed),
             "late": self.late.load(Relaxed),
             "filtered": self.filtered.load(Relaxed),
-            "duplicates": self.reader.duplicates(),
-            "unreadable": self.unreadable.load(Relaxed),
+            "duplicates": state.counts.duplicates,
+            "unreadable": state.counts.unreadable,
+            "rejected": state.counts.rejected,
             "missed": self.missed.load(Relaxed),
             "unacknowledged": self.open.lock().len(),
-            "reading": self.reader.reading(),
+            "reading": state.reading(),
         })
     }
 }
 
-/// A gap in words.
-pub(crate) fn describe(gap: Gap) -> String {
-    match gap.signals {
-        Some(signals) => {
-            format!("{signals} signals of shard {} were deleted before they were read", gap.shard)
-        }
-        None => format!("the group of shard {} was gone: signals may be missing", gap.shard),
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.feed.end();
     }
+}
+
+fn spawn(feed: &Arc<Feed>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    feed.enter();
+    let ending = feed.clone();
+    let end = move |outcome: std::result::Result<(), String>| {
+        if let Err(panic) = outcome {
+            let follower = &ending.follower;
+            (ending.tell)(format!(
+                "signals of follower {follower} come no more: a defect, please report it: {panic}"
+            ));
+            ending.end();
+        }
+        ending.leave();
+    };
+    background::start(name, body, end).map(drop).map_err(|error| {
+        feed.leave();
+        feed.end();
+        Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
+    })
 }
 
 /// A producer as a number: a name of this library is one already, any other is made one (FNV-1a).

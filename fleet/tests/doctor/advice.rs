@@ -1,0 +1,167 @@
+//! Every advice works: its commands are typed into a shell, its lines written into the files that it names, and what
+//! was found is found no more.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use mt5fleet::doctor::AT_START;
+use mt5fleet::up::files;
+
+use super::bare::Bare;
+use super::*;
+
+/// The password of servers that have one; `redis-cli` asks for it.
+const PASSWORD: &str = "secret";
+
+/// Types the commands of a finding into a shell; those for the system itself are done under `root`.
+pub fn obey(finding: &Finding, root: &Path) {
+    for command in &finding.commands {
+        if let Some((value, path)) = of_the_system(command) {
+            assert!(Path::new("/").join(&path).exists(), "{command}: there is no {path}");
+            write(root, &path, &value);
+            continue;
+        }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        // One that asks for nothing is gone perhaps.
+        let _ = writeln!(child.stdin.take().unwrap(), "{PASSWORD}");
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        // Its exit code is 0 whatever the server says.
+        let refused =
+            ["ERR ", "NOAUTH", "NOPERM", "WRONGPASS", "[ERR]"].iter().any(|code| said.contains(code));
+        assert!(output.status.success() && !refused, "{command}: {said}\nof {finding:#?}");
+    }
+}
+
+/// A command that sets something of the system: the value, and the path of the file that has it.
+fn of_the_system(command: &str) -> Option<(String, String)> {
+    if let Some(setting) = command.strip_prefix("sysctl ") {
+        let (name, value) = setting.split_once('=')?;
+        return Some((value.to_owned(), format!("proc/sys/{}", name.replace('.', "/"))));
+    }
+    let (value, path) = command.strip_prefix("echo ")?.split_once(" > /")?;
+    // The kernel marks the one that was chosen.
+    Some((format!("[{value}]"), path.to_owned()))
+}
+
+/// Writes the line that a finding names into the file that it names.
+fn note(finding: &Finding) {
+    let Some(rest) = finding.cure.as_ref().and_then(|cure| cure.strip_prefix("write `")) else { return };
+    let (line, rest) = rest.split_once("` into ").unwrap();
+    let file = rest.split([',', ' ']).next().unwrap();
+    let mut file =
+        fs::OpenOptions::new().append(true).open(file).unwrap_or_else(|error| panic!("{rest}: {error}"));
+    writeln!(file, "{line}").unwrap();
+}
+
+/// Whether it is about what a server takes at its start only.
+fn waits_for_a_start(finding: &Finding) -> bool {
+    AT_START.iter().any(|name| finding.text.starts_with(&format!("{name} is ")))
+}
+
+/// What concerns the servers' settings.
+fn about_settings(findings: &[Finding]) -> Vec<&Finding> {
+    let checks = ["settings", "eviction", "memory", "roles"];
+    let told = complaints(findings).into_iter().filter(|finding| checks.contains(&finding.check));
+    // A replica cannot be had by a command.
+    told.filter(|finding| !finding.text.contains("without a replica")).collect()
+}
+
+/// Examines the servers as they come, does all that is said, and finds nothing any more: at once, and when they have
+/// been started again.
+fn heal(config: &str, servers: &mut [Bare]) {
+    let (root, folder) = (machine(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("site.toml");
+    fs::write(&file, config).unwrap();
+    let first = examine(&file, root.path());
+    let found = about_settings(&first);
+    assert!(found.len() > 10, "{found:#?}");
+    for finding in &found {
+        assert!(!finding.commands.is_empty() || finding.cure.is_some(), "nothing helps against {finding:#?}");
+        obey(finding, root.path());
+        note(finding);
+    }
+    let then = examine(&file, root.path());
+    assert!(about_settings(&then).into_iter().all(waits_for_a_start), "{:#?}", about_settings(&then));
+    servers.iter_mut().for_each(Bare::restart);
+    // A node takes a moment until it sees its Cluster again.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let last = examine(&file, root.path());
+        if about_settings(&last).is_empty() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{:#?}", about_settings(&last));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn what_it_says_of_settings_works_and_lasts() {
+    let mut shared = [Bare::start("")];
+    heal(&format!("url = \"{}\"\n", shared[0].url()), &mut shared);
+
+    let mut apart = [Bare::start(""), Bare::start(""), Bare::start("maxmemory 3mb\nmaxclients 20\n")];
+    let lanes = ["ris", "rts", "rtss"].iter().zip(&apart);
+    let config: String =
+        lanes.map(|(lane, server)| format!("[{lane}]\nurl = \"{}\"\n", server.url())).collect();
+    heal(&config, &mut apart);
+}
+
+#[test]
+fn what_it_says_of_a_clusters_settings_works_and_lasts() {
+    let mut nodes = [Bare::start("cluster-enabled yes\nmaxmemory-policy volatile-lru\n")];
+    let mut node = connect(nodes[0].port).unwrap();
+    type_in(&mut node, "CLUSTER ADDSLOTSRANGE 0 16383");
+    let deadline = Instant::now() + PATIENCE;
+    let mut state = || redis::cmd("CLUSTER").arg("INFO").query::<String>(&mut node).unwrap();
+    while !state().contains("cluster_state:ok") {
+        assert!(Instant::now() < deadline, "the Cluster does not settle: {}", state());
+        thread::sleep(Duration::from_millis(10));
+    }
+    heal(&format!("nodes = [\"127.0.0.1:{}\"]\n", nodes[0].port), &mut nodes);
+}
+
+#[test]
+fn what_a_server_takes_at_its_start_only_is_known() {
+    let server = Bare::start("");
+    let mut connection = connect(server.port).unwrap();
+    // Nothing is said about these.
+    let theirs = ["databases", "io-threads", "cluster-config-file"];
+    for (file, _) in files::FILES.iter().filter(|(name, _)| !["sentinel.conf", "defrag.conf"].contains(name))
+    {
+        for (name, value) in files::settings(file) {
+            if ["port", "bind"].contains(&name.as_str()) || theirs.contains(&name.as_str()) {
+                continue;
+            }
+            let set: redis::RedisResult<()> =
+                redis::cmd("CONFIG").arg("SET").arg(&name).arg(&value).query(&mut connection);
+            let at_start = set.is_err_and(|error| error.to_string().contains("immutable"));
+            assert_eq!(at_start, AT_START.contains(&name.as_str()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_it_says_works_where_a_password_is_wanted_and_only_the_administrator_may() {
+    let users = format!(
+        "user default off\nuser doctor on >{PASSWORD} ~* +@all -config|set\nuser admin on >{PASSWORD} ~* &* +@all\n"
+    );
+    for (lines, login) in [(format!("requirepass {PASSWORD}\n"), ""), (users, "doctor")] {
+        let server = Bare::start(&lines);
+        let folder = tempfile::tempdir().unwrap();
+        let (root, file) = (machine(), folder.path().join("site.toml"));
+        let url = format!("redis://{login}:{PASSWORD}@127.0.0.1:{}", server.port);
+        fs::write(&file, format!("url = \"{url}\"\n")).unwrap();
+        let findings = examine(&file, root.path());
+        let found = about_settings(&findings);
+        assert!(found.len() > 10, "{found:#?}");
+        found.iter().for_each(|finding| obey(finding, root.path()));
+        let left = examine(&file, root.path());
+        assert!(about_settings(&left).into_iter().all(waits_for_a_start), "{left:#?}");
+        let all = format!("{findings:?}");
+        assert!(!all.contains(PASSWORD), "a password is printed");
+    }
+}

@@ -1,0 +1,58 @@
+//! Whatever a server says: what is read of it is what redis-rs reads, however it comes, what is no reply ends it, and
+//! no reply takes more memory than its limit.
+#![no_main]
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::fuzz_target;
+use mt5_redis::fuzzing::{replies, slots};
+use redis::Value;
+
+const LIMIT: usize = 1 << 16;
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    at_once: u8,
+    every: u8,
+    bytes: &'a [u8],
+}
+
+fuzz_target!(|input: Input| {
+    let at_once = usize::from(input.at_once) + 1;
+    let read = replies(input.bytes, at_once, LIMIT, None);
+    assert_eq!(read, replies(input.bytes, usize::MAX, LIMIT, None), "it does not matter how it comes");
+    if let Some(first) = read.first() {
+        assert_eq!(redis::parse_redis_value(input.bytes).ok().as_ref(), Some(first));
+    }
+    for reply in &read {
+        assert!(memory(reply) <= LIMIT, "{} bytes", memory(reply));
+        let _ = slots(reply.clone());
+    }
+
+    let every = usize::from(input.every) + 1;
+    let sparse = replies(input.bytes, at_once, LIMIT, Some(every));
+    for (all, some) in read.iter().zip(&sparse) {
+        match (all, some) {
+            (Value::Array(all), Value::Array(some)) => {
+                let kept =
+                    |(at, value): &(usize, &Value)| at % every == 0 || matches!(value, Value::ServerError(_));
+                let expected: Vec<&Value> =
+                    all.iter().enumerate().filter(kept).map(|(_, value)| value).collect();
+                assert_eq!(some.iter().collect::<Vec<_>>(), expected);
+            }
+            (all, some) => assert_eq!(all, some),
+        }
+    }
+    // A list that is too long to be kept may be passed over.
+    assert!(sparse.len() >= read.len());
+});
+
+/// What a reply takes.
+fn memory(reply: &Value) -> usize {
+    size_of::<Value>()
+        + match reply {
+            Value::BulkString(text) => text.capacity(),
+            Value::SimpleString(text) => text.capacity(),
+            Value::Array(values) => values.iter().map(memory).sum(),
+            _ => 0,
+        }
+}

@@ -1,0 +1,375 @@
+//! The thread beside the reading ones, with a connection of its own, since theirs wait at the server. It holds the
+//! lease, writes positions when signals are acknowledged, finds sources, and looks now and then whether the
+//! streams are what they were.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::feed::{Feed, Sources};
+use super::lease::{Holder, LIFE, Lease, terminal};
+use super::position::Position;
+use crate::config::Config;
+use crate::inbox::catalogue::Catalogue;
+use crate::inbox::item::{Id, Start};
+use crate::inbox::reply;
+use crate::inbox::wire::{Wire, command, good};
+use crate::link::Link;
+use crate::link::failure::Failure;
+use crate::model::received::Received;
+use crate::model::{InstanceId, key};
+
+/// How often the lease is renewed, and looked at while another terminal has it.
+const RENEW: Duration = Duration::from_secs(2);
+const TRY: Duration = Duration::from_millis(500);
+/// How long acknowledgements are gathered.
+const GATHER: Duration = Duration::from_millis(10);
+/// How often new sources are looked for, and the known streams looked at.
+const DISCOVER: Duration = Duration::from_secs(1);
+const SURVEY: Duration = Duration::from_secs(10);
+/// What stands before the name of a source that is not followed any more.
+const PARKED: char = '~';
+/// How long a follower that ends tries to write its last positions.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(super) struct Acknowledger {
+    wire: Wire,
+    feed: Arc<Feed>,
+    lease: Lease,
+    acting: bool,
+    /// Another terminal acted since this follower started.
+    succeeds: bool,
+    /// Where each source ended when this follower started, for one that wants new signals only.
+    ends: Option<HashMap<InstanceId, Position>>,
+    catalogues: Vec<Catalogue>,
+    next_write: Instant,
+    next_renewal: Instant,
+    next_discovery: Instant,
+    next_survey: Instant,
+}
+
+impl Acknowledger {
+    pub(super) fn new(config: &Config, feed: Arc<Feed>, instance: &str) -> Self {
+        let link = Link::new(config.rtss.endpoint.clone(), format!("mt5redis:{instance}:acknowledge"));
+        let what = format!("signals of follower {}", feed.follower);
+        let now = Instant::now();
+        let shards = if feed.sources == Sources::All { feed.shards } else { 0 };
+        Self {
+            wire: Wire::new(link, what, feed.tell.clone()),
+            lease: Lease::new(&feed.follower, &terminal(instance)),
+            acting: false,
+            succeeds: false,
+            ends: None,
+            catalogues: (0..shards).map(|shard| Catalogue::new(shard, feed.shards)).collect(),
+            feed,
+            next_write: now,
+            next_renewal: now,
+            next_discovery: now,
+            next_survey: now,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let feed = self.feed.clone();
+        feed.name.wait_for_predecessor(|| !feed.ended());
+        while !feed.ended() {
+            if !self.wire.rested(Duration::MAX, || !feed.ended()) {
+                break;
+            }
+            if let Err(failure) = self.step() {
+                self.lease.forget();
+                self.wire.failed(&failure);
+                continue;
+            }
+            self.wire.succeeded();
+            let discovery = if self.catalogues.is_empty() { self.next_renewal } else { self.next_discovery };
+            feed.wait_for_work(self.next_renewal.min(discovery));
+            // Acknowledgements come one by one: those of the next moment go along.
+            let pause = self.next_write.saturating_duration_since(Instant::now());
+            if !feed.ended() {
+                thread::sleep(pause.min(GATHER));
+            }
+        }
+        let until = Instant::now() + FAREWELL;
+        while self.acting && Instant::now() < until {
+            if let Err(failure) = self.say_good_bye() {
+                self.lease.forget();
+                self.wire.failed(&failure);
+                self.wire.rested(until.saturating_duration_since(Instant::now()), || true);
+            }
+        }
+    }
+
+    /// Writes what is left and gives the lease back.
+    fn say_good_bye(&mut self) -> Result<(), Failure> {
+        if !self.wire.is_connected() {
+            self.wire.connect()?;
+        }
+        if matches!(self.lease.look(&mut self.wire)?, Holder::Us | Holder::Nobody) {
+            self.write(false)?;
+            self.lease.release(&mut self.wire)?;
+        }
+        self.acting = false;
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        let fresh = !self.wire.is_connected();
+        if fresh {
+            self.lease.forget();
+            self.wire.connect()?;
+        }
+        if self.ends.is_none() {
+            self.note_ends()?;
+        }
+        let holder = self.lease.look(&mut self.wire)?;
+        self.feed.ahead_ms.store(self.lease.ahead_ms(), Relaxed);
+        match holder {
+            Holder::Other(other) => {
+                self.stand_by(&other);
+                Ok(())
+            }
+            Holder::NobodyAnyMore if self.acting => {
+                self.stand_by("another terminal");
+                self.begin()
+            }
+            Holder::Us | Holder::Nobody if self.acting => {
+                // A server that forgot the lease may have forgotten the positions.
+                self.write(fresh || holder == Holder::Nobody)?;
+                self.look_around()
+            }
+            _ => self.begin(),
+        }
+    }
+
+    fn stand_by(&mut self, other: &str) {
+        (self.acting, self.succeeds) = (false, true);
+        self.lease.give_up();
+        self.next_renewal = Instant::now() + TRY;
+        if self.feed.stand_by() {
+            self.wire.tell(format_args!(
+                "{other} acts by this name; this terminal stands by, and takes over within {} s of its end",
+                (LIFE + TRY).as_secs() + 1
+            ));
+        }
+    }
+
+    /// Takes the lease, and starts from the positions that are written.
+    fn begin(&mut self) -> Result<(), Failure> {
+        let (written, alive) = self.lease.positions(&mut self.wire)?;
+        let mut written = Written::sort(written, &self.feed.sources);
+        let read =
+            |(source, text): (&InstanceId, &String)| Some((*source, Position::resume(text, alive, LIFE)?));
+        let mut positions: BTreeMap<_, _> = written.wanted.iter().filter_map(read).collect();
+        if let Sources::These(sources) = &self.feed.sources {
+            for source in sources {
+                positions.entry(*source).or_default();
+            }
+        }
+        match self.feed.start {
+            Start::Beginning if !self.succeeds => {
+                positions.values_mut().for_each(|position| *position = Position::default());
+            }
+            Start::New => {
+                for (source, end) in self.ends.clone().unwrap_or_default() {
+                    let position = positions.entry(source).or_default();
+                    match self.succeeds {
+                        true => position.skip_to(end.read()),
+                        false => *position = end,
+                    }
+                }
+            }
+            _ => {}
+        }
+        written.write.extend(positions.iter().map(|(source, position)| (name(source), position.to_string())));
+        let Some(until) = self.lease.write(&mut self.wire, &written.write, &written.gone)? else {
+            return Ok(());
+        };
+        self.acting = true;
+        let shards = self.feed.shards;
+        let placed =
+            |(source, position): (InstanceId, _)| (source, (key::shard(source.as_str(), shards), position));
+        self.feed.act(positions.into_iter().map(placed).collect(), until);
+        self.next_renewal = Instant::now() + RENEW;
+        self.wire.tell(match self.succeeds {
+            true => "this terminal takes over, and acts now",
+            false => "this terminal acts",
+        });
+        self.look_around()
+    }
+
+    /// Renews the lease and writes positions, if something is to be written or the time has come.
+    fn write(&mut self, every: bool) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now >= self.next_renewal {
+            self.wire.check_whether_moved()?;
+        }
+        let unwritten = self.feed.unwritten(every);
+        if unwritten.is_empty() && now < self.next_renewal && !self.feed.ended() {
+            return Ok(());
+        }
+        let texts: Vec<_> = unwritten.iter().map(|(source, text)| (name(source), text.clone())).collect();
+        match self.lease.write(&mut self.wire, &texts, &[]) {
+            Ok(Some(until)) => {
+                self.feed.act_on(until);
+                self.next_write = now + GATHER;
+                self.next_renewal = now + RENEW;
+                Ok(())
+            }
+            outcome => {
+                self.feed.not_written(&unwritten);
+                outcome.map(drop)
+            }
+        }
+    }
+
+    /// Where each source ends: whoever wants new signals begins there.
+    fn note_ends(&mut self) -> Result<(), Failure> {
+        let mut ends = HashMap::new();
+        if self.feed.start == Start::New {
+            let sources = match &self.feed.sources {
+                Sources::These(sources) => sources.clone(),
+                Sources::All => self.discover()?,
+            };
+            for (shard, sources) in by_shard(&sources, self.feed.shards) {
+                let last = last_entries(&mut self.wire, shard, &sources)?;
+                ends.extend(sources.into_iter().zip(last.into_iter().map(end)));
+            }
+        }
+        self.ends = Some(ends);
+        Ok(())
+    }
+
+    /// Sources that were not known.
+    fn discover(&mut self) -> Result<Vec<InstanceId>, Failure> {
+        let mut found = Vec::new();
+        for catalogue in &mut self.catalogues {
+            found.extend(catalogue.look(&mut self.wire)?);
+        }
+        self.next_discovery = Instant::now() + DISCOVER;
+        Ok(found)
+    }
+
+    fn look_around(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now >= self.next_discovery && !self.catalogues.is_empty() {
+            let found = self.discover()?;
+            let shards = self.feed.shards;
+            let placed =
+                |source: InstanceId| (source, key::shard(source.as_str(), shards), Position::default());
+            self.feed.follow(found.into_iter().map(placed).collect());
+        }
+        let wanted = std::mem::take(&mut self.feed.lock().survey);
+        if wanted || now >= self.next_survey {
+            self.next_survey = now + SURVEY;
+            self.survey()?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the end of each stream: one that is none, or that may not be read, must not keep the others from
+    /// being read, and one that was made anew by a server whose clock is behind is read from its beginning.
+    fn survey(&mut self) -> Result<(), Failure> {
+        for shard in 0..self.feed.shards {
+            let followed = self.feed.lock().followed(shard);
+            if followed.is_empty() {
+                continue;
+            }
+            let sources: Vec<_> = followed.iter().map(|(source, _)| *source).collect();
+            let last = last_entries(&mut self.wire, shard, &sources)?;
+            for ((source, read), last) in followed.into_iter().zip(last) {
+                let reason = last.as_ref().err().map(|failure| failure.text.clone());
+                let news = self.feed.lock().bar(&source, reason.clone());
+                match (reason, last) {
+                    (Some(reason), _) if news => {
+                        self.wire.tell(format_args!("{} cannot be read: {reason}", source.as_str()));
+                    }
+                    (None, Ok(Some((id, _)))) if id < read => self.feed.lock().rewind(&source),
+                    (None, _) if news => {
+                        self.wire.tell(format_args!("{} can be read again", source.as_str()))
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(source: &InstanceId) -> String {
+    source.as_str().to_owned()
+}
+
+/// The positions that were found written, sorted by what is to become of them.
+struct Written {
+    wanted: BTreeMap<InstanceId, String>,
+    write: Vec<(String, String)>,
+    gone: Vec<String>,
+}
+
+impl Written {
+    /// One of a source that is not followed is parked: workers pay no heed to it, and it is there should the source
+    /// be followed again.
+    fn sort(written: Vec<(String, String)>, sources: &Sources) -> Self {
+        let mut sorted = Self { wanted: BTreeMap::new(), write: Vec::new(), gone: Vec::new() };
+        for (field, text) in written {
+            let parked = field.strip_prefix(PARKED);
+            let Ok(source) = InstanceId::new(parked.unwrap_or(&field)) else { continue };
+            let wanted = match sources {
+                Sources::All => true,
+                Sources::These(sources) => sources.contains(&source),
+            };
+            match (wanted, parked) {
+                (true, None) => drop(sorted.wanted.insert(source, text)),
+                (true, Some(_)) => {
+                    sorted.wanted.entry(source).or_insert(text);
+                    sorted.gone.push(field);
+                }
+                (false, None) => {
+                    sorted.write.push((format!("{PARKED}{field}"), text));
+                    sorted.gone.push(field);
+                }
+                (false, Some(_)) => {}
+            }
+        }
+        match sources {
+            Sources::All => sorted.write.push((key::EVERY_SOURCE.to_owned(), "1".to_owned())),
+            Sources::These(_) => sorted.gone.push(key::EVERY_SOURCE.to_owned()),
+        }
+        sorted
+    }
+}
+
+/// The last entry of each stream, if it has one, or why it cannot be read.
+type Last = Result<Option<(Id, Option<Received>)>, Failure>;
+
+fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<Vec<Last>, Failure> {
+    let keys: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
+    let commands: Vec<_> =
+        keys.iter().map(|key| command(["XREVRANGE", key, "+", "-", "COUNT", "1"])).collect();
+    let Some(first) = keys.first() else { return Ok(Vec::new()) };
+    let last = |reply| {
+        let mut entries = reply::entries(&good(reply)?);
+        let signal = |fields: Option<Vec<Vec<u8>>>| Received::decode(&fields?).ok();
+        Ok(entries.pop().map(|(id, fields)| (id, signal(fields))))
+    };
+    Ok(wire.exchange(first, &commands)?.into_iter().map(last).collect())
+}
+
+/// Behind the last entry of a stream.
+fn end(last: Last) -> Position {
+    match last {
+        Ok(Some((id, signal))) => Position::behind(id, signal.as_ref()),
+        _ => Position::default(),
+    }
+}
+
+fn by_shard(sources: &[InstanceId], shards: u16) -> BTreeMap<u16, Vec<InstanceId>> {
+    let mut by_shard: BTreeMap<u16, Vec<InstanceId>> = BTreeMap::new();
+    for source in sources {
+        by_shard.entry(key::shard(source.as_str(), shards)).or_default().push(*source);
+    }
+    by_shard
+}

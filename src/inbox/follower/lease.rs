@@ -1,0 +1,218 @@
+//! Who acts for a follower: the terminal whose token stands in `fl:{F}`, until it expires there.
+//!
+//! The key is watched from each look at it to the next transaction, which renews it and writes positions: so no
+//! position is written by a terminal that lost the lease, and two never hold it. A terminal stops handing out
+//! signals a second before its lease can expire. What cannot be fenced is an order that is on its way to the
+//! broker while the lease expires, in a terminal that was suspended at that moment.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use crate::inbox::reply;
+use crate::inbox::wire::{Wire, command, good, server_ms};
+use crate::link::failure::Failure;
+use crate::model::key::{self, Key};
+
+/// How long a lease lives in Redis.
+pub(super) const LIFE: Duration = Duration::from_secs(6);
+/// How long its holder relies on it.
+const RELIABLE: Duration = Duration::from_secs(5);
+/// The field of `fp:{F}` that says who wrote last, and when, ms of the server's clock. It is no source's name.
+const WRITER: &str = "@";
+/// How long a position is kept after its follower wrote it last: as long as a watermark, 35 days.
+const POSITION_MS: &str = "3024000000";
+
+/// A follower's lease as this terminal sees it.
+pub(super) struct Lease {
+    key: Key,
+    position: Key,
+    /// What this terminal writes: drawn anew each time it loses the lease, so that an old token that a replica
+    /// brings back is not taken for its own.
+    token: String,
+    /// This terminal's name, for the others.
+    terminal: String,
+    /// The key is watched, and this is what it said.
+    seen: Option<Holder>,
+    /// The server's clock, ms, when it was asked.
+    clock: (u64, Instant),
+}
+
+/// Who holds the lease.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Holder {
+    Us,
+    /// Nobody, and nobody but us wrote positions since we held it last.
+    Nobody,
+    /// Nobody, and another terminal, or an earlier life, wrote the positions.
+    NobodyAnyMore,
+    /// Another terminal of this name.
+    Other(String),
+}
+
+impl Lease {
+    pub(super) fn new(follower: &str, terminal: &str) -> Self {
+        Self {
+            key: key::lease(follower),
+            position: key::position(follower),
+            token: draw(),
+            terminal: terminal.to_owned(),
+            seen: None,
+            clock: (0, Instant::now()),
+        }
+    }
+
+    /// The server's clock minus ours, ms.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        self.server_ms() as i64 - own_ms() as i64
+    }
+
+    fn server_ms(&self) -> u64 {
+        self.clock.0 + self.clock.1.elapsed().as_millis() as u64
+    }
+
+    /// The connection is another one: nothing is watched.
+    pub(super) fn forget(&mut self) {
+        self.seen = None;
+    }
+
+    /// A new token, for the next time.
+    pub(super) fn give_up(&mut self) {
+        self.token = draw();
+        self.seen = None;
+    }
+
+    /// Who holds it, as of the last exchange.
+    pub(super) fn look(&mut self, wire: &mut Wire) -> Result<Holder, Failure> {
+        if let Some(holder) = &self.seen {
+            return Ok(holder.clone());
+        }
+        let replies = wire.exchange(&self.key, &self.questions())?;
+        self.hear(replies)
+    }
+
+    fn questions(&self) -> [Vec<Vec<u8>>; 4] {
+        [
+            command(["WATCH", &self.key]),
+            command(["GET", &self.key]),
+            command(["HGET", &self.position, WRITER]),
+            command(["TIME"]),
+        ]
+    }
+
+    fn hear(&mut self, replies: Vec<Value>) -> Result<Holder, Failure> {
+        self.seen = None;
+        let mut replies = replies.into_iter().map(good);
+        let mut next = || replies.next().expect("one a question");
+        let (_, holder, writer, time) = (next()?, next()?, next()?, next()?);
+        if let Some(ms) = server_ms(&time) {
+            self.clock = (ms, Instant::now());
+        }
+        let text =
+            |value: &Value| reply::bytes(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let holder = match (text(&holder), text(&writer)) {
+            (Some(holder), _) if holder.split(' ').next() == Some(self.token.as_str()) => Holder::Us,
+            (Some(holder), _) => Holder::Other(named(&holder)),
+            (None, Some(writer)) if writer.split(' ').next() != Some(self.token.as_str()) => {
+                Holder::NobodyAnyMore
+            }
+            (None, _) => Holder::Nobody,
+        };
+        self.seen = Some(holder.clone());
+        Ok(holder)
+    }
+
+    /// Takes or renews the lease, and writes and deletes positions with it. Returns until when this terminal may rely on it;
+    /// none if somebody else was faster.
+    pub(super) fn write(
+        &mut self,
+        wire: &mut Wire,
+        positions: &[(String, String)],
+        gone: &[String],
+    ) -> Result<Option<Instant>, Failure> {
+        let until = Instant::now() + RELIABLE;
+        let (life, ms) = (LIFE.as_millis().to_string(), self.server_ms());
+        let value = format!("{} {}", self.token, self.terminal);
+        let mut write = command(["HSET", &self.position, WRITER, &format!("{} {ms}", self.token)]);
+        for (source, position) in positions {
+            write.extend(command([source, position]));
+        }
+        let mut commands = vec![command(["MULTI"]), command(["SET", &self.key, &value, "PX", &life]), write];
+        if !gone.is_empty() {
+            let mut delete = command(["HDEL", &self.position]);
+            delete.extend(gone.iter().map(|field| field.clone().into_bytes()));
+            commands.push(delete);
+        }
+        commands.extend([command(["PEXPIRE", &self.position, POSITION_MS]), command(["EXEC"])]);
+        let transaction = commands.len();
+        commands.extend(self.questions());
+        self.seen = None;
+        let mut replies = wire.exchange(&self.key, &commands)?;
+        let answers = replies.split_off(transaction);
+        let executed = replies.pop().expect("one a command");
+        for reply in replies {
+            good(reply)?;
+        }
+        self.hear(answers)?;
+        match executed {
+            // Watched in vain: the lease expired, or another terminal took it.
+            Value::Nil => Ok(None),
+            Value::Array(results) => {
+                results.into_iter().try_for_each(|result| good(result).map(drop))?;
+                Ok(Some(until))
+            }
+            other => good(other).map(|_| None),
+        }
+    }
+
+    /// Gives the lease back, if it is ours.
+    pub(super) fn release(&mut self, wire: &mut Wire) -> Result<(), Failure> {
+        if self.look(wire)? == Holder::Us {
+            self.seen = None;
+            wire.transact(&self.key, vec![command(["DEL", &self.key])])?;
+        }
+        Ok(())
+    }
+
+    /// The positions that stand in Redis, by source, and when they were written last, ms.
+    pub(super) fn positions(&self, wire: &mut Wire) -> Result<(Vec<(String, String)>, u64), Failure> {
+        let reply = wire.ask(&self.key, command(["HGETALL", &self.position]))?;
+        let (mut positions, mut written) = (Vec::new(), 0);
+        for pair in reply::array(&reply).chunks_exact(2) {
+            let text = |value| reply::bytes(value).and_then(|bytes| str::from_utf8(bytes).ok());
+            let (Some(field), Some(value)) = (text(&pair[0]), text(&pair[1])) else { continue };
+            if field == WRITER {
+                written = value.rsplit(' ').next().and_then(|ms| ms.parse().ok()).unwrap_or(0);
+            } else {
+                positions.push((field.to_owned(), value.to_owned()));
+            }
+        }
+        Ok((positions, written))
+    }
+}
+
+/// The terminal's name behind a token, as a log can bear it.
+fn named(holder: &str) -> String {
+    let name = holder.split_once(' ').map_or("without a name", |(_, name)| name);
+    name.chars().take(64).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// What tells this terminal from another one of the same account.
+pub(super) fn terminal(instance: &str) -> String {
+    let file = || std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let machine = std::env::var("COMPUTERNAME").or_else(|_| file()).unwrap_or_default();
+    format!("{instance} on {}", machine.trim())
+}
+
+/// 64 random bits.
+fn draw() -> String {
+    // The standard library seeds its hash maps from the system's randomness.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+fn own_ms() -> u64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

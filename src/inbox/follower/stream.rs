@@ -1,0 +1,160 @@
+//! Reads the sources of one shard, in a thread of its own: one `XREAD` that waits at the server. It needs nothing but
+//! the permission to read.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::feed::{Feed, Turn};
+use crate::config::Config;
+use crate::inbox::reply;
+use crate::inbox::wire::{Wire, command, good, is_too_large, server_ms};
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
+use crate::model::{InstanceId, key};
+
+/// How long the server holds a read that finds nothing, at most; stopping takes as long.
+const BLOCK: Duration = Duration::from_millis(500);
+/// How many entries one read fetches of a source at most, and of all of them about.
+const OF_ONE: usize = 256;
+const OF_ALL: usize = 4096;
+/// How often it asks whether the server is still the one to read from: a master that became a replica answers.
+const CHECK: Duration = Duration::from_secs(2);
+
+pub(super) struct Streams {
+    wire: Wire,
+    feed: Arc<Feed>,
+    shard: u16,
+    /// How long the server may hold a read.
+    block: Duration,
+    /// How many sources had something to say in the last read.
+    busy: usize,
+    /// A reply was larger than one may be: the sources are read one by one.
+    careful: bool,
+    next_check: Instant,
+}
+
+impl Streams {
+    pub(super) fn new(config: &Config, feed: Arc<Feed>, shard: u16, instance: &str) -> Self {
+        let endpoint = config.rtss.endpoint.clone();
+        let block = BLOCK.min(endpoint.reply_timeout / 2);
+        let link = Link::new(endpoint, format!("mt5redis:{instance}:in"));
+        let what = format!("reading shard {shard}");
+        let wire = Wire::new(link, what, feed.tell.clone());
+        Self { wire, feed, shard, block, busy: 1, careful: false, next_check: Instant::now() }
+    }
+
+    pub(super) fn run(mut self) {
+        let feed = self.feed.clone();
+        while !feed.ended() {
+            if !self.wire.rested(BLOCK, || !feed.ended()) {
+                continue;
+            }
+            let Some(turn) = feed.turn(self.shard, BLOCK) else { continue };
+            match self.read(&turn) {
+                Ok(()) => self.wire.succeeded(),
+                Err(failure) => {
+                    if is_too_large(&failure) {
+                        self.careful = true;
+                    } else if matches!(failure.class, Class::Reject | Class::Alarm) {
+                        // One stream that is none, or that may not be read, is told from the others there.
+                        feed.ask_for_survey();
+                    }
+                    self.wire.failed(&failure);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, turn: &Turn) -> Result<(), Failure> {
+        if !self.wire.is_connected() {
+            self.wire.connect()?;
+        }
+        if Instant::now() >= self.next_check {
+            self.wire.check_whether_moved()?;
+            self.next_check = Instant::now() + CHECK;
+        }
+        self.feed.reads(self.shard);
+        if self.careful {
+            return self.read_one_by_one(turn);
+        }
+        let streams = turn.streams.len();
+        // As much as there is room for, if as many have something to say as the last time.
+        let count = (turn.room / self.busy).min(OF_ALL / streams).clamp(1, OF_ONE);
+        let words = read_command(&turn.streams, self.shard, count, Some(self.block));
+        let first = key::signals(self.shard, turn.streams[0].0.as_str());
+        let reply = self.wire.ask(&first, words)?;
+        let mut found = self.take(turn, &reply, count);
+        // Those that came with nothing have nothing more.
+        self.busy = found.len().max(1);
+        if found.len() < streams {
+            for (source, _) in &turn.streams {
+                if !found.remove(source) {
+                    self.feed.take(turn.epoch, *source, Vec::new(), true);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in what a reply holds. Returns whose entries it had.
+    fn take(&self, turn: &Turn, reply: &Value, count: usize) -> HashSet<InstanceId> {
+        let prefix = key::signals(self.shard, "");
+        let mut found = HashSet::new();
+        for stream in reply::array(reply) {
+            let [name, entries] = reply::array(stream) else { continue };
+            let name = reply::bytes(name).and_then(|name| str::from_utf8(name).ok());
+            let source = name.and_then(|name| InstanceId::new(name.strip_prefix(prefix.as_str())?).ok());
+            let Some(source) = source else { continue };
+            let entries = reply::entries(entries);
+            let all = entries.len() < count;
+            self.feed.take(turn.epoch, source, entries, all);
+            found.insert(source);
+        }
+        found
+    }
+
+    /// Finds the source whose entry is larger than a reply may be, and passes over what it has: the number of the
+    /// next signal tells what was missed.
+    fn read_one_by_one(&mut self, turn: &Turn) -> Result<(), Failure> {
+        let time = self.wire.ask(&key::sources(self.shard), command(["TIME"]))?;
+        for stream in &turn.streams {
+            let one = std::slice::from_ref(stream);
+            let words = read_command(one, self.shard, 1, None);
+            let reply = self.wire.exchange(&key::signals(self.shard, stream.0.as_str()), &[words]);
+            match reply {
+                Ok(mut replies) => drop(self.take(turn, &good(replies.remove(0))?, 1)),
+                Err(failure) if is_too_large(&failure) => {
+                    let now = server_ms(&time).unwrap_or(stream.1.0 + 1);
+                    self.wire.tell(format_args!(
+                        "an entry of {} is too large to be read: what it has up to now is passed over",
+                        stream.0.as_str()
+                    ));
+                    self.feed.lock().skip(&stream.0, (now, 0));
+                    return Err(failure);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.careful = false;
+        Ok(())
+    }
+}
+
+fn read_command(
+    streams: &[(InstanceId, (u64, u64))],
+    shard: u16,
+    count: usize,
+    block: Option<Duration>,
+) -> Vec<Vec<u8>> {
+    let mut words = command(["XREAD", "COUNT", &count.to_string()]);
+    if let Some(block) = block {
+        words.extend(command(["BLOCK", &block.as_millis().max(1).to_string()]));
+    }
+    words.push(b"STREAMS".to_vec());
+    words.extend(streams.iter().map(|(source, _)| key::signals(shard, source.as_str()).as_bytes().to_vec()));
+    words.extend(streams.iter().map(|(_, (ms, number))| format!("{ms}-{number}").into_bytes()));
+    words
+}

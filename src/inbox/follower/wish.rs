@@ -1,0 +1,175 @@
+//! What an Expert Advisor wants to see of the signals: checked when it subscribes, so that nobody waits for what
+//! cannot come.
+
+use crate::codes::{MT5REDIS_ERR_FILTER, MT5REDIS_ERR_MAX_AGE, MT5REDIS_ERR_START};
+use crate::error::{Error, Result};
+use crate::inbox::item::{Start, name};
+use crate::model::InstanceId;
+use crate::model::received::Received;
+use crate::model::trade::SYMBOL_LIMIT;
+
+use super::feed::Sources;
+
+/// Start with the signals that are given from now on.
+pub const MT5REDIS_START_NEW: i32 = 0;
+/// Start with the oldest signal that is kept.
+pub const MT5REDIS_START_BEGINNING: i32 = 1;
+/// Go on where the follower was; a new one starts with the oldest signal that is kept.
+pub const MT5REDIS_START_RESUME: i32 = 2;
+
+/// How many sources one follower may name. Beyond a few hundred one read becomes dear for the server.
+const MOST_SOURCES: usize = 1000;
+
+/// What an Expert Advisor wants.
+pub(crate) struct Wish {
+    /// The name by which its position is kept.
+    pub(crate) follower: String,
+    pub(super) sources: Sources,
+    /// The symbols to follow; empty: all.
+    symbols: Vec<String>,
+    /// The magic number to follow; 0: all.
+    magic: i64,
+    /// How old a signal may be, ms; 0: any age.
+    pub(super) max_age_ms: i64,
+    pub(super) start: Start,
+}
+
+impl Wish {
+    /// Checks what was passed: `instances` and `symbols` are lists with commas.
+    pub(crate) fn new(
+        follower: &str,
+        instances: &str,
+        symbols: &str,
+        magic: i64,
+        max_age_ms: i64,
+        start: i32,
+    ) -> Result<Self> {
+        name("follower", follower)?;
+        if max_age_ms < 0 {
+            return Err(Error::new(
+                MT5REDIS_ERR_MAX_AGE,
+                format!("max_age_ms {max_age_ms} is negative: pass milliseconds, or 0 for any age"),
+            ));
+        }
+        Ok(Self {
+            follower: follower.to_owned(),
+            sources: sources(instances)?,
+            symbols: self::symbols(symbols)?,
+            magic,
+            max_age_ms,
+            start: match start {
+                MT5REDIS_START_NEW => Start::New,
+                MT5REDIS_START_BEGINNING => Start::Beginning,
+                MT5REDIS_START_RESUME => Start::Resume,
+                _ => {
+                    return Err(Error::new(
+                        MT5REDIS_ERR_START,
+                        format!("start {start} does not exist: pass one of MT5REDIS_START_* (0, 1, 2)"),
+                    ));
+                }
+            },
+        })
+    }
+
+    /// Whether a signal is of the symbols and the magic number that are wanted. Its source is.
+    pub(super) fn wants(&self, signal: &Received) -> bool {
+        (self.symbols.is_empty() || self.symbols.contains(&signal.symbol))
+            && (self.magic == 0 || self.magic == signal.signal.magic)
+    }
+}
+
+/// What stands between commas. Blanks around it, and commas too many, are harmless.
+fn parts(text: &str) -> Vec<&str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+fn sources(text: &str) -> Result<Sources> {
+    let refused = |reason: String| Err(Error::new(MT5REDIS_ERR_FILTER, reason));
+    let mut names = parts(text);
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [] => refused(
+            "instances is empty: pass the instances to follow, with commas between them, or * for all there are"
+                .to_owned(),
+        ),
+        ["*"] => Ok(Sources::All),
+        names if names.len() > MOST_SOURCES => {
+            refused(format!("instances has {} names: pass {MOST_SOURCES} at most", names.len()))
+        }
+        names => {
+            let source = |name: &&str| {
+                InstanceId::new(name).map_err(|error| {
+                    let all = if *name == "*" { "; * stands alone" } else { "" };
+                    Error::new(MT5REDIS_ERR_FILTER, format!("instances: {error}{all}"))
+                })
+            };
+            Ok(Sources::These(names.iter().map(source).collect::<Result<_>>()?))
+        }
+    }
+}
+
+fn symbols(text: &str) -> Result<Vec<String>> {
+    let names = parts(text);
+    if names.is_empty() && !text.trim().is_empty() {
+        let text =
+            format!("symbols \"{}\" has no name: pass some, with commas, or nothing for all", text.trim());
+        return Err(Error::new(MT5REDIS_ERR_FILTER, text));
+    }
+    for name in &names {
+        let reason = if name.len() > SYMBOL_LIMIT {
+            format!("is longer than {SYMBOL_LIMIT} bytes")
+        } else if let Some(foreign) = name.chars().find(|c| c.is_control() || "=;*".contains(*c)) {
+            format!("has the character {foreign:?}")
+        } else {
+            continue;
+        };
+        let shown: String = name.chars().take(SYMBOL_LIMIT).collect();
+        return Err(Error::new(
+            MT5REDIS_ERR_FILTER,
+            format!(
+                "symbols: {shown:?} {reason}, and no symbol does: pass names as the sources' brokers have them"
+            ),
+        ));
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(instances: &str, symbols: &str) -> Result<Wish> {
+        Wish::new("f", instances, symbols, 0, 0, MT5REDIS_START_NEW)
+    }
+
+    #[test]
+    fn blanks_and_commas_too_many_are_harmless() {
+        let wish = wish(" 2.Demo,1.Demo ,, 2.Demo,", "EURUSD , XAUUSD.m").unwrap();
+        let ids = ["1.Demo", "2.Demo"].map(|id| InstanceId::new(id).unwrap());
+        assert_eq!(wish.sources, Sources::These(ids.to_vec()));
+        assert_eq!(wish.symbols, ["EURUSD", "XAUUSD.m"]);
+        assert_eq!(self::wish(" * ", "").unwrap().sources, Sources::All);
+    }
+
+    #[test]
+    fn what_nothing_can_match_is_refused_with_the_reason() {
+        for (instances, symbols, reason) in [
+            ("", "", "instances is empty: pass the instances to follow"),
+            (" , ", "", "instances is empty"),
+            ("*,1.Demo", "", "'*': pass 1 to 40 of A-Z a-z 0-9 . _ -; * stands alone"),
+            ("1 Demo", "", "has the character ' '"),
+            ("1.Demo;2.Demo", "", "has the character ';'"),
+            (&"x".repeat(41), "", "is too long"),
+            ("1.Demo", ",", "symbols \",\" has no name"),
+            ("1.Demo", "EURUSD=", "has the character '='"),
+            ("1.Demo", "EUR*", "has the character '*'"),
+            ("1.Demo", "EUR\tUSD", "has the character '\\t'"),
+            ("1.Demo", &"x".repeat(49), "is longer than 48 bytes"),
+        ] {
+            let error = wish(instances, symbols).err().expect(reason);
+            assert_eq!(error.code(), MT5REDIS_ERR_FILTER);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+}

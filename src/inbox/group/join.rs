@@ -1,0 +1,76 @@
+//! A group on the streams of sources: found, made, or made anew where it was lost.
+
+use std::collections::HashSet;
+
+use super::Options;
+use super::evidence;
+use crate::inbox::item::{Start, entry};
+use crate::inbox::wire::{Wire, command, good, is_error, server_ms};
+use crate::link::failure::Failure;
+use crate::model::InstanceId;
+use crate::model::key;
+
+/// What came of joining a source's group.
+pub(super) enum Joined {
+    /// It was there.
+    Found,
+    /// It was made. Of what it will be handed, the signals with these keys were acknowledged before it was lost; it is
+    /// new if it never was there.
+    Made { done: HashSet<String>, new: bool },
+    /// There is no stream, so there can be no group.
+    Gone,
+}
+
+/// Joins the group on these streams of one shard. `first` says that the reader has just started, so that it may say
+/// where to begin.
+pub(super) fn join(
+    wire: &mut Wire,
+    options: &Options,
+    shard: u16,
+    sources: &[InstanceId],
+    first: bool,
+) -> Result<Vec<Joined>, Failure> {
+    let group = &options.group;
+    let list = key::sources(shard);
+    let keys: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
+    let evidence: Vec<_> = sources.iter().map(|source| evidence::key_of(shard, source, group)).collect();
+    let mut asked = vec![command(["TIME"])];
+    asked.extend(evidence.iter().map(evidence::mark));
+    let mut answers = wire.exchange(&list, &asked)?;
+    let now = server_ms(&good(answers.remove(0))?).unwrap_or(0);
+
+    let start = if first { options.start } else { Start::Resume };
+    let places: Vec<_> = answers.iter().map(evidence::place_of).collect();
+    let mut commands = Vec::new();
+    for (at, stream) in keys.iter().enumerate() {
+        let place = match (start, places[at]) {
+            (Start::New, _) => "$".to_owned(),
+            (Start::Resume, Some(place)) => entry(place),
+            _ => "0".to_owned(),
+        };
+        let mark = if start == Start::New { now } else { 0 };
+        commands.push(evidence::first_mark(&evidence[at], mark));
+        commands.push(command(["XGROUP", "CREATE", stream, group, &place]));
+    }
+    let replies = wire.exchange(&list, &commands)?;
+    let mut joined = Vec::new();
+    for (at, reply) in replies.into_iter().skip(1).step_by(2).enumerate() {
+        if is_error(&reply, "BUSYGROUP") {
+            if start != Start::Resume {
+                let place = if start == Start::New { "$" } else { "0" };
+                wire.ask(&list, command(["XGROUP", "SETID", &keys[at], group, place]))?;
+            }
+            joined.push(Joined::Found);
+        } else if is_error(&reply, "ERR") {
+            joined.push(Joined::Gone);
+        } else {
+            good(reply)?;
+            let done = match (start, places[at]) {
+                (Start::Resume, Some(place)) => evidence::since(wire, &evidence[at], place)?,
+                _ => Vec::new(),
+            };
+            joined.push(Joined::Made { done: done.into_iter().collect(), new: places[at].is_none() });
+        }
+    }
+    Ok(joined)
+}

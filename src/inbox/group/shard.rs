@@ -1,0 +1,402 @@
+//! Reads the sources of one shard as one of a group, in a thread of its own or in who waits for a signal: one
+//! `XREADGROUP` that waits at the server, bounded by the room there is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use redis::Value;
+
+use super::acknowledger::Order;
+use super::evidence::{self, Doubt, Known};
+use super::join::{Joined, join};
+use super::pool::{Open, Pool};
+use crate::config::Config;
+use crate::inbox::catalogue::Catalogue;
+use crate::inbox::item::{Delivery, Gap, Id, Item, LARGEST_ENTRY, Place, entry};
+use crate::inbox::numbers::{Circumstance, Seen, Verdict};
+use crate::inbox::reply::{self, Entry};
+use crate::inbox::wire::{Wire, command, good, is_error, is_too_large};
+use crate::link::Link;
+use crate::link::failure::Failure;
+use crate::model::received::Received;
+use crate::model::{InstanceId, key};
+
+/// How long the server holds a read that finds nothing, at most; stopping takes as long.
+const BLOCK: Duration = Duration::from_millis(500);
+/// How many entries one read fetches of a source at most, and of all of them about.
+const OF_ONE: usize = 256;
+const OF_ALL: usize = 4096;
+/// How often new sources are looked for.
+const DISCOVER: Duration = Duration::from_secs(1);
+/// How long a copy of a signal in work waits.
+pub(super) const COPY: Duration = Duration::from_secs(1);
+/// How long to wait where there is no source.
+const IDLE: Duration = Duration::from_millis(100);
+
+pub(super) struct ShardReader {
+    wire: Wire,
+    pool: Arc<Pool>,
+    orders: Sender<Order>,
+    shard: u16,
+    catalogue: Catalogue,
+    sources: Vec<Joining>,
+    /// The sources that were there when this reader started were found.
+    started: bool,
+    next_discovery: Instant,
+    /// How long the server may hold a read.
+    limit: Duration,
+    /// How many sources had something to say in the last read.
+    busy: usize,
+    /// A reply was larger than one may be: fewer entries are asked for.
+    most: usize,
+}
+
+/// A source whose group this reader is in.
+struct Joining {
+    source: InstanceId,
+    seen: Seen,
+    /// What this reader was handed before is to be read again, behind this id.
+    look_back: Option<Id>,
+    /// After the group was lost, until what it is handed is new: what was acknowledged.
+    done: HashSet<String>,
+    /// The group was made by this reader, and nobody knows what was before.
+    new: bool,
+}
+
+/// An entry on its way into the pool.
+struct Arriving {
+    /// Its source.
+    at: usize,
+    place: Place,
+    fields: Vec<Vec<u8>>,
+    /// None if it is no signal.
+    signal: Option<Received>,
+    /// What may be missing before it, and which doubt there is.
+    gap: Option<(u64, u64)>,
+    doubt: Option<usize>,
+}
+
+impl ShardReader {
+    pub(super) fn new(config: &Config, shard: u16, pool: Arc<Pool>, orders: Sender<Order>) -> Self {
+        let endpoint = config.rtss.endpoint.clone();
+        let limit = BLOCK.min(endpoint.reply_timeout / 2);
+        let link = Link::new(endpoint, format!("mt5redis:{}:in", pool.options.consumer));
+        Self {
+            wire: Wire::new(link, format!("reading shard {shard}"), pool.tell.clone()),
+            pool,
+            orders,
+            shard,
+            catalogue: Catalogue::new(shard, config.rtss_shards),
+            sources: Vec::new(),
+            started: false,
+            next_discovery: Instant::now(),
+            limit,
+            busy: 1,
+            most: OF_ONE,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.pool.name.wait_for_predecessor(|| !self.pool.ended());
+        while !self.pool.ended() {
+            self.turn(BLOCK);
+        }
+    }
+
+    /// Reads once, and waits for that at most so long. Connecting takes its own time.
+    pub(super) fn turn(&mut self, most: Duration) {
+        if !self.started {
+            self.pool.name.wait_for_predecessor(|| !self.pool.ended());
+        }
+        if !self.wire.rested(most, || !self.pool.ended()) || self.pool.ended() {
+            return;
+        }
+        match self.step(most) {
+            Ok(()) => {
+                self.wire.succeeded();
+                self.most = (self.most * 2).min(OF_ONE);
+            }
+            Err(failure) => {
+                if is_too_large(&failure) {
+                    self.most = (self.most / 16).max(1);
+                }
+                // What was on its way when a connection broke belongs to us and was not seen.
+                self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
+                self.wire.failed(&failure);
+            }
+        }
+    }
+
+    fn step(&mut self, most: Duration) -> Result<(), Failure> {
+        if !self.wire.is_connected() {
+            self.wire.connect()?;
+        }
+        if Instant::now() >= self.next_discovery {
+            let found = self.catalogue.look(&mut self.wire)?;
+            self.join(&found)?;
+            self.started = true;
+            self.next_discovery = Instant::now() + DISCOVER;
+        }
+        if self.sources.is_empty() {
+            self.pool.pause(most.min(IDLE));
+            return Ok(());
+        }
+        let room = self.pool.wait_for_room(most.min(self.limit));
+        if room == 0 || self.pool.ended() {
+            return Ok(());
+        }
+        if self.sources.iter().any(|one| one.look_back.is_some()) {
+            self.pool.look_back();
+            let outcome = self.look_back(room);
+            self.pool.looked_back();
+            return outcome;
+        }
+        self.read(room, most.min(self.limit))
+    }
+
+    /// Joins the group on sources that were found.
+    fn join(&mut self, found: &[InstanceId]) -> Result<(), Failure> {
+        if found.is_empty() {
+            return Ok(());
+        }
+        let joined = join(&mut self.wire, &self.pool.options, self.shard, found, !self.started)?;
+        for (source, joined) in found.iter().zip(joined) {
+            let (done, new) = match joined {
+                Joined::Gone => {
+                    self.catalogue.forget(source);
+                    continue;
+                }
+                Joined::Found => (HashSet::new(), false),
+                Joined::Made { done, new } => (done, new),
+            };
+            let (seen, look_back) = (Seen::default(), Some((0, 0)));
+            self.sources.push(Joining { source: *source, seen, look_back, done, new });
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let sources = self.sources.iter().map(|one| one.source).collect();
+        self.pool.lock().sources.insert(self.shard, sources);
+    }
+
+    /// A group is gone: somebody destroyed it, its stream expired, or a server without it took over.
+    fn heal(&mut self) -> Result<(), Failure> {
+        let sources: Vec<_> = self.sources.iter().map(|one| one.source).collect();
+        let joined = join(&mut self.wire, &self.pool.options, self.shard, &sources, false)?;
+        let mut gone = HashSet::new();
+        for (one, joined) in self.sources.iter_mut().zip(joined) {
+            match joined {
+                Joined::Found => {}
+                Joined::Made { done, .. } => {
+                    one.done = done;
+                    one.look_back = None;
+                    self.wire.tell(format_args!(
+                        "the group on {} was gone; it goes on behind what was acknowledged",
+                        one.source.as_str()
+                    ));
+                }
+                Joined::Gone => {
+                    self.catalogue.forget(&one.source);
+                    gone.insert(one.source);
+                }
+            }
+        }
+        self.sources.retain(|one| !gone.contains(&one.source));
+        self.publish();
+        Ok(())
+    }
+
+    /// What this reader was handed and never acknowledged, in an earlier life or over a broken connection.
+    fn look_back(&mut self, room: usize) -> Result<(), Failure> {
+        let behind: Vec<_> =
+            self.sources.iter().filter_map(|one| Some((one.source, one.look_back?))).collect();
+        let count = (room / behind.len()).clamp(1, self.most);
+        let places: Vec<_> = behind.iter().map(|(source, id)| (*source, entry(*id))).collect();
+        let reply =
+            self.wire.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
+        if is_error(&reply, "NOGROUP") {
+            return self.heal();
+        }
+        for (source, entries) in self.streams(&good(reply)?) {
+            let Some(at) = self.sources.iter().position(|one| one.source == source) else { continue };
+            self.sources[at].look_back = entries.last().map(|(id, _)| *id);
+            let mut gone = 0;
+            for (id, fields) in entries {
+                let place = Place { source, shard: self.shard, id };
+                let Some(fields) = fields else {
+                    gone += 1;
+                    let _ = self.orders.send(Order::Settle(place));
+                    continue;
+                };
+                if !self.pool.is_known(&place) {
+                    hand_out(&self.pool, place, 2, fields);
+                }
+            }
+            if gone > 0 {
+                self.pool.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
+            }
+        }
+        Ok(())
+    }
+
+    fn command(
+        &self,
+        places: &[(InstanceId, String)],
+        count: usize,
+        block: Option<Duration>,
+    ) -> Vec<Vec<u8>> {
+        let options = &self.pool.options;
+        let count = count.to_string();
+        let mut words = command(["XREADGROUP", "GROUP", &options.group, &options.consumer, "COUNT", &count]);
+        if let Some(block) = block {
+            words.extend(command(["BLOCK", &block.as_millis().max(1).to_string()]));
+        }
+        words.push(b"STREAMS".to_vec());
+        let stream = |source: &InstanceId| key::signals(self.shard, source.as_str()).as_bytes().to_vec();
+        words.extend(places.iter().map(|(source, _)| stream(source)));
+        words.extend(places.iter().map(|(_, id)| id.clone().into_bytes()));
+        words
+    }
+
+    /// The entries in a reply, by source.
+    fn streams(&self, reply: &Value) -> Vec<(InstanceId, Vec<Entry>)> {
+        let prefix = key::signals(self.shard, "");
+        let stream = |stream: &Value| {
+            let [name, entries] = reply::array(stream) else { return None };
+            let name = str::from_utf8(reply::bytes(name)?).ok()?;
+            Some((InstanceId::new(name.strip_prefix(prefix.as_str())?).ok()?, reply::entries(entries)))
+        };
+        reply::array(reply).iter().filter_map(stream).collect()
+    }
+
+    fn read(&mut self, room: usize, block: Duration) -> Result<(), Failure> {
+        let count = (room / self.busy).min(OF_ALL / self.sources.len()).clamp(1, self.most);
+        let places: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
+        let words = self.command(&places, count, Some(block));
+        let reply = self.wire.exchange(&key::sources(self.shard), &[words])?.remove(0);
+        if is_error(&reply, "NOGROUP") {
+            return self.heal();
+        }
+        let found = self.streams(&good(reply)?);
+        self.busy = found.len().max(1);
+        let mut arriving = Vec::new();
+        let mut doubts = Vec::new();
+        for (source, entries) in found {
+            let Some(at) = self.sources.iter().position(|one| one.source == source) else { continue };
+            let all = entries.len() < count;
+            for (id, fields) in entries {
+                let place = Place { source, shard: self.shard, id };
+                // After the group was lost, what somebody here has in hand comes once more.
+                if !self.pool.is_open(&place) {
+                    arriving.extend(self.arrive(at, place, fields.unwrap_or_default(), &mut doubts));
+                }
+            }
+            if all {
+                self.sources[at].done = HashSet::new();
+            }
+        }
+        let known = evidence::resolve(&mut self.wire, &self.pool.options.group, &doubts)?;
+        for one in arriving {
+            let known = one.doubt.map(|at| known[at]);
+            self.admit(one, known);
+        }
+        Ok(())
+    }
+
+    /// Looks at an entry that was read for the first time. What this reader cannot tell alone is a doubt.
+    fn arrive(
+        &mut self,
+        at: usize,
+        place: Place,
+        fields: Vec<Vec<u8>>,
+        doubts: &mut Vec<Doubt>,
+    ) -> Option<Arriving> {
+        let Ok(signal) = readable(place, &fields) else {
+            return Some(Arriving { at, place, fields, signal: None, gap: None, doubt: None });
+        };
+        let Joining { seen, done, new, .. } = &mut self.sources[at];
+        if done.contains(&signal.key()) {
+            self.settle(place);
+            return None;
+        }
+        let (mut gap, mut doubt) = (None, None);
+        let Received { sequence, predecessor, .. } = signal;
+        let first_heard = *new && !seen.knows(&signal.producer);
+        if !signal.retried && !first_heard {
+            gap = match seen.knows(&signal.producer) {
+                true => seen.missing_before(&signal),
+                false => (predecessor > 0).then_some((0, predecessor)),
+            };
+            if gap.is_some() || seen.has(&signal) || seen.is_past(&signal) {
+                doubt = Some(doubts.len());
+                doubts.push(Doubt { place, producer: signal.producer.clone(), sequence, predecessor });
+            }
+        }
+        seen.add(&signal);
+        Some(Arriving { at, place, fields, signal: Some(signal), gap, doubt })
+    }
+
+    /// A second copy of what the group has acknowledged.
+    fn settle(&self, place: Place) {
+        self.pool.lock().duplicates += 1;
+        let _ = self.orders.send(Order::Settle(place));
+    }
+
+    /// Hands an entry out, unless the group is known to have acknowledged it, and before it the gap that it shows.
+    fn admit(&mut self, arriving: Arriving, known: Option<Known>) {
+        let Arriving { at, place, fields, signal, gap, .. } = arriving;
+        let Some(signal) = signal else { return hand_out(&self.pool, place, 1, fields) };
+        if known.is_some_and(|known| known.done) {
+            return self.settle(place);
+        }
+        if let Some(gap) = gap.filter(|_| known.is_some_and(|known| !known.follows)) {
+            self.sources[at].seen.tell(&signal.producer, gap);
+            self.pool.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
+        }
+        let key = signal.key();
+        if self.pool.has_copy(&key, &place) {
+            // A copy of what is in work here: what becomes of that one decides.
+            let _ = self.orders.send(Order::Again { place, deliveries: 2, at: Instant::now() + COPY });
+            return;
+        }
+        let delivery = Delivery { place, deliveries: 1 + u64::from(signal.retried), signal };
+        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+    }
+}
+
+/// The signal in an entry of this place, if it is one.
+fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, String> {
+    let size = fields.iter().map(Vec::len).sum::<usize>();
+    if size > LARGEST_ENTRY {
+        return Err(format!("it has {size} bytes, more than {LARGEST_ENTRY}"));
+    }
+    let signal = Received::decode(fields)?;
+    if signal.instance != place.source.as_str() {
+        return Err(format!("it names {} as its source", signal.instance));
+    }
+    match Seen::default().judge(&signal, Circumstance::default()) {
+        Verdict::Strange(reason) => Err(reason),
+        _ => Ok(signal),
+    }
+}
+
+/// Hands out an entry whatever its number.
+pub(super) fn hand_out(pool: &Pool, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
+    match readable(place, &fields) {
+        Ok(signal) => {
+            let key = signal.key();
+            let delivery = Delivery { place, deliveries, signal };
+            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+        }
+        Err(reason) => {
+            let fields =
+                if fields.iter().map(Vec::len).sum::<usize>() > LARGEST_ENTRY { Vec::new() } else { fields };
+            let open = Open { key: place.entry(), fields };
+            pool.take(Item::Unreadable(place, reason), Some((place, open)));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Whether the file system keeps the room that a segment's zeros took. A record is stored into a mapped page, which
+//! cannot fail; where a page that is written again needs new room, as with copies on write, compression or a server
+//! behind it, a full disk ends the process. Nothing can be done about that from here, `fallocate` included, which
+//! such file systems lack or forget at the first write; so the operator is told.
+
+use std::path::Path;
+
+/// What an operator should know of the disk that has this segment, which was just made.
+pub(super) fn warning(segment: &Path) -> Option<String> {
+    let why = unsure(segment)?;
+    Some(format!(
+        "{}: {why}, so a full disk may end this process; keep room there, or set journal.folder to a folder on ext4, \
+         xfs or uncompressed NTFS",
+        segment.parent().unwrap_or(segment).display()
+    ))
+}
+
+#[cfg(target_os = "linux")]
+fn unsure(segment: &Path) -> Option<String> {
+    let path = std::fs::canonicalize(segment).ok()?;
+    let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
+    let mounts = String::from_utf8_lossy(&mounts);
+    let kind = kind(&mounts, path.to_str()?)?;
+    Some(format!("{kind} does not keep room for what is written again"))
+}
+
+#[cfg(windows)]
+fn unsure(segment: &Path) -> Option<String> {
+    use std::os::windows::fs::MetadataExt;
+    // Sparse, compressed, or with the integrity streams of ReFS, which copies on write.
+    const ATTRIBUTES: [(u32, &str); 3] = [
+        (0x200, "files here are sparse"),
+        (0x800, "files here are compressed"),
+        (0x8000, "ReFS copies on write"),
+    ];
+    let attributes = std::fs::metadata(segment).ok()?.file_attributes();
+    let found = ATTRIBUTES.iter().find(|(attribute, _)| attributes & attribute != 0);
+    found.map(|(_, why)| (*why).to_owned())
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn unsure(_segment: &Path) -> Option<String> {
+    Some("this system's file systems may copy on write".to_owned())
+}
+
+/// The kind of the file system that has this path, if it is one that does not keep room, by the system's list of
+/// mounts.
+#[cfg(any(target_os = "linux", test))]
+fn kind<'m>(mounts: &'m str, path: &str) -> Option<&'m str> {
+    /// They copy on write, compress, or have another system behind them that does what it wants. A container's
+    /// `overlay` is not among them: it mostly lies on ext4 or xfs.
+    const UNSURE: [&str; 12] = [
+        "btrfs", "zfs", "bcachefs", "nilfs2", "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
+        "ceph",
+    ];
+    // id parent device root MOUNT options [tags] - KIND source options
+    let mut best: Option<(usize, &str, &str)> = None;
+    for line in mounts.lines() {
+        let Some((before, after)) = line.split_once(" - ") else { continue };
+        let Some(mount) = before.split(' ').nth(4).map(unescaped) else { continue };
+        let mut after = after.split(' ');
+        let (kind, options) = (after.next().unwrap_or_default(), after.nth(1).unwrap_or_default());
+        let inside = path.strip_prefix(mount.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
+        // Of two at one place the later one is seen.
+        if inside && best.is_none_or(|(length, ..)| mount.len() >= length) {
+            best = Some((mount.len(), kind, options));
+        }
+    }
+    let (_, kind, options) = best?;
+    let unsure = UNSURE.contains(&kind) || kind.starts_with("fuse") || options.contains("compress");
+    unsure.then_some(kind)
+}
+
+/// A path as the list of mounts has it: what would end a word is in octal.
+#[cfg(any(target_os = "linux", test))]
+fn unescaped(text: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (escape, character)| text.replace(escape, character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_system_of_a_path_is_found_among_the_mounts() {
+        const MOUNTS: &str = "\
+            1 0 8:1 / / rw - ext4 /dev/sda1 rw\n\
+            2 1 0:30 / /data rw shared:2 master:1 - btrfs /dev/sdb rw,compress=zstd:3\n\
+            3 2 0:31 / /data/plain rw - xfs /dev/sdc rw\n\
+            4 1 0:32 / /a\\040b rw - fuse.sshfs host: rw\n\
+            5 1 0:33 / /twice rw - ext4 /dev/sdd rw\n\
+            6 1 0:34 / /twice rw - zfs pool rw\n\
+            7 1 0:35 / /f rw - f2fs /dev/sde rw,compress_algorithm=lz4\n\
+            broken\n";
+        for (path, expected) in [
+            ("/home/x/1.journal", None),
+            ("/data/1.journal", Some("btrfs")),
+            ("/data/plain/1.journal", None),
+            ("/database/1.journal", None),
+            ("/a b/1.journal", Some("fuse.sshfs")),
+            ("/twice/1.journal", Some("zfs")),
+            ("/f/1.journal", Some("f2fs")),
+        ] {
+            assert_eq!(kind(MOUNTS, path), expected, "{path}");
+        }
+        assert_eq!(kind("", "/x"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_in_memory_keeps_its_room() {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let segment = folder.path().join("1.journal");
+        std::fs::write(&segment, "").unwrap();
+        assert_eq!(warning(&segment), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! A signal as it is read from Redis, in either encoding: every value is checked like one that an Expert Advisor
+//! passes, because whoever may write the stream may write anything. Fields that a later version added at the end
+//! are passed over; a record of another schema is refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
+
+use super::signal::*;
+use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
+use super::{InstanceId, SCHEMA};
+
+/// Longest name of a producer, bytes. This library's own have 16.
+const PRODUCER_LIMIT: usize = 64;
+/// How much of a wrong value is shown.
+const SHOWN: usize = 40;
+
+/// A signal that was read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Received {
+    /// Who numbered it: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    pub producer: String,
+    /// Its number, 1 to 2^63 − 1.
+    pub sequence: u64,
+    /// The number of the signal before it, of the same source and producer; 0 where none is known.
+    #[serde(skip)]
+    pub predecessor: u64,
+    /// Who gave it, as the entry says.
+    pub instance: String,
+    /// The symbol, without control characters.
+    pub symbol: String,
+    /// The comment, without control characters.
+    pub comment: String,
+    /// An operator put it back from the dead letters, so it may have been read before.
+    #[serde(skip)]
+    pub retried: bool,
+    /// The numbers; its time is never 0.
+    #[serde(skip)]
+    pub signal: Signal,
+}
+
+/// The order is that of `packed`, the names those of `fields`. The schema's version comes before them.
+macro_rules! record {
+    ($($name:ident: $kind:ty),*) => {
+        struct Fields { $($name: $kind),* }
+
+        impl<'de> Visitor<'de> for Packed {
+            /// The fields, or the version of a schema that this reader does not know.
+            type Value = Result<Fields, u64>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("the fields of a signal")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+                let version = values.next_element()?.ok_or_else(|| A::Error::missing_field("v"))?;
+                let fields = if version == u64::from(SCHEMA) {
+                    Ok(Fields {
+                        $($name: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($name)))?),*
+                    })
+                } else {
+                    Err(version)
+                };
+                while values.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(fields)
+            }
+        }
+
+        fn from_fields<'a>(value: impl Fn(&[u8]) -> Option<&'a [u8]>) -> Result<Result<Fields, u64>, String> {
+            let version = parse("v", value(b"v"))?;
+            if version != u64::from(SCHEMA) {
+                return Ok(Err(version));
+            }
+            Ok(Ok(Fields { $($name: parse(stringify!($name), value(stringify!($name).as_bytes()))?),* }))
+        }
+    };
+}
+
+record!(p: String, q: u64, t: i64, o: i32, i: String, a: char, sy: String, vo: f64, pr: f64, sl: f64, tp: f64,
+        mg: i64, po: i64, ex: i64, co: String, pq: u64);
+
+struct Packed;
+
+fn parse<T: FromStr>(name: &str, value: Option<&[u8]>) -> Result<T, String> {
+    let text = value.ok_or_else(|| format!("it has no field {name}, so it is no signal"))?;
+    let text = str::from_utf8(text).map_err(|_| format!("its field {name} is not UTF-8"))?;
+    text.parse().map_err(|_| format!("its field {name} has the value {}", shown(text)))
+}
+
+/// A value that is wrong, for a log: short, and without control characters.
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// A text that is printed somewhere.
+fn printable(field: &str, text: String, limit: usize) -> Result<String, String> {
+    if text.len() > limit {
+        return Err(format!("its {field} has {} bytes, more than {limit}", text.len()));
+    }
+    let controls = text.contains(char::is_control);
+    Ok(if controls { text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() } else { text })
+}
+
+impl Received {
+    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's.
+    pub fn key(&self) -> String {
+        format!("{}-{}", self.producer, self.sequence)
+    }
+
+    /// Reads the names and values of a stream entry. The reason of a refusal is for people.
+    pub fn decode(entry: &[Vec<u8>]) -> Result<Self, String> {
+        let value = |name: &[u8]| entry.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1][..]);
+        let fields = match value(b"d") {
+            Some(packed) => rmp_serde::Deserializer::from_read_ref(packed)
+                .deserialize_seq(Packed)
+                .map_err(|error| format!("d is no signal: {}", shown(&error.to_string())))?,
+            None => from_fields(value)?,
+        };
+        let fields = fields.map_err(|version| {
+            let update = if version > SCHEMA.into() { "this reader" } else { "the terminal that wrote it" };
+            format!("it has schema {version}, and this reader knows schema {SCHEMA}: update {update}")
+        })?;
+        let name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if fields.p.is_empty() || fields.p.len() > PRODUCER_LIMIT || !fields.p.chars().all(name) {
+            return Err(format!("its producer {} is no name", shown(&fields.p)));
+        }
+        if fields.q == 0 || fields.q > i64::MAX as u64 {
+            return Err(format!("its number {} is outside 1 to {}", fields.q, i64::MAX));
+        }
+        InstanceId::new(&fields.i).map_err(|error| shown(&error.to_string()))?;
+        let signal = Signal {
+            time_ms: fields.t,
+            expiry_ms: fields.ex,
+            magic: fields.mg,
+            position: fields.po,
+            volume: fields.vo,
+            price: fields.pr,
+            stop_loss: fields.sl,
+            take_profit: fields.tp,
+            action: match fields.a {
+                'b' => MT5REDIS_ACTION_BUY,
+                's' => MT5REDIS_ACTION_SELL,
+                'c' => MT5REDIS_ACTION_CLOSE,
+                'm' => MT5REDIS_ACTION_MODIFY,
+                other => return Err(format!("its action {other:?} is none of b, s, c, m")),
+            },
+            server_offset_s: fields.o,
+        };
+        signal.check().map_err(|error| error.to_string())?;
+        if fields.sy.is_empty() {
+            return Err("it has no symbol".to_owned());
+        }
+        Ok(Self {
+            producer: fields.p,
+            sequence: fields.q,
+            predecessor: fields.pq,
+            instance: fields.i,
+            symbol: printable("symbol", fields.sy, SYMBOL_LIMIT)?,
+            comment: printable("comment", fields.co, COMMENT_LIMIT)?,
+            retried: value(b"r").is_some(),
+            signal,
+        })
+    }
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Signal { volume, price, stop_loss, take_profit, magic, position, .. } = self.signal;
+        let action = match self.signal.action {
+            MT5REDIS_ACTION_BUY => "buy",
+            MT5REDIS_ACTION_SELL => "sell",
+            MT5REDIS_ACTION_CLOSE => "close",
+            _ => "modify",
+        };
+        write!(
+            f,
+            "{} {action} {volume} {} at {price} stop {stop_loss} target {take_profit} magic {magic} position {position} ({})",
+            self.instance,
+            self.symbol,
+            self.key()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Stamp;
+    use crate::model::encoding::{Producer, fields, packed};
+
+    fn record() -> (SignalRecord, Producer) {
+        let signal = Signal { volume: 0.1, price: 1.10345, action: 2, magic: -3, ..Default::default() };
+        let stamp = Stamp { sequence: 7, time_ms: 1_763_800_000_000 };
+        let instance = InstanceId::new("1.Demo").unwrap();
+        let (symbol, comment) = ("EURUSD".try_into().unwrap(), "買い".try_into().unwrap());
+        (SignalRecord { stamp, instance, signal, symbol, comment }, Producer::random())
+    }
+
+    /// The record as `fields`, with another value in one of them.
+    fn entry(name: &str, value: &str) -> Vec<Vec<u8>> {
+        let (record, producer) = record();
+        let mut entry = Vec::new();
+        fields(&record.fields(&producer, 5), |item| entry.push(item.to_vec()));
+        if let Some(at) = entry.iter().position(|item| item == name.as_bytes()) {
+            entry[at + 1] = value.as_bytes().to_vec();
+        }
+        entry
+    }
+
+    #[test]
+    fn both_encodings_say_the_same() {
+        let (record, producer) = record();
+        let mut entry = Vec::new();
+        fields(&record.fields(&producer, 5), |item| entry.push(item.to_vec()));
+        let received = Received::decode(&entry).unwrap();
+        assert_eq!((received.sequence, received.predecessor, &*received.comment), (7, 5, "買い"));
+        assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.signal });
+        assert_eq!(received.key(), format!("{}-7", producer.as_str()));
+
+        let mut bytes = Vec::new();
+        packed(&record.fields(&producer, 5), &mut bytes);
+        assert_eq!(Received::decode(&[b"d".to_vec(), bytes.clone()]).unwrap(), received);
+        for length in 0..bytes.len() {
+            assert!(Received::decode(&[b"d".to_vec(), bytes[..length].to_vec()]).is_err());
+        }
+        let retried = [b"d".to_vec(), bytes, b"r".to_vec(), b"1".to_vec()];
+        assert!(Received::decode(&retried).unwrap().retried);
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        for (name, value, refusal) in [
+            ("vo", "much\x1b[2J", "its field vo has the value much?[2J"),
+            ("p", "a b; rm -rf", "its producer a b; rm -rf is no name"),
+            ("p", "", "its producer  is no name"),
+            ("q", "0", "its number 0 is outside 1 to 9223372036854775807"),
+            (
+                "q",
+                "9223372036854775808",
+                "its number 9223372036854775808 is outside 1 to 9223372036854775807",
+            ),
+            ("a", "x", "its action 'x' is none of b, s, c, m"),
+            ("sy", "", "it has no symbol"),
+            ("sy", &"x".repeat(49), "its symbol has 49 bytes, more than 48"),
+            ("co", &"x".repeat(97), "its comment has 97 bytes, more than 96"),
+            ("vo", "-1", "volume = -1 is refused: pass lots above 0"),
+        ] {
+            assert_eq!(Received::decode(&entry(name, value)).unwrap_err(), refusal);
+        }
+        assert!(Received::decode(&entry("i", "a b")).unwrap_err().contains("instance id"));
+        assert_eq!(Received::decode(&[]).unwrap_err(), "it has no field v, so it is no signal");
+        assert_eq!(Received::decode(&entry("co", "a\r\n\x1b[2Jb")).unwrap().comment, "a   [2Jb");
+    }
+
+    #[test]
+    fn another_schema_is_refused_by_its_number() {
+        let older = "it has schema 1, and this reader knows schema 2: update the terminal that wrote it";
+        assert_eq!(Received::decode(&entry("v", "1")).unwrap_err(), older);
+        let newer = "it has schema 3, and this reader knows schema 2: update this reader";
+        assert_eq!(Received::decode(&entry("v", "3")).unwrap_err(), newer);
+        // Packed, whatever else it holds.
+        assert_eq!(Received::decode(&[b"d".to_vec(), vec![0x92, 1, 7]]).unwrap_err(), older);
+        assert_eq!(Received::decode(&[b"d".to_vec(), vec![0x91, 3]]).unwrap_err(), newer);
+    }
+}

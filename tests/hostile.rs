@@ -1,0 +1,531 @@
+//! Servers that lie, drip, flood and lead astray. Whatever they say, the lane tells why it does not go on, keeps
+//! what it was given, and goes on when the server is sane again; its password goes to nobody who is not of the site.
+
+mod support;
+
+use std::cell::Cell;
+use std::io::Write;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use support::bridge::{Bridge, account, buy, sequences, trade};
+use support::certificates::Authority;
+use support::fake::{FOREVER, Fake, Reply, names, say};
+use support::server::Server;
+use support::{configuration, eventually, process};
+
+const SECRET: &str = "hunter2";
+
+/// A server's tricks, by name, and what the lane must say of each.
+type Attack = (&'static str, fn(&[String]) -> Reply, &'static str);
+
+const TOO_LARGE: &str = "the answer has more than 65536 bytes, see reply_bytes";
+const STRANGE: &str = "the answer is not Redis' protocol";
+const SLOW: &str = "no answer within the time-out";
+
+/// Against each reply of whatever kind.
+const ATTACKS: &[Attack] = &[
+    ("a text without end", |_| forever("$9223372036854775807\r\n", "x"), TOO_LARGE),
+    ("a text that never ends", |_| say("$60000\r\nxxxxx"), SLOW),
+    ("a list without end", |_| forever("*9223372036854775807\r\n", ":1\r\n"), TOO_LARGE),
+    ("a list of errors without end", |_| forever("*9223372036854775807\r\n", "-E\r\n"), TOO_LARGE),
+    ("a line without end", |_| forever("+", "x"), STRANGE),
+    ("an error without end", |_| forever("-", "x"), STRANGE),
+    ("lists in lists without end", |_| forever("", "*1\r\n"), STRANGE),
+    ("lists that promise much in each other", |_| forever("", "*1000000000\r\n"), STRANGE),
+    ("a byte now and then", |_| slowly("$1000\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), SLOW),
+    (
+        "an error, a byte now and then",
+        |_| slowly("-LOADING Redis is loading the dataset in memory\r\n"),
+        SLOW,
+    ),
+    ("a text shorter than it is said to be", |_| say("$5\r\nab\r\n+OK\r\n+OK\r\n+OK\r\n"), STRANGE),
+    ("a text longer than it is said to be", |_| say("$2\r\nabcde\r\n"), STRANGE),
+    ("a negative length", |_| say("$-7\r\n"), STRANGE),
+    ("no number", |_| say("*many\r\n"), STRANGE),
+    ("another protocol", |_| say("HTTP/1.1 400 Bad Request\r\n\r\n"), STRANGE),
+    ("a push", |_| Reply::PassAfter(b">2\r\n$10\r\ninvalidate\r\n*-1\r\n".to_vec()), STRANGE),
+    ("silence", |_| Reply::Nothing, SLOW),
+    ("an end", |_| Reply::Close, "the server closed the connection|reset by peer|Broken pipe"),
+];
+
+fn forever(first: &str, again: &str) -> Reply {
+    Reply::Forever(first.into(), again.into())
+}
+
+fn slowly(text: &str) -> Reply {
+    Reply::Slowly(text.into(), Duration::from_millis(100))
+}
+
+/// Waits for an event of the signals' lane with one of these texts.
+fn told(bridge: &Bridge, what: &str, texts: &str) {
+    let mut seen = Vec::new();
+    let says = |line: &String| line.starts_with("rtss: ") && texts.split('|').any(|text| line.contains(text));
+    let found = within_patience(|| {
+        seen.extend(bridge.events());
+        seen.iter().any(says)
+    });
+    assert!(found, "{what}: no event with {texts:?} in {seen:#?}");
+    assert!(!seen.concat().contains(SECRET), "{seen:?}");
+}
+
+/// Whether it comes to pass before a test loses its patience.
+fn within_patience(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + support::PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    true
+}
+
+/// A configuration with small limits whose signals alone go to this server.
+fn toml(url: &str, keys: &str) -> String {
+    format!(
+        "[ris]\nurl = \"redis://127.0.0.1:1\"\n[rts]\nurl = \"redis://127.0.0.1:1\"\n\
+         [rtss]\nurl = \"{url}\"\nconnect_timeout = \"2s\"\nreply_timeout = \"2s\"\nreply_bytes = 65536\n{keys}\n"
+    )
+}
+
+/// Sends a signal for each attack, made on the commands that `attacked` names, through a fake in front of a server.
+fn survives(fake: &Fake, config: &str, server: &Server, attacked: fn(&[String]) -> bool) {
+    let (folder, config) = configuration(config);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    settle(&bridge);
+    for (number, (what, attack, words)) in (2..).step_by(2).zip(ATTACKS) {
+        bridge.events();
+        fake.does(move |command| if attacked(command) { attack(command) } else { Reply::Pass });
+        bridge.signal(&buy(number));
+        told(&bridge, what, words);
+        fake.does(|_| Reply::Pass);
+        settle(&bridge);
+        // One that is sent ends the trouble: what comes next is news.
+        bridge.signal(&buy(number + 1));
+        settle(&bridge);
+        let expected: Vec<i64> = (1..=number + 1).collect();
+        assert_eq!(sequences(server), expected, "{what}");
+    }
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
+    assert_eq!(bridge.stats()["rtss"]["rejected"], 0);
+}
+
+/// Waits until all signals are in Redis.
+fn settle(bridge: &Bridge) {
+    let mut seen = Vec::new();
+    let last = bridge.accepted("rtss");
+    let committed = within_patience(|| {
+        seen.extend(bridge.events());
+        bridge.committed(mt5_redis::abi::MT5REDIS_LANE_RTSS) == last
+    });
+    assert!(committed, "{last} is not committed: {seen:#?}");
+}
+
+#[test]
+fn a_server_that_goes_mad_loses_nothing() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    survives(&fake, &toml(&format!("redis://127.0.0.1:{}", fake.port), ""), &server, |_| true);
+}
+
+#[test]
+fn a_server_that_goes_mad_within_a_transaction_loses_nothing() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let url = format!("redis://127.0.0.1:{}", fake.port);
+    survives(&fake, &toml(&url, ""), &server, |command| command[0] == "EXEC");
+}
+
+#[test]
+fn under_tls_it_is_all_the_same() {
+    let authority = Authority::new();
+    let server = Server::start();
+    let fake = Fake::encrypted(server.port, &authority.sign("localhost", 2060));
+    let url = format!("rediss://localhost:{}", fake.port);
+    let ca = format!("tls_ca = \"{}\"", authority.file().display());
+    survives(&fake, &toml(&url, &ca), &server, |_| true);
+}
+
+#[test]
+fn a_handshake_that_drips_is_left() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                // A record of 16 KiB, a byte at a time.
+                let mut next = [0x16, 3, 3, 0x3f, 0xff].into_iter().chain(std::iter::repeat(2));
+                while client.write_all(&[next.next().expect("no end")]).is_ok() {
+                    std::thread::park_timeout(Duration::from_millis(60));
+                }
+            });
+        }
+    });
+    let (folder, config) = configuration(&toml(&format!("rediss://localhost:{port}"), ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    told(&bridge, "a handshake", SLOW);
+}
+
+#[test]
+fn a_reply_that_nobody_asked_for_is_taken_for_none() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let (folder, config) = configuration(&toml(&format!("redis://127.0.0.1:{}", fake.port), ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let mut number = 0;
+    let mut send = || {
+        number += 1;
+        bridge.signal(&buy(number));
+        number
+    };
+    // One before each kind of reply, of a transaction and of a new connection. A lane that takes it for that reply
+    // takes its watermark for missing.
+    for command in ["MULTI", "XADD", "SET", "EXEC", "WATCH", "PEXPIRE", "GET", "INFO", "CLIENT"] {
+        send();
+        settle(&bridge);
+        let before = fake.heard(command).len();
+        fake.does(
+            move |heard| {
+                if heard[0] == command { Reply::PassAfter(b":0\r\n".to_vec()) } else { Reply::Pass }
+            },
+        );
+        let _: i64 = server.ask("CLIENT KILL TYPE normal");
+        send();
+        eventually(&format!("the trick is played before {command}"), || {
+            bridge.events();
+            fake.heard(command).len() > before
+        });
+        fake.does(|_| Reply::Pass);
+        settle(&bridge);
+        let there = sequences(&server);
+        assert_eq!(there, (1..=there.len() as i64).collect::<Vec<_>>(), "before {command}");
+    }
+    // What comes while nobody says anything is found before anything is sent.
+    bridge.events();
+    fake.speaks(b":0\r\n");
+    let rested = Instant::now();
+    eventually("the lane has rested", || rested.elapsed() > Duration::from_millis(300));
+    let last = send();
+    told(&bridge, "a word at rest", "the server says what nobody asked for");
+    settle(&bridge);
+    assert_eq!(sequences(&server), (1..=last).collect::<Vec<_>>());
+    assert_eq!(bridge.stats()["rtss"]["lost"], 0);
+}
+
+/// What a child of the next test does: all three lanes at a server that floods them.
+#[test]
+#[ignore = "a part of another test"]
+fn be_flooded() {
+    let url = std::env::var("MT5REDIS_FLOOD").expect("the other test's server");
+    let folder = tempfile::tempdir().expect("a folder");
+    let bridge = Bridge::open(&url, "1.Demo", folder.path());
+    let enough: usize = 12;
+    let before = memory("VmRSS:");
+    let mut events = Vec::new();
+    eventually("each lane was flooded often", || {
+        bridge.heartbeat(&account());
+        bridge.trade(&trade(7, 2));
+        bridge.signal(&buy(1));
+        events.extend(bridge.events());
+        std::fs::read_to_string(std::env::var("MT5REDIS_FLOODS").expect("a file"))
+            .is_ok_and(|floods| floods.len() >= enough)
+    });
+    println!("grew by {} KiB", memory("VmHWM:") - before);
+}
+
+fn memory(what: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("a number");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn a_flood_takes_no_memory() {
+    let floods = tempfile::NamedTempFile::new().expect("a file");
+    let path = floods.path().to_owned();
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let fake = Fake::start(move |_| {
+        let turn = turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::fs::write(&path, "x".repeat(turn)).expect("a file");
+        match turn % 5 {
+            0 => forever("$9223372036854775807\r\n", "x"),
+            // Within the limit, and so kept for as long as it takes.
+            1 => Reply::Say([b"$16000000\r\n".to_vec(), vec![b'x'; 15_000_000]].concat()),
+            2 => forever("*9223372036854775807\r\n", ":1\r\n"),
+            3 => forever("*9223372036854775807\r\n", "*1000000000\r\n"),
+            _ => forever("*9223372036854775807\r\n", "$1\r\nx\r\n"),
+        }
+    });
+    let finished = process::run(
+        Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", "be_flooded", "--nocapture"])
+            .env("MT5REDIS_FLOOD", format!("redis://127.0.0.1:{}", fake.port))
+            .env("MT5REDIS_FLOODS", floods.path()),
+        2 * support::PATIENCE,
+    );
+    assert!(finished.status.success(), "{}", finished.output);
+    let grew = finished.output.lines().find_map(|line| line.strip_suffix(" KiB")?.split_once("grew by "));
+    let grew: usize = grew.expect("how much").1.parse().expect("a number");
+    println!("{grew} KiB more, of {} sent each time", FOREVER >> 10);
+    assert!(grew < 64 << 10, "{grew} KiB");
+}
+
+/// Where a MOVED or an ASK, an answer to any command, sends the bridge.
+fn led_astray(keys: &str, site: impl Fn(u16) -> String, words: &str) {
+    for how in ["MOVED", "ASK"] {
+        let server = Server::start();
+        let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
+        let thief = Fake::start(|_| say("+OK\r\n"));
+        let target = thief.port;
+        let fake = Fake::before(server.port, |_| Reply::Pass);
+        let own = fake.port;
+        let sane = move |command: &[String]| cluster_of(own, command);
+        fake.does(sane);
+        let text = site(fake.port) + keys;
+        let (folder, config) = configuration(&text);
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        bridge.signal(&buy(1));
+        settle(&bridge);
+        let astray = Arc::new(AtomicBool::new(true));
+        fake.does(leads(how, own, target, &astray));
+        bridge.signal(&buy(2));
+        told(&bridge, how, words);
+        eventually("it was said twice", || fake.heard("XADD").len() >= 3);
+        assert_eq!(thief.accepted(), 0, "{how}: nobody connects to who is not of the site");
+        astray.store(false, SeqCst);
+        settle(&bridge);
+        assert_eq!(sequences_anywhere(&server), 2);
+    }
+}
+
+/// A node that answers each signal by sending its client elsewhere, while it is to, a transaction at a time.
+fn leads(
+    how: &'static str,
+    own: u16,
+    target: u16,
+    astray: &Arc<AtomicBool>,
+) -> impl Fn(&[String]) -> Reply + Send + Sync + 'static {
+    thread_local! {
+        /// Each connection has a thread of its own.
+        static ASTRAY: Cell<bool> = const { Cell::new(false) };
+    }
+    let astray = astray.clone();
+    move |command| match command[0].as_str() {
+        "MULTI" => {
+            ASTRAY.set(astray.load(SeqCst));
+            Reply::Pass
+        }
+        "XADD" if ASTRAY.get() => say(format!("-{how} 866 127.0.0.1:{target}\r\n")),
+        // What becomes of a transaction of which a command was refused.
+        "EXEC" if ASTRAY.get() => {
+            let text = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+            Reply::Instead("DISCARD", text.into())
+        }
+        _ => cluster_of(own, command),
+    }
+}
+
+/// A node that has all slots, which the real server behind it knows nothing of.
+fn cluster_of(port: u16, command: &[String]) -> Reply {
+    if command[0] != "CLUSTER" {
+        return Reply::Pass;
+    }
+    match command[1].as_str() {
+        "SLOTS" => say(slots(&[(0, 16_383, "127.0.0.1", port)])),
+        _ => say("$16\r\ncluster_state:ok\r\n"),
+    }
+}
+
+/// A reply to CLUSTER SLOTS.
+fn slots(ranges: &[(u32, u32, &str, u16)]) -> String {
+    let range = |(first, last, host, port): &(u32, u32, &str, u16)| {
+        format!("*3\r\n:{first}\r\n:{last}\r\n*3\r\n${}\r\n{host}\r\n:{port}\r\n$2\r\nid\r\n", host.len())
+    };
+    format!("*{}\r\n", ranges.len()) + &ranges.iter().map(range).collect::<String>()
+}
+
+/// How many signals there are, in whatever shards.
+fn sequences_anywhere(server: &Server) -> usize {
+    let keys: Vec<String> = server.ask("KEYS ss:*");
+    keys.iter().map(|key| server.ask::<usize>(&format!("XLEN {key}"))).sum()
+}
+
+fn as_ea(site: &str) -> String {
+    format!(
+        "[ris]\nurl = \"redis://127.0.0.1:1\"\n[rts]\nurl = \"redis://127.0.0.1:1\"\n[rtss]\n{site}\nusername = \"ea\"\n\
+         password = \"{SECRET}\"\n"
+    )
+}
+
+#[test]
+fn a_single_server_leads_nowhere_else() {
+    led_astray("", |port| as_ea(&format!("url = \"redis://127.0.0.1:{port}\"")), " 866 127.0.0.1:");
+}
+
+#[test]
+fn a_cluster_leads_to_its_own_nodes_only() {
+    led_astray("", |port| as_ea(&format!("nodes = [\"127.0.0.1:{port}\"]")), " 866 127.0.0.1:");
+}
+
+#[test]
+fn a_node_that_sends_to_itself_for_ever_is_told() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let own = fake.port;
+    fake.does(move |command| cluster_of(own, command));
+    let (folder, config) =
+        configuration(&as_ea(&format!("nodes = [\"127.0.0.1:{own}\"]")).replace("username", "# "));
+    let _: String = server.ask(&format!("ACL SETUSER default on >{SECRET}"));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    settle(&bridge);
+    for how in ["MOVED", "ASK"] {
+        let astray = Arc::new(AtomicBool::new(true));
+        fake.does(leads(how, own, own, &astray));
+        bridge.signal(&buy(2));
+        told(&bridge, how, &format!("{how} 866 127.0.0.1:"));
+        astray.store(false, SeqCst);
+        settle(&bridge);
+    }
+}
+
+#[test]
+fn nodes_that_left_a_cluster_are_forgotten() {
+    let server = Server::start();
+    let left = Fake::start(|_| say("+OK\r\n"));
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let (own, gone) = (fake.port, left.port);
+    fake.does(move |command| match (command[0].as_str(), command.get(1).map(String::as_str)) {
+        ("CLUSTER", Some("SLOTS")) => {
+            // It has a slot that nobody writes to.
+            say(slots(&[(1, 16_383, "127.0.0.1", own), (0, 0, "127.0.0.1", gone)]))
+        }
+        _ => cluster_of(own, command),
+    });
+    let (folder, config) =
+        configuration(&toml("", &format!("nodes = [\"127.0.0.1:{own}\"]")).replace("url = \"\"\n", ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    settle(&bridge);
+    fake.does(move |command| cluster_of(own, command));
+    // Whenever its connection breaks, the lane asks any node it knows.
+    let mut told_by_the_new_map = 0;
+    for number in 2..=12 {
+        let _: i64 = server.ask("CLIENT KILL TYPE normal");
+        bridge.signal(&buy(number));
+        settle(&bridge);
+        if number == 2 {
+            told_by_the_new_map = left.accepted();
+        }
+    }
+    assert_eq!(left.accepted(), told_by_the_new_map);
+}
+
+#[test]
+fn slot_maps_that_cannot_be_are_refused() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let own = fake.port;
+    let (folder, config) = configuration(
+        &toml("", &format!("nodes = [\"127.0.0.1:{own}\"]"))
+            .replace("url = \"\"\n", "")
+            .replace("65536", "16777216")
+            .replace("2s", "20s"),
+    );
+    let many = |count: u32| {
+        let hosts: Vec<String> =
+            (0..count).map(|at| format!("10.{}.{}.{}", at >> 16, at >> 8 & 255, at & 255)).collect();
+        let ranges: Vec<_> = hosts
+            .iter()
+            .enumerate()
+            .map(|(at, host)| (at as u32 % 16_384, at as u32 % 16_384, host.as_str(), 7000))
+            .collect();
+        slots(&ranges)
+    };
+    let maps = [
+        many(20_000),
+        many(2_000),
+        slots(&[(0, 16_384, "127.0.0.1", own)]),
+        slots(&[(9, 3, "127.0.0.1", own)]),
+        slots(&[(0, 16_383, "127.0.0.1", 0)]),
+        slots(&[(0, 16_383, "a\u{1b}[2J", own)]),
+        slots(&[(0, 16_383, &"a".repeat(300), own)]),
+        "*1\r\n*3\r\n:0\r\n:16383\r\n$1\r\nx\r\n".to_owned(),
+        "*-1\r\n".to_owned(),
+        ":5\r\n".to_owned(),
+    ];
+    for (number, map) in (1..).zip(maps) {
+        let name = format!("{map:.60}");
+        fake.does(move |command| match (command[0].as_str(), command.get(1).map(String::as_str)) {
+            ("CLUSTER", Some("SLOTS")) => say(map.clone()),
+            _ => cluster_of(own, command),
+        });
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        assert_eq!(bridge.signal(&buy(number)), number);
+        told(&bridge, &name, "answers CLUSTER SLOTS with something else");
+        fake.does(move |command| cluster_of(own, command));
+        settle(&bridge);
+        assert_eq!(bridge.close(30_000), mt5_redis::codes::MT5REDIS_OK);
+    }
+}
+
+#[test]
+fn a_master_that_is_not_of_the_site_is_not_believed() {
+    let server = Server::start();
+    let thief = std::net::TcpListener::bind("127.0.0.2:0").expect("a free port");
+    let theirs = thief.local_addr().expect("its address").port();
+    thief.set_nonblocking(true).expect("a socket");
+    let sentinel = Fake::start(names("127.0.0.2", theirs));
+    let keys = format!("sentinels = [\"127.0.0.1:{}\"]\nmaster = \"m\"", sentinel.port);
+    let (folder, config) = configuration(&as_ea(&keys));
+    let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.signal(&buy(1));
+    told(&bridge, "a foreign master", &format!("names 127.0.0.2:{theirs}"));
+    assert!(thief.accept().is_err(), "nobody connects to it");
+    for (host, port) in [("\u{1b}[31m127.0.0.1", server.port), ("", server.port), ("127.0.0.1", 0)] {
+        sentinel.does(names(host, port));
+        eventually("it is asked again", || {
+            let events = bridge.events().concat();
+            assert!(!events.contains('\u{1b}'), "{events:?}");
+            sentinel.heard("SENTINEL").len() > 3
+        });
+    }
+    sentinel.does(names("127.0.0.1", server.port));
+    settle(&bridge);
+    // Who lists it, gets it.
+    sentinel.does(names("127.0.0.2", theirs));
+    let keys = format!("{keys}\nmasters = [\"127.0.0.1\", \"127.0.0.2:{theirs}\"]");
+    let (other, config) = configuration(&as_ea(&keys));
+    let trusting = Bridge::open(&config, "2.Demo", other.path());
+    trusting.signal(&buy(2));
+    eventually("it is connected to", || thief.accept().is_ok());
+}
+
+#[test]
+fn what_a_server_says_is_one_plain_line() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| Reply::Pass);
+    let (folder, config) = configuration(&toml(&format!("redis://127.0.0.1:{}", fake.port), ""));
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let evil = "\u{1b}]0;owned\u{7}\u{9b}31m\r\u{202e}\u{2028}\u{200b}\u{feff}\u{7f}\t";
+    fake.does(move |command| match command[0].as_str() {
+        "EXEC" => say(format!("-LOADING {evil} it\r\n")),
+        _ => Reply::Pass,
+    });
+    bridge.signal(&buy(1));
+    let mut events = Vec::new();
+    eventually("it is told", || {
+        events.extend(bridge.events());
+        events.iter().any(|line: &String| line.contains("LOADING"))
+    });
+    let steers = |c: char| c.is_control() || "\u{202e}\u{2028}\u{200b}\u{feff}".contains(c);
+    assert!(!events.concat().contains(steers), "{events:?}");
+    fake.does(|_| Reply::Pass);
+    settle(&bridge);
+}

@@ -1,0 +1,151 @@
+"""Which conversion between MQL5's types goes without a word from MetaEditor, and its C++.
+
+Stricter than MetaEditor on purpose: what it only warns of, and some of what it lets pass, is a doubt.
+"""
+
+from .mistakes import Doubt
+from .types import DOUBLE, FLOAT, FLOATING, INT, INTEGERS, LONG, NUMBERS, STRING, UINT, ULONG, WHOLE, Type, Value
+
+
+def fits(number, name):
+    if name in FLOATING:
+        return True
+    bits, signed = INTEGERS[name]
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    return isinstance(number, int) and low <= number <= high
+
+
+def keeps_all(source, target):
+    """Whether every number of one type is one of the other."""
+    if source in FLOATING or target in FLOATING:
+        if source in FLOATING:
+            return target == "double" or target == source
+        return INTEGERS[source][0] <= (32 if target == "double" else 16)
+    (bits, signed), (into, into_signed) = INTEGERS[source], INTEGERS[target]
+    if signed == into_signed:
+        return bits <= into
+    return into_signed and bits < into
+
+
+def why_not(value, target):
+    """Why this value does not become that type by itself; None when it does."""
+    source = value.type
+    if source == target and target.array is None:
+        return f"'{source}' is no '{target}'" if source.guarded and not target.guarded else None
+    if source.array is not None or target.array is not None:
+        return f"{source} is no {target}"
+    if source.kind == "null":
+        if target == STRING or target.kind == "pointer":
+            return None
+        return Doubt(f"NULL is no {target}") if target.plain else f"NULL is no {target}"
+    if "pointer" in (source.kind, target.kind):
+        return pointer_why_not(value, target)
+    if "void" in (source.name, target.name):
+        return f"{source} is no {target}"
+    if "string" in (source.name, target.name):
+        reason = f"implicit conversion from '{source}' to '{target}'"
+        if not (source.plain and target.plain) or target.kind == "enum" or target.name == "bool":
+            return reason
+        doubt = Doubt(reason)
+        doubt.weight = 100  # a number is taken for another number before it is for a text
+        return doubt
+    if not (source.plain and target.plain):
+        return None if target.name in source.bases else f"{source} is no {target}"
+    if target.kind == "enum":
+        reason = f"implicit conversion from '{source}' to the enumeration '{target}'"
+        return enumeration_why_not(value, target, reason)
+    return number_why_not(value, target)
+
+
+def enumeration_why_not(value, target, reason):
+    """MetaEditor takes a constant that is the number of a member, and any variable."""
+    if isinstance(value.constant, int):
+        if value.named == "WRONG_VALUE":
+            return None
+        return Doubt(reason) if not target.members or value.constant in target.members else reason
+    return Doubt(reason) if value.type.countable else reason
+
+
+def pointer_why_not(value, target):
+    source = value.type
+    if target.name == "bool":
+        return Doubt(f"'{source}' is no truth: compare it with NULL")
+    if source.kind == target.kind and source.name in target.bases and (target.guarded or not source.guarded):
+        return Doubt(f"'{source}' is no '{target}' for sure")
+    if source.kind != target.kind or target.name not in (source.name, *source.bases):
+        return f"'{source}' is no '{target}'"
+    return f"'{source}' is no '{target}'" if source.guarded and not target.guarded else None
+
+
+def number_why_not(value, target):
+    source = value.type
+    if source.kind == "enum":
+        return None if target.name in ("int", "long", "double") else Doubt(f"'{source}' is no '{target}'")
+    if target.name == "bool":
+        return Doubt(f"'{source}' is no truth: compare it")
+    if source.name == "bool":
+        return None if target.name in NUMBERS else Doubt(f"'{source}' is no '{target}'")
+    if target.name in ("datetime", "color") or source.name in ("datetime", "color"):
+        if value.constant == 0 or (source.name == "datetime" and target.name == "long"):
+            return None
+        return Doubt(f"'{source}' is no '{target}': say it with a cast")
+    if value.constant is not None and source.name in INTEGERS and fits(value.constant, target.name):
+        return None
+    if keeps_all(source.name, target.name):
+        return None
+    return Doubt(f"possible loss of data due to type conversion from '{source}' to '{target}'")
+
+
+def converted(value, target):
+    """The C++ of the value as that type, when it may become that."""
+    if value.type.kind == "null":
+        return f"{target.cpp}()"
+    if target.name == "string" and value.type != STRING:
+        return as_text(value)
+    if value.type == STRING and target != STRING:
+        return f"mql::number<{target.cpp}>({value.code})"
+    if value.type.kind == target.kind == "pointer" and value.type.name in target.bases:
+        return f"mql::narrowed<{Type(target.name, 'class').cpp}>({value.code})"
+    if value.type.kind == "pointer" and target.name == "bool":
+        return f"({value.code}).valid()"
+    return value.code if value.type.cpp == target.cpp else f"({target.cpp})({value.code})"
+
+
+def as_text(value):
+    """The C++ of what Print prints of the value."""
+    if value.type == STRING:
+        return value.code
+    if value.type.name == "datetime":
+        return f"mql::text_of_time({value.code})"
+    return f"mql::text({value.code})"
+
+
+def convert(value, target, place, what, findings):
+    """The C++ of the value as that type, or a mistake."""
+    reason = why_not(value, target)
+    if reason:
+        said = type(reason)(f"{what}: {reason}")
+        if isinstance(reason, Doubt):
+            said.weight = reason.weight
+        findings.tell(place, said)
+    return converted(value, target)
+
+
+def as_number(value):
+    """A time, a color, a truth or a member of an enumeration as the number that it is calculated with."""
+    name = "int" if value.type.kind == "enum" else WHOLE.get(value.type.name)
+    return Value(Type(name), value.code, constant=value.constant) if name else value
+
+
+def common(left, right):
+    """The type in which C++ and MQL5 calculate with two numbers."""
+    names = {left.name, right.name}
+    if names & FLOATING:
+        return DOUBLE if names - {"float"} & NUMBERS else FLOAT
+    wide = max(left.name, right.name, key=lambda name: (max(INTEGERS[name][0], 32), not INTEGERS[name][1]))
+    bits, signed = INTEGERS[wide]
+    if bits < 32:
+        return INT
+    return {(32, True): INT, (32, False): UINT, (64, True): LONG, (64, False): ULONG}[bits, signed]
+
+
