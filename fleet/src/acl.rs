@@ -178,7 +178,7 @@ fn governor() -> String {
     format!(
         "{SESSION} {WAY} +cluster|nodes +client|list +latency|latest +slowlog|get \
          +dbsize +memory|stats +time +multi +exec +discard +unwatch +scan \
-         (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan %R~il %R~sl:*) \
+         (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan +exists %R~il %R~sl:*) \
          (+exists +watch +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) \
          (+hmget %R~fp:*) ({READ} {STATES})"
     )

@@ -75,8 +75,10 @@ pub struct Bridge {
 impl Bridge {
     /// Loads the library and checks that both sides mean the same structs.
     pub fn load(path: &Path) -> Result<Self> {
+        // A name alone would be looked for in the system's folders.
+        let path = std::path::absolute(path)?;
         // SAFETY: the library runs no code when it is loaded.
-        let library = unsafe { Library::new(path) };
+        let library = unsafe { Library::new(&path) };
         let library = library.with_context(|| format!("cannot load {}", path.display()))?;
         let bridge = Self { functions: Functions::find(&library)?, _library: library };
         let size = |bytes: usize| bytes as i32;

@@ -1,9 +1,11 @@
 //! Many simulated terminals: processes started one after the other, watched until they end, and their
 //! ledgers gathered.
 
+mod configuration;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -15,7 +17,6 @@ use hdrhistogram::Histogram;
 
 use crate::ledger::{self, Ledger, Summary};
 use crate::library;
-use crate::slow::SlowRedis;
 use crate::stop;
 use crate::table::View;
 use crate::terminal::{self, Progress};
@@ -85,11 +86,13 @@ pub fn run(
     // What is wrong with library or configuration is told once, here, and not by every terminal.
     let bridge = library::Bridge::load(&library)?;
     let data = tempfile::tempdir().context("cannot make a temporary folder")?;
-    bridge.open(config, "mt5fleet", data.path())?.close(Duration::ZERO)?;
+    let config = configuration::placed(config, data.path())?;
+    bridge.open(&config, "mt5fleet", data.path())?.close(Duration::ZERO)?;
     let (_slow, config) = match size.slow_redis {
-        Some(bytes) => slowed(config, bytes, data.path())?,
-        None => (Vec::new(), config.to_owned()),
+        Some(bytes) => configuration::slowed(&config, bytes, data.path())?,
+        None => (Vec::new(), config),
     };
+    let folder = &path::absolute(folder)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
 
     let (sender, receiver) = mpsc::channel();
@@ -124,46 +127,6 @@ pub fn run(
         view.show(start.elapsed(), &fleet.progress())?;
     }
     Ok(fleet.gather())
-}
-
-/// The configuration with a slow proxy before each of its servers.
-fn slowed(config: &str, bytes: u64, folder: &Path) -> Result<(Vec<SlowRedis>, String)> {
-    let mut table = match config.contains("://") {
-        true => toml::Table::from_iter([("url".to_owned(), config.into())]),
-        false => fs::read_to_string(config).with_context(|| format!("cannot read {config}"))?.parse()?,
-    };
-    let mut proxies = Vec::new();
-    let mut slow = |table: &mut toml::Table| -> Result<()> {
-        if let Some(toml::Value::String(url)) = table.get_mut("url") {
-            let (scheme, rest) = url.split_once("://").context("a url has no ://")?;
-            let (identity, place) =
-                rest.rsplit_once('@').map_or(("", rest), |(identity, place)| (identity, place));
-            let (host, database) =
-                place.split_once('/').map_or((place, ""), |(host, database)| (host, database));
-            if scheme != "redis" {
-                bail!("--slow-redis works with redis:// URLs only");
-            }
-            let target = if host.contains(':') { host.to_owned() } else { format!("{host}:6379") };
-            let proxy = SlowRedis::before(&target, bytes)?;
-            let at = if identity.is_empty() { "" } else { "@" };
-            let place = proxy.url().replacen("redis://", &format!("redis://{identity}{at}"), 1);
-            *url = format!("{place}/{database}").trim_end_matches('/').to_owned();
-            proxies.push(proxy);
-        }
-        Ok(())
-    };
-    slow(&mut table)?;
-    for lane in ["ris", "rts", "rtss"] {
-        if let Some(toml::Value::Table(table)) = table.get_mut(lane) {
-            slow(table)?;
-        }
-    }
-    if proxies.is_empty() {
-        bail!("--slow-redis needs a configuration with the url of a server");
-    }
-    let file = folder.join("slow.toml");
-    fs::write(&file, table.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
-    Ok((proxies, file.to_str().context("the temporary folder's name is no text")?.to_owned()))
 }
 
 /// The terminals; dropping it ends those that still run.

@@ -143,6 +143,14 @@ pub enum JournalSync {
     Disk,
 }
 
+/// What a text file says, whichever form Windows gave it. The reason of a refusal holds nothing of what is in it.
+#[doc(hidden)]
+pub fn text(path: &Path) -> std::result::Result<String, String> {
+    let unreadable = |reason: &dyn Display| format!("cannot read {}: {reason}", path.display());
+    let content = reading::read(path).map_err(|reason| unreadable(&reason))?;
+    String::from_utf8(content.bytes).map_err(|_| unreadable(&"it is not UTF-8: save it as UTF-8"))
+}
+
 impl Config {
     /// Reads what the Expert Advisor passed: nothing, a URL, or a path relative to `folder`.
     pub fn read(text: &str, folder: &str) -> Result<Self> {

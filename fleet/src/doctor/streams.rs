@@ -25,17 +25,22 @@ struct Group {
 }
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
-    let (shards, cap) = (patient.config.rtss_shards, patient.config.rtss_max_length);
     let mut nodes = Nodes::new("rtss", &patient.config.rtss.endpoint);
+    Ok(look(&mut nodes, patient.config.rtss_shards, patient.config.rtss_max_length).unwrap_or_else(|error| {
+        vec![Finding::yellow("", format!("the signals cannot be looked at: {}", nodes.told(&error)))]
+    }))
+}
+
+fn look(nodes: &mut Nodes, shards: u16, cap: u64) -> Result<Vec<Finding>> {
     nodes.refresh()?;
     let mut findings = Vec::new();
-    let followers = streams::followers(&mut nodes).unwrap_or_else(|error| {
-        let text =
-            format!("followers cannot be looked for ({}): who reads is not all known", nodes.told(&error));
+    let followers = streams::followers(nodes).unwrap_or_else(|error| {
+        let why = nodes.told(&error);
+        let text = format!("followers cannot be looked for ({why}): who reads is not all known");
         findings.push(Finding::yellow("", text));
         Vec::new()
     });
-    let look = streams::look(&mut nodes, shards, &followers)?;
+    let look = streams::look(nodes, shards, &followers)?;
     for shard in 0..shards {
         let letters = key::dead_letters(shard);
         if let count @ 1.. = nodes.ask_owner::<u64>(redis::cmd("XLEN").arg(letters.as_str()))? {

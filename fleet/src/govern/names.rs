@@ -10,8 +10,8 @@ use redis::Value;
 
 use super::nodes::Nodes;
 
-/// How many names one command reads, about.
-const PAGE: u32 = 1000;
+/// How many names one command reads, about: it must not hold up the signals behind it.
+const PAGE: u32 = 250;
 /// How many names that can be one's a look takes in.
 const LOOK: usize = 200_000;
 /// How many others it remembers, to remove them.

@@ -168,7 +168,7 @@ fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()
         return Ok(());
     }
     let mut ask = redis::cmd("HMGET");
-    ask.arg(follower).arg("*").arg("@");
+    ask.arg(follower).arg(key::EVERY_SOURCE).arg("@");
     for stream in streams.iter() {
         ask.arg(&stream.source);
     }

@@ -303,7 +303,8 @@ mod tests {
         }
         let marks: Vec<Mark> = shown.iter().map(|(_, mark)| *mark).collect();
         use Mark::{Bad, Good, Head, Odd};
-        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Good, Head, Odd, Good, Bad]);
+        // What is wrong with a node is told in full, in three lines here.
+        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Bad, Bad, Bad, Good, Head, Odd, Good, Bad]);
         assert!(
             shown[1].0.contains(" 90 GiB  90 % 100% 900 µs ") && shown[1].0.ends_with(" -"),
             "{}",
@@ -311,13 +312,13 @@ mod tests {
         );
         assert!(shown[2].0.starts_with("rtss replica ") && shown[2].0.ends_with(" 2 KiB"), "{}", shown[2].0);
         assert!(shown[3].0.ends_with(" 7 s"), "{}", shown[3].0);
-        assert!(shown[6].0.starts_with("2 of 3 alive"), "{}", shown[6].0);
+        assert!(shown[9].0.starts_with("2 of 3 alive"), "{}", shown[9].0);
         assert!(
-            shown[7].0.starts_with("2.B ") && shown[7].0.ends_with(" 70000   1.2M  12 ms  2"),
+            shown[10].0.starts_with("2.B ") && shown[10].0.ends_with(" 70000   1.2M  12 ms  2"),
             "{}",
-            shown[7].0
+            shown[10].0
         );
-        assert!(shown[9].0.ends_with(" 111 h gone"), "{}", shown[9].0);
-        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 8);
+        assert!(shown[12].0.ends_with(" 111 h gone"), "{}", shown[12].0);
+        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 11);
     }
 }

@@ -240,3 +240,15 @@ fn wait(child: &mut Child, deadline: Instant) -> Result<Option<std::process::Exi
         pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_web_address_only_the_place_is_shown() {
+        for url in ["https://h:8/hook?token=1", "https://u:secret@h:8?token=1", "https://u:se@ret@h:8#x"] {
+            assert_eq!(place(url), "https://h:8");
+        }
+    }
+}
