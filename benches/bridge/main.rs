@@ -57,11 +57,19 @@ fn main() {
         ["profile-process", lane, count, config, folder] => {
             return profile::process(lane, count, config, folder);
         }
-        ["reading-process", way, count, group, url] => return reading::process(way, count, group, url),
+        ["reading-process", way, count, group, instances, url] => {
+            return reading::process(way, count, group, instances, url);
+        }
         ["terminal", seconds, start_ms, burst, config] => {
             return fleet::terminal(seconds, start_ms, burst, config);
         }
         _ => {}
+    }
+    let parts = PARTS.map(|(name, _)| name);
+    if let Some(word) = words.iter().find(|word| !["quick", "write"].contains(word) && !parts.contains(word))
+    {
+        eprintln!("{word} is neither quick nor write nor a part: {}", parts.join(", "));
+        std::process::exit(2);
     }
     let flag = |name: &str| words.contains(&name);
     let mut report = Report::new(flag("quick"), flag("write"));

@@ -1,6 +1,6 @@
-/* A bare pair by hiredis: one process appends to a stream, another waits there in a consumer group.
- * Usage: reading write PORT COUNT PAUSE_US, and reading read PORT GROUP COUNT; the reader prints "ready", and then how
- * long each entry took from the call that appended it, ns. */
+/* A bare pair by hiredis: one process appends to streams in turn, another waits at all of them in a consumer group.
+ * Usage: reading write PORT COUNT STREAMS PAUSE_US, and reading read PORT COUNT STREAMS GROUP; the reader prints "ready",
+ * and then how long each entry took from the call that appended it, ns. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,30 +19,43 @@ static redisReply *good(redisReply *reply) {
     return reply;
 }
 
-static int write_entries(redisContext *redis, long count, int pause) {
+static int write_entries(redisContext *redis, long count, long streams, int pause) {
     /* As long as a signal. */
     char payload[113];
     memset(payload, 'x', sizeof payload);
     for (long at = 0; at < count; at++) {
         usleep(pause);
-        freeReplyObject(good(redisCommand(redis, "XADD bare * t %lld d %b", now(), payload, sizeof payload)));
+        freeReplyObject(good(
+            redisCommand(redis, "XADD bare:%ld * t %lld d %b", at % streams, now(), payload, sizeof payload)));
     }
     return 0;
 }
 
-static int read_entries(redisContext *redis, const char *group, long count) {
+static int read_entries(redisContext *redis, long count, long streams, const char *group) {
+    static const char *const words[] = {"XREADGROUP", "GROUP", "", "one", "COUNT", "256", "BLOCK", "5000", "STREAMS"};
+    enum { WORDS = sizeof words / sizeof *words };
     long long *times = calloc(count, sizeof *times);
-    freeReplyObject(good(redisCommand(redis, "XGROUP CREATE bare %s $ MKSTREAM", group)));
+    const char **command = calloc(WORDS + 2 * streams, sizeof *command);
+    memcpy(command, words, sizeof words);
+    command[2] = group;
+    for (long stream = 0; stream < streams; stream++) {
+        char *name = malloc(32);
+        snprintf(name, 32, "bare:%ld", stream);
+        command[WORDS + stream] = name;
+        command[WORDS + streams + stream] = ">";
+        freeReplyObject(good(redisCommand(redis, "XGROUP CREATE %s %s $ MKSTREAM", name, group)));
+    }
     printf("ready\n");
     fflush(stdout);
     for (long at = 0; at < count;) {
-        redisReply *reply =
-            good(redisCommand(redis, "XREADGROUP GROUP %s one COUNT 256 BLOCK 5000 STREAMS bare >", group));
+        redisReply *reply = good(redisCommandArgv(redis, WORDS + 2 * streams, command, NULL));
         if (reply->type == REDIS_REPLY_NIL) return 6;
         long long came = now();
-        redisReply *entries = reply->element[0]->element[1];
-        for (size_t entry = 0; entry < entries->elements && at < count; entry++)
-            times[at++] = came - atoll(entries->element[entry]->element[1]->element[1]->str);
+        for (size_t stream = 0; stream < reply->elements; stream++) {
+            redisReply *entries = reply->element[stream]->element[1];
+            for (size_t entry = 0; entry < entries->elements && at < count; entry++)
+                times[at++] = came - atoll(entries->element[entry]->element[1]->element[1]->str);
+        }
         freeReplyObject(reply);
     }
     for (long at = 0; at < count; at++) printf("%lld\n", times[at]);
@@ -50,9 +63,10 @@ static int read_entries(redisContext *redis, const char *group, long count) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 5) return 2;
+    if (count != 6) return 2;
     redisContext *redis = redisConnect("127.0.0.1", atoi(arguments[2]));
     if (!redis || redis->err) return 4;
-    if (!strcmp(arguments[1], "write")) return write_entries(redis, atol(arguments[3]), atoi(arguments[4]));
-    return read_entries(redis, arguments[3], atol(arguments[4]));
+    long entries = atol(arguments[3]), streams = atol(arguments[4]);
+    if (!strcmp(arguments[1], "write")) return write_entries(redis, entries, streams, atoi(arguments[5]));
+    return read_entries(redis, entries, streams, arguments[5]);
 }

@@ -25,58 +25,93 @@ use crate::support::server::Server;
 const TURNS: usize = 10;
 /// Between two signals.
 const PAUSE: Duration = Duration::from_millis(1);
+const WAYS: [&str; 3] = ["hiredis, XADD and XREADGROUP BLOCK", "to a subscription", "to a worker's reader"];
+
+/// What a turn measured.
+struct Turn {
+    p50_us: f64,
+    p99_us: f64,
+    /// What the server's processor worked for a signal, written and read, µs.
+    server_us: f64,
+}
 
 pub fn measure(report: &mut Report) {
+    let sources: &[usize] = if report.quick { &[1, 10] } else { &[1, 10, 100, 300] };
+    let rows: Vec<_> = sources.iter().flat_map(|&sources| rows(report, sources)).collect();
+    let header = [
+        "sources",
+        "way",
+        "p50 µs",
+        "p99 µs",
+        "ratio of p50",
+        "ratio of p99",
+        "server's processor, µs a signal",
+    ];
+    report.table("reading", &header, &rows);
+}
+
+/// The rows of so many sources, which give signals in turn.
+fn rows(report: &Report, sources: usize) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let bare = peers::compile("reading.c", "reading", folder.path(), &["-lhiredis"]);
     let server = Server::start();
-    let bridge = Bridge::open(&server.url(), "1.Bench", folder.path());
-    bridge.signal(&buy(0));
-    bridge.settle();
+    let names: Vec<_> = (0..sources).map(|source| format!("{source}.Bench")).collect();
+    let bridges: Vec<_> = names.iter().map(|name| Bridge::open(&server.url(), name, folder.path())).collect();
+    bridges.iter().for_each(|bridge| assert!(bridge.signal(&buy(0)) > 0));
+    bridges.iter().for_each(Bridge::settle);
     let count = report.rounds(1000);
-    let ways = ["hiredis, XADD and XREADGROUP BLOCK", "to a subscription", "to a worker's reader"];
-    let mut turns: [Vec<[f64; 2]>; 3] = Default::default();
+    let (port, number, streams) = (server.port.to_string(), count.to_string(), sources.to_string());
+    let mut turns: [Vec<Turn>; 3] = Default::default();
     for turn in 0..TURNS {
-        let group = format!("turn-{turn}");
         let mut reader = Command::new(&bare);
-        let (port, number) = (server.port.to_string(), count.to_string());
-        let reading = Reading::start(reader.args(["read", &port, &group, &number]));
+        let reading =
+            Reading::start(reader.args(["read", &port, &number, &streams, &format!("turn-{turn}")]));
+        let began = used_cpu_us(&server);
         let pause = PAUSE.as_micros().to_string();
-        let written = Command::new(&bare).args(["write", &port, &number, &pause]).status();
+        let written = Command::new(&bare).args(["write", &port, &number, &streams, &pause]).status();
         assert!(written.is_ok_and(|status| status.success()), "the bare pair fails");
-        turns[0].push(reading.end(count));
+        turns[0].push(reading.end(count, began, &server));
 
         for (at, way) in ["subscription", "reader"].into_iter().enumerate() {
             let this = std::env::current_exe().expect("this program");
             let mut process = Command::new(this);
-            process.args(["reading-process", way, &number, &format!("{way}-{turn}"), &server.url()]);
+            let (group, instances) = (format!("{way}-{turn}"), names.join(","));
+            process.args(["reading-process", way, &number, &group, &instances, &server.url()]);
             let reading = Reading::start(&mut process);
-            for _ in 0..count {
+            let began = used_cpu_us(&server);
+            for bridge in bridges.iter().cycle().take(count) {
                 thread::sleep(PAUSE);
-                bridge.signal(&Signal { magic: now(), ..buy(0) });
+                assert!(bridge.signal(&Signal { magic: now(), ..buy(0) }) > 0);
             }
-            turns[at + 1].push(reading.end(count));
+            turns[at + 1].push(reading.end(count, began, &server));
         }
     }
-    let rows: Vec<Vec<String>> = ways
-        .iter()
-        .zip(&turns)
-        .map(|(way, figures)| {
-            let middle = |which: usize| median(figures.iter().map(|figure| figure[which]).collect());
-            let ratio = |which: usize| {
-                let pairs = figures.iter().zip(&turns[0]);
-                median(pairs.map(|(figure, bare)| figure[which] / bare[which]).collect())
-            };
-            vec![
-                (*way).to_owned(),
-                format!("{:.0}", middle(0)),
-                format!("{:.0}", middle(1)),
-                format!("{:.2}", ratio(0)),
-                format!("{:.2}", ratio(1)),
-            ]
-        })
-        .collect();
-    report.table("reading", &["way", "p50 µs", "p99 µs", "ratio of p50", "ratio of p99"], &rows);
+    let row = |(way, figures): (&&str, &Vec<Turn>)| {
+        let middle = |of: fn(&Turn) -> f64| median(figures.iter().map(of).collect());
+        let ratio = |of: fn(&Turn) -> f64| {
+            median(figures.iter().zip(&turns[0]).map(|(figure, bare)| of(figure) / of(bare)).collect())
+        };
+        vec![
+            streams.clone(),
+            (*way).to_owned(),
+            format!("{:.0}", middle(|turn| turn.p50_us)),
+            format!("{:.0}", middle(|turn| turn.p99_us)),
+            format!("{:.2}", ratio(|turn| turn.p50_us)),
+            format!("{:.2}", ratio(|turn| turn.p99_us)),
+            format!("{:.0}", middle(|turn| turn.server_us)),
+        ]
+    };
+    WAYS.iter().zip(&turns).map(row).collect()
+}
+
+/// What the server's processor has worked since its start, µs.
+fn used_cpu_us(server: &Server) -> f64 {
+    let info = server.info("cpu");
+    let seconds = |name: &str| -> f64 {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)).expect("the server's own time");
+        line.trim().parse().expect("seconds")
+    };
+    (seconds("used_cpu_user:") + seconds("used_cpu_sys:")) * 1e6
 }
 
 /// A process that reads, and what it prints.
@@ -95,15 +130,16 @@ impl Reading {
         Self { child, lines }
     }
 
-    /// Waits for its end. Returns the p50 and p99 of its times, µs.
-    fn end(mut self, count: usize) -> [f64; 2] {
+    /// Waits for its end. `began` is what the server's processor had worked before.
+    fn end(mut self, count: usize, began: f64, server: &Server) -> Turn {
         let mut times = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
         for line in self.lines {
             times.saturating_record(line.expect("text").parse().expect("ns"));
         }
         assert!(self.child.wait().is_ok_and(|status| status.success()), "a reader failed");
         assert_eq!(times.len(), count as u64, "a reader missed signals");
-        [0.5, 0.99].map(|share| times.value_at_quantile(share) as f64 / 1000.0)
+        let at = |share| times.value_at_quantile(share) as f64 / 1000.0;
+        Turn { p50_us: at(0.5), p99_us: at(0.99), server_us: (used_cpu_us(server) - began) / count as f64 }
     }
 }
 
@@ -114,20 +150,19 @@ fn now() -> i64 {
 }
 
 /// The body of a reading process: prints what the bare reader does.
-pub fn process(way: &str, count: &str, group: &str, url: &str) {
+pub fn process(way: &str, count: &str, group: &str, instances: &str, url: &str) {
     let count = count.parse().expect("a number");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let times = match way {
-        "subscription" => by_subscription(count, group, url, folder.path()),
+        "subscription" => by_subscription(count, group, instances, url, folder.path()),
         _ => by_reader(count, group, url),
     };
     times.iter().for_each(|time| println!("{time}"));
 }
 
-fn by_subscription(count: usize, group: &str, url: &str, folder: &Path) -> Vec<i64> {
-    let bridge = Bridge::open(url, "2.Bench", folder);
-    let wants =
-        Wants { follower: group, instances: "1.Bench", start: MT5REDIS_START_NEW, ..Default::default() };
+fn by_subscription(count: usize, group: &str, instances: &str, url: &str, folder: &Path) -> Vec<i64> {
+    let bridge = Bridge::open(url, "Follower", folder);
+    let wants = Wants { follower: group, instances, start: MT5REDIS_START_NEW, ..Default::default() };
     assert_eq!(subscribe(&bridge, &wants), 0);
     reads(&bridge);
     println!("ready");
