@@ -2,6 +2,7 @@
 //! subscription, as an Expert Advisor has it, and by a worker's reader, beside a bare pair by hiredis. The three
 //! take turns, so that what else the machine does meets all of them; the figures are the middle ones of all turns.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -56,7 +57,13 @@ fn rows(report: &Report, sources: usize) -> Vec<Vec<String>> {
     let bare = peers::compile("reading.c", "reading", folder.path(), &["-lhiredis"]);
     let server = Server::start();
     let names: Vec<_> = (0..sources).map(|source| format!("{source}.Bench")).collect();
-    let bridges: Vec<_> = names.iter().map(|name| Bridge::open(&server.url(), name, folder.path())).collect();
+    // Each with a folder, and so with lanes, of its own, as 300 terminals are.
+    let open = |name: &String| {
+        let own = folder.path().join(name);
+        fs::create_dir(&own).expect("a folder");
+        Bridge::open(&server.url(), name, &own)
+    };
+    let bridges: Vec<_> = names.iter().map(open).collect();
     bridges.iter().for_each(|bridge| assert!(bridge.signal(&buy(0)) > 0));
     bridges.iter().for_each(Bridge::settle);
     let count = report.rounds(1000);
