@@ -218,6 +218,10 @@ class Calls(ReferenceCalls):
             raise Mistake(place, f"parameter {part.name}, passed by reference, has a default: not known to this checker")
         return convert(value, kind, part.place, f"default of {part.name}", self.findings)
 
+    def is_reference(self, name):
+        """Whether this function is MQL5's own."""
+        return name in self.symbols.reference.functions and name not in self.symbols.functions
+
     def argument(self, part, expression, name):
         what = f"argument {part.name} of {name}"
         if part.type.reference and expression.kind == "name" and not part.type.const:
@@ -235,6 +239,9 @@ class Calls(ReferenceCalls):
         if not part.type.const and not value.writable:
             raise Mistake(expression.place, f"{what}: a constant cannot be passed by reference to what may change it")
         if kind.array is not None:
+            bytes_for_bytes = {value.type.single.name, kind.name} == {"char", "uchar"} and not value.type.inner
+            if value.type.array is not None and bytes_for_bytes and self.is_reference(name):
+                return f"mql::View<{kind.element.cpp}>::of_bytes(mql::View({value.code}))"  # MQL5's own functions take either
             if value.type.array is None or (value.type.element != kind.element):
                 raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
             return value.code

@@ -235,6 +235,9 @@ class Expressions(Names, Calls):
         if left.type == DATETIME and sign in ("+", "-") and (right.type.integer or (sign, right.type) == ("-", DATETIME)):
             return Value(DATETIME if right.type.integer else LONG, f"({left.code} {sign} (long long)({right.code}))")
         time = DATETIME in (left.type, right.type) and sign in ("+", "-")
+        if left.type == right.type and left.type.flags and sign == "|":
+            known = None not in (left.constant, right.constant)
+            return Value(left.type, f"({left.code} | {right.code})", constant=left.constant | right.constant if known else None)
         if not (left.type.number and right.type.number):
             usual = all(value.type.number or value.type.countable for value in (left, right))
             if not usual:

@@ -4,7 +4,7 @@ from .conversions import convert
 from .grammar import FOREIGN
 from .literals import cpp_number, cpp_text
 from .mistakes import Mistake
-from .types import DATETIME, INT, STRING, ULONG, Type, Value, cpp_name
+from .types import DATETIME, INT, STRING, ULONG, USHORT, Type, Value, cpp_name
 
 
 class Names:
@@ -117,7 +117,7 @@ class Names:
 
     def index_value(self, expression):
         of = self.value(expression.parts[0])
-        if of.type.array is None:
+        if of.type.array is None and of.type != STRING:
             operator = self.operator_call("[]", of, expression.parts[1:], expression.place)
             if operator:
                 return operator
@@ -128,6 +128,8 @@ class Names:
             if not at.type.countable and not at.type.number:
                 raise Mistake(expression.place, reason)
             self.findings.doubt(expression.place, reason)
+        if of.type == STRING:
+            return Value(USHORT, f"mql::character({of.code}, {at.code})")  # to be read, and not to be changed
         return Value(of.type.element, f"({of.code}).at({at.code})", True, of.writable)
 
     def this_value(self, expression):

@@ -102,10 +102,14 @@ class Reader:
         self.properties[name] = value.strip()
 
     def _resource_directive(self, rest, place):
-        """`#resource "file" as type name` declares a variable, whose value the file has."""
-        rest = self._without_semicolon(rest, place)
-        found = re.fullmatch(r'"[^"]*"(?:\s+as\s+(\w+)\s+(\w+)\s*((?:\[\])*))?', rest)
-        if not found:
+        """`#resource "file" as type name` declares a variable, whose value the file has. "file" may be several texts."""
+        parts = self.macros.expanded(tokens_of(self._without_semicolon(rest, place), place))
+        texts = 0
+        while texts < len(parts) and (parts[texts].kind == "text" or (texts and parts[texts].text == "+")):
+            texts += 1
+        words = " ".join(part.text for part in parts[texts:])
+        found = re.fullmatch(r"(?:as (\w+) (\w+)((?: \[ \])*))?", words)
+        if not texts or parts[texts - 1].kind != "text" or not found:
             raise Mistake(place, '#resource wants "file", or "file" as type name')
         if found[1]:
             kind = "uint" if found[1] == "bitmap" else found[1]
@@ -127,6 +131,11 @@ class Reader:
         else:
             raise Mistake(place, f'#include wants <file> or "file", not {rest}')
         path = next(filter(None, (found_in(folder, name) for folder in folders)), None)
+        if not path and rest[0] == "<":
+            path = found_in(place.path.parent, name)
+            if path:
+                reason = f'is looked for in the folder Include, but lies beside the program: write "{rest[1:-1]}"'
+                self.findings.doubt(place, f"{rest} {reason}")
         if not path:
             raise Mistake(place, f"file {rest} not found" + ", and not known to this checker" * (rest[0] == "<"))
         if path.resolve() not in self.seen:

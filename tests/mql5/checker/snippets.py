@@ -84,12 +84,12 @@ def check_snippets(build, tables=None):
 def judged(build, path, one):
     """How the checker's judgement differs from the table's; and the programs that it accepts."""
     where = f"{path.name}:{one.line}: "
-    ours = build.foreign(path, [path.parent], strict=True)
+    ours = build.foreign(path, [], strict=True)
     if one.line is None:
         wrong = [f"refused: {mistake}" for mistake in ours.mistakes[:1]]
         return wrong, [] if ours.mistakes else [ours]
     wrong = unlike(ours.mistakes[:1], where, one.reason)
-    others = build.foreign(path, [path.parent])
+    others = build.foreign(path, [])
     if not one.doubt:
         return wrong + unlike(others.mistakes[:1], where, one.reason), []
     if others.mistakes:

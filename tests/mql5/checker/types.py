@@ -84,6 +84,11 @@ class Type:
         return self.array is None and (self.kind == "enum" or self.name in INTEGERS or self.name in WHOLE)
 
     @property
+    def flags(self):
+        """Whether it is one of MQL5's own enumerations whose members are combined by |."""
+        return self.array is None and self.kind == "enum" and self.name.endswith("_FLAGS") and not self.members
+
+    @property
     def cpp(self):
         if self.array is not None:
             return f"mql::Array<{self.element.cpp}>" if self.array == "dynamic" else f"mql::Fixed<{self.element.cpp},{self.array}>"

@@ -124,6 +124,12 @@ class View {
   View(Array<T> &array) : dynamic_(&array.elements()) {}
   template <int size>
   View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
+  // An array of signed bytes as one of unsigned bytes, or the other way round.
+  template <class Other>
+  static View of_bytes(View<Other> bytes) {
+    static_assert(sizeof(T) == 1 && sizeof(Other) == 1);
+    return (View &)bytes;
+  }
   size_t size() const { return dynamic_ ? dynamic_->size() : size_; }
   T *data() const { return dynamic_ ? dynamic_->data() : fixed_; }
   bool resize(size_t size) const {
@@ -138,6 +144,11 @@ class View {
   T *fixed_ = nullptr;
   size_t size_ = 0;
 };
+
+// text[at].
+inline unsigned short character(const String &text, long long at, MQL_HERE) {
+  return text.text()[checked(at, text.text().size(), file, line)];
+}
 
 template <class T>
 T divided(T a, T b, MQL_HERE) {
