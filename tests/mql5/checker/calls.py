@@ -218,9 +218,10 @@ class Calls(ReferenceCalls):
             raise Mistake(place, f"parameter {part.name}, passed by reference, has a default: not known to this checker")
         return convert(value, kind, part.place, f"default of {part.name}", self.findings)
 
-    def is_reference(self, name):
-        """Whether this function is MQL5's own."""
-        return name in self.symbols.reference.functions and name not in self.symbols.functions
+    def is_alike(self, name, given, wanted):
+        """Whether a function of MQL5's own takes either type by reference: signed and unsigned bytes, times and numbers."""
+        own = name in self.symbols.reference.functions and name not in self.symbols.functions
+        return own and given.array is None and {given.name, wanted.name} in ({"char", "uchar"}, {"long", "datetime"})
 
     def argument(self, part, expression, name):
         what = f"argument {part.name} of {name}"
@@ -239,12 +240,13 @@ class Calls(ReferenceCalls):
         if not part.type.const and not value.writable:
             raise Mistake(expression.place, f"{what}: a constant cannot be passed by reference to what may change it")
         if kind.array is not None:
-            bytes_for_bytes = {value.type.single.name, kind.name} == {"char", "uchar"} and not value.type.inner
-            if value.type.array is not None and bytes_for_bytes and self.is_reference(name):
-                return f"mql::View<{kind.element.cpp}>::of_bytes(mql::View({value.code}))"  # MQL5's own functions take either
+            if value.type.array is not None and self.is_alike(name, value.type.element, kind.element):
+                return f"mql::View<{kind.element.cpp}>::alike(mql::View({value.code}))"
             if value.type.array is None or (value.type.element != kind.element):
                 raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
             return value.code
+        if value.type.array is None and self.is_alike(name, value.type, kind):
+            return f"({kind.cpp} &)({value.code})"
         base = kind.kind in ("class", "struct") and kind.name in value.type.bases and value.type.kind == kind.kind
         if value.type != kind and not (base and value.type.array is None):
             raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")

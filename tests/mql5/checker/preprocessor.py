@@ -18,6 +18,7 @@ PROPERTY = re.compile(
     r"|indicator_(?:label|color|width|style|type|level)\d+|indicator_level(?:color|width|style)"
     r"|tester_(?:indicator|file|library|set|no_cache|everytick_calculate)"
 )
+LINE_GOES_ON = re.compile(r"\\[ \t]*(?://[^\n]*)?(?=\n)")
 # What MQL5 itself defines for programs.
 DEFINED = ("__MQL__", "__MQL5__", "_RELEASE")
 
@@ -48,7 +49,9 @@ class Reader:
         while at < len(text):
             shape = SHAPES.match(text, at)
             place = Place(path, line)
-            if not shape and all(conditions):
+            if not shape and LINE_GOES_ON.match(text, at):
+                self.findings.doubt(place, "a backslash outside of a directive")
+            elif not shape and all(conditions):
                 raise Mistake(place, f"unexpected character {text[at]!r}")
             kind, found = (shape.lastgroup, shape.group()) if shape else ("space", text[at])
             at += len(found)

@@ -89,6 +89,7 @@ class StatementGrammar(ExpressionGrammar):
         place = self.token.place
         words = self.words("static", "const")
         type_name = self.type_name("a variable")
+        words += self.words("static", "const")
         type_name.const = type_name.const or "const" in words
         if self.token.text == "&":
             raise Mistake(self.token.place, "only a parameter is a reference in MQL5")

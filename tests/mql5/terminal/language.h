@@ -124,11 +124,11 @@ class View {
   View(Array<T> &array) : dynamic_(&array.elements()) {}
   template <int size>
   View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
-  // An array of signed bytes as one of unsigned bytes, or the other way round.
+  // An array of signed bytes as one of unsigned bytes, or of another type of the same size.
   template <class Other>
-  static View of_bytes(View<Other> bytes) {
-    static_assert(sizeof(T) == 1 && sizeof(Other) == 1);
-    return (View &)bytes;
+  static View alike(View<Other> other) {
+    static_assert(sizeof(T) == sizeof(Other));
+    return (View &)other;
   }
   size_t size() const { return dynamic_ ? dynamic_->size() : size_; }
   T *data() const { return dynamic_ ? dynamic_->data() : fixed_; }
