@@ -85,7 +85,10 @@ class Names:
         if owner in self.symbols.enumerations:
             if name not in self.symbols.enumerations[owner]:
                 raise Mistake(place, f"{owner} has no member '{name}'")
-            return self.global_name(name, place)
+            if self.symbols.constants[name][0].name == owner:
+                return self.global_name(name, place)
+            kind, number = Type(owner, "enum"), self.symbols.enumerations[owner][name]
+            return Value(kind, cpp_number(number, kind), constant=number, named=name)
         found = self.symbols.field(owner, name) if owner in self.symbols.records else None
         if found and found[0].static:
             self.allow(found[0], found[1], place)

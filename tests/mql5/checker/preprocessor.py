@@ -125,7 +125,7 @@ class Reader:
         return rest
 
     def _include_directive(self, rest, place):
-        rest = self._without_semicolon(rest, place)
+        given, rest = rest, self._without_semicolon(rest, place)
         name = rest[1:-1].strip().replace("\\", "/")
         if rest[:1] == '"' == rest[-1:]:
             folders = [place.path.parent]
@@ -143,6 +143,8 @@ class Reader:
             raise Mistake(place, f"file {rest} not found" + ", and not known to this checker" * (rest[0] == "<"))
         if path.resolve() not in self.seen:
             self._file(path)
+        if given != rest and self.tokens and self.tokens[-1].text == "}":
+            self.tokens.append(Token("sign", ";", place))  # it may end what the file leaves open
 
 
 def found_in(folder, name):

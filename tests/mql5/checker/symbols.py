@@ -64,11 +64,17 @@ class Symbols:
         for name, value, place in enumeration.members:
             if name in self.variables:
                 raise Mistake(place, f"{name} is declared twice")
-            self._new(name, place)
             if value is not None:
                 number = int(constant(value, self))
             members[name] = number
-            self.constants[name] = (Type(enumeration.name, "enum"), number)
+            known = self.constants.get(name)
+            others = known and known[0].kind == "enum" and known[0].name != enumeration.name
+            if others and known[0].name not in self.reference.enumerations:
+                both = f"{known[0].name}::{name} or {enumeration.name}::{name}"
+                self.findings.doubt(place, f"{name} is a member of two enumerations: write {both}")
+            else:
+                self._new(name, place)
+                self.constants[name] = (Type(enumeration.name, "enum"), number)
             number += 1
         self.enumerations[enumeration.name] = members
 
