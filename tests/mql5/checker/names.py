@@ -121,7 +121,7 @@ class Names:
     def index_value(self, expression):
         of = self.value(expression.parts[0])
         if of.type.array is None and of.type != STRING:
-            operator = self.operator_call("[]", of, expression.parts[1:], expression.place)
+            operator = self.operator_call("[]", self.object(of), expression.parts[1:], expression.place)
             if operator:
                 return operator
             raise Mistake(expression.place, f"'{of.type}' is no array")
