@@ -265,6 +265,9 @@ class Calls(ReferenceCalls):
             value = self.object(value)
         if not part.type.reference:
             return convert(value, kind, expression.place, what, self.findings)
+        whole = kind.kind in ("class", "struct") and kind.kind == value.type.kind and value.type.array is None
+        if not value.variable and part.type.const and whole:  # what a function returns
+            value = Value(value.type, f"mql::held({value.code})", True)
         if not value.variable:
             raise Mistake(expression.place, f"{what}: passed by reference, a variable is expected")
         if not part.type.const and not value.writable:

@@ -130,6 +130,9 @@ class Grammar:
         while self.token.text == "[":
             self.skip()
             type_name.sizes.append(None if self.token.text == "]" else self.expression())
+            while self.token.text == ",":
+                self.skip()
+                type_name.sizes.append(self.expression())
             self.expect("]", "after an array's size")
         if None in type_name.sizes[1:]:
             raise Mistake(type_name.place, "only the first dimension of an array may be without a size")

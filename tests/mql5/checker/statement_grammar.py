@@ -74,6 +74,9 @@ class StatementGrammar(ExpressionGrammar):
         if token.kind == "name" and token.text in RECORDS and self.ahead(1).kind == "name":
             self.record()  # known everywhere, as others are
             return Statement("empty", token.place)
+        if token.kind == "name" and token.text == "enum":
+            self.enumeration()
+            return Statement("empty", token.place)
         if token.text in ("static", "const") or self.at_declaration():
             return self.declared()
         if token.kind == self.ahead(1).kind == "name":

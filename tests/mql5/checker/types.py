@@ -30,6 +30,8 @@ RESERVED = {
 
 
 def cpp_name(name):
+    if not name.isascii():
+        return "".join(letter if letter.isascii() else f"_x{ord(letter):x}" for letter in name)
     return name + "_" if name in RESERVED else name
 
 

@@ -145,6 +145,12 @@ class View {
   size_t size_ = 0;
 };
 
+// What a function returns, for as long as the call takes that it is passed to by reference.
+template <class T>
+T &held(T &&value) {
+  return value;
+}
+
 // text[at].
 inline unsigned short character(const String &text, long long at, MQL_HERE) {
   return text.text()[checked(at, text.text().size(), file, line)];
