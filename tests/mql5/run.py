@@ -66,15 +66,17 @@ def main():
         sys.exit(0 if check_programs(build, [Path(word) for word in given.words], given.sources / "Include") else 1)
     with build.lock():
         sources, mistakes = check_sources(build, given.sources, given.header, given.library)
+        snippets = ""
         if given.what == "check":
             wrong, count = check_snippets(build)
             mistakes += wrong
+            snippets = f", {count} snippets are judged right"
         if not mistakes and given.what == "reference":
             mistakes += check_reference(build, sources)
         if mistakes:
             sys.exit("\n".join(mistakes))
         if given.what in ("check", "reference"):
-            print(f"{len(sources)} programs are good" + f", {count} snippets are judged right" * (given.what == "check"))
+            print(f"{len(sources)} programs are good{snippets}")
             return
         build.terminal(sources)
     with redis_port(given.redis) as port:
