@@ -74,7 +74,7 @@ class Names:
 
     def unknown_name(self, name, place):
         if name in FOREIGN:
-            raise Mistake(place, f"{name} is a word of C++, not of MQL5")
+            raise Mistake(place, f"{name} is a word of C++, and not known to this checker")
         raise Mistake(place, f"undeclared identifier '{name}', or not known to this checker")
 
     def scoped_value(self, expression):

@@ -81,7 +81,7 @@ class StatementGrammar(ExpressionGrammar):
             return self.declared()
         if token.kind == self.ahead(1).kind == "name":
             if token.text in FOREIGN:
-                raise Mistake(token.place, f"{token.text} is a word of C++, not of MQL5")
+                raise Mistake(token.place, f"{token.text} is a word of C++, and not known to this checker")
             if not {token.text, self.ahead(1).text} & KEYWORDS:
                 raise Mistake(token.place, f"type {token.text} is not known to this checker")
         if token.text in KEYWORDS - BEGINNINGS:
@@ -95,7 +95,7 @@ class StatementGrammar(ExpressionGrammar):
         words += self.words("static", "const")
         type_name.const = type_name.const or "const" in words
         if self.token.text == "&":
-            raise Mistake(self.token.place, "only a parameter is a reference in MQL5")
+            raise Mistake(self.token.place, "a reference that is no parameter is not known to this checker")
         variables = self.variables_after(type_name, self.name("a variable's name"))
         for variable in variables:
             variable.static = "static" in words
