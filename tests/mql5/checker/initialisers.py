@@ -120,7 +120,7 @@ class Initialisers(Expressions):
         """The fields of a struct with its bases, the base's first: names and types."""
         if name in self.symbols.reference.structs:
             return [(field, self.symbols.reference.type(kind)) for kind, field in self.symbols.reference.structs[name]]
-        found = []
+        found = [field for base in self.symbols.own_base(name) for field in self.fields_of(base)]
         for record in reversed(list(self.symbols.lineage(name))):
             found += [(field.name, self.symbols.type(field.type)) for field in record.fields if not field.static]
         return found

@@ -26,6 +26,8 @@ class Names:
 
     def own_field(self, field, record, name, place):
         """A field of the class that the function belongs to."""
+        if record is None:  # of the struct of MQL5's own that it is derived from
+            return Value(self.symbols.reference.type(field), cpp_name(name), True, not self.const_method)
         self.allow(field, record, place)
         if field.static:
             return self.static_field(field, record)
@@ -90,7 +92,7 @@ class Names:
             kind, number = Type(owner, "enum"), self.symbols.enumerations[owner][name]
             return Value(kind, cpp_number(number, kind), constant=number, named=name)
         found = self.symbols.field(owner, name) if owner in self.symbols.records else None
-        if found and found[0].static:
+        if found and found[1] and found[0].static:
             self.allow(found[0], found[1], place)
             return self.static_field(found[0], found[1])
         if found and self.owner and any(record.name == owner for record in self.symbols.lineage(self.owner.name)):

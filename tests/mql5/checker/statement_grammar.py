@@ -72,8 +72,8 @@ class StatementGrammar(ExpressionGrammar):
         if token.text in ("input", "sinput", "extern"):
             raise Mistake(token.place, "an input stands outside of functions only")
         if token.kind == "name" and token.text in RECORDS and self.ahead(1).kind == "name":
-            self.record()  # known everywhere, as others are
-            return Statement("empty", token.place)
+            variables = self.record()  # the type is known everywhere, as others are
+            return Statement("variables", token.place, variables)
         if token.kind == "name" and token.text == "enum":
             self.enumeration()
             return Statement("empty", token.place)

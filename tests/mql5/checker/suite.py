@@ -132,7 +132,7 @@ class Suite:
         if programs:
             attached = re.compile(rf"^attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
             paths = [path for path in paths if attached.search(path.read_text())]
-        return self.play(paths, limit=40, patient=False)
+        return self.play(paths, limit=40 + 8 * len(paths), patient=False)  # without end is a change, too
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
