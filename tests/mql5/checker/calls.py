@@ -114,7 +114,8 @@ class Calls(ReferenceCalls):
             if templates:
                 value = self.template_call(templates, arguments, called.place)
                 return Value(value.type, f"({of.code}).{value.code}")
-            raise Mistake(called.place, f"{of.type} has no method '{called.text}'")
+            known = "" if of.type.kind in ("class", "struct") else ", or not known to this checker"
+            raise Mistake(called.place, f"{of.type} has no method '{called.text}'{known}")
         method, code = self.chosen(methods, arguments, called.place)
         self.allow(method, record, called.place)
         if not method.const and not method.static and not of.writable and of.variable:

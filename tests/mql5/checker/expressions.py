@@ -143,12 +143,15 @@ class Expressions(Names, Calls):
         if expression.text == "=" and target.kind == "name":
             self.set(target.text)  # what is written need not have been set before
         into = self.value(target)
-        operator = self.operator_call(expression.text, into, [source], expression.place)
+        meant = into if value.type.kind in ("pointer", "null") else self.object(into)
+        operator = self.operator_call(expression.text, meant, [source], expression.place)
         if operator:
             return operator
         self.must_be_writable(into, target)
         if into.type.array is not None:
             raise Mistake(expression.place, "an array is copied by ArrayCopy, not by =")
+        if expression.text == "=" and value.type.kind == "struct" and value.type.name in into.type.bases:
+            return Value(into.type, f"(({value.type.cpp} &){into.code} = {value.code})")  # what both have
         if expression.text == "=":
             code = convert(value, into.type, expression.place, "assignment", self.findings)
             return Value(into.type, f"({into.code} = {code})")

@@ -4,6 +4,7 @@ from .conversions import convert
 from .grammar import FOREIGN
 from .literals import cpp_number, cpp_text
 from .mistakes import Mistake
+from .tree import TypeName
 from .types import DATETIME, INT, STRING, ULONG, USHORT, Type, Value, cpp_name
 
 
@@ -141,7 +142,8 @@ class Names:
         if not self.owner or self.static_method:
             raise Mistake(expression.place, "only a method of an object has this")
         if self.owner.kind == "struct":
-            return Value(Type(self.owner.name, "struct"), "(*this)", True, not self.const_method)
+            kind = self.symbols.type(TypeName(self.owner.name, expression.place))
+            return Value(kind, "(*this)", True, not self.const_method)
         kind = self.symbols.pointer(self.owner.name, self.const_method)
         return Value(kind, "api::GetPointer(*this)")
 
