@@ -34,8 +34,10 @@ class Reader:
         self.tokens = []
         self.waiting = []  # tokens whose macros are not expanded yet
         self.seen = set()  # files; each is read once
+        self.folder = Path()  # the program's
 
     def read(self, path):
+        self.folder = Path(path).parent
         self._file(Path(path))
         end = Place(Path(path), source_text(Path(path)).count("\n") + 1)
         self.tokens.append(Token("end", "end of file", end))
@@ -135,7 +137,8 @@ class Reader:
             raise Mistake(place, f'#include wants <file> or "file", not {rest}')
         path = next(filter(None, (found_in(folder, name) for folder in folders)), None)
         if not path and rest[0] == "<":
-            path = found_in(place.path.parent, name)
+            beside = (self.folder, place.path.parent)
+            path = next(filter(None, (found_in(folder, name) for folder in beside)), None)
             if path:
                 reason = f'is looked for in the folder Include, but lies beside the program: write "{rest[1:-1]}"'
                 self.findings.doubt(place, f"{rest} {reason}")

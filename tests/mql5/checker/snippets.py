@@ -2,10 +2,12 @@
 
 `=== title` begins a program, `--- title` the body of a function. The line that is wrong ends with `//~ reason`, where
 the reason is a part of what the checker says. `//~ warning: reason` is a doubt: for another's program it is no more than
-that. A snippet without a mark must be accepted without a doubt.
+that. In front of either may stand `Header.mqh:LINE:`, where a header is wrong. A snippet without a mark must be accepted
+without a doubt.
 """
 
 import re
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,16 +15,17 @@ from pathlib import Path
 
 SNIPPETS = Path(__file__).parent.parent / "snippets"
 TITLE = re.compile(r"(===|---) (.+)")
-MARK = re.compile(r"//~ (warning: )?(.+)")
+MARK = re.compile(r"//~ (\w+\.mqh:\d+: )?(warning: )?(.+)")
 
 
 @dataclass
 class Snippet:
-    """`line`: where the checker must find the reason; None when it must find nothing."""
+    """`line`: where the checker must find the reason, if not at a `place` in a header; None when it must find nothing."""
 
     where: str
     text: str
     line: int | None = None
+    place: str = ""
     doubt: bool = False
     reason: str = ""
 
@@ -52,7 +55,7 @@ def snippet(where, is_body, lines):
         if mark and made.line:
             raise ValueError(f"{where}: one mark is enough")
         if mark:
-            made.line, made.doubt, made.reason = number, bool(mark[1]), mark[2].strip()
+            made.line, made.place, made.doubt, made.reason = number, mark[1], bool(mark[2]), mark[3].strip()
     # The first line stays the first.
     made.text = "\n".join(["void OnStart(void) { " * is_body + lines[0], *lines[1:], *["}"] * is_body])
     return made
@@ -63,8 +66,7 @@ def check_snippets(build, tables=None):
     tables = sorted(SNIPPETS.glob("*.txt")) if tables is None else tables
     wrong, count = [], 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-        for header in SNIPPETS.glob("*.mqh"):  # what snippets include
-            (Path(folder) / header.name).write_text(header.read_text())
+        shutil.copytree(SNIPPETS, folder, ignore=shutil.ignore_patterns("*.txt"), dirs_exist_ok=True)  # what they include
         compiled = []
         for table in tables:
             programs = []
@@ -83,7 +85,7 @@ def check_snippets(build, tables=None):
 
 def judged(build, path, one):
     """How the checker's judgement differs from the table's; and the programs that it accepts."""
-    where = f"{path.name}:{one.line}: "
+    where = one.place or f"{path.name}:{one.line}: "
     ours = build.foreign(path, [], strict=True)
     if one.line is None:
         wrong = [f"refused: {mistake}" for mistake in ours.mistakes[:1]]
