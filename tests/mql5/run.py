@@ -1,6 +1,6 @@
 """Checks the project's MQL5 sources, and plays scenarios with them. README.md has the whole story.
 
-    run.py check                    the sources under mql5/, and the examples in pass/ and fail/
+    run.py check                    the sources under mql5/, and the snippets
     run.py check FILE...            programs of anybody, an EA for example
     run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
@@ -21,10 +21,10 @@ from pathlib import Path
 
 from checker.build import Build
 from checker.foreign import check_programs
-from checker.suite import Suite, check_examples, check_reference, check_sources
+from checker.snippets import check_snippets
+from checker.suite import Suite, check_reference, check_sources
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent.parent
+PROJECT = Path(__file__).parent.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
 
 
@@ -66,14 +66,17 @@ def main():
         sys.exit(0 if check_programs(build, [Path(word) for word in given.words], given.sources / "Include") else 1)
     with build.lock():
         sources, mistakes = check_sources(build, given.sources, given.header, given.library)
+        snippets = ""
         if given.what == "check":
-            mistakes += check_examples(build, HERE)
+            wrong, count = check_snippets(build)
+            mistakes += wrong
+            snippets = f", {count} snippets are judged right"
         if not mistakes and given.what == "reference":
             mistakes += check_reference(build, sources)
         if mistakes:
             sys.exit("\n".join(mistakes))
         if given.what in ("check", "reference"):
-            print(f"{len(sources)} programs are good")
+            print(f"{len(sources)} programs are good{snippets}")
             return
         build.terminal(sources)
     with redis_port(given.redis) as port:

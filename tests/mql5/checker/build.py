@@ -19,6 +19,7 @@ from .reference import Reference
 COMPILER = "x86_64-w64-mingw32-g++-posix"
 FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-Wall", "-Werror", "-Wno-unused-function", "-Wno-parentheses"]
 TERMINAL = Path(__file__).parent.parent / "terminal"
+PROGRAMS = Path(__file__).parent.parent / "programs"
 # Headers that come with MetaTrader, as far as they are known here.
 STANDARD = Path(__file__).parent.parent / "standard"
 
@@ -85,7 +86,9 @@ class Build:
             return list(pool.map(lambda part: self.compiled(*part), parts + programs))
 
     def source(self, path, include_folder):
-        """One of this project's own programs."""
+        """One of this project's own programs: those of the suite may use the headers that come with MetaTrader."""
+        if path.parent == PROGRAMS:
+            return Source(path, [include_folder, STANDARD], self.known, trusted=STANDARD)
         return Source(path, [include_folder], self.reference)
 
     def foreign(self, path, folders, strict=False):

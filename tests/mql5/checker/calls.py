@@ -6,6 +6,9 @@ from .mistakes import Mistake
 from .reference_calls import ReferenceCalls
 from .types import Type, Value, cpp_name
 
+# Types of one size, of which MQL5's own functions take either by reference.
+ALIKE = ({"char", "uchar"}, {"int", "uint"}, {"long", "datetime"})
+
 
 class Calls(ReferenceCalls):
     def call_value(self, expression):
@@ -20,7 +23,8 @@ class Calls(ReferenceCalls):
         if self.owner:
             methods, record = self.symbols.methods(self.owner.name, name)
             if methods:
-                return self.own_method(methods, record, arguments, called)
+                ways = [lambda: self.own_method(methods, record, arguments, called)]
+                return self.first_of(ways + self.reference_ways(name, arguments, called.place))
             templates = self.method_templates(self.owner.name, name)
             if templates:
                 return self.template_call(templates, arguments, called.place)
@@ -34,17 +38,41 @@ class Calls(ReferenceCalls):
 
     def function_call(self, name, arguments, place):
         """A function outside of classes."""
-        symbols, reference = self.symbols, self.symbols.reference
+        symbols = self.symbols
         if symbols.templates.get(name):
             return self.template_call(symbols.templates[name], arguments, place, symbols.functions.get(name, []))
+        ways = self.reference_ways(name, arguments, place)
         if name in symbols.functions:
-            function, code = self.chosen(symbols.functions[name], arguments, place)
-            return Value(symbols.type(function.result), f"{cpp_name(name)}({code})")
-        if name in reference.variadic:
-            return self.variadic_call(name, arguments, place)
-        if name in reference.functions:
-            return self.reference_call(name, arguments, place)
-        raise Mistake(place, f"undeclared function '{name}', or not known to this checker")
+            ways.insert(0, lambda: self.plain_call(name, arguments, place))
+        if not ways:
+            raise Mistake(place, f"undeclared function '{name}', or not known to this checker")
+        return self.first_of(ways)
+
+    def plain_call(self, name, arguments, place):
+        function, code = self.chosen(self.symbols.functions[name], arguments, place)
+        return Value(self.symbols.type(function.result), f"{cpp_name(name)}({code})")
+
+    def reference_ways(self, name, arguments, place):
+        """How a function of MQL5's own is called, if there is one of that name: also where the program has another."""
+        if name in self.symbols.reference.variadic:
+            return [lambda: self.variadic_call(name, arguments, place)]
+        if name in self.symbols.reference.functions:
+            return [lambda: self.reference_call(name, arguments, place)]
+        return []
+
+    def first_of(self, ways):
+        """The first of several calls that fits; what is wrong with the first one, if none does."""
+        known = set(self.assigned)
+        for way in ways if len(ways) > 1 else ():
+            try:
+                with self.findings.attempt():
+                    way()
+            except Mistake:
+                continue
+            finally:
+                self.assigned = set(known)
+            return way()
+        return ways[0]()
 
     def own_method(self, methods, record, arguments, called, prefix=""):
         """A method of the class that the function belongs to."""
@@ -86,7 +114,8 @@ class Calls(ReferenceCalls):
             if templates:
                 value = self.template_call(templates, arguments, called.place)
                 return Value(value.type, f"({of.code}).{value.code}")
-            raise Mistake(called.place, f"{of.type} has no method '{called.text}'")
+            known = "" if of.type.kind in ("class", "struct") else ", or not known to this checker"
+            raise Mistake(called.place, f"{of.type} has no method '{called.text}'{known}")
         method, code = self.chosen(methods, arguments, called.place)
         self.allow(method, record, called.place)
         if not method.const and not method.static and not of.writable and of.variable:
@@ -218,6 +247,13 @@ class Calls(ReferenceCalls):
             raise Mistake(place, f"parameter {part.name}, passed by reference, has a default: not known to this checker")
         return convert(value, kind, part.place, f"default of {part.name}", self.findings)
 
+    def is_alike(self, name, given, wanted):
+        """Whether a function of MQL5's own takes either type by reference."""
+        return self.is_reference(name) and given.array is None and {given.name, wanted.name} in ALIKE
+
+    def is_reference(self, name):
+        return name in self.symbols.reference.functions and name not in self.symbols.functions
+
     def argument(self, part, expression, name):
         what = f"argument {part.name} of {name}"
         if part.type.reference and expression.kind == "name" and not part.type.const:
@@ -230,14 +266,23 @@ class Calls(ReferenceCalls):
             value = self.object(value)
         if not part.type.reference:
             return convert(value, kind, expression.place, what, self.findings)
+        whole = kind.kind in ("class", "struct") and kind.kind == value.type.kind and value.type.array is None
+        if not value.variable and part.type.const and whole:  # what a function returns
+            value = Value(value.type, f"mql::held({value.code})", True)
         if not value.variable:
             raise Mistake(expression.place, f"{what}: passed by reference, a variable is expected")
         if not part.type.const and not value.writable:
             raise Mistake(expression.place, f"{what}: a constant cannot be passed by reference to what may change it")
         if kind.array is not None:
+            if value.type.array is not None and self.is_alike(name, value.type.element, kind.element):
+                return f"mql::View<{kind.element.cpp}>::alike(mql::View({value.code}))"
             if value.type.array is None or (value.type.element != kind.element):
                 raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
             return value.code
+        if value.type.array is None and {value.type.name, kind.name} in ALIKE:
+            if not self.is_reference(name):
+                self.findings.doubt(expression.place, f"{what}: '{value.type}' is no '{kind}', though as long")
+            return f"({kind.cpp} &)({value.code})"
         base = kind.kind in ("class", "struct") and kind.name in value.type.bases and value.type.kind == kind.kind
         if value.type != kind and not (base and value.type.array is None):
             raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")

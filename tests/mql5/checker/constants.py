@@ -30,6 +30,8 @@ def known(expression, symbols):
         return character(plain_text(expression.text[1:-1]))
     if kind == "truth":
         return int(expression.text == "true")
+    if kind == "scoped" and expression.text in symbols.enumerations.get(expression.owner, {}):
+        return symbols.enumerations[expression.owner][expression.text]
     if kind in ("name", "scoped"):
         return named(expression.text, symbols)
     if kind == "sizeof" and expression.type and expression.type.name in SIZES:

@@ -79,6 +79,8 @@ def pointer_why_not(value, target):
 
 def number_why_not(value, target):
     source = value.type
+    if source.flags and target.integer:
+        return None
     if source.kind == "enum":
         return None if target.name in ("int", "long", "double") else Doubt(f"'{source}' is no '{target}'")
     if target.name == "bool":

@@ -78,6 +78,9 @@ class ExpressionGrammar(Grammar):
             elif token.text == "[":
                 self.skip()
                 value = Expression("index", token.place, parts=[value, self.expression()])
+                while self.token.text == ",":
+                    self.skip()
+                    value = Expression("index", token.place, parts=[value, self.expression()])
                 self.expect("]", "after an index")
             elif token.text in ("++", "--"):
                 self.skip()

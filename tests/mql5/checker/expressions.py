@@ -143,12 +143,15 @@ class Expressions(Names, Calls):
         if expression.text == "=" and target.kind == "name":
             self.set(target.text)  # what is written need not have been set before
         into = self.value(target)
-        operator = self.operator_call(expression.text, into, [source], expression.place)
+        meant = into if value.type.kind in ("pointer", "null") else self.object(into)
+        operator = self.operator_call(expression.text, meant, [source], expression.place)
         if operator:
             return operator
         self.must_be_writable(into, target)
         if into.type.array is not None:
             raise Mistake(expression.place, "an array is copied by ArrayCopy, not by =")
+        if expression.text == "=" and value.type.kind == "struct" and value.type.name in into.type.bases:
+            return Value(into.type, f"(({value.type.cpp} &){into.code} = {value.code})")  # what both have
         if expression.text == "=":
             code = convert(value, into.type, expression.place, "assignment", self.findings)
             return Value(into.type, f"({into.code} = {code})")
@@ -235,6 +238,9 @@ class Expressions(Names, Calls):
         if left.type == DATETIME and sign in ("+", "-") and (right.type.integer or (sign, right.type) == ("-", DATETIME)):
             return Value(DATETIME if right.type.integer else LONG, f"({left.code} {sign} (long long)({right.code}))")
         time = DATETIME in (left.type, right.type) and sign in ("+", "-")
+        if left.type == right.type and left.type.flags and sign == "|":
+            known = None not in (left.constant, right.constant)
+            return Value(left.type, f"({left.code} | {right.code})", constant=left.constant | right.constant if known else None)
         if not (left.type.number and right.type.number):
             usual = all(value.type.number or value.type.countable for value in (left, right))
             if not usual:

@@ -3,6 +3,7 @@ declaration, once for each list of types."""
 
 from dataclasses import replace
 
+from .grammar import RECORDS
 from .mistakes import Mistake
 from .statement_grammar import StatementGrammar
 from .tokens import Token
@@ -34,7 +35,7 @@ class Generics(StatementGrammar):
 
     def template(self):
         names = self.template_names()
-        if self.token.text in ("class", "struct"):
+        if self.token.text in RECORDS:
             name = self.ahead(1)
             self.generic[name.text] = (names, self.whole_declaration())
             return

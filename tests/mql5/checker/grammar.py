@@ -71,7 +71,7 @@ class Grammar:
             self.skip(2)  # a type that was declared in a class is known by its own name
         token = self.take()
         if token.text in FOREIGN and token.text not in self.types:
-            raise Mistake(token.place, f"{token.text} is a word of C++, not of MQL5")
+            raise Mistake(token.place, f"{token.text} is a word of C++, and not known to this checker")
         if token.kind != "name" or token.text not in self.types:
             if token.kind == "name" and token.text not in KEYWORDS:
                 raise Mistake(token.place, f"type {token.text}, where {what} is expected, is not known to this checker")
@@ -130,6 +130,9 @@ class Grammar:
         while self.token.text == "[":
             self.skip()
             type_name.sizes.append(None if self.token.text == "]" else self.expression())
+            while self.token.text == ",":
+                self.skip()
+                type_name.sizes.append(self.expression())
             self.expect("]", "after an array's size")
         if None in type_name.sizes[1:]:
             raise Mistake(type_name.place, "only the first dimension of an array may be without a size")

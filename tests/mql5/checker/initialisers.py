@@ -3,7 +3,7 @@
 from .conversions import convert
 from .expressions import Expressions
 from .mistakes import Mistake
-from .types import BOOL, cpp_name
+from .types import STRING, cpp_name
 
 
 class Initialisers(Expressions):
@@ -15,7 +15,7 @@ class Initialisers(Expressions):
     def variable(self, variable):
         written = variable.type
         kind = self.symbols.type(written)
-        if variable.static and not (kind.number or kind == BOOL):
+        if variable.static and (not kind.plain or kind == STRING):
             self.hoist(variable, kind)
             return
         code = None
@@ -37,7 +37,7 @@ class Initialisers(Expressions):
         self.emit(variable.place, f"{prefix}{kind.cpp} {local.code}{f' = {code}' if code is not None else ''};")
 
     def hoist(self, variable, kind):
-        """A static variable that is no number lives among the program's global ones."""
+        """A static variable that may hold memory lives among the program's global ones."""
         code = f"{kind.cpp}()" if kind.plain else ""
         if variable.value is not None:
             scopes, self.scopes = self.scopes, []
@@ -120,7 +120,7 @@ class Initialisers(Expressions):
         """The fields of a struct with its bases, the base's first: names and types."""
         if name in self.symbols.reference.structs:
             return [(field, self.symbols.reference.type(kind)) for kind, field in self.symbols.reference.structs[name]]
-        found = []
+        found = [field for base in self.symbols.own_base(name) for field in self.fields_of(base)]
         for record in reversed(list(self.symbols.lineage(name))):
             found += [(field.name, self.symbols.type(field.type)) for field in record.fields if not field.static]
         return found

@@ -4,7 +4,8 @@ from .conversions import convert
 from .grammar import FOREIGN
 from .literals import cpp_number, cpp_text
 from .mistakes import Mistake
-from .types import DATETIME, INT, STRING, ULONG, Type, Value, cpp_name
+from .tree import TypeName
+from .types import DATETIME, INT, STRING, ULONG, USHORT, Type, Value, cpp_name
 
 
 class Names:
@@ -26,6 +27,8 @@ class Names:
 
     def own_field(self, field, record, name, place):
         """A field of the class that the function belongs to."""
+        if record is None:  # of the struct of MQL5's own that it is derived from
+            return Value(self.symbols.reference.type(field), cpp_name(name), True, not self.const_method)
         self.allow(field, record, place)
         if field.static:
             return self.static_field(field, record)
@@ -74,7 +77,7 @@ class Names:
 
     def unknown_name(self, name, place):
         if name in FOREIGN:
-            raise Mistake(place, f"{name} is a word of C++, not of MQL5")
+            raise Mistake(place, f"{name} is a word of C++, and not known to this checker")
         raise Mistake(place, f"undeclared identifier '{name}', or not known to this checker")
 
     def scoped_value(self, expression):
@@ -85,9 +88,12 @@ class Names:
         if owner in self.symbols.enumerations:
             if name not in self.symbols.enumerations[owner]:
                 raise Mistake(place, f"{owner} has no member '{name}'")
-            return self.global_name(name, place)
+            if self.symbols.constants[name][0].name == owner:
+                return self.global_name(name, place)
+            kind, number = Type(owner, "enum"), self.symbols.enumerations[owner][name]
+            return Value(kind, cpp_number(number, kind), constant=number, named=name)
         found = self.symbols.field(owner, name) if owner in self.symbols.records else None
-        if found and found[0].static:
+        if found and found[1] and found[0].static:
             self.allow(found[0], found[1], place)
             return self.static_field(found[0], found[1])
         if found and self.owner and any(record.name == owner for record in self.symbols.lineage(self.owner.name)):
@@ -117,8 +123,8 @@ class Names:
 
     def index_value(self, expression):
         of = self.value(expression.parts[0])
-        if of.type.array is None:
-            operator = self.operator_call("[]", of, expression.parts[1:], expression.place)
+        if of.type.array is None and of.type != STRING:
+            operator = self.operator_call("[]", self.object(of), expression.parts[1:], expression.place)
             if operator:
                 return operator
             raise Mistake(expression.place, f"'{of.type}' is no array")
@@ -128,13 +134,16 @@ class Names:
             if not at.type.countable and not at.type.number:
                 raise Mistake(expression.place, reason)
             self.findings.doubt(expression.place, reason)
+        if of.type == STRING:
+            return Value(USHORT, f"mql::character({of.code}, {at.code})")  # to be read, and not to be changed
         return Value(of.type.element, f"({of.code}).at({at.code})", True, of.writable)
 
     def this_value(self, expression):
         if not self.owner or self.static_method:
             raise Mistake(expression.place, "only a method of an object has this")
         if self.owner.kind == "struct":
-            return Value(Type(self.owner.name, "struct"), "(*this)", True, not self.const_method)
+            kind = self.symbols.type(TypeName(self.owner.name, expression.place))
+            return Value(kind, "(*this)", True, not self.const_method)
         kind = self.symbols.pointer(self.owner.name, self.const_method)
         return Value(kind, "api::GetPointer(*this)")
 

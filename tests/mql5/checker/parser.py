@@ -1,7 +1,7 @@
 """Builds the tree of an MQL5 program: its declarations. Statements and expressions are in files of their own."""
 
 from .generics import Generics
-from .grammar import RECORDS
+from .grammar import KEYWORDS, RECORDS
 from .mistakes import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
@@ -44,7 +44,7 @@ class Parser(Generics):
         elif token.text in RECORDS and self.ahead(2).text == ";":
             self.skip(3)  # it is declared further on
         elif token.text in RECORDS:
-            self.record()
+            self.program.variables += self.record()
         elif token.text == "enum":
             self.enumeration()
         elif token.text in ("input", "sinput") and self.ahead(1).text == "group":
@@ -80,6 +80,7 @@ class Parser(Generics):
     # --- structs and classes ---
 
     def record(self):
+        """Reads a struct or a class; the variables that are declared right behind it."""
         kind = self.take().text
         name = self.name(f"the {kind}'s name")
         usual = {"interface": "class", "union": "struct"}.get(kind, kind)
@@ -105,8 +106,11 @@ class Parser(Generics):
             else:
                 self.member(record, access, kind)
         self.skip()
-        self.expect(";", f"after the body of {kind} {name.text}")
         self.program.records.append(record)
+        if self.token.kind == "name" and self.token.text not in KEYWORDS | self.types:
+            return self.variables_after(TypeName(record.name, record.place), self.name("a variable's name"))
+        self.expect(";", f"after the body of {kind} {name.text}")
+        return []
 
     def member(self, record, access, kind):
         if self.token.text == "enum":
@@ -116,7 +120,7 @@ class Parser(Generics):
             if self.ahead(2).text == ";":
                 self.skip(3)
             else:
-                self.record()
+                record.fields += self.record()
             return
         if self.token.text == "template":
             names = self.template_names()

@@ -18,6 +18,7 @@ PROPERTY = re.compile(
     r"|indicator_(?:label|color|width|style|type|level)\d+|indicator_level(?:color|width|style)"
     r"|tester_(?:indicator|file|library|set|no_cache|everytick_calculate)"
 )
+LINE_GOES_ON = re.compile(r"\\[ \t]*(?://[^\n]*)?(?=\n)")
 # What MQL5 itself defines for programs.
 DEFINED = ("__MQL__", "__MQL5__", "_RELEASE")
 
@@ -33,8 +34,10 @@ class Reader:
         self.tokens = []
         self.waiting = []  # tokens whose macros are not expanded yet
         self.seen = set()  # files; each is read once
+        self.folder = Path()  # the program's
 
     def read(self, path):
+        self.folder = Path(path).parent
         self._file(Path(path))
         end = Place(Path(path), source_text(Path(path)).count("\n") + 1)
         self.tokens.append(Token("end", "end of file", end))
@@ -48,7 +51,9 @@ class Reader:
         while at < len(text):
             shape = SHAPES.match(text, at)
             place = Place(path, line)
-            if not shape and all(conditions):
+            if not shape and LINE_GOES_ON.match(text, at):
+                self.findings.doubt(place, "a backslash outside of a directive")
+            elif not shape and all(conditions):
                 raise Mistake(place, f"unexpected character {text[at]!r}")
             kind, found = (shape.lastgroup, shape.group()) if shape else ("space", text[at])
             at += len(found)
@@ -102,10 +107,14 @@ class Reader:
         self.properties[name] = value.strip()
 
     def _resource_directive(self, rest, place):
-        """`#resource "file" as type name` declares a variable, whose value the file has."""
-        rest = self._without_semicolon(rest, place)
-        found = re.fullmatch(r'"[^"]*"(?:\s+as\s+(\w+)\s+(\w+)\s*((?:\[\])*))?', rest)
-        if not found:
+        """`#resource "file" as type name` declares a variable, whose value the file has. "file" may be several texts."""
+        parts = self.macros.expanded(tokens_of(self._without_semicolon(rest, place), place))
+        texts = 0
+        while texts < len(parts) and (parts[texts].kind == "text" or (texts and parts[texts].text == "+")):
+            texts += 1
+        words = " ".join(part.text for part in parts[texts:])
+        found = re.fullmatch(r"(?:as (\w+) (\w+)((?: \[ \])*))?", words)
+        if not texts or parts[texts - 1].kind != "text" or not found:
             raise Mistake(place, '#resource wants "file", or "file" as type name')
         if found[1]:
             kind = "uint" if found[1] == "bitmap" else found[1]
@@ -118,7 +127,7 @@ class Reader:
         return rest
 
     def _include_directive(self, rest, place):
-        rest = self._without_semicolon(rest, place)
+        given, rest = rest, self._without_semicolon(rest, place)
         name = rest[1:-1].strip().replace("\\", "/")
         if rest[:1] == '"' == rest[-1:]:
             folders = [place.path.parent]
@@ -127,10 +136,18 @@ class Reader:
         else:
             raise Mistake(place, f'#include wants <file> or "file", not {rest}')
         path = next(filter(None, (found_in(folder, name) for folder in folders)), None)
+        if not path and rest[0] == "<":
+            beside = (self.folder, place.path.parent)
+            path = next(filter(None, (found_in(folder, name) for folder in beside)), None)
+            if path:
+                reason = f'is looked for in the folder Include, but lies beside the program: write "{rest[1:-1]}"'
+                self.findings.doubt(place, f"{rest} {reason}")
         if not path:
             raise Mistake(place, f"file {rest} not found" + ", and not known to this checker" * (rest[0] == "<"))
         if path.resolve() not in self.seen:
             self._file(path)
+        if given != rest and self.tokens and self.tokens[-1].text == "}":
+            self.tokens.append(Token("sign", ";", place))  # it may end what the file leaves open
 
 
 def found_in(folder, name):

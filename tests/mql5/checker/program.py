@@ -90,7 +90,8 @@ class Source:
                 raise Mistake(field.place, f"{field.name} is declared twice")
             names.add(field.name)
             kind = self.symbols.type(field.type)
-            if kind == VOID or (kind.kind not in ("simple", "pointer") and kind.name == record.name and not field.static):
+            whole = kind.kind not in ("simple", "pointer") and kind.array != "dynamic"
+            if kind == VOID or (whole and kind.name == record.name and not field.static):
                 raise Mistake(field.place, f"'{field.name}' cannot be '{kind}'")
             if record.union and not (kind.kind in ("simple", "enum") and kind.name != "string" and kind.array != "dynamic"):
                 if kind.kind != "struct" or not self.symbols.is_simple(kind.name):
@@ -113,7 +114,7 @@ class Source:
             lines.append(f"{words}{self._head(method)}{pure}; // {key_of(method)}")
         if record.kind == "struct" and not self.symbols.is_simple(record.name):
             fields = [cpp_name(field.name) for field in record.fields if not field.static]
-            base = f"{cpp_name(record.base)}::mql_zero(); " * bool(record.base and not self.symbols.is_simple(record.base))
+            base = f"mql::zero(({cpp_name(record.base)} &)*this); " * bool(record.base)
             zeros = " ".join(f"mql::zero({name});" for name in fields)
             lines.append(f"void mql_zero() {{ {base}{zeros} }}")
         if record.kind == "class" and not any(method.name.startswith("~") for method in record.methods):

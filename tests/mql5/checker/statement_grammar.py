@@ -72,13 +72,16 @@ class StatementGrammar(ExpressionGrammar):
         if token.text in ("input", "sinput", "extern"):
             raise Mistake(token.place, "an input stands outside of functions only")
         if token.kind == "name" and token.text in RECORDS and self.ahead(1).kind == "name":
-            self.record()  # known everywhere, as others are
+            variables = self.record()  # the type is known everywhere, as others are
+            return Statement("variables", token.place, variables)
+        if token.kind == "name" and token.text == "enum":
+            self.enumeration()
             return Statement("empty", token.place)
         if token.text in ("static", "const") or self.at_declaration():
             return self.declared()
         if token.kind == self.ahead(1).kind == "name":
             if token.text in FOREIGN:
-                raise Mistake(token.place, f"{token.text} is a word of C++, not of MQL5")
+                raise Mistake(token.place, f"{token.text} is a word of C++, and not known to this checker")
             if not {token.text, self.ahead(1).text} & KEYWORDS:
                 raise Mistake(token.place, f"type {token.text} is not known to this checker")
         if token.text in KEYWORDS - BEGINNINGS:
@@ -89,9 +92,10 @@ class StatementGrammar(ExpressionGrammar):
         place = self.token.place
         words = self.words("static", "const")
         type_name = self.type_name("a variable")
+        words += self.words("static", "const")
         type_name.const = type_name.const or "const" in words
         if self.token.text == "&":
-            raise Mistake(self.token.place, "only a parameter is a reference in MQL5")
+            raise Mistake(self.token.place, "a reference that is no parameter is not known to this checker")
         variables = self.variables_after(type_name, self.name("a variable's name"))
         for variable in variables:
             variable.static = "static" in words

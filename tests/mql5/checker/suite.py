@@ -1,4 +1,4 @@
-"""What a run consists of: sources and examples checked, scenarios played and compared."""
+"""What a run consists of: sources checked, scenarios played and compared."""
 
 import re
 import shutil
@@ -11,7 +11,6 @@ import redis
 from . import library
 from .oracle import Oracle
 from .others import Others
-from .tokens import source_text
 from .wine import Wine, windows_path
 
 HERE = Path(__file__).parent.parent
@@ -30,45 +29,6 @@ def check_sources(build, folder, header, dll=None):
         sources.append(source)
         mistakes += source.mistakes or library.mistakes(source, header, exports)
     return sources, list(dict.fromkeys(mistakes))
-
-
-def check_examples(build, folder):
-    """Each snippet in pass/ must be good, without a doubt; each in fail/ wrong, in the line and for the reason that its
-    first line gives. `warning:` stands before the reason of a doubt: for another's program it is no more than that."""
-    wrong, programs = [], []
-    for path in sorted(folder.glob("pass/*.mq5")):
-        source = build.foreign(path, [folder / "pass"], strict=True)
-        if source.mistakes:
-            wrong.append(f"pass/{path.name} is refused: {source.mistakes[0]}")
-        else:
-            programs.append(source)
-    for path in sorted(folder.glob("fail/*.mq5")):
-        name = f"fail/{path.name}"
-        found = re.match(r"// line (\d+): (warning: )?(.+)", source_text(path))
-        if not found:
-            wrong.append(f"{name} does not begin with // line NUMBER: REASON")
-            continue
-        line, doubt, reason = f"{path.name}:{found[1]}: ", found[2], found[3].strip()
-        judged = build.foreign(path, [folder / "fail"], strict=True)
-        wrong += not_refused(name, judged.mistakes[:1], line, reason)
-        judged = build.foreign(path, [folder / "fail"])
-        if not doubt:
-            wrong += not_refused(f"{name}, taken for another's,", judged.mistakes[:1], line, reason)
-        elif judged.mistakes:
-            wrong.append(f"{name} is more than a doubt: {judged.mistakes[0]}")
-        else:
-            wrong += not_refused(f"{name}, taken for another's,", judged.warnings, line, reason)
-            programs.append(judged)
-    for source in programs:
-        build.compiled(source.cpp, source.path.stem + ".cpp")
-    return wrong
-
-
-def not_refused(name, found, line, reason):
-    """What differs when none of these tells the reason for that line."""
-    if any(one.startswith(line) and reason in one for one in found):
-        return []
-    return [f"{name} is refused, but for another reason: {found[0]}" if found else f"{name} is accepted"]
 
 
 def check_reference(build, sources):
@@ -172,7 +132,7 @@ class Suite:
         if programs:
             attached = re.compile(rf"^attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
             paths = [path for path in paths if attached.search(path.read_text())]
-        return self.play(paths, limit=40, patient=False)
+        return self.play(paths, limit=40 + 8 * len(paths), patient=False)  # without end is a change, too
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""

@@ -20,7 +20,7 @@ class Symbols:
         for record in program.records:
             self._new(record.name, record.place)
             self.records[record.name] = record
-            if record.base:
+            if record.base and not (record.kind == "struct" and record.base in reference.structs):
                 base = self.records.get(record.base)
                 if not base or base.kind != record.kind:
                     raise Mistake(record.place, f"{record.base} is no {record.kind} known at this place")
@@ -64,11 +64,17 @@ class Symbols:
         for name, value, place in enumeration.members:
             if name in self.variables:
                 raise Mistake(place, f"{name} is declared twice")
-            self._new(name, place)
             if value is not None:
                 number = int(constant(value, self))
             members[name] = number
-            self.constants[name] = (Type(enumeration.name, "enum"), number)
+            known = self.constants.get(name)
+            others = known and known[0].kind == "enum" and known[0].name != enumeration.name
+            if others and known[0].name not in self.reference.enumerations:
+                both = f"{known[0].name}::{name} or {enumeration.name}::{name}"
+                self.findings.doubt(place, f"{name} is a member of two enumerations: write {both}")
+            else:
+                self._new(name, place)
+                self.constants[name] = (Type(enumeration.name, "enum"), number)
             number += 1
         self.enumerations[enumeration.name] = members
 
@@ -117,7 +123,7 @@ class Symbols:
 
     def _static(self, owner, variable):
         found = self.field(owner, variable.name) if owner in self.records else None
-        if not found or found[1].name != owner or not found[0].static:
+        if not found or not found[1] or found[1].name != owner or not found[0].static:
             raise Mistake(variable.place, f"{owner} has no static member {variable.name}")
         found[0].value = variable.value
         found[0].place = variable.place
@@ -144,7 +150,7 @@ class Symbols:
         name, kind, bases = written.name, "simple", ()
         if name in self.records:
             kind = self.records[name].kind
-            bases = tuple(record.name for record in self.lineage(name))[1:]
+            bases = tuple(record.name for record in self.lineage(name))[1:] + self.own_base(name)
         elif name in self.reference.structs:
             kind = "struct"
         elif name in self.enumerations:
@@ -187,6 +193,10 @@ class Symbols:
             yield record
             name = record.base
 
+    def own_base(self, name):
+        """MQL5's own struct that a struct is derived from, at the end of its lineage; nothing for most."""
+        return tuple(record.base for record in self.lineage(name) if record.base in self.reference.structs)
+
     def field(self, owner, name):
         """The field of a struct or class and where it stands; None when there is none."""
         if owner in self.reference.structs:
@@ -198,7 +208,7 @@ class Symbols:
             for field in record.fields:
                 if field.name == name:
                     return field, record
-        return None
+        return next((self.field(base, name) for base in self.own_base(owner)), None)
 
     def methods(self, owner, name):
         """The methods of that name in the nearest class that has one, and that class."""
@@ -224,17 +234,19 @@ class Symbols:
         for kind, _ in self.flat_fields(name):
             if kind.name == "string" or kind.array == "dynamic" or kind.kind in ("class", "pointer"):
                 return False
+            if kind.kind == "struct" and not self.is_simple(kind.name):
+                return False
         return True
 
     def flat_fields(self, name):
         if name in self.reference.structs:
             return [(self.reference.type(kind), field) for kind, field in self.reference.structs[name]]
-        found = []
+        found = [field for base in self.own_base(name) for field in self.flat_fields(base)]
         for record in self.lineage(name):
             for field in record.fields:
                 if not field.static:
                     kind = self.type(field.type)
-                    found += self.flat_fields(kind.name) if kind.kind == "struct" else [(kind, field.name)]
+                    found += self.flat_fields(kind.name) if kind.kind == "struct" and kind.array is None else [(kind, field.name)]
         return found
 
     def size(self, kind, place):

@@ -30,6 +30,8 @@ RESERVED = {
 
 
 def cpp_name(name):
+    if not name.isascii():
+        return "".join(letter if letter.isascii() else f"_x{ord(letter):x}" for letter in name)
     return name + "_" if name in RESERVED else name
 
 
@@ -82,6 +84,11 @@ class Type:
     def countable(self):
         """Whether it is a whole number underneath, as times, colors, truths and enumerations are."""
         return self.array is None and (self.kind == "enum" or self.name in INTEGERS or self.name in WHOLE)
+
+    @property
+    def flags(self):
+        """Whether it is one of MQL5's own enumerations whose members are combined by |."""
+        return self.array is None and self.kind == "enum" and self.name.endswith("_FLAGS") and not self.members
 
     @property
     def cpp(self):

@@ -124,6 +124,12 @@ class View {
   View(Array<T> &array) : dynamic_(&array.elements()) {}
   template <int size>
   View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
+  // An array of signed bytes as one of unsigned bytes, or of another type of the same size.
+  template <class Other>
+  static View alike(View<Other> other) {
+    static_assert(sizeof(T) == sizeof(Other));
+    return (View &)other;
+  }
   size_t size() const { return dynamic_ ? dynamic_->size() : size_; }
   T *data() const { return dynamic_ ? dynamic_->data() : fixed_; }
   bool resize(size_t size) const {
@@ -138,6 +144,17 @@ class View {
   T *fixed_ = nullptr;
   size_t size_ = 0;
 };
+
+// What a function returns, for as long as the call takes that it is passed to by reference.
+template <class T>
+T &held(T &&value) {
+  return value;
+}
+
+// text[at].
+inline unsigned short character(const String &text, long long at, MQL_HERE) {
+  return text.text()[checked(at, text.text().size(), file, line)];
+}
 
 template <class T>
 T divided(T a, T b, MQL_HERE) {

@@ -1,6 +1,0 @@
-// line 4: undeclared function 'PositionsCount'
-int OnInit()
-  {
-   Print(PositionsCount());
-   return(INIT_SUCCEEDED);
-  }

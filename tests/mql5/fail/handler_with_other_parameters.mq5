@@ -1,5 +1,0 @@
-// line 2: warning: wrong parameters or result of the event handler OnTimer
-void OnTimer(int number)
-  {
-   Print(number);
-  }

@@ -1,9 +1,0 @@
-// line 3: warning: cannot be passed to a DLL
-#import "mt5_redis.dll"
-int mt5redis_flush(bool wait);
-#import
-int OnInit()
-  {
-   Print(1);
-   return(INIT_SUCCEEDED);
-  }

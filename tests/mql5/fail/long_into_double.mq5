@@ -1,7 +1,0 @@
-// line 4: warning: possible loss of data due to type conversion from 'long' to 'double'
-int OnInit()
-  {
-   double login=AccountInfoInteger(ACCOUNT_LOGIN);
-   Print(login);
-   return(INIT_SUCCEEDED);
-  }

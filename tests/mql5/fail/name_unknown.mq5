@@ -1,6 +1,0 @@
-// line 4: undeclared identifier 'number'
-int OnInit()
-  {
-   Print(number);
-   return(INIT_SUCCEEDED);
-  }

@@ -1,6 +1,0 @@
-// line 4: unexpected character '"'
-int OnInit()
-  {
-   Print("text);
-   return(INIT_SUCCEEDED);
-  }

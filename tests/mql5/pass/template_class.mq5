@@ -1,6 +1,0 @@
-template<typename T>
-class CBox { public: T value; };
-void OnStart(void)
-  {
-   Print(1);
-  }

@@ -1,0 +1,2 @@
+// A header beside the snippets.
+#define BESIDE "beside"

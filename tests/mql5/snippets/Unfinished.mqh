@@ -1,0 +1,2 @@
+// A class without the semicolon behind it.
+class CUnfinished { public: int number; }

@@ -1,0 +1,2 @@
+// It looks for another where the program lies.
+#include <parts\Inner.mqh>
