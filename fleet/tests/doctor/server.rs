@@ -91,6 +91,14 @@ fn each_fault_of_a_server_is_found() {
             "are instances that never die, they have no time to live: is:{1.Demo}",
             &[],
         ),
+        (
+            RIS,
+            &["ZADD il 1 1.Demo", "HSET is:{1.Demo} eq 1 ck -5000", "PEXPIRE is:{1.Demo} 100000"],
+            Light::Red,
+            "clocks",
+            "the clocks of 1 of 1 instances are off, by the server's: 1.Demo 5.0 s behind",
+            &[],
+        ),
         (RIS, &["ZADD il 1 1.Demo", "PEXPIRE il 100000"], Light::Red, "keys", "will vanish whole", &[]),
         (
             RTS,
