@@ -257,6 +257,9 @@
 // Longest name of a follower, a group or a consumer, bytes.
 #define NAME_LIMIT 64
 
+// A clock that differs from the server's by more than this, ms, is off: signals by it are refused, or too old.
+#define MT5REDIS_CLOCK_LIMIT_MS 2000
+
 // The terminal is connected to the trade server.
 #define MT5REDIS_FLAG_CONNECTED 1
 

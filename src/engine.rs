@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use crate::clock::Skew;
 use crate::config::{Config, JournalConfig, JournalSync, LaneConfig};
 use crate::error::Result;
 use crate::events::Events;
@@ -161,12 +162,15 @@ impl Engine {
         let events = Arc::new(Events::default());
         config.notes.iter().for_each(|note| events.tell(note.clone()));
         let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
+        let sites = [&config.ris, &config.rts, &config.rtss].map(|lane| lane.endpoint.name());
+        let skew = Arc::new(Skew::new(sites, events.clone()));
         let client = instance.as_str();
         let ris = Ris {
             producer: Producer::random(),
             encoding: config.ris.encoding,
             ttl: config.ris_ttl,
             pressure: pressure.clone(),
+            skew: skew.clone(),
         };
         let rts = Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention);
         let rtss = Rtss::new(
@@ -175,6 +179,7 @@ impl Engine {
             config.rtss_retention,
             config.rtss_max_length,
             config.rtss_shards,
+            skew,
         );
         Ok(Self {
             config: config.clone(),

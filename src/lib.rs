@@ -12,14 +12,15 @@
 //!
 //! [`inbox`] is the way back: signals read by a consumer group, for workers and for followers.
 //!
-//! Every thread of the library starts in `background`. Beside that way stand `pressure` (how much of what can wait is sent now), [`config`], `events` (the log),
-//! `stats`, [`error`] and [`codes`].
+//! Every thread of the library starts in `background`. Beside that way stand `pressure` (how much of what can wait is sent now), `clock` (how
+//! far this machine's is off), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
 
 #![deny(missing_docs, unsafe_code)]
 
 #[allow(unsafe_code)]
 pub mod abi;
 mod background;
+mod clock;
 pub mod codes;
 pub mod config;
 mod engine;

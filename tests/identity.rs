@@ -166,3 +166,49 @@ fn passwords_come_from_a_file_and_reach_every_node_of_a_cluster() {
     let ours: Vec<&str> = lists.lines().filter(|line| line.contains("name=mt5redis:1.Demo:")).collect();
     assert!(ours.len() >= 2 && ours.iter().all(|line| line.contains("user=ea")), "{ours:?}");
 }
+
+/// A bridge that is opened anew by its password file's text.
+fn reopened(server: &Server, folder: &std::path::Path, password: &str) -> Bridge {
+    let config = folder.join("mt5-redis.toml");
+    let text = format!("url = \"{}\"\nusername = \"ea\"\npassword_file = \"redis.secret\"\n", server.url());
+    std::fs::write(&config, text).expect("a file");
+    std::fs::write(folder.join("redis.secret"), format!("{password}\n")).expect("a file");
+    Bridge::open(config.to_str().expect("a plain path"), "1.Demo", folder)
+}
+
+#[test]
+fn a_password_is_changed_without_a_pause() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    server.ask::<()>("ACL SETUSER ea reset on >the-old ~* +@all");
+    let old = reopened(&server, folder.path(), "the-old");
+    old.signal(&buy(1));
+    old.settle();
+    server.ask::<()>("ACL SETUSER ea >the-new");
+    // Who is connected stays so.
+    old.signal(&buy(2));
+    old.settle();
+    old.close(10_000);
+    let new = reopened(&server, folder.path(), "the-new");
+    server.ask::<()>("ACL SETUSER ea <the-old");
+    new.signal(&buy(3));
+    new.settle();
+    assert_eq!(sequences(&server), [1, 2, 3]);
+}
+
+#[test]
+fn after_a_theft_the_terminal_holds_until_it_has_the_new_password() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    server.ask::<()>(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
+    let stolen = reopened(&server, folder.path(), SECRET);
+    stolen.signal(&buy(1));
+    stolen.settle();
+    server.ask::<()>("ACL SETUSER ea resetpass >the-new");
+    server.ask::<()>("CLIENT KILL USER ea");
+    stolen.signal(&buy(2));
+    told(&stolen, &["rtss: ", "takes nothing: WRONGPASS", "wrong username or password"]);
+    assert_eq!(sequences(&server), [1]);
+    stolen.close(0);
+    let new = reopened(&server, folder.path(), "the-new");
+    new.settle();
+    assert_eq!(sequences(&server), [1, 2]);
+}

@@ -2,8 +2,13 @@
 
 mod support;
 
-use mt5_redis::model::trade::MT5REDIS_EVENT_OPEN;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use mt5_redis::model::trade::{MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN};
 use support::bridge::{Bridge, account, buy, trade};
+use support::eventually;
 use support::follower::{self, Wants, subscribe};
 use support::server::Server;
 
@@ -12,14 +17,23 @@ const CARE: [&str; 5] = ["config", "client", "latency", "memory", "slowlog"];
 
 /// A server with these lines, at which the bridge writes and reads all it has, without a word of complaint.
 fn works_at(lines: &str) {
+    writes_at(lines, true);
+}
+
+/// The same, with or without reading.
+fn writes_at(lines: &str, reads: bool) {
     let server = Server::configured(&format!("save \"\"\n{lines}\n"), &[]);
     let bridge = Bridge::at(&server, "1.Demo");
-    subscribe(&bridge, &Wants { follower: "g", instances: "*", start: 1, ..Wants::default() });
+    if reads {
+        subscribe(&bridge, &Wants { follower: "g", instances: "*", start: 1, ..Wants::default() });
+    }
     bridge.heartbeat(&account());
     bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
     bridge.signal(&buy(7));
     bridge.settle();
-    assert_eq!(follower::wait(&bridge).signal.magic, 7);
+    if reads {
+        assert_eq!(follower::wait(&bridge).signal.magic, 7);
+    }
     let events = bridge.events();
     let good = |line: &String| line.contains(": connected to ") || line.ends_with(": this terminal acts");
     assert!(events.iter().all(good), "{lines}: {events:?}");
@@ -32,4 +46,134 @@ fn without_the_commands_that_managed_servers_keep_to_themselves_it_works() {
         "user default on nopass ~* &* +@all {}",
         CARE.map(|command| format!("-{command}")).join(" ")
     ));
+}
+
+/// What the page says of managed servers.
+fn section() -> &'static str {
+    let text = include_str!("../docs/deployment.md");
+    text.split("\n## ").find(|section| section.starts_with("Managed servers")).expect("the section")
+}
+
+/// The first word of each that stands in backticks.
+fn words(text: &str) -> Vec<String> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.map(|words| words.split(' ').next().expect("a word").to_owned()).collect()
+}
+
+/// The commands of each row of the table, who sends them, and what happens where they are refused.
+fn rows() -> Vec<(Vec<String>, String, String)> {
+    let rows = section().lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [commands, who, _, refused] = cells[..] else { panic!("{row}") };
+        (words(commands), who.to_owned(), refused.to_owned())
+    })
+    .collect()
+}
+
+#[test]
+fn without_any_of_the_commands_that_it_can_do_without_it_works() {
+    let mut tried = 0;
+    for (commands, who, refused) in rows() {
+        if (who.starts_with("bridge") || who.starts_with("all")) && refused.starts_with("Works") {
+            for command in commands {
+                // A follower has its own need of these.
+                let reads = !["TIME", "XREVRANGE"].contains(&command.as_str());
+                writes_at(&format!("rename-command {command} \"\""), reads);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 6, "{tried}");
+}
+
+#[test]
+fn without_any_of_the_commands_that_it_needs_it_holds_and_says_so() {
+    let mut tried = 0;
+    for (commands, who, refused) in rows() {
+        if who.starts_with("bridge") && refused.starts_with("Holds") {
+            commands.iter().for_each(|command| holds_without(command));
+            tried += commands.len();
+        }
+    }
+    assert!(tried >= 16, "{tried}");
+}
+
+/// Of a server without this command the bridge says that it takes nothing, and gives nothing up.
+fn holds_without(command: &str) {
+    let server = Server::configured(&format!("save \"\"\nrename-command {command} \"\"\n"), &[]);
+    let bridge = Bridge::at(&server, "1.Demo");
+    let mut told = Vec::new();
+    let mut round = |what: &str, last: bool| {
+        eventually(&format!("{what} without {command}"), || {
+            bridge.heartbeat(&account());
+            for event in [MT5REDIS_EVENT_OPEN, MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN] {
+                bridge.trade(&trade(1, event));
+            }
+            bridge.trade(&trade(2, MT5REDIS_EVENT_OPEN));
+            bridge.open_positions(0, &[]);
+            bridge.signal(&buy(7));
+            told.extend(bridge.events());
+            let named = format!("'{command}'");
+            let holds = told.iter().any(|line| line.contains("takes nothing") && line.contains(&named));
+            holds
+                || !last && ["ris", "rts", "rtss"].iter().all(|lane| bridge.stats()[*lane]["committed"] != 0)
+        });
+        told.iter().any(|line| line.contains("takes nothing"))
+    };
+    // Some are needed from the second connection on.
+    if !round("it works or holds", false) {
+        server.ask::<()>("CLIENT KILL TYPE normal");
+        round("it holds", true);
+    }
+    let stats = bridge.stats();
+    for lane in ["ris", "rts", "rtss"] {
+        assert_eq!(stats[lane]["rejected"], 0, "{command}: {stats}");
+    }
+}
+
+/// What looks like a command and is sent by nobody: advice that is printed, a part of MIGRATE, a code of an
+/// error, a lane of tests.
+const PRINTED: [&str; 6] = ["ACL", "BGREWRITEAOF", "BGSAVE", "KEYS", "READONLY", "RPUSH"];
+
+/// Every command of the server that stands as a word of its own in these sources, but for their tests.
+fn sent(folder: &Path, known: &BTreeSet<String>, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).expect("sources").flatten() {
+        let (path, name) = (entry.path(), entry.file_name().into_string().expect("a plain name"));
+        if path.is_dir() {
+            if name != "tests" {
+                sent(&path, known, found);
+            }
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source");
+        let text = text.split("#[cfg(test)]").next().expect("a beginning");
+        for literal in text.split('"').skip(1) {
+            let command = literal.split(' ').next().expect("a word");
+            if known.contains(command) && !PRINTED.contains(&command) && literal.len() < 24 {
+                found.insert(command.to_owned(), path.display().to_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_has_every_command_that_is_sent_and_no_other() {
+    let server = Server::start();
+    let commands: Vec<Vec<redis::Value>> = server.ask("COMMAND");
+    let name = |command: &Vec<redis::Value>| match &command[0] {
+        redis::Value::BulkString(name) => String::from_utf8_lossy(name).to_uppercase(),
+        redis::Value::SimpleString(name) => name.to_uppercase(),
+        other => panic!("{other:?}"),
+    };
+    let known: BTreeSet<String> = commands.iter().map(name).chain(["SENTINEL".to_owned()]).collect();
+    let mut found = BTreeMap::new();
+    for folder in ["src", "fleet/src"] {
+        sent(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &known, &mut found);
+    }
+    let listed: BTreeSet<String> = words(section()).into_iter().filter(|word| known.contains(word)).collect();
+    let missing: Vec<_> = found.iter().filter(|(command, _)| !listed.contains(*command)).collect();
+    assert!(missing.is_empty(), "sent and not in the table: {missing:#?}");
+    let idle: Vec<_> = listed.iter().filter(|command| !found.contains_key(*command)).collect();
+    assert!(idle.is_empty(), "in the table and never sent: {idle:?}");
 }

@@ -176,8 +176,7 @@ fn clerk() -> String {
 
 fn governor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|nodes +client|list +latency|latest +slowlog|get \
-         +dbsize +memory|stats +time +multi +exec +discard +unwatch +scan \
+        "{SESSION} {WAY} +cluster|nodes +time +multi +exec +discard +unwatch +scan \
          (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan +exists %R~il %R~sl:*) \
          (+exists +watch +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) \
          (+hmget %R~fp:*) ({READ} {STATES})"
@@ -186,8 +185,7 @@ fn governor() -> String {
 
 fn doctor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|nodes +client|list +config|get +latency|latest +slowlog|get \
-         +dbsize +memory|stats +time +memory|usage +object|encoding +scan +type +randomkey \
+        "{SESSION} {WAY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
          +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
     )
 }

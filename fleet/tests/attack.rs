@@ -1,20 +1,19 @@
 //! What the holder of one terminal's password can do to the others: nothing. B's terminal publishes by its own user
 //! through the library; then everything that a thief might try is tried on every key with A's user.
 
+mod guarded;
 mod publishing;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use mt5fleet::up::Servers;
-use mt5fleet::up::server;
+use guarded::{Guarded, ask, expect_refused};
 use publishing::publish_everything;
-use redis::{Connection, RedisResult, Value};
+use redis::Value;
 
 const A: &str = "1.Demo";
 const B: &str = "2.Demo";
-const PASSWORD: &str = "correct-horse";
 
 /// What is tried on a key; MINE is one of A's own, where it takes two.
 const ON_A_KEY: &str = "
@@ -45,71 +44,34 @@ const ON_THE_SERVER: &str = "
     SLOWLOG RESET|SLOWLOG GET|MEMORY PURGE|MEMORY DOCTOR|WAIT 0 1|CLUSTER RESET|CLUSTER MEET 127.0.0.1 1|CLUSTER NODES
     COMMAND LIST|LOLWUT";
 
-fn ask(connection: &mut Connection, command: &str) -> RedisResult<Value> {
-    let mut words = command.split(' ');
-    let mut ask = redis::cmd(words.next().unwrap());
-    words.for_each(|word| {
-        ask.arg(word);
-    });
-    ask.query(connection)
+/// A server with users for A, who also follows, B, a worker and a governor.
+fn world() -> Guarded {
+    Guarded::start(&["--follow", "--instance", A, "--instance", B, "--worker", "--governor", "--doctor"])
 }
 
-/// One server with users for A, who also follows, B, a worker and a governor.
-struct World {
-    servers: Servers,
-    admin: Connection,
+/// Everything there is but A's own keys: what each holds, and whether it will expire.
+fn all(guarded: &mut Guarded) -> BTreeMap<String, (Vec<u8>, bool)> {
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut guarded.admin).unwrap();
+    let own = |key: &str| key.contains("{1.Demo}") || key.split(':').any(|part| part == A);
+    let others = keys.into_iter().filter(|key| !own(key));
+    others
+        .map(|key| {
+            let (value, life): (Vec<u8>, i64) =
+                redis::pipe().cmd("DUMP").arg(&key).cmd("PTTL").arg(&key).query(&mut guarded.admin).unwrap();
+            (key, (value, life >= 0))
+        })
+        .collect()
 }
 
-impl World {
-    fn start() -> Self {
-        let servers = Servers::start_temporary(None).unwrap();
-        let mut admin = server::connect(servers.ports()[1]).unwrap();
-        let mut acl = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-        acl.args(["acl", "--follow", "--instance", A, "--instance", B, "--worker", "--governor", "--doctor"]);
-        acl.args(["--password-env", "TEST_PASSWORD"]).env("TEST_PASSWORD", PASSWORD);
-        for line in String::from_utf8(acl.output().unwrap().stdout).unwrap().lines() {
-            ask(&mut admin, line).unwrap();
-        }
-        Self { servers, admin }
-    }
-
-    fn url(&self, user: &str) -> String {
-        format!("redis://{user}:{PASSWORD}@127.0.0.1:{}", self.servers.ports()[1])
-    }
-
-    fn sign_in(&self, user: &str) -> Connection {
-        redis::Client::open(self.url(user)).unwrap().get_connection().unwrap()
-    }
-
-    /// Everything there is but A's own keys: what each holds, and whether it will expire.
-    fn all(&mut self) -> BTreeMap<String, (Vec<u8>, bool)> {
-        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut self.admin).unwrap();
-        let own = |key: &str| key.contains("{1.Demo}") || key.split(':').any(|part| part == A);
-        let others = keys.into_iter().filter(|key| !own(key));
-        others
-            .map(|key| {
-                let (value, life): (Vec<u8>, i64) =
-                    redis::pipe().cmd("DUMP").arg(&key).cmd("PTTL").arg(&key).query(&mut self.admin).unwrap();
-                (key, (value, life >= 0))
-            })
-            .collect()
-    }
-
-    fn program(&self, user: &str, command: &str, arguments: &[&str]) -> Command {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-        program.args([command, "--config", &self.url(user)]).args(arguments).stdin(Stdio::null());
-        program
-    }
-}
-
-fn expect_refused(connection: &mut Connection, command: &str) {
-    let error = ask(connection, command).expect_err(command);
-    assert_eq!(error.code(), Some("NOPERM"), "{command}: {error}");
+fn program(guarded: &Guarded, user: &str, command: &str, arguments: &[&str]) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+    program.args([command, "--config", &guarded.url(user)]).args(arguments).stdin(Stdio::null());
+    program
 }
 
 #[test]
 fn the_password_of_one_terminal_reaches_no_key_of_another() {
-    let mut world = World::start();
+    let mut world = world();
     for instance in [A, B] {
         publish_everything(&world.url(instance), instance);
     }
@@ -131,7 +93,7 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
     ] {
         ask(&mut world.admin, command).unwrap();
     }
-    let before = world.all();
+    let before = all(&mut world);
     for kind in ["is:{2.", "il", "ts:{2.", "tc:{2.", "ss:{0}:2.", "sl:{0}", "wm:{2.", "wm:{0}:2."] {
         assert!(before.keys().any(|key| key.starts_with(kind)), "{kind} is not in {:?}", before.keys());
     }
@@ -165,7 +127,7 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
         tried += 1;
     }
     assert!(tried > 1000, "{tried}");
-    let mut after = world.all();
+    let mut after = all(&mut world);
     for list in ["il", "sl:{0}"] {
         assert_eq!(ask(&mut world.admin, &format!("ZREM {list} 3.Demo")).unwrap(), Value::Int(1));
     }
@@ -182,7 +144,7 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
 
 #[test]
 fn a_hundred_thousand_invented_names_hinder_nobody() {
-    let mut world = World::start();
+    let mut world = world();
     publish_everything(&world.url(B), B);
     // However long this takes.
     ask(&mut world.admin, "PERSIST is:{2.Demo}").unwrap();
@@ -198,7 +160,7 @@ fn a_hundred_thousand_invented_names_hinder_nobody() {
         }
     }
     // A worker that comes now finds B among them.
-    let mut worker = world.program("worker", "work", &[]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut worker = program(&world, "worker", "work", &[]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
     for _ in 0..2 {
         let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
@@ -207,12 +169,12 @@ fn a_hundred_thousand_invented_names_hinder_nobody() {
     worker.kill().unwrap();
     worker.wait().unwrap();
 
-    let shown = world.program("doctor", "top", &["--once"]).output().unwrap();
+    let shown = program(&world, "doctor", "top", &["--once"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.lines().count() < 300 && shown.contains("more names without a heartbeat"), "{shown}");
     assert!(shown.lines().any(|line| line.starts_with(B) && !line.ends_with(" gone")), "{shown}");
 
-    let governed = world.program("governor", "govern", &["--every", "100ms", "--once"]).output().unwrap();
+    let governed = program(&world, "governor", "govern", &["--every", "100ms", "--once"]).output().unwrap();
     let log = String::from_utf8(governed.stdout).unwrap();
     for list in ["il", "sl:{0}"] {
         let left: Vec<String> =
@@ -246,23 +208,12 @@ fn names_that_collide_or_hold_a_pattern_are_refused() {
 /// An instance that is called as a shard is.
 #[test]
 fn a_name_that_looks_like_a_shard_gains_nothing() {
-    let world = World::start();
-    let mut acl = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    acl.args(["acl", "--instance", "0", "--password-env", "TEST_PASSWORD"]).env("TEST_PASSWORD", PASSWORD);
-    let mut admin = world.sign_in_admin();
-    for line in String::from_utf8(acl.output().unwrap().stdout).unwrap().lines() {
-        ask(&mut admin, line).unwrap();
-    }
+    let mut world = world();
+    world.let_in(&["--instance", "0"]);
     let mut thief = world.sign_in("0");
     ask(&mut thief, "SET wm:{0}:0123456789abcdef 1").unwrap();
     for key in ["wm:{0}:2.Demo:0123456789abcdef", "wm:{0}:x:0123456789abcdef", "ss:{0}:2.Demo", "sd:{0}"] {
         expect_refused(&mut thief, &format!("SET {key} 1"));
     }
     publish_everything(&world.url("0"), "0");
-}
-
-impl World {
-    fn sign_in_admin(&self) -> Connection {
-        server::connect(self.servers.ports()[1]).unwrap()
-    }
 }

@@ -221,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn the_table_of_commands_has_what_is_sent_first() {
+        let table = include_str!("../../docs/deployment.md");
+        for command in SERVER_COMMANDS {
+            assert!(table.contains(&format!("`{command}`")), "{command}");
+        }
+    }
+
+    #[test]
     fn no_secret_is_in_it() {
         for url in
             ["redis://ea:hunter2@a/3", "redis-cluster://ea:hunter2@a", "rediss-sentinel://ea:hunter2@a/m"]

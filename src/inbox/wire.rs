@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::item::Tell;
-use super::reply;
+pub(super) use crate::clock::server_ms;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -165,12 +165,6 @@ pub(super) fn is_error(reply: &Value, code: &str) -> bool {
 /// Whether an exchange failed because a reply was larger than one may be.
 pub(super) fn is_too_large(failure: &Failure) -> bool {
     failure.class == Class::Reconnect && failure.text.ends_with("see reply_bytes")
-}
-
-/// What TIME answers, ms.
-pub(super) fn server_ms(reply: &Value) -> Option<u64> {
-    let [seconds, micros] = reply::array(reply) else { return None };
-    Some(reply::number(seconds)?.checked_mul(1000)? + reply::number(micros)? / 1000)
 }
 
 /// A command of these words.

@@ -2,6 +2,7 @@
 //! written in, and what the server answered.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
 use redis::Value;
 
@@ -34,6 +35,8 @@ pub(super) struct Batch<P: Policy> {
     trailers: Vec<Option<usize>>,
     /// The server of each question after those.
     questions: Vec<Option<usize>>,
+    /// When they were written.
+    asked: Instant,
     /// The tags whose watermark is watched from before their next transaction on.
     guarded: HashSet<Tag>,
     /// Which tags another server has for this one time, and what said so.
@@ -65,6 +68,7 @@ impl<P: Policy> Batch<P> {
             guards: Vec::new(),
             trailers: Vec::new(),
             questions: Vec::new(),
+            asked: Instant::now(),
             guarded: HashSet::new(),
             asks: HashMap::new(),
         }
@@ -247,6 +251,7 @@ impl<P: Policy> Batch<P> {
             servers.push(routed);
         };
         policy.trailer(&written, &mut |key, write| aside(&mut self.trailers, key, write));
+        self.asked = Instant::now();
         policy.questions(&written, &mut |key, write| aside(&mut self.questions, key, write));
         outcome.sent(commands.send(link, server));
     }
@@ -385,7 +390,7 @@ impl<P: Policy> Batch<P> {
             None => Value::Nil,
         });
         let answers: Vec<_> = answers.collect();
-        policy.answered(&written(&self.transactions, &self.live, &self.records), &answers);
+        policy.answered(&written(&self.transactions, &self.live, &self.records), &answers, self.asked);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What distinguishes the lanes: how a record is addressed, coalesced and written.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use serde::Serialize;
@@ -130,8 +130,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// a Cluster says where to ask, and what writes one command.
     fn questions(&self, _written: &[&Self::Record], _write: &mut Write) {}
 
-    /// Hears the answers, one a question.
-    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value]) {}
+    /// Hears the answers, one a question, just after the last; the questions were asked after `asked`.
+    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value], _asked: Instant) {}
 
     /// Forgets what it knows of the server: an exchange failed, or the server is another one.
     fn forget(&mut self) {}

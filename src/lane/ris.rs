@@ -1,6 +1,6 @@
 //! RIS: a heartbeat renews the instance's hash and its time to live in one transaction, because a HSET
 //! alone on an expired key would make an instance that never dies. In the same pipeline it asks what the
-//! governor wants.
+//! governor wants, and what time it is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::policy::{LaneName, Policy, Subject, Write, append};
+use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
 use crate::pressure::Pressure;
-use crate::pressure::directive::{self, Directive};
+use crate::pressure::directive::Directive;
 
 /// How heartbeats are written.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ pub(crate) struct Ris {
     pub(crate) encoding: Encoding,
     pub(crate) ttl: Duration,
     pub(crate) pressure: Arc<Pressure>,
+    pub(crate) skew: Arc<Skew>,
 }
 
 impl Policy for Ris {
@@ -64,7 +66,7 @@ impl Policy for Ris {
         commands.begin();
         commands.argument(b"HSET");
         commands.argument(key.as_bytes());
-        append(commands, self.encoding, &record.fields(&self.producer), &mut Vec::new());
+        append(commands, self.encoding, &record.fields(&self.producer, self.skew.ms()), &mut Vec::new());
         commands.end();
         commands.begin();
         commands.argument(b"PEXPIRE");
@@ -102,9 +104,14 @@ impl Policy for Ris {
         }
     }
 
-    fn answered(&mut self, written: &[&InstanceRecord], answers: &[Value]) {
+    fn answered(&mut self, written: &[&InstanceRecord], answers: &[Value], asked: Instant) {
         let [time, for_all, for_one @ ..] = answers else { return };
-        let (now, server_ms) = (Instant::now(), directive::server_ms(Some(time)));
+        let told = server_ms(time);
+        if let Some(ms) = told {
+            self.skew.heard(Self::LANE, ms, asked);
+        }
+        // A server that does not tell its time is taken to have our clock.
+        let (now, server_ms) = (Instant::now(), told.unwrap_or_else(own_ms));
         self.pressure.told(None, Directive::read(for_all, server_ms, now), now);
         for (record, answer) in written.iter().zip(for_one) {
             self.pressure.told(Some(record.instance), Directive::read(answer, server_ms, now), now);

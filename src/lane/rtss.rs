@@ -6,13 +6,15 @@
 //! one XTRIM removes.
 
 use std::mem;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use serde_json::json;
 
 use super::policy::{LaneName, Policy, Subject, Write, append};
 use super::source::Tag;
+use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
@@ -42,6 +44,7 @@ pub(crate) struct Rtss {
     pub(crate) max_length: u64,
     /// How many shards there are: readers and writers agree on their number.
     pub(crate) shards: u16,
+    skew: Arc<Skew>,
     /// The streams of this process's sources.
     streams: Vec<Stream>,
     /// Which of them was written last.
@@ -77,6 +80,7 @@ impl Rtss {
         retention: Duration,
         max_length: u64,
         shards: u16,
+        skew: Arc<Skew>,
     ) -> Self {
         Self {
             producer,
@@ -84,12 +88,33 @@ impl Rtss {
             retention,
             max_length,
             shards,
+            skew,
             streams: Vec::new(),
             latest: 0,
             clock: None,
             asking: Vec::new(),
             scratch: Vec::new(),
         }
+    }
+
+    /// Asks the server of this key for its clock.
+    fn ask(&self, link: &mut Link, key: &str) -> Result<Clock, Failure> {
+        let server = link.route(key)?;
+        let mut commands = Commands::new();
+        commands.command([b"TIME".as_slice()]);
+        let asked = Instant::now();
+        commands.send(link, server)?;
+        let answer = link.receive(server)?;
+        Ok(self.hear(&answer, asked))
+    }
+
+    /// What a server answers when it was asked for its clock.
+    fn hear(&self, answer: &Value, asked: Instant) -> Clock {
+        let told = server_ms(answer);
+        if let Some(ms) = told {
+            self.skew.heard(Self::LANE, ms, asked);
+        }
+        (told, Instant::now())
     }
 
     fn shard(&self, source: &str) -> u16 {
@@ -152,29 +177,6 @@ impl Stream {
     }
 }
 
-/// Asks the server of this key for its clock.
-fn ask(link: &mut Link, key: &str) -> Result<Clock, Failure> {
-    let server = link.route(key)?;
-    let mut commands = Commands::new();
-    commands.command([b"TIME".as_slice()]);
-    commands.send(link, server)?;
-    Ok((server_ms(&link.receive(server)?), Instant::now()))
-}
-
-fn own_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-/// What TIME answers, ms; none if it is something else.
-fn server_ms(answer: &Value) -> Option<u64> {
-    let Value::Array(parts) = answer else { return None };
-    let number = |at: usize| match parts.get(at)? {
-        Value::BulkString(text) => str::from_utf8(text).ok()?.parse::<u64>().ok(),
-        _ => None,
-    };
-    Some(number(0)?.checked_mul(1000)? + number(1)? / 1000)
-}
-
 fn is_due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
     last.is_none_or(|last| now - last >= every)
 }
@@ -229,12 +231,14 @@ impl Policy for Rtss {
     /// server is asked when it is connected, so that no signal waits for that.
     fn prepare(&mut self, records: &[SignalRecord], link: &mut Link) -> Result<(), Failure> {
         if self.clock.is_none() && !link.has_slots() {
-            self.clock = Some(ask(link, "")?);
+            self.clock = Some(self.ask(link, "")?);
         }
         for record in records {
             let stream = self.stream(record.instance.as_str());
             if stream.clock.is_none() {
-                stream.clock = Some(ask(link, &stream.key)?);
+                let key = stream.key;
+                let clock = self.ask(link, &key)?;
+                self.stream(record.instance.as_str()).clock = Some(clock);
             }
         }
         Ok(())
@@ -284,9 +288,9 @@ impl Policy for Rtss {
         }
     }
 
-    fn answered(&mut self, _: &[&SignalRecord], answers: &[Value]) {
+    fn answered(&mut self, _: &[&SignalRecord], answers: &[Value], asked: Instant) {
         for (at, answer) in mem::take(&mut self.asking).into_iter().zip(answers) {
-            self.streams[at].clock = Some((server_ms(answer), Instant::now()));
+            self.streams[at].clock = Some(self.hear(answer, asked));
         }
     }
 

@@ -72,7 +72,8 @@ impl Failure {
         // What EXEC itself may not do is told like this.
         let text =
             self.text.strip_prefix("EXECABORT Transaction discarded because of: ").unwrap_or(&self.text);
-        if self.class != Class::Reject && !text.starts_with("NOPERM ") {
+        let refused = ["NOPERM ", "ERR unknown command"].iter().any(|words| text.starts_with(words));
+        if self.class != Class::Reject && !refused {
             return self;
         }
         // In this order, since the end may be cut off.
@@ -87,6 +88,8 @@ impl Failure {
             "ASK" => Class::Ask,
             "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => Class::Hold,
             "NOAUTH" | "WRONGPASS" | "NOPERM" => Class::Alarm,
+            // A server that lacks it, or a provider that keeps it to himself: nobody's record is at fault.
+            "ERR" if detail.is_some_and(|detail| detail.starts_with("unknown command")) => Class::Alarm,
             // Refused for want of a free place, in words instead of a code.
             "ERR" if detail.is_some_and(|detail| detail.starts_with("max number of clients")) => Class::Hold,
             _ => Class::Reject,
@@ -140,6 +143,7 @@ mod tests {
             assert_eq!(failure.class, class, "{code}");
             assert_eq!(failure.text, format!("{code} why"));
         }
+        assert_eq!(Failure::of_code("ERR", Some("unknown command 'GET'")).class, Class::Alarm);
         assert_eq!(Failure::of_code("ERR", Some("max number of clients reached")).class, Class::Hold);
     }
 

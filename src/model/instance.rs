@@ -20,6 +20,9 @@ pub(crate) const CURRENCY_LIMIT: usize = 16;
 /// Longest agent name, in bytes of UTF-8.
 pub(crate) const AGENT_LIMIT: usize = 48;
 
+/// A clock that differs from the server's by more than this, ms, is off: signals by it are refused, or too old.
+pub const MT5REDIS_CLOCK_LIMIT_MS: i64 = 2_000;
+
 /// The terminal is connected to the trade server.
 pub const MT5REDIS_FLAG_CONNECTED: i32 = 1;
 /// The terminal allows automated trading (the "Algo Trading" button).
@@ -233,10 +236,12 @@ pub(crate) struct InstanceFields<'a> {
     tl: u64,
     sl: u64,
     fo: u8,
+    ck: i64,
 }
 
 impl InstanceRecord {
-    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer) -> InstanceFields<'a> {
+    /// The clock's difference is the lane's to tell: it asks the server.
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, clock_ms: i64) -> InstanceFields<'a> {
         let state = &self.state;
         let flag = |bit: i32| state.flags & bit != 0;
         InstanceFields {
@@ -280,6 +285,7 @@ impl InstanceRecord {
             tl: self.health.trade_commit_us,
             sl: self.health.signal_commit_us,
             fo: self.health.follower,
+            ck: clock_ms,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! one instance. `until` is by the server's clock, which is asked with it: a terminal's own may be hours off.
 //! A directive ends by itself; one that cannot be read says nothing.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use redis::Value;
 
@@ -27,28 +27,6 @@ impl Directive {
     }
 }
 
-/// Reads a reply to TIME, ms. A server that does not answer it is taken to have our clock.
-pub(crate) fn server_ms(reply: Option<&Value>) -> u64 {
-    let part = |value: &Value| match value {
-        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse::<u64>().ok(),
-        Value::Int(number) => u64::try_from(*number).ok(),
-        _ => None,
-    };
-    let told = match reply {
-        Some(Value::Array(parts)) => match parts.as_slice() {
-            [seconds, micros] => part(seconds).zip(part(micros)),
-            _ => None,
-        },
-        _ => None,
-    };
-    match told {
-        Some((seconds, micros)) => seconds.saturating_mul(1000).saturating_add(micros / 1000),
-        None => SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |since| since.as_millis() as u64),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,15 +44,5 @@ mod tests {
         }
         assert_eq!(Directive::read(&Value::Nil, 0, now), None);
         assert!(read("1:18446744073709551615").is_none_or(|directive| directive.until > now));
-    }
-
-    #[test]
-    fn the_servers_clock_is_two_numbers() {
-        let time = Value::Array(vec![
-            Value::BulkString(b"1763800000".to_vec()),
-            Value::BulkString(b"123456".to_vec()),
-        ]);
-        assert_eq!(server_ms(Some(&time)), 1_763_800_000_123);
-        assert!(server_ms(None) > 1_763_800_000_123);
     }
 }

@@ -109,8 +109,11 @@ impl Server {
     fn answers(&self) -> bool {
         self.try_client().is_some_and(|mut client| {
             let pong = redis::cmd("PING").query::<String>(&mut client);
-            // One that wants a password answers too.
-            pong.is_ok() || pong.is_err_and(|error| error.code() == Some("NOAUTH"))
+            // One that wants a password answers too, and one without PING.
+            let refuses = |error: &redis::RedisError| {
+                error.code() == Some("NOAUTH") || error.to_string().contains("unknown command")
+            };
+            pong.as_ref().map_or_else(refuses, |_| true)
         })
     }
 

@@ -16,6 +16,10 @@ use crate::up::sizing;
 /// Keys looked at on each server; a sample, so that a large one is not held up.
 const SAMPLE: usize = 2000;
 const PAGE: usize = 200;
+/// So many keys with one fault get a line for the shell each.
+const TYPED: usize = 20;
+/// A watermark's and a reader's note's time to live, s.
+const NOTE_SECONDS: &str = "3024000";
 
 /// How many instances live. Whoever may add names to the list may invent some, so only heartbeats count.
 pub(super) fn instances(patient: &mut Patient) -> u64 {
@@ -28,6 +32,10 @@ pub(super) fn instances(patient: &mut Patient) -> u64 {
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
+    let lives = Lives {
+        signals: patient.config.rtss_retention.as_millis().to_string(),
+        closed: patient.config.rts_retention.as_millis().to_string(),
+    };
     for member in patient.masters() {
         let mut faults = Faults::default();
         let (keys, refused) = allowed(sample(member))?;
@@ -38,7 +46,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         }
         let keys = keys.unwrap_or_default();
         for key in &keys {
-            look(member, key, &mut faults)?;
+            look(member, key, &lives, &mut faults)?;
         }
         for (command, missed) in [("OBJECT ENCODING", "encodings"), ("MEMORY USAGE", "sizes")] {
             if let Some(why) = faults.refused.remove(command) {
@@ -46,28 +54,71 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
                 findings.push(Finding::yellow(&member.address, text));
             }
         }
-        let light = |vital| if vital { Light::Red } else { Light::Yellow };
-        for ((vital, fault, cure), found) in faults.found {
-            let some = found.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-            let text = format!("{} of {} keys looked at {fault}: {some}", found.len(), keys.len());
-            findings.push(Finding::new(light(vital), &member.address, text).cure(cure));
-        }
+        let found = faults.found.into_iter().map(|(fault, found)| fault.told(&found, keys.len(), member));
+        findings.extend(found);
         findings.push(Finding::green(&member.address, format!("{} keys were looked at", keys.len())));
     }
     Ok(findings)
 }
 
+/// How long what has an end lives, ms.
+struct Lives {
+    signals: String,
+    closed: String,
+}
+
 #[derive(Default)]
 struct Faults {
-    /// Keys by what is wrong with them, whether that is vital, and what cures it.
-    found: BTreeMap<(bool, &'static str, &'static str), Vec<String>>,
+    /// The keys with each fault.
+    found: BTreeMap<Fault, Vec<String>>,
     /// Commands that are refused, and why.
     refused: BTreeMap<&'static str, String>,
 }
 
+/// What is wrong with keys.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Fault {
+    vital: bool,
+    what: &'static str,
+    cure: &'static str,
+    /// The command that mends a key, and what follows the key; empty where there is none.
+    command: &'static str,
+    argument: String,
+}
+
 impl Faults {
-    fn add(&mut self, vital: bool, fault: &'static str, cure: &'static str, key: &str) {
-        self.found.entry((vital, fault, cure)).or_default().push(key.to_owned());
+    fn add(&mut self, vital: bool, what: &'static str, cure: &'static str, key: &str) {
+        self.mend(vital, what, cure, key, ("", ""));
+    }
+
+    fn mend(
+        &mut self,
+        vital: bool,
+        what: &'static str,
+        cure: &'static str,
+        key: &str,
+        (command, argument): (&'static str, &str),
+    ) {
+        let fault = Fault { vital, what, cure, command, argument: argument.to_owned() };
+        self.found.entry(fault).or_default().push(key.to_owned());
+    }
+}
+
+impl Fault {
+    fn told(&self, found: &[String], of: usize, member: &Member) -> Finding {
+        let some = found.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let text = format!("{} of {of} keys looked at {}: {some}", found.len(), self.what);
+        let light = if self.vital { Light::Red } else { Light::Yellow };
+        let mut finding = Finding::new(light, &member.address, text);
+        if !self.command.is_empty() {
+            for key in found.iter().take(TYPED) {
+                let words = [self.command, key, &self.argument];
+                let words = if self.argument.is_empty() { &words[..2] } else { &words[..] };
+                finding = finding.run(member.command(words));
+            }
+        }
+        let more = if self.command.is_empty() || found.len() <= TYPED { "" } else { "the others likewise; " };
+        finding.cure(format!("{more}{}", self.cure))
     }
 }
 
@@ -102,7 +153,7 @@ const KINDS: [(&str, &[&str], u64); 13] = [
     ("ctl", &[], 512),
 ];
 
-fn look(member: &mut Member, key: &str, faults: &mut Faults) -> Result<()> {
+fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> Result<()> {
     let Some((prefix, compact, size)) = KINDS.into_iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
         faults.add(false, "are none of ours", "give other data a Redis of its own", key);
         return Ok(());
@@ -110,14 +161,14 @@ fn look(member: &mut Member, key: &str, faults: &mut Faults) -> Result<()> {
     let encoding: Option<String> = ask(member, "OBJECT ENCODING", key, faults)?;
     if !compact.is_empty() && encoding.is_some_and(|encoding| !compact.contains(&encoding.as_str())) {
         let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
-                    a key changes when it is written anew";
+                    a key that is there changes when the server is started again";
         faults.add(false, "are not in the compact encoding", cure, key);
     }
     let bytes: Option<u64> = ask(member, "MEMORY USAGE", key, faults)?;
     if bytes.is_some_and(|bytes| bytes > size) {
         faults.add(false, "are far larger than the sizing counts with", "mt5fleet size measures anew", key);
     }
-    time_to_live(member, key, prefix, faults)
+    time_to_live(member, (key, prefix), lives, faults)
 }
 
 /// What is asked of a key that may have expired meanwhile, unless the command is refused.
@@ -140,50 +191,58 @@ fn ask<T: FromRedisValue>(
     Ok(answer.flatten())
 }
 
-fn time_to_live(member: &mut Member, key: &str, prefix: &str, faults: &mut Faults) -> Result<()> {
+fn time_to_live(
+    member: &mut Member,
+    (key, prefix): (&str, &str),
+    lives: &Lives,
+    faults: &mut Faults,
+) -> Result<()> {
     let life: i64 = member.ask(&["PTTL", key])?;
     if life == -2 {
         return Ok(());
     }
-    let lives = life >= 0;
+    let ends = life >= 0;
     match prefix {
-        "is:{" if !lives => {
-            let cure = "somebody wrote them without PEXPIRE: DEL, a live terminal writes its own anew";
-            faults.add(true, "are instances that never die, they have no time to live", cure, key);
+        "is:{" if !ends => {
+            let cure = "somebody wrote them without PEXPIRE; a live terminal writes its own anew";
+            let what = "are instances that never die, they have no time to live";
+            faults.mend(true, what, cure, key, ("DEL", ""));
         }
-        "wm:{" if !lives => {
-            faults.add(false, "are watermarks without a time to live", "EXPIRE them after 35 days", key);
+        "wm:{" if !ends => {
+            let cure = "they outlive every record by 35 days; the next commit does it itself";
+            faults.mend(false, "are watermarks without a time to live", cure, key, ("EXPIRE", NOTE_SECONDS));
         }
         // The governor's lease ends with its holder.
         "ctl" if key == LEASE => {}
-        "ss:{" if !lives => {
-            let cure =
-                "a signal written by hand? PEXPIRE them after rtss.retention; a live source does it itself";
-            faults.add(false, "are streams that stay though their source may be silent", cure, key);
+        "ss:{" if !ends => {
+            let cure = "was a signal written by hand? a live source does it itself";
+            let what = "are streams that stay though their source may be silent";
+            faults.mend(false, what, cure, key, ("PEXPIRE", &lives.signals));
         }
-        "fp:{" | "sa:{" if !lives => {
-            faults.add(
-                false,
-                "are notes of readers without a time to live",
-                "EXPIRE them after 35 days",
-                key,
-            );
+        "fp:{" | "sa:{" if !ends => {
+            let (what, cure) =
+                ("are notes of readers without a time to live", "a reader at work does it itself");
+            faults.mend(false, what, cure, key, ("EXPIRE", NOTE_SECONDS));
         }
-        "fl:{" if !lives => {
-            let cure = "DEL them: a follower that lives takes its lease anew";
-            faults.add(true, "are leases that never end, their followers stand by for ever", cure, key);
+        "fl:{" if !ends => {
+            let cure = "a follower that lives takes its lease anew";
+            let what = "are leases that never end, their followers stand by for ever";
+            faults.mend(true, what, cure, key, ("DEL", ""));
         }
-        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if lives => {
-            faults.add(true, "will vanish whole, they must not have a time to live", "PERSIST them", key);
+        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if ends => {
+            let (what, cure) = ("will vanish whole, they must not have a time to live", "who gave them one?");
+            faults.mend(true, what, cure, key, ("PERSIST", ""));
         }
         "ts:{" => {
             let open = is_open(member, key)?;
-            if open && lives {
-                faults.add(true, "are open positions that will expire", "PERSIST them", key);
+            if open && ends {
+                let (what, cure) = ("are open positions that will expire", "who gave them a time to live?");
+                faults.mend(true, what, cure, key, ("PERSIST", ""));
             }
-            if !open && !lives {
-                let cure = "EXPIRE them after 30 days: nothing else removes them";
-                faults.add(false, "are closed positions without a time to live", cure, key);
+            if !open && !ends {
+                let cure = "nothing else removes them";
+                let what = "are closed positions without a time to live";
+                faults.mend(false, what, cure, key, ("PEXPIRE", &lives.closed));
             }
         }
         _ => {}

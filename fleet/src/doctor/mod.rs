@@ -4,6 +4,7 @@
 
 mod balance;
 mod certificates;
+mod clocks;
 mod eviction;
 mod finding;
 mod host;
@@ -82,7 +83,7 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     patient.terminals = options.terminals.unwrap_or_else(|| keys::instances(&mut patient));
 
     type Check = fn(&mut Patient) -> Result<Vec<Finding>>;
-    let checks: [(&str, Check); 12] = [
+    let checks: [(&str, Check); 13] = [
         ("certificates", certificates::check),
         ("reach", reach::check),
         ("versions", versions::check),
@@ -94,6 +95,7 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
         ("persistence", persistence::check),
         ("keys", keys::check),
         ("streams", streams::check),
+        ("clocks", clocks::check),
         ("balance", balance::check),
     ];
     for (name, check) in checks {

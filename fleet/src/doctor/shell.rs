@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use mt5_redis::config::{Address, Endpoint};
+use mt5_redis::config::{Address, Endpoint, Site};
 
 /// The user who may do everything, as `docs/deployment.md` calls it.
 const ADMIN: &str = "admin";
@@ -11,6 +11,8 @@ const ADMIN: &str = "admin";
 /// The beginning of a line for a server.
 pub fn server(address: &Address, endpoint: &Endpoint) -> String {
     let mut words = vec!["-h".to_owned(), address.host.clone(), "-p".to_owned(), address.port.to_string()];
+    // The node that a key moved to is asked.
+    words.extend(matches!(endpoint.site, Site::Cluster(_)).then(|| "-c".to_owned()));
     if endpoint.database != 0 {
         words.extend(["-n".to_owned(), endpoint.database.to_string()]);
     }

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use mt5_redis::model::key;
 
-use super::{Finding, Patient};
+use super::{Finding, Member, Patient};
 use crate::govern::nodes::Nodes;
 use crate::govern::streams::{self, Stream};
 
 /// A group that is further behind than this with one source loses signals to trimming, at full rate, within minutes.
 const FAR_BEHIND: u64 = 100_000;
+
+/// So many streams of a group get a line for the shell each.
+const TYPED: usize = 20;
 
 /// A group over all sources.
 #[derive(Default)]
@@ -26,12 +29,16 @@ struct Group {
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut nodes = Nodes::new("rtss", &patient.config.rtss.endpoint);
-    Ok(look(&mut nodes, patient.config.rtss_shards, patient.config.rtss_max_length).unwrap_or_else(|error| {
+    let place = patient.places.iter().find(|place| place.lanes.contains(&"rtss"));
+    let member = place.and_then(|place| place.members.iter().find(|member| member.is_master()));
+    let (shards, cap) = (patient.config.rtss_shards, patient.config.rtss_max_length);
+    Ok(look(&mut nodes, shards, cap, member).unwrap_or_else(|error| {
         vec![Finding::yellow("", format!("the signals cannot be looked at: {}", nodes.told(&error)))]
     }))
 }
 
-fn look(nodes: &mut Nodes, shards: u16, cap: u64) -> Result<Vec<Finding>> {
+/// `member` is a server that has the signals, or leads to them.
+fn look(nodes: &mut Nodes, shards: u16, cap: u64, member: Option<&Member>) -> Result<Vec<Finding>> {
     nodes.refresh()?;
     let mut findings = Vec::new();
     let followers = streams::followers(nodes).unwrap_or_else(|error| {
@@ -60,7 +67,7 @@ fn look(nodes: &mut Nodes, shards: u16, cap: u64) -> Result<Vec<Finding>> {
     findings.push(Finding::green("", text));
     findings.extend(lengths(&look.streams, cap));
     findings.extend(unread(&look.streams));
-    findings.extend(groups(&look.streams));
+    findings.extend(groups(&look.streams, member));
     Ok(findings)
 }
 
@@ -96,7 +103,7 @@ fn unread(streams: &[Stream]) -> Option<Finding> {
     })
 }
 
-fn groups(streams: &[Stream]) -> Vec<Finding> {
+fn groups(streams: &[Stream], member: Option<&Member>) -> Vec<Finding> {
     let mut all: BTreeMap<&str, Group> = BTreeMap::new();
     for stream in streams {
         for group in &stream.groups {
@@ -114,8 +121,16 @@ fn groups(streams: &[Stream]) -> Vec<Finding> {
         .map(|(name, Group { sources, idle, pending, lag, furthest })| {
             let text = format!("group {name} of {sources} sources: {pending} unacknowledged, {lag} behind");
             if idle == sources {
-                Finding::yellow("", format!("{text}, and no consumer"))
-                    .cure("start its workers, or XGROUP DESTROY it on each stream: it holds trimming up")
+                let keys =
+                    streams.iter().filter(|stream| stream.groups.iter().any(|group| group.name == name));
+                let command = |stream: &Stream| {
+                    member.map(|member| member.command(&["XGROUP", "DESTROY", &stream.key, name]))
+                };
+                let commands: Vec<_> = keys.take(TYPED).filter_map(command).collect();
+                let finding = Finding::yellow("", format!("{text}, and no consumer"));
+                commands.into_iter().fold(finding, Finding::run).cure(
+                    "only if its workers are gone for good (it holds trimming up); else start them instead",
+                )
             } else if furthest > FAR_BEHIND {
                 Finding::yellow("", text).cure("more workers: what is older than an hour goes unread")
             } else {

@@ -53,7 +53,7 @@ fn key(instance: &str) -> String {
 }
 
 fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected)> {
-    use Expected::{AnyCount, Integer, Number};
+    use Expected::{AnyCount, AnyInteger, Integer, Number};
     let Heartbeat { sequence, state, account } = heartbeat;
     let text = |text: &str| Expected::text(text);
     let flag = |bit: i32| Integer((state.flags & bit != 0).into());
@@ -98,5 +98,6 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("tl", AnyCount),
         ("sl", AnyCount),
         ("fo", AnyCount),
+        ("ck", AnyInteger),
     ]
 }

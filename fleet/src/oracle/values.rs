@@ -16,6 +16,8 @@ pub enum Expected {
     Text(String),
     /// A count that only the library knows.
     AnyCount,
+    /// What only the library measures.
+    AnyInteger,
 }
 
 impl Expected {
@@ -30,6 +32,7 @@ impl Expected {
             Self::Number(number) => found.parse() == Ok(*number),
             Self::Text(text) => found == text,
             Self::AnyCount => found.parse::<u64>().is_ok(),
+            Self::AnyInteger => found.parse::<i64>().is_ok(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Expected {
             Self::Number(number) => found.as_f64() == Some(*number),
             Self::Text(text) => found.as_str() == Some(text),
             Self::AnyCount => found.is_u64(),
+            Self::AnyInteger => found.is_i64(),
         }
     }
 }
@@ -51,6 +55,7 @@ impl fmt::Display for Expected {
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => write!(f, "{text:?}"),
             Self::AnyCount => f.write_str("a count"),
+            Self::AnyInteger => f.write_str("a number"),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use mt5_redis::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
 
@@ -14,7 +15,7 @@ use crate::govern::{fleet_view, names};
 const GONE: usize = 200;
 
 /// The fields of a heartbeat that are shown, and their places in a packed one.
-const FIELDS: [(&str, usize); 9] = [
+const FIELDS: [(&str, usize); 10] = [
     ("lg", 5),
     ("eq", 11),
     ("cn", 18),
@@ -24,6 +25,7 @@ const FIELDS: [(&str, usize); 9] = [
     ("th", 34),
     ("tl", 37),
     ("sl", 38),
+    ("ck", 40),
 ];
 
 /// An instance.
@@ -50,9 +52,18 @@ pub struct Heartbeat {
     pub commit_us: [u64; 2],
     /// The throttle level it keeps.
     pub level: u64,
+    /// Its machine's clock minus the server's, ms.
+    pub clock_ms: i64,
 }
 
 impl Heartbeat {
+    /// How far its clock is off, where that is too far, as people say it.
+    pub fn clock_is(&self) -> Option<String> {
+        let way = if self.clock_ms > 0 { "ahead" } else { "behind" };
+        let off = self.clock_ms.unsigned_abs() as f64 / 1000.0;
+        (self.clock_ms.abs() > MT5REDIS_CLOCK_LIMIT_MS).then(|| format!("{off:.1} s {way}"))
+    }
+
     /// How long the slower lane's commits take, µs.
     pub fn slowest_us(&self) -> u64 {
         self.commit_us[0].max(self.commit_us[1])
@@ -164,5 +175,42 @@ fn read(reply: &[Value]) -> Option<Heartbeat> {
         waiting: [number("tw") as u64, number("sw") as u64],
         commit_us: [number("tl") as u64, number("sl") as u64],
         level: number("th") as u64,
+        clock_ms: number("ck") as i64,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_is_read_in_both_encodings() {
+        let expected = Heartbeat {
+            login: 7,
+            equity: 1.5,
+            connected: true,
+            positions: 3,
+            waiting: [4, 5],
+            commit_us: [60, 70],
+            level: 2,
+            clock_ms: -3000,
+        };
+        let all = [7.0, 1.5, 1.0, 3.0, 4.0, 5.0, 2.0, 60.0, 70.0, -3000.0];
+        let text = all.iter().map(|number: &f64| Value::BulkString(number.to_string().into_bytes()));
+        assert_eq!(read(&[Value::Nil].into_iter().chain(text).collect::<Vec<_>>()), Some(expected.clone()));
+        let mut values = vec![rmpv::Value::from(0); 41];
+        FIELDS.iter().zip(all).for_each(|((_, at), number)| values[*at] = number.into());
+        let mut bytes = Vec::new();
+        rmpv::encode::write_value(&mut bytes, &rmpv::Value::Array(values)).unwrap();
+        assert_eq!(read(&[Value::BulkString(bytes)]), Some(expected));
+        assert_eq!(read(&[const { Value::Nil }; 11]), None);
+    }
+
+    #[test]
+    fn a_clock_is_off_beyond_two_seconds() {
+        let is = |clock_ms| Heartbeat { clock_ms, ..Heartbeat::default() }.clock_is();
+        assert_eq!([0, 2000, -2000].map(is), [None, None, None]);
+        assert_eq!(is(2001).as_deref(), Some("2.0 s ahead"));
+        assert_eq!(is(-3_600_000).as_deref(), Some("3600.0 s behind"));
+    }
 }

@@ -1,7 +1,7 @@
 //! `mt5fleet top`: the fleet on one screen, a row an instance and a row a Redis node, as heartbeats and INFO
 //! show them. It reads only, and looks again every second or two.
 
-mod fleet;
+pub mod fleet;
 mod screen;
 
 use std::collections::HashMap;

@@ -58,7 +58,7 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
         Mark::Head,
     ));
     lines.extend(look.trouble.iter().flat_map(|why| whole(why, "")));
-    lines.extend(shown.iter().map(instance));
+    lines.extend(shown.iter().flat_map(instance));
     if look.more > 0 {
         lines.push((format!("and {} more names without a heartbeat", look.more), Mark::Odd));
     }
@@ -103,10 +103,10 @@ fn node(node: &Node) -> Vec<(String, Mark)> {
     }
 }
 
-fn instance(instance: &Instance) -> (String, Mark) {
+fn instance(instance: &Instance) -> Vec<(String, Mark)> {
     let start = format!("{:<NAME$} {:>5}", cut(&instance.name, NAME), age(instance.age_ms));
     match &instance.heartbeat {
-        None => (format!("{start} gone"), Mark::Bad),
+        None => vec![(format!("{start} gone"), Mark::Bad)],
         Some(heartbeat) => {
             let [trades, signals] = heartbeat.waiting.map(count);
             let line = format!(
@@ -118,7 +118,10 @@ fn instance(instance: &Instance) -> (String, Mark) {
                 heartbeat.level
             );
             let odd = heartbeat.level > 0 || !heartbeat.connected;
-            (line, if odd { Mark::Odd } else { Mark::Good })
+            let mark = if odd { Mark::Odd } else { Mark::Good };
+            let clock = heartbeat.clock_is().map(|off| format!("its clock is {off}, by the server's"));
+            let clock = clock.iter().flat_map(|words| whole(words, "     "));
+            [(line, mark)].into_iter().chain(clock).collect()
         }
     }
 }
@@ -265,6 +268,7 @@ mod tests {
             waiting: [waiting, 1_234_567],
             commit_us: [900, 12_300],
             level,
+            clock_ms: 0,
         };
         let instance = |name: &str, age_ms, heartbeat| Instance { name: name.into(), age_ms, heartbeat };
         let sample = Sample {
@@ -292,7 +296,7 @@ mod tests {
             trouble: None,
             more: 0,
             instances: vec![
-                instance("1.A", 400, Some(heartbeat(5, 0))),
+                instance("1.A", 400, Some(Heartbeat { clock_ms: -5_000, ..heartbeat(5, 0) })),
                 instance("2.B", 90_000, Some(heartbeat(70_000, 2))),
                 instance("3.A-name-of-more-than-thirty-letters", 400_000_000, None),
             ],
@@ -304,7 +308,7 @@ mod tests {
         let marks: Vec<Mark> = shown.iter().map(|(_, mark)| *mark).collect();
         use Mark::{Bad, Good, Head, Odd};
         // What is wrong with a node is told in full, in three lines here.
-        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Bad, Bad, Bad, Good, Head, Odd, Good, Bad]);
+        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Bad, Bad, Bad, Good, Head, Odd, Good, Bad, Bad]);
         assert!(
             shown[1].0.contains(" 90 GiB  90 % 100% 900 µs ") && shown[1].0.ends_with(" -"),
             "{}",
@@ -318,7 +322,8 @@ mod tests {
             "{}",
             shown[10].0
         );
-        assert!(shown[12].0.ends_with(" 111 h gone"), "{}", shown[12].0);
+        assert_eq!(shown[12].0, "     its clock is 5.0 s behind, by the server's");
+        assert!(shown[13].0.ends_with(" 111 h gone"), "{}", shown[13].0);
         assert_eq!(lines(&look, Sort::Instance, "2.").len(), 11);
     }
 }

@@ -246,6 +246,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_key_that_a_shell_could_take_for_a_command_is_refused() {
+        let run = |key: &str| exec("exit 0", String::new(), key, Duration::from_secs(60));
+        for key in ["", "a;reboot", "$(reboot)", "a b", "a\nb", "`a`", "%PATH%", "a&b", "é"] {
+            let refusal = run(key).unwrap_err().to_string();
+            assert!(refusal.contains("is not for a shell"), "{key:?}: {refusal}");
+        }
+        run("00000000000000aa-7").unwrap();
+    }
+
+    #[test]
     fn of_a_web_address_only_the_place_is_shown() {
         for url in ["https://h:8/hook?token=1", "https://u:secret@h:8?token=1", "https://u:se@ret@h:8#x"] {
             assert_eq!(place(url), "https://h:8");

@@ -125,6 +125,33 @@ fn what_it_says_of_a_clusters_settings_works_and_lasts() {
 }
 
 #[test]
+fn what_it_says_of_encodings_works() {
+    let mut server = Bare::start("hash-max-listpack-value 16\n");
+    let (root, folder) = (machine(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("site.toml");
+    fs::write(&file, format!("url = \"{}\"\n", server.url())).unwrap();
+    let mut redis = connect(server.port).unwrap();
+    for command in [
+        "HSET is:{1.Demo} ag a-name-of-more-than-sixteen-bytes iv 1000",
+        "PEXPIRE is:{1.Demo} 90000",
+        // What the advice says, for good.
+        "CONFIG SET hash-max-listpack-value 640",
+        "CONFIG REWRITE",
+    ] {
+        type_in(&mut redis, command);
+    }
+    let says = "are not in the compact encoding: is:{1.Demo}";
+    let findings = examine(&file, root.path());
+    expect(&findings, Light::Yellow, "keys", says);
+    let cure = findings.iter().find(|finding| finding.text.contains(says)).unwrap().cure.clone().unwrap();
+    assert!(cure.contains("hash-max-listpack-value 640") && cure.contains("started again"), "{cure}");
+    type_in(&mut redis, "SAVE");
+    server.restart();
+    let left = examine(&file, root.path());
+    assert!(!left.iter().any(|finding| finding.text.contains("compact encoding")), "{left:#?}");
+}
+
+#[test]
 fn what_a_server_takes_at_its_start_only_is_known() {
     let server = Bare::start("");
     let mut connection = connect(server.port).unwrap();

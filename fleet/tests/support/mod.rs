@@ -78,7 +78,9 @@ impl World {
         hash.arg(&["eq", "0", "mg", "0", "mf", "0", "ml", "0", "pr", "-1.25", "cr", "0", "le", "100"]);
         hash.arg(&["cn", "1", "at", "0", "et", "0", "aa", "0", "ae", "0", "hd", "1", "vp", "0"]);
         hash.arg(&["po", "1", "or", "0", "bu", "5200", "iv", "1000", "tw", "2", "sw", "0", "rf", "0"]);
-        hash.arg(&["ag", "test 1", "th", "0", "ta", "7", "sa", "3", "tl", "910", "sl", "0", "fo", "0"]);
+        hash.arg(&[
+            "ag", "test 1", "th", "0", "ta", "7", "sa", "3", "tl", "910", "sl", "0", "fo", "0", "ck", "-3",
+        ]);
         hash.exec(&mut self.connections[RIS]).unwrap();
         let (instance, time_ms) = (instance.clone(), state.time_ms);
         self.ask::<()>(RIS, &format!("PEXPIRE is:{{{instance}}} 90000"));

@@ -37,8 +37,8 @@ fn workers_killed_at_random_lose_nothing() {
     let mut crew: Vec<Child> = (0..workers).map(|_| site.worker(&arguments)).collect();
     let (began, mut given, mut bad, mut kills) = (Instant::now(), 0, HashSet::new(), 0);
     let mut next_kill = began;
-    // On a machine that has much to do, until there is something to bury.
-    while began.elapsed() < time || bad.is_empty() {
+    // On a machine that has much to do, until enough has happened.
+    while began.elapsed() < time || given < 100 || kills < 5 {
         for _ in 0..5 {
             given += 1;
             let spoiled = given % 100 == 50;
@@ -229,4 +229,20 @@ fn dead_letters_are_listed_put_back_and_dropped() {
     assert!(!site.letters(&["drop"]).status.success(), "neither ids nor --all");
     assert!(site.letters(&["drop", "--all"]).status.success());
     assert!(site.letters(&["list"]).status.success());
+}
+
+#[test]
+fn an_entry_of_more_than_64_kib_is_a_dead_letter_without_its_content() {
+    let mut site = Site::start();
+    let long = "x".repeat(70_000);
+    site.ask::<String>(&format!("XADD ss:{{0}}:1.Demo * d {long}"));
+    site.signal(1, "EURUSD");
+    let worker = site.worker(&["--exec", "exit 0"]);
+    eventually("what is behind it is processed", || site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0);
+    stop(worker);
+    let text = String::from_utf8(site.letters(&["list"]).stdout).unwrap();
+    assert!(text.contains("it has 70001 bytes, more than 65536"), "{text}");
+    assert!(text.ends_with("1 dead letters\n") || text.ends_with("1 dead letter\n"), "{text}");
+    let weight = site.ask::<u64>("MEMORY USAGE sd:{0}");
+    assert!(weight < 10_000, "the letter weighs {weight} bytes");
 }

@@ -50,6 +50,8 @@
 #define MT5REDIS_ACTION_CLOSE         3         // close the position, or some lots of it
 #define MT5REDIS_ACTION_MODIFY        4         // set the position's stop loss and take profit
 
+#define MT5REDIS_CLOCK_LIMIT_MS       2000      // a clock further from the server's is off, ms
+
 //--- state of the terminal and the account; flags is a sum of these
 #define MT5REDIS_FLAG_CONNECTED       1         // connected to the trade server
 #define MT5REDIS_FLAG_TERMINAL_TRADE  2         // the terminal allows automated trading

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use crate::clock::own_ms;
 use crate::inbox::reply;
 use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::failure::Failure;
@@ -210,9 +211,4 @@ pub(super) fn terminal(instance: &str) -> String {
 fn draw() -> String {
     // The standard library seeds its hash maps from the system's randomness.
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
-}
-
-fn own_ms() -> u64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

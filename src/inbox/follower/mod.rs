@@ -15,7 +15,7 @@ mod wish;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -23,9 +23,11 @@ use serde_json::json;
 use super::item::{Delivery, Gap, Place, Tell};
 use super::names::Name;
 use crate::background;
+use crate::clock::own_ms;
 use crate::codes::{MT5REDIS_ERR_RECEIVED, MT5REDIS_ERR_THREAD};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 use crate::model::key;
 use crate::model::signal::MT5REDIS_ACTION_CLOSE;
 use acknowledger::Acknowledger;
@@ -40,7 +42,7 @@ const PREFETCH: usize = 256;
 /// How many unwanted signals one call passes over at most: it must not take long.
 const PASSED_OVER: usize = 512;
 /// A signal that is further ahead of the server's clock is from nowhere, ms.
-const FUTURE_MS: i64 = 2000;
+const FUTURE_MS: i64 = MT5REDIS_CLOCK_LIMIT_MS;
 
 /// A signal that was received.
 #[repr(C)]
@@ -176,7 +178,7 @@ impl Follower {
             self.filtered.fetch_add(1, Relaxed);
             return None;
         }
-        let now = now_ms() + self.feed.ahead_ms.load(Relaxed);
+        let now = own_ms() as i64 + self.feed.ahead_ms.load(Relaxed);
         // A signal may have waited for Redis in its terminal, or for us in Redis.
         let age_ms = (now - signal.time_ms).max(now.saturating_sub_unsigned(place.id.0)).max(0);
         let expired = signal.expiry_ms > 0 && now > signal.expiry_ms;
@@ -303,10 +305,6 @@ fn producer_number(name: &str) -> i64 {
         }),
     };
     number as i64
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 const _: () = assert!(size_of::<ReceivedSignal>() == 112);

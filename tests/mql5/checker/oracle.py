@@ -142,7 +142,7 @@ class Oracle:
                  "et": int(terminal["expert_trade"]), "aa": int(account["trade_allowed"]),
                  "ae": int(account["expert_allowed"]), "hd": int(account["hedging"]), "vp": int(terminal["vps"]),
                  "pi": max(0, terminal["ping_us"]), "po": account["open"], "or": account["orders"],
-                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 2, "fo": 0}  # fmt: skip
+                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 2, "fo": 0, "ck": 0}  # fmt: skip
         for word in self.step:
             name, _, value = word.partition("=")
             if name in ("iv", "ag", "po", "o", "fo"):
