@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, buy, last_error, sequences, sequences_of, trade};
+use support::bridge::{Bridge, buy, last_error, predecessors, sequences, sequences_of, trade};
 use support::eventually;
 use support::fake::{Fake, Reply};
 use support::server::Server;
@@ -343,6 +343,64 @@ fn a_dead_letter_is_told_once_to_each_handle_that_waits() {
     eventually("the letter is gone", || bridge.committed(MT5REDIS_LANE_RTS) == 4);
     bridge.trade(&trade(2, MT5REDIS_EVENT_CHANGE));
     assert_eq!(bridge.close(patience), MT5REDIS_ERR_DEAD_LETTERS, "{}", last_error());
+}
+
+#[test]
+fn the_signal_after_a_dead_letter_names_it_on_every_server() {
+    let mut server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.settle();
+    let _: String = server.ask("RENAME ss:{0}:1.Demo kept");
+    let _: String = server.ask("SET ss:{0}:1.Demo occupied");
+    bridge.signal(&buy(2));
+    eventually("it is put aside", || bridge.status(MT5REDIS_LANE_RTSS, 2) == MT5REDIS_STATUS_DEAD);
+    let _: String = server.ask("RENAME kept ss:{0}:1.Demo");
+    bridge.signal(&buy(3));
+    eventually("the third is in Redis", || sequences(&server) == [1, 3]);
+    assert_eq!(predecessors(&server), [0, 2]);
+    // One that has nothing gets the same.
+    server.kill();
+    server.restart();
+    bridge.signal(&buy(4));
+    eventually("all are there again", || sequences(&server) == [1, 3, 4]);
+    assert_eq!(predecessors(&server), [0, 2, 3]);
+}
+
+#[test]
+fn a_position_that_is_gone_stays_so_though_all_is_sent_again_for_another_one() {
+    let refusing = Arc::new(AtomicBool::new(false));
+    let on = refusing.clone();
+    let server = Server::start();
+    let front = Fake::before(server.port, move |command| match command.get(1) {
+        Some(key) if on.load(SeqCst) && key == "ts:{1.Demo}:7" => {
+            Reply::InPlace("RENAME {1.Demo}none {1.Demo}x")
+        }
+        _ => Reply::Pass,
+    });
+    let (_folder, config) = support::configuration(&format!("url = \"redis://127.0.0.1:{}\"\n", front.port));
+    let bridge = Bridge::open(&config, "1.Demo", server.folder());
+    bridge.trade(&trade(5, MT5REDIS_EVENT_OPEN));
+    bridge.settle();
+    refusing.store(true, SeqCst);
+    // While one is under way the others gather for the next transaction.
+    server.freeze();
+    bridge.trade(&trade(4, MT5REDIS_EVENT_OPEN));
+    eventually("it is under way", || bridge.status(MT5REDIS_LANE_RTS, 2) == MT5REDIS_STATUS_IN_DOUBT);
+    bridge.trade(&trade(7, MT5REDIS_EVENT_OPEN));
+    bridge.trade(&trade(5, MT5REDIS_EVENT_CHANGE));
+    bridge.open_positions(0, &[4, 7]);
+    server.thaw();
+    told(&bridge, &mut String::new(), "takes nothing: ERR no such key");
+    let state = || server.ask::<String>("HGET ts:{1.Demo}:5 st");
+    let gone = state();
+    assert_ne!(gone, "o");
+    assert_eq!(bridge.committed(MT5REDIS_LANE_RTS), 2);
+    refusing.store(false, SeqCst);
+    bridge.settle();
+    assert_eq!(state(), gone);
+    assert_eq!(server.ask::<Vec<i64>>("SMEMBERS to:{1.Demo}"), [4, 7]);
+    assert_eq!(server.ask::<String>("HGET ts:{1.Demo}:7 st"), "o");
 }
 
 #[test]
