@@ -106,6 +106,10 @@
 // Another program of this terminal reads by the same name: give each a name of its own.
 #define MT5REDIS_ERR_NAME_IN_USE -19
 
+// Records were put aside since this handle was opened, or was told last: the server refuses them for good. The text
+// says how many, and where their letters are. All others are in Redis.
+#define MT5REDIS_ERR_DEAD_LETTERS -20
+
 // The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 #define MT5REDIS_ERR_INSTANCE -101
 
@@ -538,9 +542,12 @@ int64_t mt5redis_signal(int64_t handle,
                         const uint16_t *symbol,
                         const uint16_t *comment);
 
-// The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet.
-// `lane` is one of `MT5REDIS_LANE_*`.
-int64_t mt5redis_committed(int64_t handle, int32_t lane);
+// The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet. It never goes back.
+// A record that was put aside is not in Redis, so the number stays before the first of those until somebody has dealt
+// with the letter and moved the file away; `mt5redis_status` tells of each record behind it. `lane` is one of
+// `MT5REDIS_LANE_*`.
+int64_t mt5redis_committed(int64_t handle,
+                           int32_t lane);
 
 // Where the record is that a call of this lane returned `sequence` for: one of `MT5REDIS_STATUS_*`, or
 // `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
@@ -557,7 +564,8 @@ int32_t mt5redis_interval_ms(int64_t handle, int32_t lane);
 
 // Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
 // Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
-// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is, or
+// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is,
+// `MT5REDIS_ERR_DEAD_LETTERS` when all is but what was put aside since this handle was told last, or
 // `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
 int32_t mt5redis_flush(int64_t handle,
                        int32_t timeout_ms);

@@ -45,6 +45,9 @@ pub const MT5REDIS_ERR_NOT_SUBSCRIBED: i32 = -17;
 pub const MT5REDIS_ERR_SUBSCRIBED: i32 = -18;
 /// Another program of this terminal reads by the same name: give each a name of its own.
 pub const MT5REDIS_ERR_NAME_IN_USE: i32 = -19;
+/// Records were put aside since this handle was opened, or was told last: the server refuses them for good. The text
+/// says how many, and where their letters are. All others are in Redis.
+pub const MT5REDIS_ERR_DEAD_LETTERS: i32 = -20;
 
 /// The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
 pub const MT5REDIS_ERR_INSTANCE: i32 = -101;

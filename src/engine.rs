@@ -257,6 +257,11 @@ impl Engine {
         }
     }
 
+    /// How many trades and signals were put aside since their lanes were opened.
+    pub(crate) fn put_aside(&self) -> (u64, u64) {
+        (self.rts.put_aside(), self.rtss.put_aside())
+    }
+
     /// How the library fares, for the heartbeat.
     pub(crate) fn health(&self) -> Health {
         Health {

@@ -28,6 +28,8 @@ pub(crate) struct Session {
     /// The next line of the log that this Expert Advisor has not seen.
     cursor: Mutex<u64>,
     follower: Mutex<Option<Arc<Follower>>>,
+    /// How many trades and signals were put aside when this Expert Advisor was told last.
+    put_aside: Mutex<(u64, u64)>,
 }
 
 impl Session {
@@ -36,7 +38,8 @@ impl Session {
         let instance = InstanceId::new(instance)?;
         let config = Config::read(config, folder)?;
         let (engine, log_end) = Engine::lease(&config, &instance)?;
-        Ok(Self { instance, engine, cursor: Mutex::new(log_end), follower: Mutex::default() })
+        let put_aside = Mutex::new(engine.put_aside());
+        Ok(Self { instance, engine, cursor: Mutex::new(log_end), follower: Mutex::default(), put_aside })
     }
 
     /// Queues a heartbeat.
@@ -160,23 +163,37 @@ impl Session {
     }
 
     /// Waits until all trades and signals that were accepted are in Redis, and then for the heartbeats, while these can
-    /// be written. Returns whether they were too.
+    /// be written. Returns whether they were too. What was put aside instead is told once.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<bool> {
         let Waiting { trades, signals, heartbeats } = self.engine.flush(Instant::now() + timeout);
+        if trades + signals > 0 {
+            let lane = |waiting: u64| if waiting == 0 { "done".to_owned() } else { waiting.to_string() };
+            return Err(Error::new(
+                MT5REDIS_ERR_TIMEOUT,
+                format!(
+                    "{} records still wait after {} ms (rts: {}, rtss: {}, heartbeats: {}): they go on towards Redis; \
+                     see the events for the reason",
+                    trades + signals,
+                    timeout.as_millis(),
+                    lane(trades),
+                    lane(signals),
+                    lane(heartbeats)
+                ),
+            ));
+        }
+        let all = self.engine.put_aside();
+        let told = std::mem::replace(&mut *self.put_aside.lock(), all);
+        let (trades, signals) = (all.0.saturating_sub(told.0), all.1.saturating_sub(told.1));
         if trades + signals == 0 {
             return Ok(heartbeats == 0);
         }
-        let lane = |waiting: u64| if waiting == 0 { "done".to_owned() } else { waiting.to_string() };
+        let records = if trades + signals == 1 { "record was" } else { "records were" };
         Err(Error::new(
-            MT5REDIS_ERR_TIMEOUT,
+            MT5REDIS_ERR_DEAD_LETTERS,
             format!(
-                "{} records still wait after {} ms (rts: {}, rtss: {}, heartbeats: {}): they go on towards Redis; see \
-                 the events for the reason",
+                "{} {records} put aside (rts: {trades}, rtss: {signals}), all others are in Redis: the server refuses \
+                 such for good; see the events for the reason, and dead.jsonl in the journal's folder",
                 trades + signals,
-                timeout.as_millis(),
-                lane(trades),
-                lane(signals),
-                lane(heartbeats)
             ),
         ))
     }

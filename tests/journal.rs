@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, buy, last_error, sequences, trade, try_open};
+use support::bridge::{Bridge, buy, last_error, predecessors, sequences, trade, try_open};
 use support::server::{Server, free_port};
 
 /// Set in a child of this test: `<what> <config> <data folder>`.
@@ -154,6 +154,7 @@ fn what_is_kept_no_longer_is_counted_as_lost() {
     let lost = bridge.stats()["rtss"]["lost"].as_i64().expect("a number");
     assert!((1..sent).contains(&lost), "{lost}");
     assert_eq!(sequences(&server), (lost + 1..=sent).collect::<Vec<_>>());
+    assert_eq!(predecessors(&server)[0], lost, "the one before it is missing");
     let events = bridge.events().join("\n");
     assert!(events.contains(&format!("lacks {lost} more records, which are lost")), "{events}");
 }
@@ -219,6 +220,7 @@ fn a_newest_record_that_is_damaged_holds_nothing_up() {
     assert_eq!(bridge.signal(&buy(101)), 101);
     bridge.settle();
     assert_eq!(sequences(&server), (1..=99).chain([101]).collect::<Vec<_>>());
+    assert_eq!(predecessors(&server)[98..], [98, 100], "the one before the last is missing");
     assert!(bridge.events().join("\n").contains("records 100 to 100 of the journal cannot be read"));
 }
 

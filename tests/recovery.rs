@@ -254,7 +254,9 @@ fn a_record_the_server_rejects_takes_no_other_with_it() {
     for position in [1, 2, 3] {
         bridge.trade(&trade(position, MT5REDIS_EVENT_OPEN));
     }
-    bridge.settle();
+    // Everything else is done, and this is no success.
+    assert_eq!(bridge.flush(support::PATIENCE.as_millis() as i32), MT5REDIS_ERR_DEAD_LETTERS);
+    assert_eq!(bridge.committed(MT5REDIS_LANE_RTS), 1);
     let line = event(&bridge, &["rts: record 2 was rejected", "WRONGTYPE", "dead.jsonl"]);
     assert!(!line.contains("record 1"), "{line}");
     assert!(server.ask::<bool>("EXISTS ts:{1.Demo}:1") && server.ask::<bool>("EXISTS ts:{1.Demo}:3"));
@@ -283,7 +285,7 @@ fn a_dead_letter_that_cannot_be_written_holds_the_lane() {
     event(&bridge, &["rts: ", "cannot be put aside", "dead.jsonl", "holding"]);
     assert!(bridge.committed(MT5REDIS_LANE_RTS) < 2);
     fs::remove_dir(&file).unwrap();
-    bridge.settle();
+    assert_eq!(bridge.flush(support::PATIENCE.as_millis() as i32), MT5REDIS_ERR_DEAD_LETTERS);
     assert_eq!(bridge.status(MT5REDIS_LANE_RTS, 2), MT5REDIS_STATUS_DEAD);
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1);
 }

@@ -232,8 +232,10 @@ pub unsafe extern "C" fn mt5redis_signal(
     })
 }
 
-/// The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet.
-/// `lane` is one of `MT5REDIS_LANE_*`.
+/// The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet. It never goes back.
+/// A record that was put aside is not in Redis, so the number stays before the first of those until somebody has dealt
+/// with the letter and moved the file away; `mt5redis_status` tells of each record behind it. `lane` is one of
+/// `MT5REDIS_LANE_*`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
     guard(|| {
@@ -297,7 +299,8 @@ pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
 
 /// Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
 /// Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
-/// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is, or
+/// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is,
+/// `MT5REDIS_ERR_DEAD_LETTERS` when all is but what was put aside since this handle was told last, or
 /// `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {

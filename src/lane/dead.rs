@@ -3,12 +3,14 @@
 //! They stand in the journal's folder, in `dead.jsonl`, one JSON object a line: when, where, why, and the
 //! record with the names of `docs/wire-format.md`. `mt5fleet deadletters files` shows them. A record counts as done
 //! only when its letter is written, so after a kill at the wrong moment a letter may be there twice; producer
-//! and sequence tell. Nothing is ever removed here: that is the operator's decision.
+//! and sequence tell. Nothing is ever removed here: that is the operator's decision, and until the file is moved away no
+//! number from the first letter on counts as committed.
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -23,12 +25,20 @@ use crate::error::{Error, Result};
 /// Beyond this size letters are refused, and the lane holds: whoever fills it has to look at it.
 const LIMIT: u64 = 16 << 20;
 
+/// How many numbers are remembered where there is no file.
+const IN_MEMORY: usize = 1 << 16;
+
 /// The letters of one lane.
 pub(super) struct DeadLetters {
-    path: PathBuf,
+    /// The file; a lane without a journal has none.
+    path: Option<PathBuf>,
     producer: String,
-    /// The sequence numbers in the file.
+    /// The sequence numbers of all letters so far.
     sequences: Mutex<BTreeSet<u64>>,
+    /// The lowest of those that nobody has dealt with; `u64::MAX`: none.
+    first: AtomicU64,
+    /// How many were written in this life.
+    count: AtomicU64,
 }
 
 /// A record, and why it is put aside.
@@ -66,11 +76,23 @@ impl DeadLetters {
             let text = format!("{} cannot be read: {error}; repair it, or move it away", path.display());
             Error::new(MT5REDIS_ERR_JOURNAL, text)
         })?;
-        Ok(Self { path, producer: journal.producer().to_owned(), sequences: Mutex::new(sequences) })
+        Ok(Self::of(Some(path), journal.producer(), sequences))
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Of a lane without a journal: no letter is written, but what was put aside is known.
+    pub(super) fn without_file() -> Self {
+        Self::of(None, "", BTreeSet::new())
+    }
+
+    fn of(path: Option<PathBuf>, producer: &str, sequences: BTreeSet<u64>) -> Self {
+        let first = AtomicU64::new(sequences.first().copied().unwrap_or(u64::MAX));
+        let (producer, sequences, count) = (producer.to_owned(), Mutex::new(sequences), AtomicU64::new(0));
+        Self { path, producer, sequences, first, count }
+    }
+
+    /// The file, if there is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Whether this record was put aside.
@@ -78,11 +100,48 @@ impl DeadLetters {
         self.sequences.lock().contains(&sequence)
     }
 
+    /// The lowest number that nobody has dealt with, by moving the file away; `u64::MAX`: none.
+    pub(super) fn first(&self) -> u64 {
+        self.first.load(Ordering::Acquire)
+    }
+
+    /// How many were written in this life.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Looks whether somebody has moved the file away.
+    pub(super) fn look(&self) {
+        if let Some(path) = self.path()
+            && self.first() < u64::MAX
+            && fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
+            self.first.store(u64::MAX, Ordering::Release);
+        }
+    }
+
     /// Writes letters, all or none; they are on the disk when this returns.
     pub(super) fn add(&self, letters: &[Letter]) -> io::Result<()> {
+        let is_new = match self.path() {
+            Some(path) => self.append(path, letters)?,
+            None => false,
+        };
+        let mut sequences = self.sequences.lock();
+        sequences.extend(letters.iter().map(|letter| letter.sequence));
+        while self.path.is_none() && sequences.len() > IN_MEMORY {
+            sequences.pop_first();
+        }
+        let lowest = letters.iter().map(|letter| letter.sequence).min().unwrap_or(u64::MAX);
+        self.first.store(if is_new { lowest } else { lowest.min(self.first()) }, Ordering::Release);
+        self.count.fetch_add(letters.len() as u64, Ordering::Release);
+        Ok(())
+    }
+
+    /// Returns whether the file was empty.
+    fn append(&self, path: &Path, letters: &[Letter]) -> io::Result<bool> {
         let time_ms =
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        let mut file = open_file(&self.path, OpenOptions::new().read(true).append(true).create(true))?;
+        let mut file = open_file(path, OpenOptions::new().read(true).append(true).create(true))?;
         let length = file.metadata()?.len();
         let mut lines = Vec::new();
         if length > 0 {
@@ -106,8 +165,7 @@ impl DeadLetters {
         }
         file.write_all(&lines)?;
         file.sync_data()?;
-        self.sequences.lock().extend(letters.iter().map(|letter| letter.sequence));
-        Ok(())
+        Ok(length == 0)
     }
 }
 
@@ -138,7 +196,6 @@ fn known(path: &Path, journal: &Journal) -> io::Result<BTreeSet<u64>> {
 mod tests {
     use super::*;
     use crate::lane::{Journal, Limits};
-    use std::fs;
 
     fn open(folder: &Path) -> DeadLetters {
         DeadLetters::open(&Journal::open(folder, &Limits::default()).unwrap().journal).unwrap()
@@ -156,17 +213,36 @@ mod tests {
         assert!(!letters.contains(7));
         letters.add(&[letter(6), letter(7)]).unwrap();
         assert!(letters.contains(7));
-        let mut text = fs::read_to_string(letters.path()).unwrap();
+        let mut text = fs::read_to_string(letters.path().unwrap()).unwrap();
         text.push_str("{\"sequence\":8,\"producer\":");
-        fs::write(letters.path(), text).unwrap();
+        fs::write(letters.path().unwrap(), text).unwrap();
 
         let letters = open(folder.path());
         letters.add(&[letter(9)]).unwrap();
         let again = open(folder.path());
         assert_eq!([6, 7, 8, 9].map(|sequence| again.contains(sequence)), [true, true, false, true]);
+        assert_eq!((again.first(), again.count(), letters.count()), (6, 0, 1));
         let stranger = tempfile::tempdir().unwrap();
-        fs::copy(letters.path(), stranger.path().join("dead.jsonl")).unwrap();
+        fs::copy(letters.path().unwrap(), stranger.path().join("dead.jsonl")).unwrap();
         assert!(!open(stranger.path()).contains(7));
+    }
+
+    #[test]
+    fn letters_that_somebody_has_dealt_with_are_known_and_count_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = open(folder.path());
+        letters.add(&[letter(6), letter(7)]).unwrap();
+        letters.look();
+        assert_eq!(letters.first(), 6);
+        fs::rename(letters.path().unwrap(), folder.path().join("dealt-with")).unwrap();
+        letters.look();
+        assert_eq!((letters.first(), letters.contains(7)), (u64::MAX, true));
+        letters.add(&[letter(9)]).unwrap();
+        assert_eq!(letters.first(), 9);
+        // Nobody looked in time.
+        fs::remove_file(letters.path().unwrap()).unwrap();
+        letters.add(&[letter(11)]).unwrap();
+        assert_eq!((letters.first(), letters.count()), (11, 4));
     }
 
     #[cfg(unix)]
@@ -176,20 +252,20 @@ mod tests {
         let letters = open(folder.path());
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();
-        std::os::unix::fs::symlink(&elsewhere, letters.path()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, letters.path().unwrap()).unwrap();
         assert!(letters.add(&[letter(1)]).unwrap_err().to_string().contains("a link"));
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
-        fs::remove_file(letters.path()).unwrap();
+        fs::remove_file(letters.path().unwrap()).unwrap();
         letters.add(&[letter(1)]).unwrap();
         use std::os::unix::fs::MetadataExt;
-        assert_eq!(fs::metadata(letters.path()).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(letters.path().unwrap()).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_full_file_takes_no_more() {
         let folder = tempfile::tempdir().unwrap();
         let letters = open(folder.path());
-        fs::write(letters.path(), vec![b'\n'; LIMIT as usize]).unwrap();
+        fs::write(letters.path().unwrap(), vec![b'\n'; LIMIT as usize]).unwrap();
         let error = letters.add(&[letter(1)]).unwrap_err();
         assert!(error.to_string().contains("limit"), "{error}");
         assert!(!letters.contains(1));

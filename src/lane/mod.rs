@@ -11,6 +11,7 @@ mod channel;
 mod dead;
 mod deferred;
 mod journal;
+mod missing;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(test)]
@@ -24,10 +25,12 @@ mod rts;
 mod rtss;
 mod shared;
 mod source;
+mod standing;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod transaction;
+mod watermark;
 mod worker;
 
 use std::sync::Arc;
@@ -42,7 +45,7 @@ use crate::config::LaneConfig;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use crate::pressure::Pressure;
-use crate::stats::{Counters, LaneStats};
+use crate::stats::Counters;
 use bell::Bell;
 use dead::DeadLetters;
 use journal::{Appender, Refused};
@@ -52,6 +55,7 @@ pub(crate) use ris::Ris;
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
 use shared::{Life, Shared};
+pub(crate) use standing::Status;
 use sync::{Sender, bounded, fence};
 use worker::Worker;
 
@@ -84,19 +88,6 @@ struct Door {
     refusing: bool,
 }
 
-/// Where a record is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// Accepted, and not sent, or certainly not applied.
-    Queued,
-    /// Sent, and not answered: it may be in Redis or not, which the next connection finds out.
-    InDoubt,
-    /// In Redis, with all before it; or superseded by a later one that is.
-    Committed,
-    /// Put aside: the server will never take it.
-    Dead,
-}
-
 impl<P: Policy> Lane<P> {
     /// A lane that goes on where its journal ends; without a journal it lives as long as the process.
     pub(crate) fn new(
@@ -114,7 +105,10 @@ impl<P: Policy> Lane<P> {
         let mut door = Door { next: 1, journal: None, bytes: Vec::new(), refusing: false };
         let mut committed = 0;
         let mut notes = Vec::new();
-        let dead = journal.as_ref().map(|opened| DeadLetters::open(&opened.journal)).transpose()?;
+        let dead = match &journal {
+            Some(opened) => DeadLetters::open(&opened.journal)?,
+            None => DeadLetters::without_file(),
+        };
         let journal = journal.map(|opened| {
             door.next = opened.appender.next();
             door.journal = Some(opened.appender);
@@ -146,6 +140,7 @@ impl<P: Policy> Lane<P> {
                 gauge: Mutex::default(),
                 passed: AtomicU64::new(committed),
                 committed: AtomicU64::new(committed),
+                claimed: AtomicU64::new(0),
                 troubled: AtomicBool::new(false),
                 hurry: AtomicUsize::new(0),
                 queue_limit: journal.is_none().then_some(config.queue),
@@ -316,80 +311,5 @@ impl<P: Policy> Lane<P> {
             }
         }
         !life.running
-    }
-
-    /// The last sequence number handed out.
-    pub(crate) fn accepted(&self) -> u64 {
-        self.shared.counters.accepted.load(Ordering::Relaxed)
-    }
-
-    /// The last sequence number up to which everything is in Redis.
-    pub(crate) fn committed(&self) -> u64 {
-        self.shared.committed()
-    }
-
-    /// Where a record is; none if no record has this number.
-    pub(crate) fn status(&self, sequence: u64) -> Option<Status> {
-        let shared = &self.shared;
-        if sequence == 0 || sequence > self.accepted() {
-            return None;
-        }
-        // In this order: what is answered meanwhile is committed then, or known to be in doubt no more.
-        let unanswered = shared.unanswered.load(Ordering::Acquire);
-        Some(if shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
-            Status::Dead
-        } else if sequence <= self.committed() {
-            Status::Committed
-        } else if sequence <= unanswered {
-            Status::InDoubt
-        } else {
-            Status::Queued
-        })
-    }
-
-    /// Records that were accepted and are not in Redis: what is held back is among them, and what passed it
-    /// is not.
-    pub(crate) fn waiting(&self) -> u64 {
-        let deferred = self.shared.counters.deferred.load(Ordering::Relaxed);
-        self.shared.waiting() + deferred
-    }
-
-    /// Waits until all up to `sequence` is in Redis; not for what need not be written and cannot be. Returns how many
-    /// records are not.
-    pub(crate) fn flush(&self, sequence: u64, deadline: Instant) -> u64 {
-        if self.committed() < sequence {
-            self.shared.hurry.fetch_add(1, Ordering::SeqCst);
-            // What is held back waits for somebody who wants it.
-            self.shared.bell.ring();
-            let mut life = self.shared.life.lock();
-            while self.committed() < sequence && !self.shared.is_hopeless() {
-                life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };
-                if self.shared.changed.wait_until(&mut life, deadline).timed_out() {
-                    break;
-                }
-            }
-            drop(life);
-            self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
-        }
-        sequence.saturating_sub(self.committed())
-    }
-
-    /// Tells the pressure what this lane sees.
-    pub(crate) fn look(&self, now: Instant) {
-        self.shared.look(now);
-    }
-
-    /// Calls refused because the queue was full.
-    pub(crate) fn refused(&self) -> u64 {
-        self.shared.counters.refused.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn stats(&self) -> LaneStats {
-        self.shared.counters.snapshot(
-            self.config.endpoint.name(),
-            self.policy.producer().as_str(),
-            self.committed(),
-            self.waiting(),
-        )
     }
 }

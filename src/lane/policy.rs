@@ -40,6 +40,27 @@ pub(crate) struct Subject<'a> {
     pub(crate) position: i64,
 }
 
+/// What a tag's records in Redis say of themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// Nothing.
+    None,
+    /// This is the last one of the producer; those after it may have been there, too.
+    Last(u64),
+    /// None after this one is there, since where they would be none can be added.
+    Only(u64),
+}
+
+impl Evidence {
+    /// The last record that is there for certain; 0: none.
+    pub(crate) fn last(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Last(last) | Self::Only(last) => last,
+        }
+    }
+}
+
 /// Takes a key, and what writes one command for it.
 pub(crate) type Write<'a> = dyn FnMut(&str, &dyn Fn(&mut Commands)) + 'a;
 
@@ -86,9 +107,14 @@ pub(crate) trait Policy: Clone + Send + 'static {
         key::watermark(tag, producer)
     }
 
-    /// What the records themselves say, where a tag's watermark is missing: the last one of this producer.
-    fn last_written(&self, _tag: &str, _producer: &str, _link: &mut Link) -> Result<Option<u64>, Failure> {
-        Ok(None)
+    /// What the records themselves say, where a tag's watermark is missing or in doubt.
+    fn last_written(&self, _tag: &str, _producer: &str, _link: &mut Link) -> Result<Evidence, Failure> {
+        Ok(Evidence::None)
+    }
+
+    /// What a person has to do about a refusal of a tag's records that no waiting cures.
+    fn advice(&self, _tag: &str, _refusal: &Failure) -> Option<String> {
+        None
     }
 
     /// What the record is the state of; none if it is an event, which nothing can supersede.
@@ -115,6 +141,10 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Starts a tag's part of a transaction; all of the tag up to `committed` was written before.
     fn begin(&mut self, _tag: &str, _committed: u64) {}
+
+    /// Before the record that is written next some are missing that were accepted, and will never be in Redis: up
+    /// to this number.
+    fn follow(&mut self, _record: &Self::Record, _missing: u64) {}
 
     /// Writes the record's commands.
     fn write(&mut self, record: &Self::Record, commands: &mut Commands);

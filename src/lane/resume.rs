@@ -19,15 +19,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use redis::Value;
-
-use super::Policy;
-use super::batch::{Batch, WATERMARK_SECONDS};
+use super::batch::Batch;
 use super::journal::{Earlier, Journal};
+use super::policy::Evidence;
 use super::source::{Source, Tag};
-use super::transaction::{accept_refusal, watch};
+use super::{Policy, watermark};
 use crate::link::Link;
-use crate::link::failure::{Class, Failure};
+use crate::link::failure::Failure;
 use crate::model::key::Key;
 
 /// What is known to be committed, by tag.
@@ -40,6 +38,8 @@ pub(super) struct Ledger {
     history: Option<String>,
     /// This process was connected before.
     connected: bool,
+    /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
+    owed: HashMap<Tag, u64>,
 }
 
 /// How the lane goes on.
@@ -87,7 +87,32 @@ impl Ledger {
         self.committed.insert(tag, sequence);
     }
 
-    /// Asks the servers what they have, and lets source and batch go on by the rule above.
+    /// A watermark must be set to this before anything else is sent.
+    pub(super) fn owe(&mut self, tag: Tag, sequence: u64) {
+        self.owed.insert(tag, sequence);
+    }
+
+    /// Sets the watermarks that must be. What fails stays owed.
+    pub(super) fn settle<P: Policy>(
+        &mut self,
+        policy: &P,
+        link: &mut Link,
+        batch: &Batch<P>,
+    ) -> Result<(), Failure> {
+        if self.owed.is_empty() {
+            return Ok(());
+        }
+        let key = |tag: &Tag| policy.watermark(tag, policy.producer().as_str());
+        let watched: Vec<_> = batch.guarded().map(key).collect();
+        while let Some((&tag, &sequence)) = self.owed.iter().next() {
+            watermark::correct(link, &key(&tag), sequence, &watched)?;
+            self.owed.remove(&tag);
+        }
+        Ok(())
+    }
+
+    /// Asks the servers what they have, and lets source and batch go on by the rule above. `refused` is the first record
+    /// that is to be put aside and could not be so far.
     pub(super) fn resume<P: Policy>(
         &mut self,
         policy: &P,
@@ -95,6 +120,7 @@ impl Ledger {
         journal: Option<&Arc<Journal>>,
         source: &mut Source<P>,
         batch: &mut Batch<P>,
+        refused: Option<u64>,
     ) -> Result<Resumed<P::Record>, Failure> {
         let (mut present, mut unvouched) = (HashMap::new(), Vec::new());
         let tags = self.committed.keys().chain(&self.unknown).copied();
@@ -107,15 +133,16 @@ impl Ledger {
         }
         let history = link.history()?;
         let vanished = self.substitute(policy, link, journal, unvouched, &history, &mut present)?;
+        self.correct(policy, link, &history, &mut present)?;
         let there = |record: &P::Record| P::sequence(record) <= present[policy.tag(record)];
         let found = batch.records().iter().filter(|record| there(record)).count();
         let missing = |(tag, &committed): (&Tag, &u64)| {
             let present = present[tag];
-            (present < committed).then_some((present + 1, committed))
+            (present < committed).then_some((present + 1, committed, *tag))
         };
         let missing = || self.committed.iter().filter_map(missing);
-        let first_missing = missing().map(|(first, _)| first).min();
-        let last_missing = missing().map(|(_, last)| last).max().unwrap_or(0);
+        let first_missing = missing().map(|(first, ..)| first).min();
+        let last_missing = missing().map(|(_, last, _)| last).max().unwrap_or(0);
         let mut resumed = Resumed { history, found, known: Vec::new(), replayed: 0, lost: 0, vanished };
         match journal {
             Some(journal) => {
@@ -124,7 +151,15 @@ impl Ledger {
                     resumed.lost = journal.count(first, kept_from - 1);
                     resumed.replayed = journal.count(first.max(kept_from), last_missing);
                 }
-                let uncommitted = batch.first().unwrap_or(u64::MAX).min(source.next());
+                for (first, last, tag) in missing() {
+                    // Of several instances nobody knows any more whose the last one lost was.
+                    let lost = if last < kept_from { last } else { journal.before(kept_from) };
+                    if first <= lost && first < kept_from {
+                        source.note_missing(lost, Some(tag));
+                    }
+                }
+                let waiting = [batch.first(), refused].into_iter().flatten().min();
+                let uncommitted = waiting.unwrap_or(u64::MAX).min(source.next());
                 let mut from = uncommitted.min(first_missing.unwrap_or(u64::MAX)).max(kept_from);
                 // A watermark stands for all before it but for what was held back at that time, and written later
                 // perhaps in the transaction that this server lacks.
@@ -138,6 +173,7 @@ impl Ledger {
             }
             None => {
                 // Nothing is kept that was committed.
+                missing().for_each(|(_, last, tag)| source.note_missing(last, Some(tag)));
                 if let Some(first) = first_missing {
                     let missing = first..=last_missing;
                     let waiting = batch.records().iter().map(P::sequence).filter(|it| missing.contains(it));
@@ -157,9 +193,42 @@ impl Ledger {
         }
         self.connected = true;
         batch.guard(present.keys().copied());
+        self.owed.clear();
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)
+    }
+
+    /// Corrects what watermarks say of records that were refused, as far as an answer said so or the records do.
+    fn correct<P: Policy>(
+        &self,
+        policy: &P,
+        link: &mut Link,
+        history: &str,
+        present: &mut HashMap<Tag, u64>,
+    ) -> Result<(), Failure> {
+        let trusted = self.history.as_ref().is_some_and(|before| is_same(before, history));
+        let producer = policy.producer().as_str();
+        let watched: Vec<_> = present.keys().map(|tag| policy.watermark(tag, producer)).collect();
+        for (tag, present) in present {
+            let found = *present;
+            if let Some(&owed) = self.owed.get(tag)
+                && (found > owed || trusted)
+            {
+                *present = owed;
+            }
+            let known = self.committed.get(tag).copied().unwrap_or(0);
+            if *present > known
+                && let Evidence::Only(last) = policy.last_written(tag, producer, link)?
+            {
+                // It was in doubt, and the answer that was lost was a refusal.
+                *present = last.max(known).min(*present);
+            }
+            if *present != found {
+                watermark::correct(link, &policy.watermark(tag, producer), *present, &watched)?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds out otherwise what is present where no watermark says so.
@@ -176,9 +245,9 @@ impl Ledger {
         let mut vanished = Vec::new();
         for tag in missing {
             let producer = policy.producer().as_str();
-            let mut known = policy.last_written(&tag, producer, link)?.unwrap_or(0);
+            let mut known = policy.last_written(&tag, producer, link)?.last();
             for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
-                known = known.max(policy.last_written(&tag, name, link)?.unwrap_or(0).min(*last));
+                known = known.max(policy.last_written(&tag, name, link)?.last().min(*last));
             }
             if trusted {
                 known = known.max(self.committed.get(&tag).copied().unwrap_or(0));
@@ -212,15 +281,15 @@ fn look_up<P: Policy>(
     tag: &Tag,
 ) -> Result<Option<u64>, Failure> {
     let key = policy.watermark(tag, policy.producer().as_str());
-    renew(link, &key)?;
-    watch(link, &key)?;
-    let mut present = watermark(link, &key)?;
+    watermark::renew(link, &key)?;
+    watermark::watch(link, &key)?;
+    let mut present = watermark::read(link, &key)?;
     undisputed(&key, present.unwrap_or(0), journal)?;
     for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
         if present.unwrap_or(0) < *last {
             let key = policy.watermark(tag, name);
-            renew(link, &key)?;
-            present = present.max(watermark(link, &key)?.map(|earlier| earlier.min(*last)));
+            watermark::renew(link, &key)?;
+            present = present.max(watermark::read(link, &key)?.map(|earlier| earlier.min(*last)));
         }
     }
     Ok(present)
@@ -241,21 +310,4 @@ fn undisputed(key: &str, present: u64, journal: Option<&Arc<Journal>>) -> Result
         )));
     }
     Ok(())
-}
-
-/// Lets a watermark live for its full time again, though nothing may be written for long.
-fn renew(link: &mut Link, key: &str) -> Result<(), Failure> {
-    accept_refusal(link.ask(&["PEXPIRE", key, &format!("{WATERMARK_SECONDS}000")]))
-}
-
-fn watermark(link: &mut Link, key: &str) -> Result<Option<u64>, Failure> {
-    match link.ask(&["GET", key]) {
-        Ok(Value::BulkString(text)) => {
-            Ok(Some(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)))
-        }
-        Ok(_) => Ok(None),
-        // Somebody's list or hash: the next SET replaces it.
-        Err(failure) if failure.class == Class::Reject => Ok(Some(0)),
-        Err(failure) => Err(failure),
-    }
 }

@@ -63,7 +63,13 @@ impl Rts {
                     open.remove(&state.position);
                 }
             }
-            _ => {}
+            // Its hash is that of an open position now, whatever the set says: sent again after a reconcile that has
+            // closed it, it must be closed by that again.
+            _ => {
+                if let Some(open) = self.open.get_mut(&record.instance) {
+                    open.insert(state.position);
+                }
+            }
         }
     }
 

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use serde_json::json;
 
-use super::policy::{LaneName, Policy, Subject, Write, append};
+use super::policy::{Evidence, LaneName, Policy, Subject, Write, append};
 use super::source::Tag;
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
+use crate::link::permanent;
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
@@ -34,6 +35,9 @@ const TRIM_LIMIT: i64 = 20_000;
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// How many of a stream's last entries are searched for one of this producer.
 const LAST_ENTRIES: &str = "64";
+
+/// The highest id an entry can have: after it a stream takes none.
+const HIGHEST_ID: &[u8] = b"18446744073709551615-18446744073709551615";
 
 /// How signals are written.
 #[derive(Clone)]
@@ -248,6 +252,11 @@ impl Policy for Rtss {
         self.stream(tag).predecessor = committed;
     }
 
+    fn follow(&mut self, record: &SignalRecord, missing: u64) {
+        let stream = self.stream(record.instance.as_str());
+        stream.predecessor = stream.predecessor.max(missing);
+    }
+
     fn write(&mut self, record: &SignalRecord, commands: &mut Commands) {
         self.stream(record.instance.as_str());
         let Self { producer, encoding, streams, latest, scratch, .. } = self;
@@ -295,13 +304,15 @@ impl Policy for Rtss {
     }
 
     /// The last entry of this producer in the source's stream.
-    fn last_written(&self, tag: &str, producer: &str, link: &mut Link) -> Result<Option<u64>, Failure> {
+    fn last_written(&self, tag: &str, producer: &str, link: &mut Link) -> Result<Evidence, Failure> {
         let key = key::signals(self.shard(tag), tag);
         let entries = match link.ask(&["XREVRANGE", &key, "+", "-", "COUNT", LAST_ENTRIES]) {
             Ok(Value::Array(entries)) => entries,
-            Ok(_) => return Ok(None),
-            // Not a stream, or a user that may not read it.
-            Err(failure) if matches!(failure.class, Class::Reject | Class::Alarm) => return Ok(None),
+            Ok(_) => return Ok(Evidence::None),
+            // Not a stream.
+            Err(failure) if failure.class == Class::Reject => return Ok(Evidence::Only(0)),
+            // A user that may not read it.
+            Err(failure) if failure.class == Class::Alarm => return Ok(Evidence::None),
             Err(failure) => return Err(failure),
         };
         let sequence = |entry: &Value| {
@@ -317,7 +328,23 @@ impl Policy for Rtss {
             let signal = Received::decode(&fields).ok().filter(|signal| !signal.retried)?;
             (signal.producer == producer && signal.instance == tag).then_some(signal.sequence)
         };
-        Ok(entries.iter().find_map(sequence))
+        let is_full = matches!(entries.first(), Some(Value::Array(parts))
+            if matches!(parts.first(), Some(Value::BulkString(id)) if id == HIGHEST_ID));
+        Ok(match entries.iter().find_map(sequence) {
+            Some(last) if is_full => Evidence::Only(last),
+            Some(last) => Evidence::Last(last),
+            None => Evidence::None,
+        })
+    }
+
+    fn advice(&self, tag: &str, refusal: &Failure) -> Option<String> {
+        let key = key::signals(self.shard(tag), tag);
+        permanent::says_out_of_ids(&refusal.text).then(|| {
+            format!(
+                "ALARM: {key} has no ids left: delete the entries at its end whose ids are in the future (XREVRANGE, \
+                 XDEL), then XSETID {key} <id of the last good entry>"
+            )
+        })
     }
 
     fn forget(&mut self) {

@@ -29,8 +29,10 @@ pub(super) struct Shared<P: Policy> {
     pub(super) gauge: Mutex<Gauge>,
     /// The last sequence number up to which everything is in Redis, or passed over for now.
     pub(super) passed: AtomicU64,
-    /// The last sequence number up to which everything is in Redis.
+    /// The last sequence number up to which everything is in Redis, or was put aside.
     pub(super) committed: AtomicU64,
+    /// The last sequence number that callers were told that everything up to it is in Redis.
+    pub(super) claimed: AtomicU64,
     /// Something keeps the lane from committing.
     pub(super) troubled: AtomicBool,
     /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
@@ -41,8 +43,8 @@ pub(super) struct Shared<P: Policy> {
     pub(super) journal: Weak<Journal>,
     /// The last sequence number that was sent without an answer so far; 0: all were answered.
     pub(super) unanswered: AtomicU64,
-    /// What the server will never take; a lane without a journal only tells of it.
-    pub(super) dead: Option<DeadLetters>,
+    /// What the server will never take.
+    pub(super) dead: DeadLetters,
     pub(super) life: Mutex<Life>,
     /// A commit, a start or an end.
     pub(super) changed: Condvar,
@@ -63,9 +65,18 @@ pub(super) struct Life {
 }
 
 impl<P: Policy> Shared<P> {
-    /// The last sequence number up to which everything is in Redis, or was.
+    /// The last sequence number up to which everything is in Redis, or was; or was put aside.
     pub(super) fn committed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
+    }
+
+    /// The last sequence number up to which everything is in Redis, or was: before the first that was put aside. It
+    /// never goes back.
+    pub(super) fn claim(&self) -> u64 {
+        // In this order: a letter is known before its number counts as done.
+        let committed = self.committed();
+        let claim = committed.min(self.dead.first().saturating_sub(1));
+        self.claimed.fetch_max(claim, Ordering::AcqRel).max(claim)
     }
 
     /// The last sequence number up to which nothing needs the journal any more.

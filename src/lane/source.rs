@@ -14,6 +14,7 @@ use arrayvec::ArrayString;
 
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
+use super::missing::Missing;
 use super::sync::fence;
 use super::{Policy, Shared};
 
@@ -54,6 +55,9 @@ pub(super) struct Source<P: Policy> {
     present: HashMap<Tag, u64>,
     /// The highest of these: nothing needs to be looked up beyond.
     present_until: u64,
+    missing: Missing,
+    /// Records that were put aside and came again.
+    dead: Vec<P::Record>,
     bytes: Vec<u8>,
     /// How many of the last sleeps were short.
     short_sleeps: u32,
@@ -73,6 +77,8 @@ impl<P: Policy> Source<P> {
             readable: 0,
             present,
             present_until: 0,
+            missing: Missing::default(),
+            dead: Vec::new(),
             bytes: Vec::new(),
             short_sleeps: 0,
         }
@@ -109,6 +115,11 @@ impl<P: Policy> Source<P> {
         self.reader = None;
     }
 
+    /// Notes that the records up to this one will never be in Redis, from the last one of the same tag on that is.
+    pub(super) fn note_missing(&mut self, last: u64, tag: Option<Tag>) {
+        self.missing.note(last, tag);
+    }
+
     /// Whether records come that Redis is known to have passed.
     pub(super) fn is_replaying(&self) -> bool {
         self.present_until >= self.next && self.is_behind()
@@ -131,6 +142,9 @@ impl<P: Policy> Source<P> {
         while batch.len() < records && size < bytes {
             if self.ahead.is_empty() {
                 self.take_one();
+            }
+            for record in self.dead.drain(..) {
+                self.missing.note(P::sequence(&record), Tag::from(policy.tag(&record)).ok());
             }
             if let Some(record) = self.ahead.pop_front() {
                 self.next = P::sequence(&record) + 1;
@@ -229,12 +243,19 @@ impl<P: Policy> Source<P> {
             self.reader = None;
             return self.give_up(self.readable);
         };
-        self.taken_next = sequence + 1;
-        // Replayed to another server it would surprise whoever deals with the letter.
-        if self.shared.dead.as_ref().is_some_and(|dead| dead.contains(sequence)) {
-            return;
+        let expected = std::mem::replace(&mut self.taken_next, sequence + 1);
+        if let Some(journal) = self.journal.as_ref().filter(|_| sequence > expected)
+            && journal.count(expected, sequence - 1) > 0
+        {
+            // Not only given up: damaged.
+            self.missing.note(journal.before(sequence), None);
         }
-        match P::load(sequence, &self.bytes) {
+        let record = P::load(sequence, &self.bytes);
+        // Replayed to another server it would surprise whoever deals with the letter.
+        if self.shared.dead.contains(sequence) {
+            return self.dead.extend(record);
+        }
+        match record {
             Some(record) => self.ahead.push_back(record),
             None => self.shared.tell(format_args!(
                 "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
@@ -251,6 +272,7 @@ impl<P: Policy> Source<P> {
             self.shared
                 .tell(format_args!("records {from} to {last} of the journal cannot be read; they are lost"));
             self.taken_next = last + 1;
+            self.missing.note(last, None);
         }
     }
 
@@ -269,7 +291,11 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         let size = P::size(&record);
-        batch.push(record);
+        let missing = || self.missing.before(policy.tag(&record), sequence);
+        match if self.missing.is_empty() { None } else { missing() } {
+            Some(missing) => batch.push_after(missing, record),
+            None => batch.push(record),
+        }
         size
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Part {
     pub(super) tag: Tag,
     /// The sequence number of its last record: its watermark.
     pub(super) last: u64,
+    /// Where among the commands the watermark is set.
+    pub(super) place: usize,
 }
 
 /// What became of a transaction.
@@ -70,7 +72,13 @@ impl Transaction {
 
     fn of(tag: Tag) -> Self {
         let (records, owners) = (Vec::new(), Vec::new());
-        Self { server: 0, asking: false, parts: vec![Part { tag, last: 0 }], records, owners }
+        Self {
+            server: 0,
+            asking: false,
+            parts: vec![Part { tag, last: 0, place: usize::MAX }],
+            records,
+            owners,
+        }
     }
 
     /// The tag, while there is one only.
@@ -188,17 +196,4 @@ impl Hasher for QuickHasher {
 pub(super) fn written<'a, R>(transactions: &[Transaction], live: &[bool], records: &'a [R]) -> Vec<&'a R> {
     let all = transactions.iter().flat_map(|transaction| &transaction.records);
     all.filter(|&&at| live[at]).map(|&at| &records[at]).collect()
-}
-
-/// Watches a watermark: a transaction after that is void if anybody else has set it.
-pub(super) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
-    link.ask(&["WATCH", key]).map(drop).map_err(|failure| failure.without("WATCH"))
-}
-
-/// A command that does without its answer: a user may be without that permission.
-pub(super) fn accept_refusal(answer: Result<Value, Failure>) -> Result<(), Failure> {
-    match answer {
-        Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
-        _ => Ok(()),
-    }
 }

@@ -1,12 +1,16 @@
 //! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
-//! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries.
+//! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries. What nobody
+//! has heard of holds.
 
 use std::io;
 
 use redis::ServerError;
 
+use super::permanent;
 use crate::config::WHILE_CONNECTING;
 
+/// What an EXEC says that was refused itself.
+const DISCARDED: &str = "Transaction discarded because of: ";
 /// The longest text, characters: more than a line of the log has.
 const LONGEST: usize = 400;
 
@@ -19,9 +23,9 @@ pub(crate) enum Class {
     Refresh,
     /// For this one time another server has the key: send again there, after ASKING.
     Ask,
-    /// The server will recover by itself: hold and try again later.
+    /// The server may recover by itself: hold and try again later. So does what nobody has heard of.
     Hold,
-    /// Somebody must change a password or a permission: say so, hold, and try again later.
+    /// Somebody must change a password, a permission or the server: say so, hold, and try again later.
     Alarm,
     /// The server will never take this command: put the record aside.
     Reject,
@@ -70,10 +74,12 @@ impl Failure {
     /// The same, if it is a refusal for good of a command without which a record could be written twice.
     pub(crate) fn without(self, command: &str) -> Self {
         // What EXEC itself may not do is told like this.
-        let text =
-            self.text.strip_prefix("EXECABORT Transaction discarded because of: ").unwrap_or(&self.text);
-        let refused = ["NOPERM ", "ERR unknown command"].iter().any(|words| text.starts_with(words));
-        if self.class != Class::Reject && !refused {
+        let text = self.text.strip_prefix("EXECABORT ").and_then(|text| text.strip_prefix(DISCARDED));
+        let text = text.unwrap_or(&self.text);
+        if self.class != Class::Reject
+            && !text.starts_with("NOPERM ")
+            && !text.starts_with("ERR unknown command")
+        {
             return self;
         }
         // In this order, since the end may be cut off.
@@ -82,23 +88,31 @@ impl Failure {
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
-        let class = match code {
-            "UNBLOCKED" => Class::Reconnect,
-            "READONLY" | "MOVED" | "CLUSTERDOWN" | "MASTERDOWN" => Class::Refresh,
-            "ASK" => Class::Ask,
-            "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => Class::Hold,
-            "NOAUTH" | "WRONGPASS" | "NOPERM" => Class::Alarm,
-            // A server that lacks it, or a provider that keeps it to himself: nobody's record is at fault.
-            "ERR" if detail.is_some_and(|detail| detail.starts_with("unknown command")) => Class::Alarm,
-            // Refused for want of a free place, in words instead of a code.
-            "ERR" if detail.is_some_and(|detail| detail.starts_with("max number of clients")) => Class::Hold,
-            _ => Class::Reject,
-        };
+        let class = class(code, detail.unwrap_or_default());
         let text = match detail {
             Some(detail) => plain(&format!("{code} {detail}")),
             None => plain(code),
         };
         Self { class, text }
+    }
+}
+
+/// What to do about an error, by its code and the text after it.
+fn class(code: &str, said: &str) -> Class {
+    match code {
+        "UNBLOCKED" => Class::Reconnect,
+        "READONLY" | "MOVED" | "CLUSTERDOWN" | "MASTERDOWN" => Class::Refresh,
+        "ASK" => Class::Ask,
+        "NOAUTH" | "WRONGPASS" | "NOPERM" => Class::Alarm,
+        // For that reason the whole transaction was refused, of which no record is known to be the cause.
+        "EXECABORT" => match said.strip_prefix(DISCARDED).and_then(|cause| cause.split_once(' ')) {
+            Some(("READONLY" | "CLUSTERDOWN" | "MASTERDOWN", _)) => Class::Refresh,
+            Some(("NOAUTH" | "NOPERM", _)) => Class::Alarm,
+            _ => Class::Hold,
+        },
+        code if permanent::is_for_good(code, said) => Class::Reject,
+        code if permanent::needs_somebody(code, said) => Class::Alarm,
+        _ => Class::Hold,
     }
 }
 
@@ -137,14 +151,32 @@ mod tests {
             ("WRONGPASS", Class::Alarm),
             ("NOPERM", Class::Alarm),
             ("WRONGTYPE", Class::Reject),
-            ("ERR", Class::Reject),
+            ("ERR", Class::Hold),
+            ("NEVERHEARD", Class::Hold),
         ] {
             let failure = Failure::of_code(code, Some("why"));
             assert_eq!(failure.class, class, "{code}");
             assert_eq!(failure.text, format!("{code} why"));
         }
-        assert_eq!(Failure::of_code("ERR", Some("unknown command 'GET'")).class, Class::Alarm);
-        assert_eq!(Failure::of_code("ERR", Some("max number of clients reached")).class, Class::Hold);
+        for (code, detail, class) in [
+            ("ERR", "max number of clients reached", Class::Hold),
+            ("ERR", "syntax error", Class::Reject),
+            ("ERR", "Syntax error in a script of somebody", Class::Hold),
+            ("ERR", "unknown command 'XADD', with args beginning with: 'ss:{0}:1.Demo' ", Class::Alarm),
+            ("ERR", "The stream has exhausted the last possible ID, unable to add more items", Class::Alarm),
+            ("EXECABORT", "Transaction discarded because of previous errors.", Class::Hold),
+            ("EXECABORT", "Transaction discarded because of: OOM command not allowed", Class::Hold),
+            ("EXECABORT", "Transaction discarded because of: READONLY You can't write", Class::Refresh),
+            (
+                "EXECABORT",
+                "Transaction discarded because of: NOPERM this user has no permissions",
+                Class::Alarm,
+            ),
+            ("EXECABORT", "Transaction discarded because of: WRONGTYPE of nobody's record", Class::Hold),
+            ("EXECABORT", "Transaction discarded because of: nothing", Class::Hold),
+        ] {
+            assert_eq!(Failure::of_code(code, Some(detail)).class, class, "{code} {detail}");
+        }
     }
 
     #[test]

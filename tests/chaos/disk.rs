@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::power::{conclude, last_accepted, restart_machine};
+use super::power::{UNTOLD, conclude, last_accepted, restart_machine};
 use super::producer::{Producer, Task};
 use super::reader::watermark;
 use super::scenario::{Scenario, Setting, short_or_long, tell};
@@ -85,7 +85,7 @@ pub fn cut(mut chaos: Scenario) {
         drop(disk);
         disk = Disk::mount(image, chaos.path(&format!("disk.{round}"))).expect("a copy can be mounted too");
         restart_machine(&disk.folder.join("data"));
-        unsure.push(last + 1..=last_accepted(&chaos.calls()));
+        unsure.push(last + 1..=last_accepted(&chaos.calls()) + UNTOLD);
         server.restart();
         chaos.fault("power cut");
     }

@@ -55,9 +55,35 @@ impl std::ops::AddAssign for Verdict {
     }
 }
 
+/// Which signals may be missing, and are: their numbers.
+pub enum Gone {
+    Nothing,
+    /// Some of them the journal knows nothing of any more.
+    Some(BTreeSet<u64>),
+    /// The journal knows of them all.
+    Known(BTreeSet<u64>),
+}
+
+impl Gone {
+    /// Whether a signal may lead to this number, where `previous` is the one before it in its stream. Of what is gone
+    /// nobody knows whose it was, so every instance's next signal leads to it.
+    fn allow(&self, leads: u64, previous: u64, sequence: u64) -> bool {
+        let within =
+            |gone: &BTreeSet<u64>| gone.range(previous + 1..sequence.max(previous + 1)).last().copied();
+        match self {
+            Self::Nothing => leads == previous,
+            Self::Some(gone) => {
+                leads == previous || leads > previous && leads < sequence && gone.contains(&leads)
+            }
+            Self::Known(gone) => leads == within(gone).unwrap_or(previous),
+        }
+    }
+}
+
 /// Judges the streams: every accepted signal once, in the order of the sequence numbers within its stream, as it was
-/// said and leading to the one before it; under one name, and one more for each time that the journal `moved`.
-pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> Verdict {
+/// said and leading to the one before it, though that be gone; under one name, and one more for each time that the
+/// journal `moved`.
+pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize, gone: &Gone) -> Verdict {
     let mut verdict = Verdict { found: streams.iter().map(Vec::len).sum(), ..Verdict::default() };
     let calls = calls.iter().filter(|call| call.lane == Lane::Rtss);
     let given = given(calls.clone(), &mut verdict);
@@ -95,8 +121,8 @@ pub fn signals(seed: u64, calls: &[Call], streams: &[Stream], moved: usize) -> V
         }
         let previous = last_of[stream];
         last_of[stream] = previous.max(sequence);
-        if record.integer("pq") != Some(previous) {
-            let leads = record.integer("pq");
+        let leads = record.integer("pq");
+        if !leads.is_some_and(|leads| gone.allow(leads, previous, sequence)) {
             let what = format!("signal {sequence} leads to {leads:?}, before it stands {previous}");
             verdict.note(|it| &mut it.wrong, what);
         }

@@ -7,7 +7,7 @@ use rmpv::Value;
 
 use super::content::{self, SIGNAL_FIELDS};
 use super::ledger::{Call, Lane, Outcome};
-use super::oracle::{self, Verdict};
+use super::oracle::{self, Gone, Verdict};
 use super::reader::{Positions, Stream};
 use super::values::{Expected, Found, Record};
 
@@ -57,7 +57,7 @@ fn link(stream: &mut Stream) {
 fn after(plant: impl Fn(&mut Vec<Call>, &mut Stream)) -> (usize, usize, usize, usize) {
     let (mut calls, mut stream) = signals();
     plant(&mut calls, &mut stream);
-    counts(oracle::signals(SEED, &calls, &[stream], 0))
+    counts(oracle::signals(SEED, &calls, &[stream], 0, &Gone::Nothing))
 }
 
 fn counts(verdict: Verdict) -> (usize, usize, usize, usize) {
@@ -77,6 +77,22 @@ fn a_missing_signal_is_lost() {
 }
 
 #[test]
+fn a_signal_after_one_that_is_gone_leads_to_it() {
+    let (mut calls, mut stream) = signals();
+    calls[20].outcome = Outcome::Perhaps(21);
+    stream.remove(20).unwrap();
+    let judged = |stream: &Stream, gone: &Gone| {
+        counts(oracle::signals(SEED, &calls, std::slice::from_ref(stream), 0, gone))
+    };
+    let gone = || BTreeSet::from([21]);
+    for (leads, some, known) in [(21, 0, 0), (20, 0, 1), (19, 1, 1), (22, 1, 1)] {
+        set(stream[20].as_mut().unwrap(), "pq", &leads.to_string());
+        assert_eq!(judged(&stream, &Gone::Some(gone())).3, some, "{leads}");
+        assert_eq!(judged(&stream, &Gone::Known(gone())).3, known, "{leads}");
+    }
+}
+
+#[test]
 fn a_signal_that_is_there_twice_is_duplicated() {
     assert_eq!(after(|_, stream| stream.insert(20, stream[19].clone())), (0, 1, 0, 0));
     assert_eq!(after(|_, stream| stream.push(stream[3].clone())), (0, 1, 0, 0));
@@ -91,9 +107,9 @@ fn swapped_signals_are_out_of_order() {
     let mut streams =
         [odd, even].map(|stream| stream.into_iter().map(|(_, record)| record).collect::<Stream>());
     streams.iter_mut().for_each(link);
-    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0)), (0, 0, 0, 0));
+    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0, &Gone::Nothing)), (0, 0, 0, 0));
     streams[1].swap(3, 4);
-    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0)), (0, 0, 1, 2));
+    assert_eq!(counts(oracle::signals(SEED, &calls, &streams, 0, &Gone::Nothing)), (0, 0, 1, 2));
 }
 
 #[test]

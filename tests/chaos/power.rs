@@ -1,15 +1,16 @@
 //! Loss of power, as far as it can be played: the journal as a disk may have it at that moment, opened again
 //! after a restart of the machine; and bits that a disk has flipped.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::content::INSTANCES;
 use super::ledger::{Call, Lane, Outcome};
-use super::oracle;
+use super::oracle::{self, Gone};
 use super::producer::{Producer, Task};
 use super::proxy::{Mode, Proxy};
 use super::reader::{self, watermark};
@@ -18,6 +19,9 @@ use crate::support::eventually;
 use crate::support::server::Server;
 
 const SECTOR: usize = 512;
+/// How many numbers may have been given last of which the callers could not tell any more. They are not given again:
+/// a journal that may lack its end leaps.
+pub const UNTOLD: u64 = INSTANCES.len() as u64;
 /// Where the first record of a segment starts.
 const HEADER: usize = 40;
 
@@ -62,7 +66,7 @@ pub fn cut(mut chaos: Scenario) {
         chaos.fault("power cut");
         chaos.faults_of("sector not written", lost);
         restart_machine(&task.data);
-        unsure.push(last + 1..=last_accepted(&chaos.calls()));
+        unsure.push(last + 1..=last_accepted(&chaos.calls()) + UNTOLD);
     }
     Producer::start(&task).finish();
     conclude(chaos, &server, &unsure, 0);
@@ -85,7 +89,7 @@ pub fn copied(mut chaos: Scenario) {
         task.data = copy(&chaos, &task.data, round);
         producer.kill();
         restart_machine(&task.data);
-        unsure.push(before + 1..=last_accepted(&chaos.calls()));
+        unsure.push(before + 1..=last_accepted(&chaos.calls()) + UNTOLD);
         chaos.fault("copied while written");
         proxy.set(Mode::Pass);
         if chaos.dice.bool() {
@@ -124,7 +128,7 @@ pub fn flipped(mut chaos: Scenario) {
     let missing = missing(&server, &places);
     assert_eq!(stats["rtss"]["lost"], missing, "what is damaged is counted");
     chaos.remarks = format!(" told_as_lost={missing}");
-    conclude(chaos, &server, &unsure, 0);
+    judge(chaos, &server, &unsure, 0, Gone::Known);
 }
 
 /// How many of these records are not in Redis.
@@ -136,7 +140,17 @@ fn missing(server: &Server, places: &[Place]) -> usize {
 
 /// Judges the signals. Those with numbers that are unsure may be missing; how many are is told. The journal
 /// moved so many times at most.
-pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u64>], moved: usize) {
+pub fn conclude(chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u64>], moved: usize) {
+    judge(chaos, server, unsure, moved, Gone::Some);
+}
+
+fn judge(
+    mut chaos: Scenario,
+    server: &Server,
+    unsure: &[RangeInclusive<u64>],
+    moved: usize,
+    kind: fn(BTreeSet<u64>) -> Gone,
+) {
     let mut calls = chaos.calls();
     let streams = reader::signals(&mut [server.client()]);
     let found: HashSet<_> =
@@ -151,7 +165,17 @@ pub fn conclude(mut chaos: Scenario, server: &Server, unsure: &[RangeInclusive<u
         }
     }
     chaos.remarks += &format!(" may_be_missing_and_is={missing}");
-    let verdict = oracle::signals(chaos.seed, &calls, &streams, moved);
+    let accepted = calls.iter().filter_map(|call| match (call.lane, call.outcome) {
+        (Lane::Rtss, Outcome::Perhaps(sequence)) => Some(sequence),
+        _ => None,
+    });
+    // A range may leap, so only its last numbers are looked at one by one.
+    let untold = unsure.iter().flat_map(|range| {
+        let first = (range.end() + 1).saturating_sub(UNTOLD).max(*range.start());
+        first..=*range.end()
+    });
+    let gone = accepted.chain(untold).filter(|sequence| !found.contains(sequence)).collect();
+    let verdict = oracle::signals(chaos.seed, &calls, &streams, moved, &kind(gone));
     chaos.conclude(verdict);
 }
 

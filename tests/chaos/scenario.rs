@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::content::INSTANCES;
 use super::ledger::{self, Call, Outcome};
-use super::oracle::{self, Verdict};
+use super::oracle::{self, Gone, Verdict};
 use super::producer::Task;
 use super::reader;
 use crate::support::server::Server;
@@ -140,7 +140,7 @@ impl Scenario {
     pub fn judge_all(self, rts: &mut [Connection], rtss: &mut [Connection]) {
         let calls = self.calls();
         let mut verdict = oracle::trades(self.seed, &calls, &reader::positions(rts));
-        verdict += oracle::signals(self.seed, &calls, &reader::signals(rtss), 0);
+        verdict += oracle::signals(self.seed, &calls, &reader::signals(rtss), 0, &Gone::Nothing);
         self.conclude(verdict);
     }
 

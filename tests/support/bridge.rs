@@ -247,6 +247,12 @@ pub fn sequences_of(server: &Server, stream: &str) -> Vec<i64> {
     signal_fields(server, stream).iter().map(|fields| fields[2].as_i64().expect("a number")).collect()
 }
 
+/// The numbers of the signals before those of 1.Demo, as these say, in the stream's order.
+pub fn predecessors(server: &Server) -> Vec<i64> {
+    let fields = signal_fields(server, "ss:{0}:1.Demo");
+    fields.iter().map(|fields| fields[16].as_i64().expect("a number")).collect()
+}
+
 /// The magic numbers of all signals of 1.Demo, in the stream's order.
 pub fn magics(server: &Server) -> Vec<i64> {
     signal_fields(server, "ss:{0}:1.Demo")

@@ -28,6 +28,8 @@ pub enum Reply {
     PassAfter(Vec<u8>),
     /// It is answered by the second bytes, and the real server gets the first in its place.
     Instead(&'static str, Vec<u8>),
+    /// The real server gets this in its place, and that reply comes back.
+    InPlace(&'static str),
     /// It is answered by these bytes, and then by the others again and again for as long as anybody reads, or until
     /// that has become [`FOREVER`].
     Forever(Vec<u8>, Vec<u8>),
@@ -205,6 +207,7 @@ impl State {
                     ask(format!("{command}\r\n").as_bytes())?;
                     to.write_all(&bytes)?;
                 }
+                Reply::InPlace(command) => to.write_all(&ask(format!("{command}\r\n").as_bytes())?)?,
                 Reply::Forever(first, again) => {
                     to.write_all(&first)?;
                     let again = again.repeat(1 + (64 << 10) / again.len());

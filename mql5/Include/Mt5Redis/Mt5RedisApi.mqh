@@ -87,6 +87,7 @@
 #define MT5REDIS_ERR_NOT_SUBSCRIBED   (-17)
 #define MT5REDIS_ERR_SUBSCRIBED       (-18)
 #define MT5REDIS_ERR_NAME_IN_USE      (-19)     // another program of this terminal reads by the same name
+#define MT5REDIS_ERR_DEAD_LETTERS     (-20)     // the server refuses records for good; all others are in Redis
 #define MT5REDIS_ERR_INSTANCE         (-101)
 #define MT5REDIS_ERR_SYMBOL           (-102)
 #define MT5REDIS_ERR_COMMENT          (-103)

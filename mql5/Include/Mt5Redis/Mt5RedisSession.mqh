@@ -177,6 +177,7 @@ bool CMt5RedisSession::AccountChanged(void) const
 //+------------------------------------------------------------------+
 //| Waits until everything published has reached Redis, at most      |
 //| timeout_ms; heartbeats last, and only while they can be written. |
+//| False also when records were put aside since it was asked last.  |
 //| Not for OnTick: the Expert Advisor stands meanwhile.             |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::Flush(const int timeout_ms)
@@ -187,7 +188,8 @@ bool CMt5RedisSession::Flush(const int timeout_ms)
   }
 //+------------------------------------------------------------------+
 //| The sequence number up to which everything on a lane             |
-//| (MT5REDIS_LANE_*) has reached Redis.                             |
+//| (MT5REDIS_LANE_*) has reached Redis: before the first record     |
+//| that was put aside.                                              |
 //+------------------------------------------------------------------+
 long CMt5RedisSession::Committed(const int lane)
   {

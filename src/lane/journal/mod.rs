@@ -333,6 +333,13 @@ impl Journal {
         }
     }
 
+    /// The last number before this one that was given to a record.
+    pub(crate) fn before(&self, sequence: u64) -> u64 {
+        let segments = self.segments.lock();
+        let first = segments.iter().find(|segment| segment.first == sequence);
+        first.map_or(sequence.saturating_sub(1), |segment| segment.previous)
+    }
+
     /// How many records were there when it was opened and are not acknowledged.
     pub(crate) fn inherited(&self) -> u64 {
         self.count(self.acknowledged() + 1, self.given)

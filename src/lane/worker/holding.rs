@@ -26,7 +26,13 @@ impl<P: Policy> Worker<P> {
         match self.source.fill(policy, &mut self.batch, records, bytes, patience, &mut known) {
             Taken::Records => self.hold_back(first_new),
             // What came may be in Redis already, after a restart.
-            Taken::Nothing => self.committed(),
+            Taken::Nothing => {
+                self.committed();
+                if self.trouble.is_some() && self.is_idle() {
+                    // It was, so all that was in doubt has settled.
+                    self.succeeded();
+                }
+            }
             Taken::Idle if P::COMMITTED && self.renewed.elapsed() >= RENEW => self.link.disconnect(),
             Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => match self.check() {
                 Ok(()) => {

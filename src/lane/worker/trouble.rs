@@ -1,4 +1,5 @@
-//! What keeps a lane from committing: when the next attempt is, and who hears of it.
+//! What keeps a lane from committing: when the next attempt is, and who hears of it. A cause is told in the server's
+//! words when it is new, when it is back after another one, and once a minute while it lasts.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,22 +14,65 @@ const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// Where another server may take over at any moment.
 const LAST_DELAY_OF_MANY: Duration = Duration::from_secs(1);
-/// How often a trouble that lasts is told again.
-const REMIND: Duration = Duration::from_secs(60);
+/// How often a cause that lasts is told again.
+pub(super) const REMIND: Duration = Duration::from_secs(60);
+/// How soon one is told again that is back after another one: at first, and twice as long each time.
+const BACK: Duration = Duration::from_secs(5);
+/// How many causes are remembered.
+const CAUSES: usize = 16;
 
 /// What keeps the lane from committing.
 pub(super) struct Trouble {
     pub(super) since: Instant,
     attempts: u32,
     pub(super) next_attempt: Instant,
+    /// What was told, the latest last.
+    causes: Vec<Cause>,
+}
+
+struct Cause {
+    words: String,
     told: Instant,
-    /// The kinds of failure it had so far. Each is told once: a refused password is news after a lost connection.
-    classes: Vec<Class>,
+    times: u32,
+}
+
+impl Trouble {
+    fn new(now: Instant) -> Self {
+        Self { since: now, attempts: 0, next_attempt: now, causes: Vec::new() }
+    }
+
+    /// Whether a cause is to be told now, which its caller then does.
+    fn is_news(&mut self, text: &str, now: Instant) -> bool {
+        // Ports, slots and counts make no other cause.
+        let words: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let Some(at) = self.causes.iter().position(|cause| cause.words == words) else {
+            if self.causes.len() == CAUSES {
+                self.causes.remove(0);
+            }
+            self.causes.push(Cause { words, told: now, times: 0 });
+            return true;
+        };
+        let lasts = at == self.causes.len() - 1;
+        let cause = &self.causes[at];
+        let pause = if lasts { REMIND } else { BACK.saturating_mul(1 << cause.times.min(10)).min(REMIND) };
+        if now - cause.told < pause {
+            return false;
+        }
+        let times = cause.times + u32::from(!lasts);
+        self.causes.remove(at);
+        self.causes.push(Cause { words, told: now, times });
+        true
+    }
 }
 
 impl<P: Policy> Worker<P> {
     /// Notes a failure, tells of it if it is news, and says when the next attempt is.
     pub(super) fn failed(&mut self, failure: Failure) {
+        self.failed_for(failure, None);
+    }
+
+    /// The same, with what a person has to do about it.
+    pub(super) fn failed_for(&mut self, failure: Failure, advice: Option<String>) {
         self.policy.forget();
         self.retention.interrupted();
         if matches!(failure.class, Class::Reconnect | Class::Refresh) {
@@ -41,21 +85,12 @@ impl<P: Policy> Worker<P> {
             if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
         self.shared.gauge.lock().replied(refusal);
         self.shared.look(now);
-        let trouble = self.trouble.get_or_insert_with(|| Trouble {
-            since: now,
-            attempts: 0,
-            next_attempt: now,
-            told: now,
-            classes: Vec::new(),
-        });
-        let news = !trouble.classes.contains(&failure.class);
+        let trouble = self.trouble.get_or_insert_with(|| Trouble::new(now));
         let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
         let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
         trouble.attempts += 1;
         trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        if news || now - trouble.told >= REMIND {
-            trouble.told = now;
-            trouble.classes.extend(news.then_some(failure.class));
+        if trouble.is_news(&failure.text, now) {
             let next = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",
@@ -68,6 +103,42 @@ impl<P: Policy> Worker<P> {
                 "{address} takes nothing: {} ({next}; {waiting} records wait)",
                 self.link.told(&failure)
             ));
+            advice.iter().for_each(|advice| self.tell(advice));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_when_it_is_new_or_back_and_once_a_minute() {
+        let start = Instant::now();
+        let mut trouble = Trouble::new(start);
+        let mut news = |text: &str, second| trouble.is_news(text, start + Duration::from_secs(second));
+        assert!(news("OOM full", 0));
+        assert!(!news("OOM full", 30));
+        assert!(news("OOM full", 60));
+        assert!(news("NOPERM you may not", 61));
+        assert!(!news("OOM full", 62));
+        assert!(news("OOM full", 65));
+        assert!(news("NOPERM you may not", 70));
+        assert!(news("slot 1 is at h:7001", 70));
+        assert!(!news("slot 2 is at h:7002", 71));
+        // Two that alternate end at one line a minute each.
+        let told = (100..1300)
+            .filter(|second| news(["OOM full", "NOPERM you may not"][*second as usize % 2], *second));
+        assert!(told.count() <= 60);
+    }
+
+    #[test]
+    fn strange_words_without_end_are_not_all_remembered() {
+        let now = Instant::now();
+        let mut trouble = Trouble::new(now);
+        for word in 0..1000 {
+            assert!(trouble.is_news(&"x".repeat(word), now));
+        }
+        assert_eq!(trouble.causes.len(), CAUSES);
     }
 }

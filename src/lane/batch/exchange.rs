@@ -1,0 +1,336 @@
+//! An exchange: a batch is written to its servers in transactions, and every reply is read.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
+
+use redis::Value;
+
+use super::{Batch, refusals};
+use crate::lane::policy::Policy;
+use crate::lane::source::Tag;
+use crate::lane::transaction::{Answer, Transaction, live, written};
+use crate::lane::watermark;
+use crate::link::Link;
+use crate::link::failure::{Class, Failure};
+use crate::link::resp::Commands;
+
+/// How much is encoded before it is sent; at first less, so that the server is not left waiting.
+const PIECE: usize = 16 * 1024;
+const FIRST_PIECE: usize = 4 * 1024;
+
+/// What became of a batch that was sent.
+pub(in crate::lane) struct Outcome<R> {
+    /// Up to which sequence number each tag's records are in Redis now.
+    pub(in crate::lane) committed: Vec<(Tag, u64)>,
+    /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
+    pub(in crate::lane) owed: Vec<(Tag, u64)>,
+    /// Records that the server will never take, with its reason.
+    pub(in crate::lane) rejected: Vec<(R, String)>,
+    /// What watermarks are set to when the letters of these are on the disk.
+    pub(in crate::lane) after_letters: Vec<(Tag, u64)>,
+    /// What was sent.
+    pub(in crate::lane) bytes: usize,
+    /// Records that a later one made superfluous.
+    pub(in crate::lane) superseded: u64,
+    /// Why some records are still in the batch.
+    pub(in crate::lane) failure: Option<Failure>,
+    /// What a person has to do about that, if the policy knows.
+    pub(in crate::lane) advice: Option<String>,
+    /// Why something was refused that no record depends on.
+    pub(in crate::lane) aside: Option<Failure>,
+}
+
+impl<P: Policy> Batch<P> {
+    /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
+    /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
+    /// were passed over before. `meanwhile` is done while the servers work.
+    pub(in crate::lane) fn exchange(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+        meanwhile: impl FnOnce(),
+    ) -> Outcome<P::Record> {
+        let mut outcome = Outcome::new();
+        self.send(policy, link, floor, &mut outcome);
+        meanwhile();
+        self.receive(policy, link, floor, &mut outcome);
+        outcome
+    }
+
+    /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
+    /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
+    fn send(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+        outcome: &mut Outcome<P::Record>,
+    ) {
+        self.live = live::<P>(&self.records, &self.held);
+        self.transactions = Transaction::by_tag(policy, &self.records);
+        for part in self.transactions.iter_mut().flat_map(|transaction| &mut transaction.parts) {
+            part.last = part.last.max(floor.get(&part.tag).copied().unwrap_or(0));
+        }
+        if P::COMMITTED
+            && let Err(failure) = self.guard_new(policy, link)
+        {
+            self.transactions.clear();
+            outcome.fail(failure);
+        }
+        self.route(policy, link, outcome);
+        let commands = &mut self.commands;
+        commands.clear();
+        // What is encoded and not sent yet is for this server.
+        let mut server = 0;
+        let mut piece = FIRST_PIECE;
+        for transaction in &mut self.transactions {
+            if transaction.server != server {
+                outcome.sent(commands.send(link, server));
+                server = transaction.server;
+            }
+            if transaction.asking {
+                commands.command([b"ASKING".as_slice()]);
+            }
+            commands.command([b"MULTI".as_slice()]);
+            let start = commands.count();
+            let Transaction { records, parts, owners, .. } = transaction;
+            for part in &*parts {
+                policy.begin(&part.tag, floor.get(&part.tag).copied().unwrap_or(0));
+            }
+            for &at in records.iter().filter(|&&at| self.live[at]) {
+                let record = &self.records[at];
+                if let Some(&missing) = self.after.get(&P::sequence(record)) {
+                    policy.follow(record, missing);
+                }
+                policy.write(record, commands);
+                owners.resize(commands.count() - start, Some(at));
+                if commands.bytes().len() >= piece {
+                    piece = PIECE;
+                    outcome.sent(commands.send(link, server));
+                }
+            }
+            for part in parts {
+                policy.finish(&part.tag, commands);
+                if P::COMMITTED {
+                    part.place = commands.count() - start;
+                    let key = policy.watermark(&part.tag, policy.producer().as_str());
+                    watermark::set(&key, part.last, commands);
+                }
+            }
+            owners.resize(commands.count() - start, None);
+            commands.command([b"EXEC".as_slice()]);
+        }
+        self.guards.clear();
+        if P::COMMITTED {
+            // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
+            // connection given up whose bytes the server reads late, makes the next transaction void.
+            for tag in &self.guarded {
+                let key = policy.watermark(tag, policy.producer().as_str());
+                let Ok(routed) = link.route(&key) else { continue };
+                if !self.transactions.iter().any(|transaction| transaction.server == routed) {
+                    continue;
+                }
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                commands.command([b"WATCH".as_slice(), key.as_bytes()]);
+                self.guards.push(server);
+            }
+        }
+        let written = written(&self.transactions, &self.live, &self.records);
+        self.trailers.clear();
+        self.questions.clear();
+        let mut aside = |servers: &mut Vec<Option<usize>>, key: &str, write: &dyn Fn(&mut Commands)| {
+            let routed = link.route(key).map_err(|failure| outcome.fail(failure)).ok();
+            if let Some(routed) = routed {
+                if routed != server {
+                    outcome.sent(commands.send(link, server));
+                    server = routed;
+                }
+                write(commands);
+            }
+            servers.push(routed);
+        };
+        policy.trailer(&written, &mut |key, write| aside(&mut self.trailers, key, write));
+        self.asked = Instant::now();
+        policy.questions(&written, &mut |key, write| aside(&mut self.questions, key, write));
+        outcome.sent(commands.send(link, server));
+    }
+
+    /// Watches the watermarks of tags that are new on these connections.
+    fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
+        for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
+            if self.guarded.insert(part.tag) {
+                watermark::watch(link, &policy.watermark(&part.tag, policy.producer().as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
+    /// turn on that server's connection.
+    fn route(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let mut asks = std::mem::take(&mut self.asks);
+        let mut taken = HashSet::new();
+        self.transactions.retain_mut(|transaction| {
+            let ask = asks.remove(transaction.tag());
+            transaction.asking = ask.is_some();
+            let server = match &ask {
+                Some(ask) => link.redirect(ask),
+                None => link.route(&policy.watermark(transaction.tag(), policy.producer().as_str())),
+            };
+            match server {
+                Ok(server) => transaction.server = server,
+                Err(failure) => {
+                    outcome.fail(failure);
+                    return false;
+                }
+            }
+            let waits = P::COMMITTED && link.has_slots() && !taken.insert(transaction.server);
+            if waits && let Some(ask) = ask {
+                self.asks.insert(*transaction.tag(), ask);
+            }
+            !waits
+        });
+        if !link.has_slots() {
+            Transaction::join(&mut self.transactions);
+        }
+        self.transactions.sort_by_key(|transaction| transaction.server);
+    }
+
+    fn receive(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        floor: &HashMap<Tag, u64>,
+        outcome: &mut Outcome<P::Record>,
+    ) {
+        let mut done = vec![false; self.records.len()];
+        let mut rejected = BTreeMap::new();
+        for transaction in &self.transactions {
+            let answer = match transaction.receive(link) {
+                Ok(answer) => answer,
+                // The other servers' replies are still to be read.
+                Err(failure) => {
+                    outcome.fail(failure);
+                    continue;
+                }
+            };
+            match answer {
+                Answer::Executed(replies) if replies.is_empty() => {
+                    transaction.records.iter().for_each(|&at| done[at] = true);
+                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.tag, part.last)));
+                }
+                Answer::Executed(replies) => {
+                    let settled =
+                        refusals::settle(policy, transaction, &self.records, &replies, floor, outcome);
+                    settled.done.into_iter().for_each(|at| done[at] = true);
+                    rejected.extend(settled.rejected);
+                    policy.forget();
+                }
+                Answer::Refused(Some(at), failure) if failure.class == Class::Reject => {
+                    // The others of this transaction stay in the batch and are sent again without it.
+                    done[at] = true;
+                    rejected.insert(at, failure.text);
+                    policy.forget();
+                }
+                // Who was asked, and sends elsewhere in turn, may do so for ever: then it is a failure as others.
+                Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
+                    self.asks.insert(*transaction.tag(), failure);
+                    policy.forget();
+                }
+                // Of no record, so none is to blame.
+                Answer::Refused(_, failure) => outcome.hold(failure),
+            }
+        }
+        for &server in &self.guards {
+            match link.receive(server) {
+                // What was written is in Redis, but the next transaction would be unguarded. A key that is on its way to
+                // another node is watched there.
+                Ok(Value::ServerError(error)) => {
+                    let failure = Failure::of_reply(&error).without("WATCH");
+                    if failure.class == Class::Alarm {
+                        outcome.fail(Failure { class: Class::Refresh, ..failure });
+                    }
+                }
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
+            }
+        }
+        for server in self.trailers.iter().copied().flatten() {
+            match link.receive(server) {
+                Ok(Value::ServerError(error)) => outcome.hold(Failure::of_reply(&error)),
+                Ok(_) => {}
+                Err(failure) => outcome.fail(failure),
+            }
+        }
+        self.hear(policy, link, outcome);
+        for (at, record) in self.records.iter().enumerate() {
+            let superfluous = done[at] && !self.live[at];
+            outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
+        }
+        if done.iter().all(|&done| done) && rejected.is_empty() {
+            self.after.clear();
+            return self.records.clear();
+        }
+        // From the back, so that the indices before stay what they are.
+        for (at, text) in rejected.into_iter().rev() {
+            done.remove(at);
+            outcome.rejected.insert(0, (self.records.remove(at), text));
+        }
+        let mut done = done.iter();
+        self.records.retain(|_| !done.next().expect("one flag a record"));
+    }
+
+    /// Reads the answers to the policy's questions. A refusal is an answer too.
+    fn hear(&self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let answers = self.questions.iter().map(|&server| match server.map(|server| link.receive(server)) {
+            Some(Ok(answer)) => answer,
+            Some(Err(failure)) => {
+                outcome.fail(failure);
+                Value::Nil
+            }
+            None => Value::Nil,
+        });
+        let answers: Vec<_> = answers.collect();
+        policy.answered(&written(&self.transactions, &self.live, &self.records), &answers, self.asked);
+    }
+}
+
+impl<R> Outcome<R> {
+    fn new() -> Self {
+        Self {
+            committed: Vec::new(),
+            owed: Vec::new(),
+            rejected: Vec::new(),
+            after_letters: Vec::new(),
+            bytes: 0,
+            superseded: 0,
+            failure: None,
+            advice: None,
+            aside: None,
+        }
+    }
+
+    /// Notes a refusal that no record is put aside for, though it were for good.
+    pub(super) fn hold(&mut self, failure: Failure) {
+        let class = if failure.class == Class::Reject { Class::Hold } else { failure.class };
+        self.fail(Failure { class, ..failure });
+    }
+
+    /// Notes a failure. The one that asks for most counts.
+    fn fail(&mut self, failure: Failure) {
+        if self.failure.as_ref().is_none_or(|other| failure.class < other.class) {
+            self.failure = Some(failure);
+        }
+    }
+
+    fn sent(&mut self, sent: Result<usize, Failure>) {
+        match sent {
+            Ok(bytes) => self.bytes += bytes,
+            Err(failure) => self.fail(failure),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! How a lane's thread connects, and finds out what the server at the other end has.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{IDLE_CHECK, Worker};
+use crate::lane::Policy;
+use crate::lane::resume::Resumed;
+use crate::link::failure::Failure;
+
+impl<P: Policy> Worker<P> {
+    /// Sees to it that there is a connection and, where another server may take over, that it leads to the
+    /// right one: one that takes nothing may not be it any more, and nor may a busy one.
+    pub(super) fn be_connected(&mut self) -> Result<(), Failure> {
+        if !self.link.is_connected() {
+            self.connect()
+        } else if self.link.may_move() && (self.trouble.is_some() || self.checked.elapsed() >= IDLE_CHECK) {
+            self.check()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Connects and finds out what this server has.
+    fn connect(&mut self) -> Result<(), Failure> {
+        self.checked = Instant::now();
+        self.link.connect()?;
+        self.renewed = self.checked;
+        self.policy.forget();
+        // What of it this connection's server lacks is held still.
+        self.releasing = false;
+        let connected = self
+            .resume()
+            .and_then(|()| self.policy.prepare(&[], &mut self.link))
+            .and_then(|()| self.warn_of_eviction());
+        if let Err(failure) = connected {
+            self.link.disconnect();
+            return Err(failure);
+        }
+        let after = match &self.trouble {
+            Some(trouble) => format!(" after {:.1} s", trouble.since.elapsed().as_secs_f64()),
+            None => String::new(),
+        };
+        self.shared.unanswered.store(0, Ordering::Release);
+        self.tell(format_args!("connected to {}{after}", self.link.address()));
+        self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
+        self.shared.counters.connected.store(true, Ordering::Relaxed);
+        self.shared.trouble(false);
+        if self.is_idle() {
+            // All that was in doubt is in Redis.
+            self.succeeded();
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        if !P::COMMITTED {
+            return Ok(());
+        }
+        let in_doubt = self.batch.len();
+        let refused = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
+        let Self { policy, link, journal, source, batch, ledger, .. } = self;
+        let Resumed { history, found, known, replayed, lost, vanished } =
+            ledger.resume(policy, link, journal.as_ref(), source, batch, refused)?;
+        // What could not be put aside so far is refused once more.
+        self.rejected.clear();
+        self.after_letters.clear();
+        self.retention.connected(history);
+        let now = Instant::now();
+        known.into_iter().for_each(|record| self.deferred.known(&self.policy, record, now));
+        // What precedes a record that is still in the batch was perhaps taken out of it.
+        self.hold_back(0);
+        self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
+        let address = self.link.address();
+        for (watermark, known) in vanished {
+            self.tell(format_args!(
+                "{watermark} is gone from {address}, and nothing is sent again: it was {known}. Deleted, expired, or \
+                 evicted: see maxmemory-policy"
+            ));
+        }
+        if replayed > 0 {
+            self.tell(format_args!(
+                "{address} lacks {replayed} records that were committed; they are sent again"
+            ));
+        } else if in_doubt > 0 {
+            self.tell(format_args!("of {in_doubt} records in doubt {address} has {found}"));
+        }
+        if lost > 0 {
+            self.tell(format_args!(
+                "{address} lacks {lost} more records, which are lost: they are kept no longer, see journal.retain_acked"
+            ));
+        }
+        self.committed();
+        Ok(())
+    }
+
+    /// Tells of servers that may throw away what this lane writes.
+    fn warn_of_eviction(&mut self) -> Result<(), Failure> {
+        self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
+        Ok(())
+    }
+
+    /// Asks whether the connections live and lead to the right servers.
+    pub(super) fn check(&mut self) -> Result<(), Failure> {
+        self.checked = Instant::now();
+        self.link.check()
+    }
+}

@@ -1,0 +1,191 @@
+//! How a lane's thread writes a batch, and what follows from the answer.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::Worker;
+use super::trouble::REMIND;
+use crate::lane::Policy;
+use crate::lane::dead::Letter;
+use crate::lane::journal::Journal;
+use crate::link::failure::Failure;
+use crate::pressure::level;
+
+impl<P: Policy> Worker<P> {
+    pub(super) fn write(&mut self) {
+        let started = Instant::now();
+        let last = self.batch.records().last().map_or(0, P::sequence);
+        let prepared =
+            self.be_on_disk(last).and_then(|()| self.policy.prepare(self.batch.records(), &mut self.link));
+        if let Err(failure) = prepared {
+            return self.failed(failure);
+        }
+        self.shared.unanswered.store(last, Ordering::Release);
+        self.shared.gauge.lock().began(started);
+        let records = self.batch.len();
+        let Self { policy, link, journal, source, batch, ledger, synced, .. } = self;
+        // What the lane would do next, while the server works: a new segment takes as long as a hundred records,
+        // and so does the disk. What fails here fails again where it is needed.
+        let meanwhile = || {
+            journal.iter().for_each(|journal| drop(journal.prepare()));
+            source.take_ahead(self.batch_records);
+            if source.taken() > *synced
+                && let Some(journal) = journal
+            {
+                *synced = Self::sync(journal).unwrap_or(*synced);
+            }
+        };
+        let outcome = batch.exchange(policy, link, ledger.known(), meanwhile);
+        self.heard = Instant::now();
+        self.shared.gauge.lock().ended(self.heard);
+        let rejected = outcome.rejected.len();
+        self.shared.counters.batch(outcome.bytes, self.heard - started, outcome.superseded, rejected);
+        self.rate
+            .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
+        if self.releasing {
+            self.deferred.written(self.source.next(), self.batch.records(), self.heard);
+            self.releasing = !self.batch.is_empty();
+        }
+        self.rejected.extend(outcome.rejected);
+        self.after_letters.extend(outcome.after_letters);
+        outcome.committed.into_iter().for_each(|(tag, sequence)| self.ledger.commit(tag, sequence));
+        outcome.owed.into_iter().for_each(|(tag, sequence)| self.ledger.owe(tag, sequence));
+        outcome.aside.into_iter().for_each(|failure| self.tell_aside(failure));
+        let settled = self.settle();
+        self.committed();
+        if self.link.is_connected() {
+            self.shared.unanswered.store(0, Ordering::Release);
+        }
+        match outcome.failure.map_or(settled, Err) {
+            Ok(()) if self.batch.is_empty() => self.succeeded(),
+            // Some are sent again at once: to the server that has them for the moment, or without one that was
+            // rejected.
+            Ok(()) => {}
+            Err(failure) => self.failed_for(failure, outcome.advice),
+        }
+    }
+
+    /// Does what must be done before anything else is sent: watermarks are set to what is true, and letters written.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        let Self { policy, link, batch, ledger, .. } = self;
+        let set = ledger.settle(policy, link, batch);
+        self.put_aside()?;
+        set?;
+        if self.after_letters.is_empty() {
+            return Ok(());
+        }
+        for (tag, sequence) in self.after_letters.drain(..) {
+            self.ledger.owe(tag, sequence);
+            self.ledger.commit(tag, sequence);
+        }
+        let Self { policy, link, batch, ledger, .. } = self;
+        ledger.settle(policy, link, batch)
+    }
+
+    /// Tells, now and then, of a refusal that no record depends on.
+    fn tell_aside(&mut self, failure: Failure) {
+        let news = |(text, told): &(String, Instant)| *text != failure.text || told.elapsed() >= REMIND;
+        if self.aside.as_ref().is_none_or(news) {
+            self.tell(format_args!(
+                "{} takes the records, and refuses what goes with them: {}",
+                self.link.address(),
+                failure.text
+            ));
+            self.aside = Some((failure.text, Instant::now()));
+        }
+    }
+
+    /// Writes down what the server will never take, so that the lane can go on without it.
+    fn put_aside(&mut self) -> Result<(), Failure> {
+        let Some((first, reason)) = self.rejected.first() else { return Ok(()) };
+        let address = self.link.address();
+        let mut place = String::new();
+        if P::COMMITTED {
+            let letters: Vec<Letter> = self
+                .rejected
+                .iter()
+                .map(|(record, error)| Letter {
+                    lane: P::LANE.to_string(),
+                    server: &address,
+                    sequence: P::sequence(record),
+                    error,
+                    record: self.policy.describe(record),
+                })
+                .collect();
+            let dead = &self.shared.dead;
+            let path = dead.path().map(|path| path.display().to_string());
+            dead.add(&letters).map_err(|error| {
+                Failure::held(format!(
+                    "{} records were rejected and cannot be put aside in {}: {error}",
+                    letters.len(),
+                    path.as_deref().unwrap_or_default()
+                ))
+            })?;
+            place = path.map_or(String::new(), |path| format!("; put aside in {path}"));
+        }
+        let more = match self.rejected.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.tell(format_args!(
+            "record {}{more} was rejected by {address}: {reason}{place}",
+            P::sequence(first)
+        ));
+        self.rejected.clear();
+        self.committed();
+        Ok(())
+    }
+
+    /// Sees to it that all up to this sequence number is on the disk.
+    fn be_on_disk(&mut self, sequence: u64) -> Result<(), Failure> {
+        if let Some(journal) = &self.journal
+            && sequence > self.synced
+        {
+            self.synced = Self::sync(journal)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what was accepted on the disk before it is sent, if the user asked for that. Returns up to where.
+    fn sync(journal: &Journal) -> Result<u64, Failure> {
+        let last = journal.last();
+        journal
+            .sync()
+            .map(|()| last)
+            .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
+    }
+
+    /// Up to where everything is in Redis, or held back: before what is left of the batch, before what is still
+    /// to be put aside, and before what comes next. It goes back when a server lacks what was committed.
+    pub(super) fn passed(&self) -> u64 {
+        let next = self.batch.first().unwrap_or(u64::MAX).min(self.source.next());
+        let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
+        next.min(rejected.unwrap_or(next)) - 1
+    }
+
+    /// Notes how far it is.
+    pub(super) fn committed(&mut self) {
+        let passed = self.passed();
+        // What a record of the batch says more of is in Redis when the batch is.
+        let held = self.deferred.first().unwrap_or(u64::MAX);
+        self.held_from = if self.batch.has_nothing_to_write() { held } else { held.min(self.held_from) };
+        self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
+        self.shared.commit(passed, passed.min(self.held_from - 1));
+        if let Some(journal) = &self.journal {
+            // What is held back is sent by the next process, should this one end.
+            journal.acknowledge(self.shared.committed());
+        }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.trouble = None;
+        self.shared.trouble(false);
+        self.shared.gauge.lock().replied(level::NORMAL);
+        let released = self.retention.succeeded(Instant::now(), self.shared.passed());
+        if let (Some(journal), Some(sequence)) = (&self.journal, released) {
+            // What is sent again, or was held back once more, is still needed.
+            let needed = self.held_from.min(self.passed() + 1);
+            journal.release(sequence.min(needed - 1));
+        }
+    }
+}
