@@ -5,6 +5,7 @@ use std::io;
 
 use redis::ServerError;
 
+use super::reply;
 use crate::config::WHILE_CONNECTING;
 
 /// The longest text, characters: more than a line of the log has.
@@ -32,9 +33,15 @@ pub(crate) enum Class {
 pub(crate) struct Failure {
     pub(crate) class: Class,
     pub(crate) text: String,
+    /// A reply was larger than one may be.
+    pub(crate) too_large: bool,
 }
 
 impl Failure {
+    pub(crate) fn new(class: Class, text: String) -> Self {
+        Self { class, text, too_large: false }
+    }
+
     /// The connection could not be made, or broke.
     pub(crate) fn of_io(error: &io::Error) -> Self {
         match error.kind() {
@@ -42,7 +49,7 @@ impl Failure {
                 Self::lost("no answer within the time-out")
             }
             io::ErrorKind::UnexpectedEof => Self::lost("the server closed the connection"),
-            _ => Self::lost(error.to_string()),
+            _ => Self { too_large: reply::is_too_large(error), ..Self::lost(error.to_string()) },
         }
     }
 
@@ -60,11 +67,11 @@ impl Failure {
     }
 
     pub(crate) fn lost(text: impl AsRef<str>) -> Self {
-        Self { class: Class::Reconnect, text: plain(text.as_ref()) }
+        Self::new(Class::Reconnect, plain(text.as_ref()))
     }
 
     pub(crate) fn held(text: impl AsRef<str>) -> Self {
-        Self { class: Class::Hold, text: plain(text.as_ref()) }
+        Self::new(Class::Hold, plain(text.as_ref()))
     }
 
     /// The same, if it is a refusal for good of a command without which a record could be written twice.
@@ -77,7 +84,7 @@ impl Failure {
         }
         // In this order, since the end may be cut off.
         let text = format!("{command} is refused, without which a record could be written twice: {text}");
-        Self { class: Class::Alarm, text }
+        Self::new(Class::Alarm, text)
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
@@ -95,7 +102,7 @@ impl Failure {
             Some(detail) => plain(&format!("{code} {detail}")),
             None => plain(code),
         };
-        Self { class, text }
+        Self::new(class, text)
     }
 }
 

@@ -378,6 +378,11 @@ impl State {
         self.reached.len()
     }
 
+    /// The sources that are followed.
+    pub(super) fn sources(&self) -> HashSet<InstanceId> {
+        self.followed.keys().copied().collect()
+    }
+
     /// The sources of a shard, and where each was read up to.
     pub(super) fn followed(&self, shard: u16) -> Vec<(InstanceId, Id)> {
         let here = self.followed.iter().filter(|(_, one)| one.shard == shard);

@@ -10,7 +10,7 @@ use redis::Value;
 use super::feed::{Feed, Turn};
 use crate::config::Config;
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, is_too_large, server_ms};
+use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::model::{InstanceId, key};
@@ -56,7 +56,7 @@ impl Streams {
             match self.read(&turn) {
                 Ok(()) => self.wire.succeeded(),
                 Err(failure) => {
-                    if is_too_large(&failure) {
+                    if failure.too_large {
                         self.careful = true;
                     } else if matches!(failure.class, Class::Reject | Class::Alarm) {
                         // One stream that is none, or that may not be read, is told from the others there.
@@ -126,7 +126,7 @@ impl Streams {
             let reply = self.wire.exchange(&key::signals(self.shard, stream.0.as_str()), &[words]);
             match reply {
                 Ok(mut replies) => drop(self.take(turn, &good(replies.remove(0))?, 1)),
-                Err(failure) if is_too_large(&failure) => {
+                Err(failure) if failure.too_large => {
                     let now = server_ms(&time).unwrap_or(stream.1.0 + 1);
                     self.wire.tell(format_args!(
                         "an entry of {} is too large to be read: what it has up to now is passed over",

@@ -222,12 +222,10 @@ impl Acknowledger {
             let (place, group) = (*place, &self.pool.options.group);
             let stream = key::signals(place.shard, place.source.as_str());
             let id = place.entry();
-            let pending = self.wire.ask(&stream, command(["XPENDING", &stream, group, &id, &id, "1"]));
-            let pending = match pending {
-                // A group that is gone hands it out again.
-                Err(failure) if failure.text.starts_with("NOGROUP") => Value::Nil,
-                pending => pending?,
-            };
+            let asked = command(["XPENDING", &stream, group, &id, &id, "1"]);
+            let pending = self.wire.exchange(&stream, &[asked])?.remove(0);
+            // A group that is gone hands it out again.
+            let pending = if is_error(&pending, "NOGROUP") { Value::Nil } else { good(pending)? };
             let open = self.pool.lock().open.get(&place).cloned();
             // Not pending any more, it was buried by an earlier attempt, or another reader has dealt with it.
             if let Some(open) = open.filter(|_| !reply::array(&pending).is_empty()) {
@@ -263,7 +261,11 @@ impl Acknowledger {
         let options = &self.pool.options;
         let (id, count) = (place.entry(), deliveries.to_string());
         let pending = command(["XPENDING", &stream, &options.group, &id, &id, "1", &options.consumer]);
-        if reply::array(&self.wire.ask(&stream, pending)?).is_empty() {
+        let pending = self.wire.exchange(&stream, &[pending])?.remove(0);
+        if is_error(&pending, "NOGROUP") {
+            return self.without_a_group(place);
+        }
+        if reply::array(&good(pending)?).is_empty() {
             self.pool.done(&[place]);
             return Ok(());
         }
@@ -291,6 +293,18 @@ impl Acknowledger {
             }
         }
         hand_out(&self.pool, place, deliveries, fields);
+        Ok(())
+    }
+
+    /// The group is gone, and with it the note that a signal is in hand: one that is still there comes again when the
+    /// reading thread has made the group anew.
+    fn without_a_group(&mut self, place: Place) -> Result<(), Failure> {
+        let (stream, id) = (key::signals(place.shard, place.source.as_str()), place.entry());
+        let entry = self.wire.ask(&stream, command(["XRANGE", &stream, &id, &id]))?;
+        self.pool.done(&[place]);
+        if reply::array(&entry).is_empty() {
+            self.pool.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
+        }
         Ok(())
     }
 

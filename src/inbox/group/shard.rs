@@ -17,7 +17,7 @@ use crate::inbox::catalogue::Catalogue;
 use crate::inbox::item::{Delivery, Gap, Id, Item, LARGEST_ENTRY, Place, entry};
 use crate::inbox::numbers::{Circumstance, Seen, Verdict};
 use crate::inbox::reply::{self, Entry};
-use crate::inbox::wire::{Wire, command, good, is_error, is_too_large};
+use crate::inbox::wire::{Wire, command, good, is_error};
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::received::Received;
@@ -119,7 +119,7 @@ impl ShardReader {
                 self.most = (self.most * 2).min(OF_ONE);
             }
             Err(failure) => {
-                if is_too_large(&failure) {
+                if failure.too_large {
                     self.most = (self.most / 16).max(1);
                 }
                 // What was on its way when a connection broke belongs to us and was not seen.
@@ -134,7 +134,11 @@ impl ShardReader {
             self.wire.connect()?;
         }
         if Instant::now() >= self.next_discovery {
-            let found = self.catalogue.look(&mut self.wire)?;
+            if !self.started {
+                self.catalogue.restart();
+            }
+            let known: HashSet<_> = self.sources.iter().map(|one| one.source).collect();
+            let found = self.catalogue.look(&mut self.wire, |source| known.contains(source))?;
             self.join(&found)?;
             self.started = true;
             self.next_discovery = Instant::now() + DISCOVER;
@@ -164,12 +168,8 @@ impl ShardReader {
         let joined = join(&mut self.wire, &self.pool.options, self.shard, found, !self.started)?;
         for (source, joined) in found.iter().zip(joined) {
             let (done, new) = match joined {
-                Joined::Gone => {
-                    self.catalogue.forget(source);
-                    continue;
-                }
-                Joined::Found => (HashSet::new(), false),
-                Joined::Made { done, new } => (done, new),
+                Joined::Gone => continue,
+                Joined::Member { done, new, .. } => (done, new),
             };
             let (seen, look_back) = (Seen::default(), Some((0, 0)));
             self.sources.push(Joining { source: *source, seen, look_back, done, new });
@@ -190,8 +190,8 @@ impl ShardReader {
         let mut gone = HashSet::new();
         for (one, joined) in self.sources.iter_mut().zip(joined) {
             match joined {
-                Joined::Found => {}
-                Joined::Made { done, .. } => {
+                Joined::Member { done, made: false, .. } => one.done.extend(done),
+                Joined::Member { done, .. } => {
                     one.done = done;
                     one.look_back = None;
                     self.wire.tell(format_args!(
@@ -199,10 +199,7 @@ impl ShardReader {
                         one.source.as_str()
                     ));
                 }
-                Joined::Gone => {
-                    self.catalogue.forget(&one.source);
-                    gone.insert(one.source);
-                }
+                Joined::Gone => drop(gone.insert(one.source)),
             }
         }
         self.sources.retain(|one| !gone.contains(&one.source));
@@ -232,7 +229,13 @@ impl ShardReader {
                     let _ = self.orders.send(Order::Settle(place));
                     continue;
                 };
-                if !self.pool.is_known(&place) {
+                let is_done =
+                    |signal: Received| self.sources[at].done.contains(&signal.key()) && !signal.retried;
+                if self.pool.is_known(&place) {
+                    continue;
+                } else if readable(place, &fields).is_ok_and(is_done) {
+                    self.settle(place);
+                } else {
                     hand_out(&self.pool, place, 2, fields);
                 }
             }
@@ -319,7 +322,8 @@ impl ShardReader {
             return Some(Arriving { at, place, fields, signal: None, gap: None, doubt: None });
         };
         let Joining { seen, done, new, .. } = &mut self.sources[at];
-        if done.contains(&signal.key()) {
+        // What an operator puts back was acknowledged when it was buried.
+        if done.contains(&signal.key()) && !signal.retried {
             self.settle(place);
             return None;
         }
