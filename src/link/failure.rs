@@ -7,6 +7,7 @@ use redis::ServerError;
 
 use super::reply;
 use crate::config::WHILE_CONNECTING;
+use crate::model::check;
 
 /// The longest text, characters: more than a line of the log has.
 const LONGEST: usize = 400;
@@ -109,12 +110,7 @@ impl Failure {
 /// A text of which a server may have written a part, as a log can bear it: one line, not too long, without what
 /// steers a terminal, hides or turns what stands beside it.
 pub(crate) fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    text.chars().take(LONGEST).map(|c| if steers(c) { '?' } else { c }).collect()
+    text.chars().take(LONGEST).map(|c| if check::steers(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]
