@@ -22,6 +22,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// A connection, and what it said last.
 pub(super) struct Wire {
     link: Link,
+    generation: u64,
     /// What the connection is for, in what is told.
     what: String,
     tell: Tell,
@@ -34,7 +35,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(link: Link, what: String, tell: Tell) -> Self {
-        Self { link, what, tell, told: String::new(), wait: Duration::ZERO, due: None }
+        Self { link, generation: 0, what, tell, told: String::new(), wait: Duration::ZERO, due: None }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -42,7 +43,13 @@ impl Wire {
     }
 
     pub(super) fn connect(&mut self) -> Result<(), Failure> {
+        self.generation += 1;
         self.link.connect()
+    }
+
+    /// Another number after each attempt to connect: what was watched before may be watched no more.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether the server is still the one to ask, where another one may take over.

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
 use crate::inbox::item::{Id, Start};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good};
+use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::received::Received;
@@ -90,13 +90,17 @@ impl Acknowledger {
                 self.wire.failed(&failure);
                 continue;
             }
-            // The lease and the positions do not wait for a shard that is in trouble.
+            // The lease and the positions do not wait for a shard that is in trouble. What was watched may be so no more.
+            let watching = self.wire.generation();
             match self.look_around() {
                 Ok(looked) => self.troubled &= !looked,
                 Err(failure) => {
                     self.troubled = true;
                     self.wire.suffered(&failure);
                 }
+            }
+            if watching != self.wire.generation() {
+                self.lease.forget();
             }
             if !self.troubled {
                 self.wire.succeeded();
@@ -258,6 +262,9 @@ impl Acknowledger {
             };
             for (shard, sources) in by_shard(&sources, self.feed.shards) {
                 let last = last_entries(&mut self.wire, shard, &sources)?;
+                let time = self.wire.ask(&key::sources(shard), command(["TIME"]))?;
+                let now = server_ms(&time).unwrap_or(0);
+                let end = |last| end(last, now);
                 ends.extend(sources.into_iter().zip(last.into_iter().map(end)));
             }
         }
@@ -327,7 +334,14 @@ impl Acknowledger {
             let last = last_entries(&mut self.wire, shard, &sources);
             let last = last.inspect_err(|_| self.first = shard + 1)?;
             for ((source, read), last) in followed.into_iter().zip(last) {
+                if last.as_ref().is_err_and(|failure| failure.too_large) {
+                    // The reading thread knows where it stands.
+                    continue;
+                }
                 let reason = last.as_ref().err().map(|failure| failure.text.clone());
+                if let Ok(Some((id, _))) = &last {
+                    self.feed.lock().newest(&source, *id);
+                }
                 let news = self.feed.lock().bar(&source, reason.clone());
                 match (reason, last) {
                     (Some(reason), _) if news => {
@@ -402,13 +416,32 @@ fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<V
         let signal = |fields: Option<Vec<Vec<u8>>>| Received::decode(&fields?).ok();
         Ok(entries.pop().map(|(id, fields)| (id, signal(fields))))
     };
-    Ok(wire.exchange(first, &commands)?.into_iter().map(last).collect())
+    match wire.exchange(first, &commands) {
+        // The connection is gone with that reply: each for itself.
+        Err(failure) if failure.too_large => {}
+        replies => return Ok(replies?.into_iter().map(last).collect()),
+    }
+    let mut found = Vec::new();
+    for command in commands {
+        if !wire.is_connected() {
+            wire.connect()?;
+        }
+        found.push(match wire.exchange(first, &[command]) {
+            Err(failure) if failure.too_large => Err(failure),
+            replies => last(replies?.remove(0)),
+        });
+    }
+    if !wire.is_connected() {
+        wire.connect()?;
+    }
+    Ok(found)
 }
 
-/// Behind the last entry of a stream.
-fn end(last: Last) -> Position {
+/// Behind the last entry of a stream; where that is too large to be read, at the present.
+fn end(last: Last, now: u64) -> Position {
     match last {
         Ok(Some((id, signal))) => Position::behind(id, signal.as_ref()),
+        Err(failure) if failure.too_large => Position::behind((now, 0), None),
         _ => Position::default(),
     }
 }

@@ -360,7 +360,12 @@ impl Acknowledger {
                 words
             };
             let commands: Vec<_> = cursors.iter().map(claim).collect();
-            let replies = self.wire.exchange(&key::sources(shard), &commands)?;
+            let replies = self.wire.exchange(&key::sources(shard), &commands);
+            // What was claimed is ours, though nobody saw it.
+            let note = |_: &Failure| {
+                self.pool.lock().unseen.insert(shard);
+            };
+            let replies = replies.inspect_err(note)?;
             let mut further = Vec::new();
             for ((source, _), reply) in cursors.into_iter().zip(replies) {
                 if is_error(&reply, "NOGROUP") {

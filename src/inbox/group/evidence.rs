@@ -122,7 +122,16 @@ pub(super) fn resolve(wire: &mut Wire, group: &str, doubts: &[Doubt]) -> Result<
         let end = format!("({}", place.entry());
         commands.push(command(["XREVRANGE", &stream, &end, "-", "COUNT", NEIGHBOURS]));
     }
-    let replies = wire.exchange(&key::signals(first.place.shard, first.place.source.as_str()), &commands)?;
+    let first = key::signals(first.place.shard, first.place.source.as_str());
+    let replies = match wire.exchange(&first, &commands) {
+        Err(failure) if failure.too_large => {
+            // Somebody wrote an entry before one of them that nobody can read: who its neighbours are stays unknown.
+            wire.connect()?;
+            commands.iter_mut().skip(2).step_by(3).for_each(|search| *search = command(["PING"]));
+            wire.exchange(&first, &commands)?
+        }
+        replies => replies?,
+    };
     let known = |(doubt, replies): (&Doubt, &[Value])| {
         let there = |value: &Value| reply::number(value).is_some();
         let is_it = |(_, fields): &reply::Entry| {

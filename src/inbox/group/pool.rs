@@ -35,6 +35,8 @@ pub(super) struct State {
     /// be in the reply.
     settled: HashSet<Place>,
     looking_back: usize,
+    /// The shards of which a reply was lost that held signals of ours.
+    pub(super) unseen: HashSet<u16>,
     /// The sources that are read, by shard.
     pub(super) sources: HashMap<u16, Vec<InstanceId>>,
     pub(super) duplicates: u64,

@@ -49,8 +49,9 @@ pub(super) struct ShardReader {
     limit: Duration,
     /// How many sources had something to say in the last read.
     busy: usize,
-    /// A reply was larger than one may be: fewer entries are asked for.
+    /// A reply was larger than one may be: fewer entries are asked for, and then one of one source at a time.
     most: usize,
+    careful: bool,
 }
 
 /// A source whose group this reader is in.
@@ -95,6 +96,7 @@ impl ShardReader {
             limit,
             busy: 1,
             most: OF_ONE,
+            careful: false,
         }
     }
 
@@ -120,10 +122,11 @@ impl ShardReader {
             }
             Err(failure) => {
                 if failure.too_large {
+                    self.careful |= self.most == 1;
                     self.most = (self.most / 16).max(1);
                 }
                 // What was on its way when a connection broke belongs to us and was not seen.
-                self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
+                self.look_back_at_all();
                 self.wire.failed(&failure);
             }
         }
@@ -147,9 +150,15 @@ impl ShardReader {
             self.pool.pause(most.min(IDLE));
             return Ok(());
         }
+        if self.pool.lock().unseen.remove(&self.shard) {
+            self.look_back_at_all();
+        }
         let room = self.pool.wait_for_room(most.min(self.limit));
         if room == 0 || self.pool.ended() {
             return Ok(());
+        }
+        if self.careful {
+            return self.read_one_by_one();
         }
         if self.sources.iter().any(|one| one.look_back.is_some()) {
             self.pool.look_back();
@@ -158,6 +167,10 @@ impl ShardReader {
             return outcome;
         }
         self.read(room, most.min(self.limit))
+    }
+
+    fn look_back_at_all(&mut self) {
+        self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
     }
 
     /// Joins the group on sources that were found.
@@ -215,6 +228,11 @@ impl ShardReader {
         let places: Vec<_> = behind.iter().map(|(source, id)| (*source, entry(*id))).collect();
         let reply =
             self.wire.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
+        self.take_back(reply)
+    }
+
+    /// Takes in a reply with what this reader was handed before.
+    fn take_back(&mut self, reply: Value) -> Result<(), Failure> {
         if is_error(&reply, "NOGROUP") {
             return self.heal();
         }
@@ -281,6 +299,11 @@ impl ShardReader {
         let places: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
         let words = self.command(&places, count, Some(block));
         let reply = self.wire.exchange(&key::sources(self.shard), &[words])?.remove(0);
+        self.take_in(reply, count)
+    }
+
+    /// Takes in a reply with what is new, so many entries of a source at most.
+    fn take_in(&mut self, reply: Value, count: usize) -> Result<(), Failure> {
         if is_error(&reply, "NOGROUP") {
             return self.heal();
         }
@@ -308,6 +331,65 @@ impl ShardReader {
             self.admit(one, known);
         }
         Ok(())
+    }
+
+    /// Reads each source for itself, one entry at a time, until there is nothing that is too large. Nobody who writes one
+    /// stream holds up the others.
+    fn read_one_by_one(&mut self) -> Result<(), Failure> {
+        let mut calm = true;
+        for source in self.sources.iter().map(|one| one.source).collect::<Vec<_>>() {
+            let Some(one) = self.sources.iter().find(|one| one.source == source) else { continue };
+            if self.pool.free() == 0 || self.pool.ended() {
+                return Ok(());
+            }
+            let behind = one.look_back;
+            let place = [(source, behind.map_or(">".to_owned(), entry))];
+            let words = self.command(&place, 1, None);
+            self.pool.look_back();
+            let outcome = match self.wire.exchange(&key::sources(self.shard), &[words]) {
+                Err(failure) if failure.too_large => {
+                    calm = false;
+                    self.wire.connect().and_then(|()| self.pass_over(source, behind))
+                }
+                reply => reply.and_then(|mut replies| match behind {
+                    Some(_) => self.take_back(replies.remove(0)),
+                    None => self.take_in(replies.remove(0), 1),
+                }),
+            };
+            self.pool.looked_back();
+            outcome?;
+            calm &= behind.is_none();
+        }
+        self.careful = !calm;
+        Ok(())
+    }
+
+    /// Hands out as no signal an entry that is larger than a reply may be. It is ours by now: the first that stands behind
+    /// the id where we looked back, or somewhere if it was new.
+    fn pass_over(&mut self, source: InstanceId, behind: Option<Id>) -> Result<(), Failure> {
+        let Some((ms, number)) = behind else {
+            self.look_back_on(source, (0, 0));
+            return Ok(());
+        };
+        let (stream, options) = (key::signals(self.shard, source.as_str()), &self.pool.options);
+        let from = entry((ms, number.saturating_add(1)));
+        let words = command(["XPENDING", &stream, &options.group, &from, "+", "1", &options.consumer]);
+        let pending = self.wire.ask(&stream, words)?;
+        let first = reply::array(&pending).first().and_then(|first| reply::id(reply::array(first).first()?));
+        let Some(id) = first else { return Ok(()) };
+        let place = Place { source, shard: self.shard, id };
+        if !self.pool.is_known(&place) {
+            let reason = "it is larger than a reply may be, see reply_bytes".to_owned();
+            let open = Open { key: place.entry(), fields: Vec::new() };
+            self.pool.take(Item::Unreadable(place, reason), Some((place, open)));
+        }
+        self.look_back_on(source, id);
+        Ok(())
+    }
+
+    fn look_back_on(&mut self, source: InstanceId, behind: Id) {
+        let known = self.sources.iter_mut().filter(|one| one.source == source);
+        known.for_each(|one| one.look_back = Some(behind));
     }
 
     /// Looks at an entry that was read for the first time. What this reader cannot tell alone is a doubt.
