@@ -283,6 +283,26 @@ fn a_copy_of_a_signal_in_work_waits_for_what_becomes_of_it() {
     worker.has_nothing();
 }
 
+/// A number is a producer's of one source: whoever writes another stream may use it, and holds nobody up.
+#[test]
+fn a_signal_does_not_wait_for_one_of_another_source_that_has_its_number() {
+    let server = Server::start();
+    server.ask::<()>("ZADD sl:{0} 1 1.Demo 2 2.Demo");
+    forge(&server, "2.Demo", 1, 0, 66);
+    let worker = Worker::start(&server, options("one"));
+    let theirs = worker.signal();
+    forge(&server, "1.Demo", 1, 0, 1);
+    let ours = worker.signal();
+    assert_eq!((theirs.place.source.as_str(), ours.place.source.as_str()), ("2.Demo", "1.Demo"));
+    assert_ne!(theirs.signal.key(), ours.signal.key());
+    worker.reader.acknowledge(theirs.place);
+    forge(&server, "1.Demo", 2, 1, 2);
+    assert_eq!(worker.signal().signal.signal.magic, 2);
+    // What one acknowledged, the other did not.
+    eventually("one is acknowledged", || pending(&server, "ss:{0}:2.Demo") == 0);
+    assert_eq!(pending(&server, STREAM), 2);
+}
+
 #[test]
 fn a_gap_is_told_before_what_is_behind_it() {
     let server = Server::start();

@@ -104,8 +104,14 @@ fn printable(field: &str, text: String, limit: usize) -> Result<String, String> 
 }
 
 impl Received {
-    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's.
+    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's. It has the source
+    /// in it, since whoever writes one source's stream may write another one's producers and numbers there.
     pub fn key(&self) -> String {
+        format!("{}+{}", self.instance, self.name())
+    }
+
+    /// The same among the signals of its source.
+    pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.producer, self.sequence)
     }
 
@@ -179,7 +185,7 @@ impl fmt::Display for Received {
             "{} {action} {volume} {} at {price} stop {stop_loss} target {take_profit} magic {magic} position {position} ({})",
             self.instance,
             self.symbol,
-            self.key()
+            self.name()
         )
     }
 }
@@ -217,7 +223,7 @@ mod tests {
         let received = Received::decode(&entry).unwrap();
         assert_eq!((received.sequence, received.predecessor, &*received.comment), (7, 5, "買い"));
         assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.signal });
-        assert_eq!(received.key(), format!("{}-7", producer.as_str()));
+        assert_eq!(received.key(), format!("1.Demo+{}-7", producer.as_str()));
 
         let mut bytes = Vec::new();
         packed(&record.fields(&producer, 5), &mut bytes);

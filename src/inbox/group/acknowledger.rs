@@ -55,7 +55,7 @@ pub(super) struct Acknowledger {
     pool: Arc<Pool>,
     inbound: Receiver<Order>,
     shards: u16,
-    /// What is to be acknowledged, and the key that is noted with it.
+    /// What is to be acknowledged, and the name that is noted with it.
     done: Vec<(Place, Option<String>)>,
     again: Vec<(Instant, Place, u64)>,
     dead: Vec<(Place, u64, String)>,
@@ -136,8 +136,8 @@ impl Acknowledger {
     fn sort(&mut self, order: Order) {
         match order {
             Order::Acknowledge(place) => {
-                let key = self.pool.lock().open.get(&place).map(|open| open.key.clone());
-                self.done.push((place, key));
+                let name = self.pool.lock().open.get(&place).map(|open| open.name.clone());
+                self.done.push((place, name));
             }
             Order::Settle(place) => self.done.push((place, None)),
             Order::Again { place, deliveries, at } => self.again.push((at, place, deliveries)),
@@ -174,13 +174,13 @@ impl Acknowledger {
         while !self.done.is_empty() {
             let mut shards: BTreeMap<u16, BTreeMap<InstanceId, Vec<_>>> = BTreeMap::new();
             let count = self.done.len().min(BATCH);
-            for (place, key) in &self.done[..count] {
+            for (place, name) in &self.done[..count] {
                 shards
                     .entry(place.shard)
                     .or_default()
                     .entry(place.source)
                     .or_default()
-                    .push((*place, key.clone()));
+                    .push((*place, name.clone()));
             }
             for (shard, sources) in shards {
                 let mut commands = Vec::new();
@@ -208,7 +208,7 @@ impl Acknowledger {
         let group = &self.pool.options.group;
         let mut commands = vec![command(["XACK", &key::signals(shard, source.as_str()), group])];
         commands[0].extend(signals.iter().map(|(place, _)| place.entry().into_bytes()));
-        let noted = signals.iter().filter_map(|(place, key)| Some((place.id.0, key.clone()?)));
+        let noted = signals.iter().filter_map(|(place, name)| Some((place.id.0, name.clone()?)));
         let mut noted = noted.peekable();
         if noted.peek().is_some() {
             commands.extend(evidence::note(&evidence::key_of(shard, source, group), noted));
@@ -235,7 +235,11 @@ impl Acknowledger {
                 letter.extend(command(["x-source", place.source.as_str(), "x-id", &id, "x-group", group]));
                 letter.extend(command(["x-error", error, "x-deliveries", &deliveries.to_string()]));
                 let mut commands = vec![letter];
-                commands.extend(self.acknowledgement(place.shard, &place.source, &[(place, Some(open.key))]));
+                commands.extend(self.acknowledgement(
+                    place.shard,
+                    &place.source,
+                    &[(place, Some(open.name))],
+                ));
                 self.wire.transact(&stream, commands)?;
                 self.others.acknowledged(place.shard, [&place.source].into_iter());
             }
@@ -279,7 +283,7 @@ impl Acknowledger {
             return Ok(());
         };
         if let Ok(signal) = Received::decode(&fields) {
-            if self.pool.has_copy(&signal.key(), &place) {
+            if self.pool.has_copy(&signal.name(), &place) {
                 self.again.push((Instant::now() + COPY, place, deliveries));
                 return Ok(());
             }

@@ -31,7 +31,7 @@ pub(super) fn key_of(shard: u16, source: &InstanceId, group: &str) -> Key {
     key::acknowledged(shard, source.as_str(), group)
 }
 
-/// The commands that note what is acknowledged: the signals' keys, and the times of their entries.
+/// The commands that note what is acknowledged: the signals' names, and the times of their entries.
 pub(super) fn note(key: &Key, signals: impl Iterator<Item = (u64, String)>) -> [Vec<Vec<u8>>; 2] {
     let mut add = command(["ZADD", key]);
     for (ms, signal) in signals {

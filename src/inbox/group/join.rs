@@ -14,7 +14,7 @@ use crate::model::key;
 pub(super) enum Joined {
     /// It is there.
     Member {
-        /// Of what it will be handed, the signals with these keys were acknowledged, perhaps before it was lost.
+        /// Of what it will be handed, the signals with these names were acknowledged, perhaps before it was lost.
         done: HashSet<String>,
         /// It was made.
         made: bool,

@@ -47,8 +47,8 @@ pub(super) struct State {
 /// A signal that is not acknowledged.
 #[derive(Clone)]
 pub(super) struct Open {
-    /// What names it, whatever its id: see [`evidence`](super::evidence).
-    pub(super) key: String,
+    /// What names it in its source, whatever its id: see [`evidence`](super::evidence).
+    pub(super) name: String,
     /// The entry, for its letter; empty if it was too large to be kept.
     pub(super) fields: Vec<Vec<u8>>,
 }
@@ -137,8 +137,11 @@ impl Pool {
     }
 
     /// Whether another entry with the same signal is in somebody's hands here.
-    pub(super) fn has_copy(&self, key: &str, place: &Place) -> bool {
-        self.lock().open.iter().any(|(other, open)| other != place && open.key == key)
+    pub(super) fn has_copy(&self, name: &str, place: &Place) -> bool {
+        let is_copy = |(other, open): (&Place, &Open)| {
+            other != place && other.source == place.source && open.name == name
+        };
+        self.lock().open.iter().any(is_copy)
     }
 
     /// From here on what is acknowledged is remembered, until [`looked_back`](Self::looked_back).

@@ -248,7 +248,7 @@ impl ShardReader {
                     continue;
                 };
                 let is_done =
-                    |signal: Received| self.sources[at].done.contains(&signal.key()) && !signal.retried;
+                    |signal: Received| self.sources[at].done.contains(&signal.name()) && !signal.retried;
                 if self.pool.is_known(&place) {
                     continue;
                 } else if readable(place, &fields).is_ok_and(is_done) {
@@ -380,7 +380,7 @@ impl ShardReader {
         let place = Place { source, shard: self.shard, id };
         if !self.pool.is_known(&place) {
             let reason = "it is larger than a reply may be, see reply_bytes".to_owned();
-            let open = Open { key: place.entry(), fields: Vec::new() };
+            let open = Open { name: place.entry(), fields: Vec::new() };
             self.pool.take(Item::Unreadable(place, reason), Some((place, open)));
         }
         self.look_back_on(source, id);
@@ -405,7 +405,7 @@ impl ShardReader {
         };
         let Joining { seen, done, new, .. } = &mut self.sources[at];
         // What an operator puts back was acknowledged when it was buried.
-        if done.contains(&signal.key()) && !signal.retried {
+        if done.contains(&signal.name()) && !signal.retried {
             self.settle(place);
             return None;
         }
@@ -443,14 +443,14 @@ impl ShardReader {
             self.sources[at].seen.tell(&signal.producer, gap);
             self.pool.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
         }
-        let key = signal.key();
-        if self.pool.has_copy(&key, &place) {
+        let name = signal.name();
+        if self.pool.has_copy(&name, &place) {
             // A copy of what is in work here: what becomes of that one decides.
             let _ = self.orders.send(Order::Again { place, deliveries: 2, at: Instant::now() + COPY });
             return;
         }
         let delivery = Delivery { place, deliveries: 1 + u64::from(signal.retried), signal };
-        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
     }
 }
 
@@ -474,14 +474,14 @@ fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, String> {
 pub(super) fn hand_out(pool: &Pool, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
     match readable(place, &fields) {
         Ok(signal) => {
-            let key = signal.key();
+            let name = signal.name();
             let delivery = Delivery { place, deliveries, signal };
-            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
         }
         Err(reason) => {
             let fields =
                 if fields.iter().map(Vec::len).sum::<usize>() > LARGEST_ENTRY { Vec::new() } else { fields };
-            let open = Open { key: place.entry(), fields };
+            let open = Open { name: place.entry(), fields };
             pool.take(Item::Unreadable(place, reason), Some((place, open)));
         }
     }
