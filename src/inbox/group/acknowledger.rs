@@ -190,7 +190,7 @@ impl Acknowledger {
                 self.wire.transact(&key::sources(shard), commands)?;
                 let places: Vec<_> = sources.values().flatten().map(|(place, _)| *place).collect();
                 self.others.acknowledged(shard, sources.keys());
-                self.pool.done(&places);
+                self.pool.acknowledged(&places);
                 let places: BTreeSet<_> = places.into_iter().collect();
                 self.done.retain(|(place, _)| !places.contains(place));
             }
@@ -242,6 +242,7 @@ impl Acknowledger {
                 ));
                 self.wire.transact(&stream, commands)?;
                 self.others.acknowledged(place.shard, [&place.source].into_iter());
+                self.pool.acknowledged(&[place]);
             }
             self.pool.done(&[place]);
             self.dead.remove(0);

@@ -13,6 +13,9 @@ use crate::inbox::item::{Item, Place, Tell};
 use crate::inbox::names::Name;
 use crate::model::InstanceId;
 
+/// How many acknowledged signals are remembered: more than a terminal sends again within a minute.
+const RECENT: usize = 65_536;
+
 /// A worker's shared state.
 pub(super) struct Pool {
     pub(super) options: Options,
@@ -37,6 +40,9 @@ pub(super) struct State {
     looking_back: usize,
     /// The shards of which a reply was lost that held signals of ours.
     pub(super) unseen: HashSet<u16>,
+    /// What this reader acknowledged lately, for a server that forgot: the source, and the signal's name there.
+    recent: VecDeque<(InstanceId, String)>,
+    recent_names: HashSet<(InstanceId, String)>,
     /// The sources that are read, by shard.
     pub(super) sources: HashMap<u16, Vec<InstanceId>>,
     pub(super) duplicates: u64,
@@ -157,7 +163,30 @@ impl Pool {
         }
     }
 
+    /// Whether this reader acknowledged a signal lately.
+    pub(super) fn has_acknowledged(&self, source: &InstanceId, name: &str) -> bool {
+        self.lock().recent_names.contains(&(*source, name.to_owned()))
+    }
+
     /// These are acknowledged at the server.
+    pub(super) fn acknowledged(&self, places: &[Place]) {
+        let mut state = self.lock();
+        for place in places {
+            let Some(open) = state.open.get(place) else { continue };
+            let name = (place.source, open.name.clone());
+            if state.recent_names.insert(name.clone()) {
+                state.recent.push_back(name);
+            }
+        }
+        while state.recent.len() > RECENT {
+            let oldest = state.recent.pop_front().expect("some");
+            state.recent_names.remove(&oldest);
+        }
+        drop(state);
+        self.done(places);
+    }
+
+    /// These are in nobody's hands here any more.
     pub(super) fn done(&self, places: &[Place]) {
         let mut state = self.lock();
         for place in places {

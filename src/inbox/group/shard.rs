@@ -405,7 +405,10 @@ impl ShardReader {
         };
         let Joining { seen, done, new, .. } = &mut self.sources[at];
         // What an operator puts back was acknowledged when it was buried.
-        if done.contains(&signal.name()) && !signal.retried {
+        let is_done =
+            done.contains(&signal.name()) || self.pool.has_acknowledged(&place.source, &signal.name());
+        if is_done && !signal.retried {
+            seen.add(&signal);
             self.settle(place);
             return None;
         }
