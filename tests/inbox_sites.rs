@@ -12,8 +12,9 @@ use mt5_redis::inbox::{Item, MT5REDIS_START_BEGINNING, Options, Reader, Start};
 use mt5_redis::model::Signal;
 use support::bridge::Bridge;
 use support::cluster::Cluster;
-use support::follower::{Wants, next, subscribe};
+use support::follower::{Wants, next, reads, subscribe, wait};
 use support::sentinels::Sentinels;
+use support::server::Server;
 use support::{configuration, eventually};
 
 fn signal(magic: i64) -> Signal {
@@ -51,6 +52,60 @@ fn a_cluster_whose_slots_move_is_read_whole() {
         }
         got.len() as i64 == given
     });
+}
+
+/// Whoever reads at a Cluster asks each second or two whether the slots are where they were: over the connections that
+/// it has.
+#[test]
+fn a_check_of_a_cluster_opens_no_connection() {
+    let cluster = Cluster::start();
+    let (folder, config) = configuration(&cluster.toml());
+    let follower = Bridge::open(&config, "1.Demo", folder.path());
+    let wants = Wants { follower: "f", instances: "1.Demo", ..Default::default() };
+    assert_eq!(subscribe(&follower, &wants), 0);
+    reads(&follower);
+    let mut clients: Vec<redis::Connection> = cluster.nodes.iter().map(Server::client).collect();
+    let mut numbers = |section: &str, name: &str| -> i64 {
+        let mut sum = 0;
+        for client in &mut clients {
+            let info: String = redis::cmd("INFO").arg(section).query(client).expect("an answer");
+            let line = info.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0");
+            sum += line.split(',').next().expect("a number").parse::<i64>().expect("a number");
+        }
+        sum
+    };
+    let checks = "cmdstat_cluster|info:calls=";
+    // The first check of all comes when everything is connected.
+    let begun = numbers("commandstats", checks);
+    eventually("it was checked", || numbers("commandstats", checks) >= begun + 2);
+    let (connections, made) =
+        (numbers("stats", "total_connections_received:"), numbers("commandstats", checks));
+    eventually("it was checked again", || numbers("commandstats", checks) >= made + 6);
+    assert_eq!(numbers("stats", "total_connections_received:"), connections);
+}
+
+/// Nobody gives a signal meanwhile, and no connection breaks: the old master hangs.
+#[test]
+fn an_idle_follower_notices_a_failover() {
+    let group = Sentinels::start();
+    let (folder, config) = configuration(&group.toml());
+    let follower = Bridge::open(&config, "9.Demo", folder.path());
+    let wants =
+        Wants { follower: "f", instances: "1.Demo", start: MT5REDIS_START_BEGINNING, ..Default::default() };
+    assert_eq!(subscribe(&follower, &wants), 0);
+    reads(&follower);
+    let old = group.master();
+    group.servers[old].freeze();
+    group.failed_over_from(old);
+    let new = &group.servers[1 - old];
+    let connected =
+        |role: &str| new.ask::<String>("CLIENT LIST").contains(&format!("name=mt5redis:9.Demo:{role}"));
+    eventually("both its connections are at the new master", || {
+        connected("in ") && connected("acknowledge ")
+    });
+    let publisher = Bridge::open(&config, "1.Demo", folder.path());
+    assert!(publisher.signal(&signal(1)) > 0);
+    assert_eq!(wait(&follower).signal.magic, 1);
 }
 
 /// Two workers of one group, and what they were given together.

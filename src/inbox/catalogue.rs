@@ -1,12 +1,15 @@
 //! The sources of a shard, found by the list `sl:{k}`. Whoever may signal may add names to it, so a name is believed
 //! only if its stream exists, and a look at the list is bounded however long it is.
+//!
+//! It does not remember whom it found: whoever looks says whom it knows, so that what came to nothing because
+//! something else failed is found again.
 
 use std::collections::HashSet;
 
 use redis::Value;
 
 use super::reply;
-use super::wire::{Wire, command};
+use super::wire::{Wire, command, good};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key;
@@ -24,19 +27,39 @@ pub(super) struct Catalogue {
     page: usize,
     /// The list was read to its end once.
     complete: bool,
-    known: HashSet<InstanceId>,
 }
 
 impl Catalogue {
     pub(super) fn new(shard: u16, shards: u16) -> Self {
-        Self { shard, shards, cursor: "0".to_owned(), page: PAGE, complete: false, known: HashSet::new() }
+        Self { shard, shards, cursor: "0".to_owned(), page: PAGE, complete: false }
     }
 
-    /// Looks at the list, the first time to its end. Returns the sources that were not known and have a stream.
-    pub(super) fn look(&mut self, wire: &mut Wire) -> Result<Vec<InstanceId>, Failure> {
-        let (mut found, mut read) = (Vec::new(), 0);
+    /// The next look is like the first.
+    pub(super) fn restart(&mut self) {
+        (self.cursor, self.complete) = ("0".to_owned(), false);
+    }
+
+    /// Looks at the list, the first time to its end. Returns the sources that are not known and have a stream.
+    pub(super) fn look(
+        &mut self,
+        wire: &mut Wire,
+        known: impl Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceId>, Failure> {
+        let looked = self.read(wire, known);
+        if looked.is_err() && !self.complete {
+            self.restart();
+        }
+        looked
+    }
+
+    fn read(
+        &mut self,
+        wire: &mut Wire,
+        known: impl Fn(&InstanceId) -> bool,
+    ) -> Result<Vec<InstanceId>, Failure> {
+        let (mut found, mut read, mut looked_at) = (Vec::new(), 0, HashSet::new());
         loop {
-            let (names, count) = match self.page(wire) {
+            let (mut names, count) = match self.page(wire) {
                 Ok(page) => page,
                 Err(failure) => {
                     // Names of any length may be in it: the next look asks for fewer of them at once.
@@ -45,20 +68,15 @@ impl Catalogue {
                 }
             };
             read += count;
-            let existing = self.existing(wire, names)?;
-            self.known.extend(existing.iter().copied());
-            found.extend(existing);
+            // The server may name one twice.
+            names.retain(|name| !known(name) && looked_at.insert(*name));
+            found.extend(self.existing(wire, names)?);
             let at_the_end = self.cursor == "0";
             self.complete |= at_the_end;
             if at_the_end || self.complete && read >= LOOK {
                 return Ok(found);
             }
         }
-    }
-
-    /// A source is looked for again: its stream is gone.
-    pub(super) fn forget(&mut self, source: &InstanceId) {
-        self.known.remove(source);
     }
 
     /// Of the next names those that can be a source's here, and how many all are.
@@ -78,15 +96,15 @@ impl Catalogue {
         Ok((pairs.chunks(2).filter_map(name).collect(), pairs.len() / 2))
     }
 
-    /// Those of these names that are new and have a stream.
+    /// Those of these names that have a stream.
     fn existing(&self, wire: &mut Wire, names: Vec<InstanceId>) -> Result<Vec<InstanceId>, Failure> {
-        let names: Vec<_> = names.into_iter().filter(|name| !self.known.contains(name)).collect();
         if names.is_empty() {
             return Ok(names);
         }
         let commands: Vec<_> =
             names.iter().map(|name| command(["TYPE", &key::signals(self.shard, name.as_str())])).collect();
         let types = wire.exchange(&key::sources(self.shard), &commands)?;
+        let types = types.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
         let exists = |kind: &Value| reply::bytes(kind) == Some(b"stream".as_slice());
         Ok(names.into_iter().zip(&types).filter(|(_, kind)| exists(kind)).map(|(name, _)| name).collect())
     }

@@ -113,7 +113,8 @@ impl Letters {
             command(["TIME"]),
             command(["XRANGE", &letters, &letter.id, &letter.id]),
         ];
-        let mut replies = self.wire.exchange(&letters, &asked)?.into_iter().map(good);
+        let (replies, node) = self.wire.exchange_where(&letters, &asked)?;
+        let mut replies = replies.into_iter().map(good);
         let mut next = || replies.next().expect("one a command");
         let (_, time, found) = (next()?, next()?, next()?);
         let Some((_, Some(fields))) = reply::entries(&found).pop() else { return Ok(Some(false)) };
@@ -128,7 +129,7 @@ impl Letters {
             command(["ZADD", &sources, &now, source.as_str()]),
             command(["XDEL", &letters, &letter.id]),
         ];
-        Ok(self.wire.transact(&letters, commands)?.map(|_| true))
+        Ok(self.wire.transact_at(node, commands)?.map(|_| true))
     }
 
     /// Deletes a letter. Says whether it was still there.

@@ -1,4 +1,7 @@
 //! A reading thread's link: commands about one key in one exchange, and when to try again after one that failed.
+//!
+//! While a slot of a Cluster is halfway, its owner sends whoever asks for a key that has moved to the other node, for
+//! that one time. A transaction that stands under a watch goes nowhere else than to the node that watches.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +22,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// A connection, and what it said last.
 pub(super) struct Wire {
     link: Link,
+    generation: u64,
     /// What the connection is for, in what is told.
     what: String,
     tell: Tell,
@@ -31,7 +35,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(link: Link, what: String, tell: Tell) -> Self {
-        Self { link, what, tell, told: String::new(), wait: Duration::ZERO, due: None }
+        Self { link, generation: 0, what, tell, told: String::new(), wait: Duration::ZERO, due: None }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -39,7 +43,13 @@ impl Wire {
     }
 
     pub(super) fn connect(&mut self) -> Result<(), Failure> {
+        self.generation += 1;
         self.link.connect()
+    }
+
+    /// Another number after each attempt to connect: what was watched before may be watched no more.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Whether the server is still the one to ask, where another one may take over.
@@ -56,22 +66,74 @@ impl Wire {
         (self.tell)(format!("{}: {line}", self.what));
     }
 
-    /// Sends commands about this key's slot in one go and reads their replies. Error replies are replies.
+    /// Sends commands about this key's slot in one go and reads their replies. Error replies are replies, but for
+    /// those that say that the server cannot answer here or now: nobody may take these for an answer.
     pub(super) fn exchange(&mut self, key: &str, commands: &[Vec<Vec<u8>>]) -> Result<Vec<Value>, Failure> {
-        let server = self.link.route(key)?;
-        self.exchange_at(server, commands)
+        self.exchange_where(key, commands).map(|(replies, _)| replies)
     }
 
-    /// The same with one of the servers, by its index.
+    /// The same, and which node answered the first command.
+    pub(super) fn exchange_where(
+        &mut self,
+        key: &str,
+        commands: &[Vec<Vec<u8>>],
+    ) -> Result<(Vec<Value>, Node), Failure> {
+        let mut node = Node { server: self.link.route(key)?, asking: false };
+        let mut replies = self.send(node, commands)?;
+        let asks = |at: &usize| no_answer(&replies[*at]).is_some_and(|failure| failure.class == Class::Ask);
+        let sent_on: Vec<usize> = (0..replies.len()).filter(asks).collect();
+        if let Some(first) = sent_on.first() {
+            let ask = no_answer(&replies[*first]).expect("as above");
+            let other = Node { server: self.link.redirect(&ask)?, asking: true };
+            let again: Vec<_> = sent_on.iter().map(|at| commands[*at].clone()).collect();
+            for (at, reply) in sent_on.iter().zip(self.send(other, &again)?) {
+                replies[*at] = reply;
+            }
+            if *first == 0 {
+                node = other;
+            }
+        }
+        match replies.iter().find_map(no_answer) {
+            Some(failure) => Err(failure),
+            None => Ok((replies, node)),
+        }
+    }
+
+    /// Likewise with one of the servers, by its index, about no key.
     pub(super) fn exchange_at(
         &mut self,
         server: usize,
         commands: &[Vec<Vec<u8>>],
     ) -> Result<Vec<Value>, Failure> {
+        self.send(Node { server, asking: false }, commands)
+    }
+
+    /// Sends commands to this node and nowhere else, and reads their replies, whatever they are.
+    pub(super) fn send(&mut self, node: Node, commands: &[Vec<Vec<u8>>]) -> Result<Vec<Value>, Failure> {
         let mut bytes = Commands::new();
-        commands.iter().for_each(|command| bytes.command(command.iter().map(Vec::as_slice)));
-        bytes.send(&mut self.link, server)?;
-        commands.iter().map(|_| self.link.receive(server)).collect()
+        // It holds for one command, and for a transaction as a whole.
+        let mut announced = Vec::new();
+        let mut within = false;
+        for command in commands {
+            announced.push(node.asking && !within);
+            if node.asking && !within {
+                bytes.command([b"ASKING".as_slice()]);
+            }
+            bytes.command(command.iter().map(Vec::as_slice));
+            match command[0].as_slice() {
+                b"MULTI" => within = true,
+                b"EXEC" => within = false,
+                _ => {}
+            }
+        }
+        bytes.send(&mut self.link, node.server)?;
+        let reply = |announced| {
+            if announced {
+                self.link.receive(node.server)?;
+            }
+            self.link.receive(node.server)
+        };
+        announced.into_iter().map(reply).collect()
     }
 
     /// One command, whose error reply is a failure.
@@ -80,30 +142,29 @@ impl Wire {
         good(reply)
     }
 
-    /// Makes one transaction of these commands. Returns their replies, or none where a watched key was changed. An
-    /// error reply to any of them is a failure; nothing of the transaction was done then but what the server
-    /// could not know before.
-    pub(super) fn transact(
+    /// Makes one transaction of these commands, under no watch. An error reply to any of them is a failure; nothing of
+    /// the transaction was done then but what the server could not know before.
+    pub(super) fn transact(&mut self, key: &str, commands: Vec<Vec<Vec<u8>>>) -> Result<(), Failure> {
+        let owner = Node { server: self.link.route(key)?, asking: false };
+        match self.transact_at(owner, commands.clone()) {
+            Err(ask) if ask.class == Class::Ask => {
+                let other = Node { server: self.link.redirect(&ask)?, asking: true };
+                self.transact_at(other, commands).map(drop)
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// The same at the node that watches, with the replies. Returns none where a watched key was changed.
+    pub(super) fn transact_at(
         &mut self,
-        key: &str,
+        node: Node,
         commands: Vec<Vec<Vec<u8>>>,
     ) -> Result<Option<Vec<Value>>, Failure> {
-        let count = commands.len();
         let mut all = vec![command(["MULTI"])];
         all.extend(commands);
         all.push(command(["EXEC"]));
-        let mut replies = self.exchange(key, &all)?;
-        let executed = replies.pop().expect("one a command");
-        for reply in replies {
-            good(reply)?;
-        }
-        match executed {
-            Value::Nil => Ok(None),
-            Value::Array(replies) if replies.len() == count => {
-                replies.into_iter().map(good).collect::<Result<_, _>>().map(Some)
-            }
-            other => good(other).and_then(|_| Err(Failure::lost("EXEC was answered by something else"))),
-        }
+        executed(self.send(node, &all)?)
     }
 
     /// Every master, by its index.
@@ -137,6 +198,12 @@ impl Wire {
         self.due = Some(Instant::now() + self.wait);
     }
 
+    /// Says what failed beside what succeeded: that goes on at its pace.
+    pub(super) fn suffered(&mut self, failure: &Failure) {
+        self.failed(failure);
+        (self.wait, self.due) = (Duration::ZERO, None);
+    }
+
     /// Waits until the next attempt is due, this long at most, and no longer than `go_on` says. Returns whether it
     /// is due.
     pub(super) fn rested(&self, most: Duration, go_on: impl Fn() -> bool) -> bool {
@@ -147,6 +214,36 @@ impl Wire {
         }
         Instant::now() >= due
     }
+}
+
+/// A node that answers, by its server's index, and whether another one sent us there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Node {
+    server: usize,
+    asking: bool,
+}
+
+/// What EXEC made of a transaction, from the replies to all of its commands, MULTI and EXEC too.
+pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Failure> {
+    let executed = replies.pop().expect("one a command");
+    let count = replies.len() - 1;
+    for reply in replies {
+        good(reply)?;
+    }
+    match executed {
+        Value::Nil => Ok(None),
+        Value::Array(replies) if replies.len() == count => {
+            replies.into_iter().map(good).collect::<Result<_, _>>().map(Some)
+        }
+        other => good(other).and_then(|_| Err(Failure::lost("EXEC was answered by something else"))),
+    }
+}
+
+/// Why this is no answer, if a server says that it cannot answer here or now.
+fn no_answer(reply: &Value) -> Option<Failure> {
+    let Value::ServerError(error) = reply else { return None };
+    let failure = Failure::of_reply(error);
+    (!matches!(failure.class, Class::Alarm | Class::Reject)).then_some(failure)
 }
 
 /// The reply, or the failure that it says.
@@ -160,11 +257,6 @@ pub(super) fn good(reply: Value) -> Result<Value, Failure> {
 /// Whether a reply is an error with this code.
 pub(super) fn is_error(reply: &Value, code: &str) -> bool {
     matches!(reply, Value::ServerError(error) if error.code() == code)
-}
-
-/// Whether an exchange failed because a reply was larger than one may be.
-pub(super) fn is_too_large(failure: &Failure) -> bool {
-    failure.class == Class::Reconnect && failure.text.ends_with("see reply_bytes")
 }
 
 /// A command of these words.

@@ -130,7 +130,7 @@ impl Transaction {
             }
             (Sparse::Other(Value::Nil), None) => {
                 let text = "an earlier connection of ours was still being read; what it wrote is asked for";
-                Answer::Refused(None, Failure { class: Class::Refresh, text: text.to_owned() })
+                Answer::Refused(None, Failure::new(Class::Refresh, text.to_owned()))
             }
             (reply, _) => {
                 link.drop_connection(self.server);

@@ -95,8 +95,6 @@ pub(super) fn correct(link: &mut Link, key: &str, number: u64, watched: &[Key]) 
         }
         (Some(failure), _) => Err(failure),
         (None, Value::Array(_)) => Ok(()),
-        (None, _) => {
-            Err(Failure { class: Class::Refresh, text: format!("{key} was set by another connection") })
-        }
+        (None, _) => Err(Failure::new(Class::Refresh, format!("{key} was set by another connection"))),
     }
 }

@@ -66,7 +66,7 @@ impl Slots {
         if let Ok(Value::BulkString(state)) = connection.ask(&["CLUSTER", "INFO"])
             && state.windows(b"cluster_state:fail".len()).any(|window| window == b"cluster_state:fail")
         {
-            return Err(Failure { class: Class::Refresh, text: format!("CLUSTERDOWN says {node}") });
+            return Err(Failure::new(Class::Refresh, format!("CLUSTERDOWN says {node}")));
         }
         self.ranges = read(connection.ask(&["CLUSTER", "SLOTS"])?, node)
             .ok_or_else(|| Failure::lost(format!("{node} answers CLUSTER SLOTS with something else")))?;

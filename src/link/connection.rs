@@ -64,7 +64,7 @@ impl Connection {
         let deadline = Instant::now() + timeout;
         let deadline = end.map_or(deadline, |end| end.min(deadline));
         let tls = endpoint.tls.as_ref().map(|tls| tls.client()).transpose();
-        let tls = tls.map_err(|text| Failure { class: Class::Alarm, text })?;
+        let tls = tls.map_err(|text| Failure::new(Class::Alarm, text))?;
         let stream = resolve::addresses(address, deadline)
             .and_then(|addresses| Stream::connect(&addresses, deadline, timeout, end))
             .and_then(|stream| match tls {

@@ -7,7 +7,9 @@ use std::io;
 use redis::ServerError;
 
 use super::permanent;
+use super::reply;
 use crate::config::WHILE_CONNECTING;
+use crate::model::check;
 
 /// What an EXEC says that was refused itself.
 const DISCARDED: &str = "Transaction discarded because of: ";
@@ -36,9 +38,15 @@ pub(crate) enum Class {
 pub(crate) struct Failure {
     pub(crate) class: Class,
     pub(crate) text: String,
+    /// A reply was larger than one may be.
+    pub(crate) too_large: bool,
 }
 
 impl Failure {
+    pub(crate) fn new(class: Class, text: String) -> Self {
+        Self { class, text, too_large: false }
+    }
+
     /// The connection could not be made, or broke.
     pub(crate) fn of_io(error: &io::Error) -> Self {
         match error.kind() {
@@ -46,7 +54,7 @@ impl Failure {
                 Self::lost("no answer within the time-out")
             }
             io::ErrorKind::UnexpectedEof => Self::lost("the server closed the connection"),
-            _ => Self::lost(error.to_string()),
+            _ => Self { too_large: reply::is_too_large(error), ..Self::lost(error.to_string()) },
         }
     }
 
@@ -64,11 +72,11 @@ impl Failure {
     }
 
     pub(crate) fn lost(text: impl AsRef<str>) -> Self {
-        Self { class: Class::Reconnect, text: plain(text.as_ref()) }
+        Self::new(Class::Reconnect, plain(text.as_ref()))
     }
 
     pub(crate) fn held(text: impl AsRef<str>) -> Self {
-        Self { class: Class::Hold, text: plain(text.as_ref()) }
+        Self::new(Class::Hold, plain(text.as_ref()))
     }
 
     /// The same, if it is a refusal for good of a command without which a record could be written twice.
@@ -84,7 +92,7 @@ impl Failure {
         }
         // In this order, since the end may be cut off.
         let text = format!("{command} is refused, without which a record could be written twice: {text}");
-        Self { class: Class::Alarm, text }
+        Self::new(Class::Alarm, text)
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
@@ -93,7 +101,7 @@ impl Failure {
             Some(detail) => plain(&format!("{code} {detail}")),
             None => plain(code),
         };
-        Self { class, text }
+        Self::new(class, text)
     }
 }
 
@@ -119,12 +127,7 @@ fn class(code: &str, said: &str) -> Class {
 /// A text of which a server may have written a part, as a log can bear it: one line, not too long, without what
 /// steers a terminal, hides or turns what stands beside it.
 pub(crate) fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    text.chars().take(LONGEST).map(|c| if steers(c) { '?' } else { c }).collect()
+    text.chars().take(LONGEST).map(|c| if check::steers(c) { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

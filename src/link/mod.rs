@@ -394,7 +394,7 @@ impl Link {
 
     fn moved(&mut self, text: String) -> Failure {
         self.fresh = false;
-        Failure { class: Class::Refresh, text }
+        Failure::new(Class::Refresh, text)
     }
 
     /// Drops a connection whose replies cannot be told apart any more.

@@ -8,6 +8,13 @@ use crate::error::{Error, Result};
 /// The last millisecond of the year 9999, the largest time accepted.
 pub(crate) const MAX_TIME_MS: i64 = 253_402_300_799_999;
 
+/// Whether a character steers a terminal, or hides or turns what stands beside it: no line of a log has one.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Refuses NaN and the infinities.
 #[inline]
 pub fn finite(code: i32, field: &str, value: f64) -> Result<()> {

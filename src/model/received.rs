@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 
 use super::signal::*;
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
-use super::{InstanceId, SCHEMA};
+use super::{InstanceId, SCHEMA, check};
 
 /// Longest name of a producer, bytes. This library's own have 16.
 const PRODUCER_LIMIT: usize = 64;
@@ -89,9 +89,9 @@ fn parse<T: FromStr>(name: &str, value: Option<&[u8]>) -> Result<T, String> {
     text.parse().map_err(|_| format!("its field {name} has the value {}", shown(text)))
 }
 
-/// A value that is wrong, for a log: short, and without control characters.
+/// A value that is wrong, for a log: short, and without what steers a terminal or hides its neighbours.
 fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars().take(SHOWN).map(|c| if check::steers(c) { '?' } else { c }).collect()
 }
 
 /// A text that is printed somewhere.
@@ -104,8 +104,14 @@ fn printable(field: &str, text: String, limit: usize) -> Result<String, String> 
 }
 
 impl Received {
-    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's.
+    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's. It has the source
+    /// in it, since whoever writes one source's stream may write another one's producers and numbers there.
     pub fn key(&self) -> String {
+        format!("{}+{}", self.instance, self.name())
+    }
+
+    /// The same among the signals of its source.
+    pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.producer, self.sequence)
     }
 
@@ -179,7 +185,7 @@ impl fmt::Display for Received {
             "{} {action} {volume} {} at {price} stop {stop_loss} target {take_profit} magic {magic} position {position} ({})",
             self.instance,
             self.symbol,
-            self.key()
+            self.name()
         )
     }
 }
@@ -217,7 +223,7 @@ mod tests {
         let received = Received::decode(&entry).unwrap();
         assert_eq!((received.sequence, received.predecessor, &*received.comment), (7, 5, "買い"));
         assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.signal });
-        assert_eq!(received.key(), format!("{}-7", producer.as_str()));
+        assert_eq!(received.key(), format!("1.Demo+{}-7", producer.as_str()));
 
         let mut bytes = Vec::new();
         packed(&record.fields(&producer, 5), &mut bytes);
@@ -252,6 +258,35 @@ mod tests {
         assert!(Received::decode(&entry("i", "a b")).unwrap_err().contains("instance id"));
         assert_eq!(Received::decode(&[]).unwrap_err(), "it has no field v, so it is no signal");
         assert_eq!(Received::decode(&entry("co", "a\r\n\x1b[2Jb")).unwrap().comment, "a   [2Jb");
+    }
+
+    /// Whoever may write a stream may write anything into any field; what is told of it is one plain, short line.
+    #[test]
+    fn a_refusal_is_one_plain_line() {
+        let evil = format!(
+            "\u{1b}]0;owned\u{7}\r\n\u{9b}31m\u{202e}\u{2028}\u{200b}\u{feff}{}",
+            "買".repeat(10_000)
+        );
+        let mut refusals = Vec::new();
+        for name in
+            ["v", "p", "q", "t", "o", "i", "a", "sy", "vo", "pr", "sl", "tp", "mg", "po", "ex", "co", "pq"]
+        {
+            refusals.push(Received::decode(&entry(name, &evil)).unwrap_err());
+            refusals.push(Received::decode(&entry(name, &evil[..20])).err().unwrap_or_default());
+        }
+        let mut text = vec![0x92, 2, 0xdb];
+        text.extend((evil.len() as u32).to_be_bytes());
+        text.extend(evil.bytes());
+        refusals.push(Received::decode(&[b"d".to_vec(), text]).unwrap_err());
+        refusals.push(Received::decode(&[b"d".to_vec(), evil.clone().into_bytes()]).unwrap_err());
+        // A text where a number belongs is quoted by who expected the number.
+        refusals.push(
+            Received::decode(&[b"d".to_vec(), [&[0x91, 0xb4], &evil.as_bytes()[..20]].concat()]).unwrap_err(),
+        );
+        for refusal in refusals {
+            assert!(!refusal.contains(check::steers), "{refusal:?}");
+            assert!(refusal.chars().count() < 200, "{refusal}");
+        }
     }
 
     #[test]

@@ -146,32 +146,24 @@ impl Cluster {
     /// Moves a slot, key by key, as `redis-cli --cluster reshard` does; `between` is called while some of its
     /// keys are here and some there.
     pub fn move_slot(&self, slot: u16, to: usize, mut between: impl FnMut()) {
-        let from = self.owner(slot);
-        if from == to {
+        if self.owner(slot) == to {
             return;
         }
-        let (source, target) = (&self.nodes[from], &self.nodes[to]);
-        let (source_id, target_id) = (self.id(from), self.id(to));
-        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {source_id}"));
-        let _: String = source.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {target_id}"));
-        let mut client = source.client();
-        loop {
-            let keys: Vec<String> = redis::cmd("CLUSTER")
-                .arg("GETKEYSINSLOT")
-                .arg(slot)
-                .arg(1)
-                .query(&mut client)
-                .expect("keys of a slot");
-            let Some(key) = keys.first() else { break };
-            let mut migrate = redis::cmd("MIGRATE");
-            migrate.arg("127.0.0.1").arg(target.port).arg(key).arg(0).arg(5000);
-            // A node that has just joined may not think yet that the Cluster works.
-            eventually("a key is migrated", || migrate.exec(&mut client).is_ok());
+        let moving = self.begin_to_move(slot, to);
+        while let Some(key) = moving.keys().first() {
+            moving.take(key);
             between();
         }
-        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
-        // It may have heard already, and be a replica by now if this was its last slot.
-        let _ = redis::cmd("CLUSTER").arg("SETSLOT").arg(slot).arg("NODE").arg(target_id).exec(&mut client);
+        moving.end();
+    }
+
+    /// Begins to move a slot, which stays halfway until the end.
+    pub fn begin_to_move(&self, slot: u16, to: usize) -> Moving<'_> {
+        let from = self.owner(slot);
+        let (source, target) = (&self.nodes[from], &self.nodes[to]);
+        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.id(from)));
+        let _: String = source.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.id(to)));
+        Moving { slot, source, target, target_id: self.id(to) }
     }
 
     /// Moves every slot to the next of the three masters, a hundred at a time.
@@ -216,5 +208,38 @@ impl Cluster {
     /// The keys of a configuration that lead here: two of the nodes will do.
     pub fn toml(&self) -> String {
         format!("nodes = [\"127.0.0.1:{}\", \"127.0.0.1:{}\"]\n", self.nodes[0].port, self.nodes[4].port)
+    }
+}
+
+/// A slot that is halfway.
+pub struct Moving<'a> {
+    slot: u16,
+    pub source: &'a Server,
+    pub target: &'a Server,
+    target_id: String,
+}
+
+impl Moving<'_> {
+    /// A few keys of the slot that are not moved yet.
+    pub fn keys(&self) -> Vec<String> {
+        self.source.ask(&format!("CLUSTER GETKEYSINSLOT {} 100", self.slot))
+    }
+
+    /// Moves a key.
+    pub fn take(&self, key: &str) {
+        let mut migrate = redis::cmd("MIGRATE");
+        migrate.arg("127.0.0.1").arg(self.target.port).arg(key).arg(0).arg(5000);
+        let mut client = self.source.client();
+        // A node that has just joined may not think yet that the Cluster works.
+        eventually("a key is migrated", || migrate.exec(&mut client).is_ok());
+    }
+
+    /// The slot is the other node's now.
+    pub fn end(self) {
+        let Self { slot, source, target, target_id } = self;
+        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
+        // It may have heard already, and be a replica by now if this was its last slot.
+        let set = format!("CLUSTER SETSLOT {slot} NODE {target_id}");
+        let _ = super::server::command(&set).exec(&mut source.client());
     }
 }

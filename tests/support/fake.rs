@@ -24,7 +24,9 @@ pub enum Reply {
     Close,
     /// It goes to the real server, whose reply comes back.
     Pass,
-    /// Likewise, and these bytes come before the reply.
+    /// Likewise, and the reply comes when this returns.
+    PassThen(Arc<dyn Fn() + Send + Sync>),
+    /// It goes to the real server, and these bytes come before the reply.
     PassAfter(Vec<u8>),
     /// It is answered by the second bytes, and the real server gets the first in its place.
     Instead(&'static str, Vec<u8>),
@@ -199,6 +201,11 @@ impl State {
                 Reply::Nothing => return io::copy(&mut client, &mut io::sink()).map(drop),
                 Reply::Close => return Ok(()),
                 Reply::Pass => to.write_all(&ask(&raw)?)?,
+                Reply::PassThen(wait) => {
+                    let reply = ask(&raw)?;
+                    wait();
+                    to.write_all(&reply)?;
+                }
                 Reply::PassAfter(bytes) => {
                     to.write_all(&bytes)?;
                     to.write_all(&ask(&raw)?)?;

@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::site::{Site, eventually, stop};
 
-const KEY: &str = "00000000000000aa-9";
+const KEY: &str = "1.Demo+00000000000000aa-9";
 
 /// What arrived: the head in small letters, and the body.
 type Request = (String, serde_json::Value);

@@ -68,7 +68,8 @@ fn workers_killed_at_random_lose_nothing() {
     };
     let (runs, effects) = (lines("runs"), lines("effects"));
     let ran: HashSet<String> = runs.iter().cloned().collect();
-    let keys: HashSet<String> = (1..=given).map(|sequence| format!("00000000000000aa-{sequence}")).collect();
+    let keys: HashSet<String> =
+        (1..=given).map(|sequence| format!("1.Demo+00000000000000aa-{sequence}")).collect();
     let never: Vec<_> = keys.difference(&ran).collect();
     assert!(never.is_empty(), "each signal is processed at least once, {never:?} were not");
     let nobodys: Vec<_> = ran.difference(&keys).collect();
@@ -172,7 +173,7 @@ fn each_failure_and_each_dead_letter_is_told() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert!(worker.wait().unwrap().success());
     let told = said(&mut worker);
-    let key = "signal 00000000000000aa-1";
+    let key = "signal 1.Demo+00000000000000aa-1";
     for words in [
         "delivery 1: the command ended with exit status: 1: no such account; again in 50ms",
         "is a dead letter after 2 deliveries",

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
 use crate::inbox::item::{Id, Start};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good};
+use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::received::Received;
@@ -43,7 +43,12 @@ pub(super) struct Acknowledger {
     succeeds: bool,
     /// Where each source ended when this follower started, for one that wants new signals only.
     ends: Option<HashMap<InstanceId, Position>>,
+    /// One a shard, where every source is followed.
     catalogues: Vec<Catalogue>,
+    /// The shard to begin with when all are looked at.
+    first: u16,
+    /// The last look was in trouble.
+    troubled: bool,
     next_write: Instant,
     next_renewal: Instant,
     next_discovery: Instant,
@@ -64,6 +69,8 @@ impl Acknowledger {
             ends: None,
             catalogues: (0..shards).map(|shard| Catalogue::new(shard, feed.shards)).collect(),
             feed,
+            first: 0,
+            troubled: false,
             next_write: now,
             next_renewal: now,
             next_discovery: now,
@@ -83,7 +90,21 @@ impl Acknowledger {
                 self.wire.failed(&failure);
                 continue;
             }
-            self.wire.succeeded();
+            // The lease and the positions do not wait for a shard that is in trouble. What was watched may be so no more.
+            let watching = self.wire.generation();
+            match self.look_around() {
+                Ok(looked) => self.troubled &= !looked,
+                Err(failure) => {
+                    self.troubled = true;
+                    self.wire.suffered(&failure);
+                }
+            }
+            if watching != self.wire.generation() {
+                self.lease.forget();
+            }
+            if !self.troubled {
+                self.wire.succeeded();
+            }
             let discovery = if self.catalogues.is_empty() { self.next_renewal } else { self.next_discovery };
             feed.wait_for_work(self.next_renewal.min(discovery));
             // Acknowledgements come one by one: those of the next moment go along.
@@ -105,6 +126,7 @@ impl Acknowledger {
     /// Writes what is left and gives the lease back.
     fn say_good_bye(&mut self) -> Result<(), Failure> {
         if !self.wire.is_connected() {
+            self.lease.forget();
             self.wire.connect()?;
         }
         if matches!(self.lease.look(&mut self.wire)?, Holder::Us | Holder::Nobody) {
@@ -137,8 +159,7 @@ impl Acknowledger {
             }
             Holder::Us | Holder::Nobody if self.acting => {
                 // A server that forgot the lease may have forgotten the positions.
-                self.write(fresh || holder == Holder::Nobody)?;
-                self.look_around()
+                self.write(fresh || holder == Holder::Nobody)
             }
             _ => self.begin(),
         }
@@ -197,7 +218,9 @@ impl Acknowledger {
             true => "this terminal takes over, and acts now",
             false => "this terminal acts",
         });
-        self.look_around()
+        self.catalogues.iter_mut().for_each(Catalogue::restart);
+        (self.next_discovery, self.next_survey) = (Instant::now(), Instant::now());
+        Ok(())
     }
 
     /// Renews the lease and writes positions, if something is to be written or the time has come.
@@ -231,10 +254,17 @@ impl Acknowledger {
         if self.feed.start == Start::New {
             let sources = match &self.feed.sources {
                 Sources::These(sources) => sources.clone(),
-                Sources::All => self.discover()?,
+                Sources::All => {
+                    self.catalogues.iter_mut().for_each(Catalogue::restart);
+                    let (found, whole) = self.discover();
+                    whole.map(|()| found)?
+                }
             };
             for (shard, sources) in by_shard(&sources, self.feed.shards) {
                 let last = last_entries(&mut self.wire, shard, &sources)?;
+                let time = self.wire.ask(&key::sources(shard), command(["TIME"]))?;
+                let now = server_ms(&time).unwrap_or(0);
+                let end = |last| end(last, now);
                 ends.extend(sources.into_iter().zip(last.into_iter().map(end)));
             }
         }
@@ -242,45 +272,76 @@ impl Acknowledger {
         Ok(())
     }
 
-    /// Sources that were not known.
-    fn discover(&mut self) -> Result<Vec<InstanceId>, Failure> {
+    /// Sources that are not followed yet, and what kept it from looking at every shard.
+    fn discover(&mut self) -> (Vec<InstanceId>, Result<(), Failure>) {
+        let known = self.feed.lock().sources();
         let mut found = Vec::new();
-        for catalogue in &mut self.catalogues {
-            found.extend(catalogue.look(&mut self.wire)?);
+        for shard in self.turn() {
+            let catalogue = &mut self.catalogues[usize::from(shard)];
+            let looked = catalogue.look(&mut self.wire, |source| known.contains(source));
+            match looked {
+                Ok(sources) => found.extend(sources),
+                Err(failure) => {
+                    self.first = shard + 1;
+                    return (found, Err(failure));
+                }
+            }
         }
-        self.next_discovery = Instant::now() + DISCOVER;
-        Ok(found)
+        (found, Ok(()))
     }
 
-    fn look_around(&mut self) -> Result<(), Failure> {
+    /// All shards, first of them the one behind the last that was in trouble.
+    fn turn(&self) -> impl Iterator<Item = u16> + use<> {
+        let (first, shards) = (self.first, self.feed.shards);
+        (0..shards).map(move |at| (first + at) % shards)
+    }
+
+    /// Looks for new sources, and at the known streams, if it is time. Returns whether it was.
+    fn look_around(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
+        if !self.acting {
+            return Ok(false);
+        }
+        let (mut looked, mut outcome) = (false, Ok(()));
         if now >= self.next_discovery && !self.catalogues.is_empty() {
-            let found = self.discover()?;
+            (looked, self.next_discovery) = (true, now + DISCOVER);
+            let (found, whole) = self.discover();
             let shards = self.feed.shards;
             let placed =
                 |source: InstanceId| (source, key::shard(source.as_str(), shards), Position::default());
             self.feed.follow(found.into_iter().map(placed).collect());
+            outcome = whole;
         }
         let wanted = std::mem::take(&mut self.feed.lock().survey);
         if wanted || now >= self.next_survey {
-            self.next_survey = now + SURVEY;
-            self.survey()?;
+            looked = true;
+            let surveyed = self.survey();
+            self.next_survey = now + if surveyed.is_ok() { SURVEY } else { DISCOVER };
+            outcome = outcome.and(surveyed);
         }
-        Ok(())
+        outcome.map(|()| looked)
     }
 
     /// Looks at the end of each stream: one that is none, or that may not be read, must not keep the others from
     /// being read, and one that was made anew by a server whose clock is behind is read from its beginning.
     fn survey(&mut self) -> Result<(), Failure> {
-        for shard in 0..self.feed.shards {
+        for shard in self.turn() {
             let followed = self.feed.lock().followed(shard);
             if followed.is_empty() {
                 continue;
             }
             let sources: Vec<_> = followed.iter().map(|(source, _)| *source).collect();
-            let last = last_entries(&mut self.wire, shard, &sources)?;
+            let last = last_entries(&mut self.wire, shard, &sources);
+            let last = last.inspect_err(|_| self.first = shard + 1)?;
             for ((source, read), last) in followed.into_iter().zip(last) {
+                if last.as_ref().is_err_and(|failure| failure.too_large) {
+                    // The reading thread knows where it stands.
+                    continue;
+                }
                 let reason = last.as_ref().err().map(|failure| failure.text.clone());
+                if let Ok(Some((id, _))) = &last {
+                    self.feed.lock().newest(&source, *id);
+                }
                 let news = self.feed.lock().bar(&source, reason.clone());
                 match (reason, last) {
                     (Some(reason), _) if news => {
@@ -355,13 +416,32 @@ fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<V
         let signal = |fields: Option<Vec<Vec<u8>>>| Received::decode(&fields?).ok();
         Ok(entries.pop().map(|(id, fields)| (id, signal(fields))))
     };
-    Ok(wire.exchange(first, &commands)?.into_iter().map(last).collect())
+    match wire.exchange(first, &commands) {
+        // The connection is gone with that reply: each for itself.
+        Err(failure) if failure.too_large => {}
+        replies => return Ok(replies?.into_iter().map(last).collect()),
+    }
+    let mut found = Vec::new();
+    for command in commands {
+        if !wire.is_connected() {
+            wire.connect()?;
+        }
+        found.push(match wire.exchange(first, &[command]) {
+            Err(failure) if failure.too_large => Err(failure),
+            replies => last(replies?.remove(0)),
+        });
+    }
+    if !wire.is_connected() {
+        wire.connect()?;
+    }
+    Ok(found)
 }
 
-/// Behind the last entry of a stream.
-fn end(last: Last) -> Position {
+/// Behind the last entry of a stream; where that is too large to be read, at the present.
+fn end(last: Last, now: u64) -> Position {
     match last {
         Ok(Some((id, signal))) => Position::behind(id, signal.as_ref()),
+        Err(failure) if failure.too_large => Position::behind((now, 0), None),
         _ => Position::default(),
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::position::{Position, Taken};
 use super::wish::Wish;
 use crate::config::Config;
-use crate::inbox::item::{Delivery, Gap, Id, Place, Start, Tell};
+use crate::inbox::item::{Delivery, Gap, Id, Place, Start, Tell, before};
 use crate::inbox::names::Name;
 use crate::inbox::reply::Entry;
 use crate::model::InstanceId;
@@ -25,6 +25,9 @@ pub const MT5REDIS_ROLE_STANDBY: i32 = 2;
 
 /// How often the entries of one source that are passed over are told of.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a source is barred behind whose newest entry nobody can read.
+pub(super) const TOO_LARGE: &str = "an entry is larger than a reply may be, and from the future";
 
 /// Which sources a follower follows.
 #[derive(Clone, Debug, PartialEq)]
@@ -378,6 +381,11 @@ impl State {
         self.reached.len()
     }
 
+    /// The sources that are followed.
+    pub(super) fn sources(&self) -> HashSet<InstanceId> {
+        self.followed.keys().copied().collect()
+    }
+
     /// The sources of a shard, and where each was read up to.
     pub(super) fn followed(&self, shard: u16) -> Vec<(InstanceId, Id)> {
         let here = self.followed.iter().filter(|(_, one)| one.shard == shard);
@@ -405,6 +413,13 @@ impl State {
         let news = one.barred != reason;
         one.barred = reason;
         news
+    }
+
+    /// The newest entry of a source can be read. Where an older one barred it, it goes on with this one.
+    pub(super) fn newest(&mut self, source: &InstanceId, id: Id) {
+        if self.followed.get(source).is_some_and(|one| one.barred.as_deref() == Some(TOO_LARGE)) {
+            self.skip(source, before(id));
+        }
     }
 
     /// The stream of a source ends before what was read of it.

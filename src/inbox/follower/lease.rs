@@ -2,7 +2,9 @@
 //!
 //! The key is watched from each look at it to the next transaction, which renews it and writes positions: so no
 //! position is written by a terminal that lost the lease, and two never hold it. A terminal stops handing out
-//! signals a second before its lease can expire. What cannot be fenced is an order that is on its way to the
+//! signals a second before its lease can expire. While the slot is halfway, the node that watches is the one that writes,
+//! or nobody is: a lease that is held goes on where both keys are, and one that is not is taken when the slot is whole.
+//! What cannot be fenced is an order that is on its way to the
 //! broker while the lease expires, in a terminal that was suspended at that moment.
 
 use std::collections::hash_map::RandomState;
@@ -13,7 +15,7 @@ use redis::Value;
 
 use crate::clock::own_ms;
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, server_ms};
+use crate::inbox::wire::{Node, Wire, command, executed, good, server_ms};
 use crate::link::failure::Failure;
 use crate::model::key::{self, Key};
 
@@ -35,8 +37,8 @@ pub(super) struct Lease {
     token: String,
     /// This terminal's name, for the others.
     terminal: String,
-    /// The key is watched, and this is what it said.
-    seen: Option<Holder>,
+    /// The key is watched at this node, and this is what it said.
+    seen: Option<(Holder, Node)>,
     /// The server's clock, ms, when it was asked.
     clock: (u64, Instant),
 }
@@ -87,11 +89,11 @@ impl Lease {
 
     /// Who holds it, as of the last exchange.
     pub(super) fn look(&mut self, wire: &mut Wire) -> Result<Holder, Failure> {
-        if let Some(holder) = &self.seen {
+        if let Some((holder, _)) = &self.seen {
             return Ok(holder.clone());
         }
-        let replies = wire.exchange(&self.key, &self.questions())?;
-        self.hear(replies)
+        let (replies, node) = wire.exchange_where(&self.key, &self.questions())?;
+        self.hear(replies, node)
     }
 
     fn questions(&self) -> [Vec<Vec<u8>>; 4] {
@@ -103,7 +105,7 @@ impl Lease {
         ]
     }
 
-    fn hear(&mut self, replies: Vec<Value>) -> Result<Holder, Failure> {
+    fn hear(&mut self, replies: Vec<Value>, node: Node) -> Result<Holder, Failure> {
         self.seen = None;
         let mut replies = replies.into_iter().map(good);
         let mut next = || replies.next().expect("one a question");
@@ -121,18 +123,19 @@ impl Lease {
             }
             (None, _) => Holder::Nobody,
         };
-        self.seen = Some(holder.clone());
+        self.seen = Some((holder.clone(), node));
         Ok(holder)
     }
 
-    /// Takes or renews the lease, and writes and deletes positions with it. Returns until when this terminal may rely on it;
-    /// none if somebody else was faster.
+    /// Takes or renews the lease after a [`look`](Self::look) at it, and writes and deletes positions with it. Returns
+    /// until when this terminal may rely on it; none if somebody else was faster.
     pub(super) fn write(
         &mut self,
         wire: &mut Wire,
         positions: &[(String, String)],
         gone: &[String],
     ) -> Result<Option<Instant>, Failure> {
+        let Some((_, node)) = self.seen.take() else { return Ok(None) };
         let until = Instant::now() + RELIABLE;
         let (life, ms) = (LIFE.as_millis().to_string(), self.server_ms());
         let value = format!("{} {}", self.token, self.terminal);
@@ -149,30 +152,20 @@ impl Lease {
         commands.extend([command(["PEXPIRE", &self.position, POSITION_MS]), command(["EXEC"])]);
         let transaction = commands.len();
         commands.extend(self.questions());
-        self.seen = None;
-        let mut replies = wire.exchange(&self.key, &commands)?;
+        let mut replies = wire.send(node, &commands)?;
         let answers = replies.split_off(transaction);
-        let executed = replies.pop().expect("one a command");
-        for reply in replies {
-            good(reply)?;
-        }
-        self.hear(answers)?;
-        match executed {
-            // Watched in vain: the lease expired, or another terminal took it.
-            Value::Nil => Ok(None),
-            Value::Array(results) => {
-                results.into_iter().try_for_each(|result| good(result).map(drop))?;
-                Ok(Some(until))
-            }
-            other => good(other).map(|_| None),
-        }
+        // What is not answered there and now is asked again at the next look.
+        let _ = self.hear(answers, node);
+        // None: watched in vain, since the lease expired, or another terminal took it.
+        Ok(executed(replies)?.map(|_| until))
     }
 
     /// Gives the lease back, if it is ours.
     pub(super) fn release(&mut self, wire: &mut Wire) -> Result<(), Failure> {
-        if self.look(wire)? == Holder::Us {
-            self.seen = None;
-            wire.transact(&self.key, vec![command(["DEL", &self.key])])?;
+        if self.look(wire)? == Holder::Us
+            && let Some((_, node)) = self.seen.take()
+        {
+            wire.transact_at(node, vec![command(["DEL", &self.key])])?;
         }
         Ok(())
     }

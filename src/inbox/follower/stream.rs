@@ -1,16 +1,17 @@
 //! Reads the sources of one shard, in a thread of its own: one `XREAD` that waits at the server. It needs nothing but
 //! the permission to read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::feed::{Feed, Turn};
+use super::feed::{Feed, TOO_LARGE, Turn};
 use crate::config::Config;
+use crate::inbox::item::Id;
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, is_too_large, server_ms};
+use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::model::{InstanceId, key};
@@ -31,8 +32,11 @@ pub(super) struct Streams {
     block: Duration,
     /// How many sources had something to say in the last read.
     busy: usize,
-    /// A reply was larger than one may be: the sources are read one by one.
+    /// A reply was larger than one may be: the sources are read one by one, so many entries at once.
     careful: bool,
+    most: usize,
+    /// Up to where sources were passed over the last time.
+    passed_over: HashMap<InstanceId, Id>,
     next_check: Instant,
 }
 
@@ -43,7 +47,17 @@ impl Streams {
         let link = Link::new(endpoint, format!("mt5redis:{instance}:in"));
         let what = format!("reading shard {shard}");
         let wire = Wire::new(link, what, feed.tell.clone());
-        Self { wire, feed, shard, block, busy: 1, careful: false, next_check: Instant::now() }
+        Self {
+            wire,
+            feed,
+            shard,
+            block,
+            busy: 1,
+            careful: false,
+            most: 1,
+            passed_over: HashMap::new(),
+            next_check: Instant::now(),
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -56,9 +70,11 @@ impl Streams {
             match self.read(&turn) {
                 Ok(()) => self.wire.succeeded(),
                 Err(failure) => {
-                    if is_too_large(&failure) {
-                        self.careful = true;
-                    } else if matches!(failure.class, Class::Reject | Class::Alarm) {
+                    if failure.too_large && !self.careful {
+                        (self.careful, self.most) = (true, 1);
+                        continue;
+                    }
+                    if matches!(failure.class, Class::Reject | Class::Alarm) {
                         // One stream that is none, or that may not be read, is told from the others there.
                         feed.ask_for_survey();
                     }
@@ -116,35 +132,61 @@ impl Streams {
         found
     }
 
-    /// Finds the source whose entry is larger than a reply may be, and passes over what it has: the number of the
-    /// next signal tells what was missed.
+    /// Reads source by source what is too large together. An entry that is so by itself is passed over: the number of the
+    /// next signal tells what was missed. Nobody who writes one stream holds up the others.
     fn read_one_by_one(&mut self, turn: &Turn) -> Result<(), Failure> {
         let time = self.wire.ask(&key::sources(self.shard), command(["TIME"]))?;
-        for stream in &turn.streams {
-            let one = std::slice::from_ref(stream);
-            let words = read_command(one, self.shard, 1, None);
-            let reply = self.wire.exchange(&key::signals(self.shard, stream.0.as_str()), &[words]);
-            match reply {
-                Ok(mut replies) => drop(self.take(turn, &good(replies.remove(0))?, 1)),
-                Err(failure) if is_too_large(&failure) => {
-                    let now = server_ms(&time).unwrap_or(stream.1.0 + 1);
-                    self.wire.tell(format_args!(
-                        "an entry of {} is too large to be read: what it has up to now is passed over",
-                        stream.0.as_str()
-                    ));
-                    self.feed.lock().skip(&stream.0, (now, 0));
-                    return Err(failure);
+        let now = server_ms(&time).unwrap_or(0);
+        let (mut more, mut stuck) = (false, Vec::new());
+        for (source, read) in &turn.streams {
+            let key = key::signals(self.shard, source.as_str());
+            loop {
+                let count = self.most;
+                let words = read_command(&[(*source, *read)], self.shard, count, None);
+                match self.wire.exchange(&key, &[words]) {
+                    Ok(mut replies) => {
+                        more |= self.take(turn, &good(replies.remove(0))?, count).contains(source);
+                        self.most = (2 * count).min(OF_ONE);
+                        break;
+                    }
+                    Err(failure) if failure.too_large => {
+                        self.wire.connect()?;
+                        self.most = 1;
+                        if count == 1 {
+                            stuck.push((*source, *read));
+                            break;
+                        }
+                    }
+                    Err(failure) => return Err(failure),
                 }
-                Err(failure) => return Err(failure),
             }
         }
-        self.careful = false;
+        self.careful = more || !stuck.is_empty();
+        for (source, read) in stuck {
+            self.pass_over(source, read, (now, 0));
+        }
         Ok(())
+    }
+
+    /// Goes on behind an entry that cannot be read, whose id nobody tells: at the present. One from the future stands
+    /// there too; then the source waits until it has given something else.
+    fn pass_over(&mut self, source: InstanceId, read: Id, now: Id) {
+        let name = source.as_str();
+        if self.passed_over.insert(source, now) == Some(read) {
+            if self.feed.lock().bar(&source, Some(TOO_LARGE.to_owned())) {
+                self.wire.tell(format_args!("{name} cannot be read until it gives a signal: {TOO_LARGE}"));
+            }
+        } else {
+            self.wire.tell(format_args!(
+                "an entry of {name} is too large to be read: what it has up to now is passed over"
+            ));
+            self.feed.lock().skip(&source, now);
+        }
     }
 }
 
 fn read_command(
-    streams: &[(InstanceId, (u64, u64))],
+    streams: &[(InstanceId, Id)],
     shard: u16,
     count: usize,
     block: Option<Duration>,

@@ -55,7 +55,7 @@ pub(super) struct Acknowledger {
     pool: Arc<Pool>,
     inbound: Receiver<Order>,
     shards: u16,
-    /// What is to be acknowledged, and the key that is noted with it.
+    /// What is to be acknowledged, and the name that is noted with it.
     done: Vec<(Place, Option<String>)>,
     again: Vec<(Instant, Place, u64)>,
     dead: Vec<(Place, u64, String)>,
@@ -136,8 +136,8 @@ impl Acknowledger {
     fn sort(&mut self, order: Order) {
         match order {
             Order::Acknowledge(place) => {
-                let key = self.pool.lock().open.get(&place).map(|open| open.key.clone());
-                self.done.push((place, key));
+                let name = self.pool.lock().open.get(&place).map(|open| open.name.clone());
+                self.done.push((place, name));
             }
             Order::Settle(place) => self.done.push((place, None)),
             Order::Again { place, deliveries, at } => self.again.push((at, place, deliveries)),
@@ -174,13 +174,13 @@ impl Acknowledger {
         while !self.done.is_empty() {
             let mut shards: BTreeMap<u16, BTreeMap<InstanceId, Vec<_>>> = BTreeMap::new();
             let count = self.done.len().min(BATCH);
-            for (place, key) in &self.done[..count] {
+            for (place, name) in &self.done[..count] {
                 shards
                     .entry(place.shard)
                     .or_default()
                     .entry(place.source)
                     .or_default()
-                    .push((*place, key.clone()));
+                    .push((*place, name.clone()));
             }
             for (shard, sources) in shards {
                 let mut commands = Vec::new();
@@ -190,7 +190,7 @@ impl Acknowledger {
                 self.wire.transact(&key::sources(shard), commands)?;
                 let places: Vec<_> = sources.values().flatten().map(|(place, _)| *place).collect();
                 self.others.acknowledged(shard, sources.keys());
-                self.pool.done(&places);
+                self.pool.acknowledged(&places);
                 let places: BTreeSet<_> = places.into_iter().collect();
                 self.done.retain(|(place, _)| !places.contains(place));
             }
@@ -208,7 +208,7 @@ impl Acknowledger {
         let group = &self.pool.options.group;
         let mut commands = vec![command(["XACK", &key::signals(shard, source.as_str()), group])];
         commands[0].extend(signals.iter().map(|(place, _)| place.entry().into_bytes()));
-        let noted = signals.iter().filter_map(|(place, key)| Some((place.id.0, key.clone()?)));
+        let noted = signals.iter().filter_map(|(place, name)| Some((place.id.0, name.clone()?)));
         let mut noted = noted.peekable();
         if noted.peek().is_some() {
             commands.extend(evidence::note(&evidence::key_of(shard, source, group), noted));
@@ -222,12 +222,10 @@ impl Acknowledger {
             let (place, group) = (*place, &self.pool.options.group);
             let stream = key::signals(place.shard, place.source.as_str());
             let id = place.entry();
-            let pending = self.wire.ask(&stream, command(["XPENDING", &stream, group, &id, &id, "1"]));
-            let pending = match pending {
-                // A group that is gone hands it out again.
-                Err(failure) if failure.text.starts_with("NOGROUP") => Value::Nil,
-                pending => pending?,
-            };
+            let asked = command(["XPENDING", &stream, group, &id, &id, "1"]);
+            let pending = self.wire.exchange(&stream, &[asked])?.remove(0);
+            // A group that is gone hands it out again.
+            let pending = if is_error(&pending, "NOGROUP") { Value::Nil } else { good(pending)? };
             let open = self.pool.lock().open.get(&place).cloned();
             // Not pending any more, it was buried by an earlier attempt, or another reader has dealt with it.
             if let Some(open) = open.filter(|_| !reply::array(&pending).is_empty()) {
@@ -237,9 +235,14 @@ impl Acknowledger {
                 letter.extend(command(["x-source", place.source.as_str(), "x-id", &id, "x-group", group]));
                 letter.extend(command(["x-error", error, "x-deliveries", &deliveries.to_string()]));
                 let mut commands = vec![letter];
-                commands.extend(self.acknowledgement(place.shard, &place.source, &[(place, Some(open.key))]));
+                commands.extend(self.acknowledgement(
+                    place.shard,
+                    &place.source,
+                    &[(place, Some(open.name))],
+                ));
                 self.wire.transact(&stream, commands)?;
                 self.others.acknowledged(place.shard, [&place.source].into_iter());
+                self.pool.acknowledged(&[place]);
             }
             self.pool.done(&[place]);
             self.dead.remove(0);
@@ -263,7 +266,11 @@ impl Acknowledger {
         let options = &self.pool.options;
         let (id, count) = (place.entry(), deliveries.to_string());
         let pending = command(["XPENDING", &stream, &options.group, &id, &id, "1", &options.consumer]);
-        if reply::array(&self.wire.ask(&stream, pending)?).is_empty() {
+        let pending = self.wire.exchange(&stream, &[pending])?.remove(0);
+        if is_error(&pending, "NOGROUP") {
+            return self.without_a_group(place);
+        }
+        if reply::array(&good(pending)?).is_empty() {
             self.pool.done(&[place]);
             return Ok(());
         }
@@ -277,7 +284,7 @@ impl Acknowledger {
             return Ok(());
         };
         if let Ok(signal) = Received::decode(&fields) {
-            if self.pool.has_copy(&signal.key(), &place) {
+            if self.pool.has_copy(&signal.name(), &place) {
                 self.again.push((Instant::now() + COPY, place, deliveries));
                 return Ok(());
             }
@@ -291,6 +298,18 @@ impl Acknowledger {
             }
         }
         hand_out(&self.pool, place, deliveries, fields);
+        Ok(())
+    }
+
+    /// The group is gone, and with it the note that a signal is in hand: one that is still there comes again when the
+    /// reading thread has made the group anew.
+    fn without_a_group(&mut self, place: Place) -> Result<(), Failure> {
+        let (stream, id) = (key::signals(place.shard, place.source.as_str()), place.entry());
+        let entry = self.wire.ask(&stream, command(["XRANGE", &stream, &id, &id]))?;
+        self.pool.done(&[place]);
+        if reply::array(&entry).is_empty() {
+            self.pool.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
+        }
         Ok(())
     }
 
@@ -346,7 +365,12 @@ impl Acknowledger {
                 words
             };
             let commands: Vec<_> = cursors.iter().map(claim).collect();
-            let replies = self.wire.exchange(&key::sources(shard), &commands)?;
+            let replies = self.wire.exchange(&key::sources(shard), &commands);
+            // What was claimed is ours, though nobody saw it.
+            let note = |_: &Failure| {
+                self.pool.lock().unseen.insert(shard);
+            };
+            let replies = replies.inspect_err(note)?;
             let mut further = Vec::new();
             for ((source, _), reply) in cursors.into_iter().zip(replies) {
                 if is_error(&reply, "NOGROUP") {

@@ -5,11 +5,13 @@
 //! member [`MARK`] says up to when everything was acknowledged; the others are the signals after that, by
 //! producer and number, and a few before, which show a reader what its colleagues did.
 
+use std::collections::HashSet;
+
 use redis::Value;
 
 use crate::inbox::item::{Id, Place, before};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command};
+use crate::inbox::wire::{Wire, command, good};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key::{self, Key};
@@ -18,7 +20,7 @@ use crate::model::key::{self, Key};
 pub(super) const MARK: &str = "@";
 /// How many signals are remembered that are older.
 const REMEMBERED: &str = "64";
-/// How many are read of a lost group. One that had more open hands some out again.
+/// How many are read at most. A lost group that had more open hands some out again.
 const MOST: &str = "100000";
 /// How many entries before one are searched for its predecessor.
 const NEIGHBOURS: &str = "16";
@@ -29,7 +31,7 @@ pub(super) fn key_of(shard: u16, source: &InstanceId, group: &str) -> Key {
     key::acknowledged(shard, source.as_str(), group)
 }
 
-/// The commands that note what is acknowledged: the signals' keys, and the times of their entries.
+/// The commands that note what is acknowledged: the signals' names, and the times of their entries.
 pub(super) fn note(key: &Key, signals: impl Iterator<Item = (u64, String)>) -> [Vec<Vec<u8>>; 2] {
     let mut add = command(["ZADD", key]);
     for (ms, signal) in signals {
@@ -54,12 +56,22 @@ pub(super) fn first_mark(key: &Key, ms: u64) -> Vec<Vec<u8>> {
     command(["ZADD", key, "NX", &ms.to_string(), MARK])
 }
 
-/// The signals that were acknowledged from the mark on.
-pub(super) fn since(wire: &mut Wire, key: &Key, place: Id) -> Result<Vec<String>, Failure> {
-    let from = place.0.to_string();
-    let reply = wire.ask(key, command(["ZRANGEBYSCORE", key, &from, "+inf", "LIMIT", "0", MOST]))?;
-    let text = |value| reply::bytes(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    Ok(reply::array(&reply).iter().filter_map(text).collect())
+/// The signals of each source that were acknowledged from its mark on.
+pub(super) fn since(
+    wire: &mut Wire,
+    list: &Key,
+    marks: &[(&Key, Id)],
+) -> Result<Vec<HashSet<String>>, Failure> {
+    let range = |(key, place): &(&Key, Id)| {
+        command(["ZRANGEBYSCORE", key, &place.0.to_string(), "+inf", "LIMIT", "0", MOST])
+    };
+    let commands: Vec<_> = marks.iter().map(range).collect();
+    let done = |reply| {
+        let members = good(reply)?;
+        let texts = reply::array(&members).iter().filter_map(reply::bytes);
+        Ok(texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+    };
+    wire.exchange(list, &commands)?.into_iter().map(done).collect()
 }
 
 /// Moves marks forward: everything of a source up to an id is acknowledged. What is older goes, but for the last few.
@@ -110,7 +122,16 @@ pub(super) fn resolve(wire: &mut Wire, group: &str, doubts: &[Doubt]) -> Result<
         let end = format!("({}", place.entry());
         commands.push(command(["XREVRANGE", &stream, &end, "-", "COUNT", NEIGHBOURS]));
     }
-    let replies = wire.exchange(&key::signals(first.place.shard, first.place.source.as_str()), &commands)?;
+    let first = key::signals(first.place.shard, first.place.source.as_str());
+    let replies = match wire.exchange(&first, &commands) {
+        Err(failure) if failure.too_large => {
+            // Somebody wrote an entry before one of them that nobody can read: who its neighbours are stays unknown.
+            wire.connect()?;
+            commands.iter_mut().skip(2).step_by(3).for_each(|search| *search = command(["PING"]));
+            wire.exchange(&first, &commands)?
+        }
+        replies => replies?,
+    };
     let known = |(doubt, replies): (&Doubt, &[Value])| {
         let there = |value: &Value| reply::number(value).is_some();
         let is_it = |(_, fields): &reply::Entry| {

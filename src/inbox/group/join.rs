@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Options;
 use super::evidence;
-use crate::inbox::item::{Start, entry};
+use crate::inbox::item::{Id, Start, entry};
 use crate::inbox::wire::{Wire, command, good, is_error, server_ms};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
@@ -12,11 +12,15 @@ use crate::model::key;
 
 /// What came of joining a source's group.
 pub(super) enum Joined {
-    /// It was there.
-    Found,
-    /// It was made. Of what it will be handed, the signals with these keys were acknowledged before it was lost; it is
-    /// new if it never was there.
-    Made { done: HashSet<String>, new: bool },
+    /// It is there.
+    Member {
+        /// Of what it will be handed, the signals with these names were acknowledged, perhaps before it was lost.
+        done: HashSet<String>,
+        /// It was made.
+        made: bool,
+        /// Nobody ever was in it.
+        new: bool,
+    },
     /// There is no stream, so there can be no group.
     Gone,
 }
@@ -53,24 +57,31 @@ pub(super) fn join(
         commands.push(command(["XGROUP", "CREATE", stream, group, &place]));
     }
     let replies = wire.exchange(&list, &commands)?;
-    let mut joined = Vec::new();
+    let mut made = Vec::new();
     for (at, reply) in replies.into_iter().skip(1).step_by(2).enumerate() {
-        if is_error(&reply, "BUSYGROUP") {
+        made.push(if is_error(&reply, "BUSYGROUP") {
             if start != Start::Resume {
                 let place = if start == Start::New { "$" } else { "0" };
                 wire.ask(&list, command(["XGROUP", "SETID", &keys[at], group, place]))?;
             }
-            joined.push(Joined::Found);
+            Some(false)
         } else if is_error(&reply, "ERR") {
-            joined.push(Joined::Gone);
+            None
         } else {
             good(reply)?;
-            let done = match (start, places[at]) {
-                (Start::Resume, Some(place)) => evidence::since(wire, &evidence[at], place)?,
-                _ => Vec::new(),
-            };
-            joined.push(Joined::Made { done: done.into_iter().collect(), new: places[at].is_none() });
-        }
+            Some(true)
+        });
     }
-    Ok(joined)
+    // Also of one that is there: whoever made it anew may have died before it had handed all out.
+    let asked = evidence.iter().zip(&places).filter_map(|(key, place)| Some((key, (*place)?)));
+    let asked = if start == Start::Resume { asked.collect() } else { Vec::new() };
+    let mut done = evidence::since(wire, &list, &asked)?.into_iter();
+    let member = |(made, place): (Option<bool>, &Option<Id>)| {
+        let done = if place.is_some() { done.next().unwrap_or_default() } else { HashSet::new() };
+        match made {
+            Some(made) => Joined::Member { done, made, new: made && place.is_none() },
+            None => Joined::Gone,
+        }
+    };
+    Ok(made.into_iter().zip(&places).map(member).collect())
 }

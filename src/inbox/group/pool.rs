@@ -13,6 +13,9 @@ use crate::inbox::item::{Item, Place, Tell};
 use crate::inbox::names::Name;
 use crate::model::InstanceId;
 
+/// How many acknowledged signals are remembered: more than a terminal sends again within a minute.
+const RECENT: usize = 65_536;
+
 /// A worker's shared state.
 pub(super) struct Pool {
     pub(super) options: Options,
@@ -35,6 +38,11 @@ pub(super) struct State {
     /// be in the reply.
     settled: HashSet<Place>,
     looking_back: usize,
+    /// The shards of which a reply was lost that held signals of ours.
+    pub(super) unseen: HashSet<u16>,
+    /// What this reader acknowledged lately, for a server that forgot: the source, and the signal's name there.
+    recent: VecDeque<(InstanceId, String)>,
+    recent_names: HashSet<(InstanceId, String)>,
     /// The sources that are read, by shard.
     pub(super) sources: HashMap<u16, Vec<InstanceId>>,
     pub(super) duplicates: u64,
@@ -45,8 +53,8 @@ pub(super) struct State {
 /// A signal that is not acknowledged.
 #[derive(Clone)]
 pub(super) struct Open {
-    /// What names it, whatever its id: see [`evidence`](super::evidence).
-    pub(super) key: String,
+    /// What names it in its source, whatever its id: see [`evidence`](super::evidence).
+    pub(super) name: String,
     /// The entry, for its letter; empty if it was too large to be kept.
     pub(super) fields: Vec<Vec<u8>>,
 }
@@ -135,8 +143,11 @@ impl Pool {
     }
 
     /// Whether another entry with the same signal is in somebody's hands here.
-    pub(super) fn has_copy(&self, key: &str, place: &Place) -> bool {
-        self.lock().open.iter().any(|(other, open)| other != place && open.key == key)
+    pub(super) fn has_copy(&self, name: &str, place: &Place) -> bool {
+        let is_copy = |(other, open): (&Place, &Open)| {
+            other != place && other.source == place.source && open.name == name
+        };
+        self.lock().open.iter().any(is_copy)
     }
 
     /// From here on what is acknowledged is remembered, until [`looked_back`](Self::looked_back).
@@ -152,7 +163,30 @@ impl Pool {
         }
     }
 
+    /// Whether this reader acknowledged a signal lately.
+    pub(super) fn has_acknowledged(&self, source: &InstanceId, name: &str) -> bool {
+        self.lock().recent_names.contains(&(*source, name.to_owned()))
+    }
+
     /// These are acknowledged at the server.
+    pub(super) fn acknowledged(&self, places: &[Place]) {
+        let mut state = self.lock();
+        for place in places {
+            let Some(open) = state.open.get(place) else { continue };
+            let name = (place.source, open.name.clone());
+            if state.recent_names.insert(name.clone()) {
+                state.recent.push_back(name);
+            }
+        }
+        while state.recent.len() > RECENT {
+            let oldest = state.recent.pop_front().expect("some");
+            state.recent_names.remove(&oldest);
+        }
+        drop(state);
+        self.done(places);
+    }
+
+    /// These are in nobody's hands here any more.
     pub(super) fn done(&self, places: &[Place]) {
         let mut state = self.lock();
         for place in places {

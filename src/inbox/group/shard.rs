@@ -17,7 +17,7 @@ use crate::inbox::catalogue::Catalogue;
 use crate::inbox::item::{Delivery, Gap, Id, Item, LARGEST_ENTRY, Place, entry};
 use crate::inbox::numbers::{Circumstance, Seen, Verdict};
 use crate::inbox::reply::{self, Entry};
-use crate::inbox::wire::{Wire, command, good, is_error, is_too_large};
+use crate::inbox::wire::{Wire, command, good, is_error};
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::received::Received;
@@ -49,8 +49,9 @@ pub(super) struct ShardReader {
     limit: Duration,
     /// How many sources had something to say in the last read.
     busy: usize,
-    /// A reply was larger than one may be: fewer entries are asked for.
+    /// A reply was larger than one may be: fewer entries are asked for, and then one of one source at a time.
     most: usize,
+    careful: bool,
 }
 
 /// A source whose group this reader is in.
@@ -95,6 +96,7 @@ impl ShardReader {
             limit,
             busy: 1,
             most: OF_ONE,
+            careful: false,
         }
     }
 
@@ -119,11 +121,12 @@ impl ShardReader {
                 self.most = (self.most * 2).min(OF_ONE);
             }
             Err(failure) => {
-                if is_too_large(&failure) {
+                if failure.too_large {
+                    self.careful |= self.most == 1;
                     self.most = (self.most / 16).max(1);
                 }
                 // What was on its way when a connection broke belongs to us and was not seen.
-                self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
+                self.look_back_at_all();
                 self.wire.failed(&failure);
             }
         }
@@ -134,7 +137,11 @@ impl ShardReader {
             self.wire.connect()?;
         }
         if Instant::now() >= self.next_discovery {
-            let found = self.catalogue.look(&mut self.wire)?;
+            if !self.started {
+                self.catalogue.restart();
+            }
+            let known: HashSet<_> = self.sources.iter().map(|one| one.source).collect();
+            let found = self.catalogue.look(&mut self.wire, |source| known.contains(source))?;
             self.join(&found)?;
             self.started = true;
             self.next_discovery = Instant::now() + DISCOVER;
@@ -143,9 +150,15 @@ impl ShardReader {
             self.pool.pause(most.min(IDLE));
             return Ok(());
         }
+        if self.pool.lock().unseen.remove(&self.shard) {
+            self.look_back_at_all();
+        }
         let room = self.pool.wait_for_room(most.min(self.limit));
         if room == 0 || self.pool.ended() {
             return Ok(());
+        }
+        if self.careful {
+            return self.read_one_by_one();
         }
         if self.sources.iter().any(|one| one.look_back.is_some()) {
             self.pool.look_back();
@@ -156,6 +169,10 @@ impl ShardReader {
         self.read(room, most.min(self.limit))
     }
 
+    fn look_back_at_all(&mut self) {
+        self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
+    }
+
     /// Joins the group on sources that were found.
     fn join(&mut self, found: &[InstanceId]) -> Result<(), Failure> {
         if found.is_empty() {
@@ -164,12 +181,8 @@ impl ShardReader {
         let joined = join(&mut self.wire, &self.pool.options, self.shard, found, !self.started)?;
         for (source, joined) in found.iter().zip(joined) {
             let (done, new) = match joined {
-                Joined::Gone => {
-                    self.catalogue.forget(source);
-                    continue;
-                }
-                Joined::Found => (HashSet::new(), false),
-                Joined::Made { done, new } => (done, new),
+                Joined::Gone => continue,
+                Joined::Member { done, new, .. } => (done, new),
             };
             let (seen, look_back) = (Seen::default(), Some((0, 0)));
             self.sources.push(Joining { source: *source, seen, look_back, done, new });
@@ -190,8 +203,8 @@ impl ShardReader {
         let mut gone = HashSet::new();
         for (one, joined) in self.sources.iter_mut().zip(joined) {
             match joined {
-                Joined::Found => {}
-                Joined::Made { done, .. } => {
+                Joined::Member { done, made: false, .. } => one.done.extend(done),
+                Joined::Member { done, .. } => {
                     one.done = done;
                     one.look_back = None;
                     self.wire.tell(format_args!(
@@ -199,10 +212,7 @@ impl ShardReader {
                         one.source.as_str()
                     ));
                 }
-                Joined::Gone => {
-                    self.catalogue.forget(&one.source);
-                    gone.insert(one.source);
-                }
+                Joined::Gone => drop(gone.insert(one.source)),
             }
         }
         self.sources.retain(|one| !gone.contains(&one.source));
@@ -218,6 +228,11 @@ impl ShardReader {
         let places: Vec<_> = behind.iter().map(|(source, id)| (*source, entry(*id))).collect();
         let reply =
             self.wire.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
+        self.take_back(reply)
+    }
+
+    /// Takes in a reply with what this reader was handed before.
+    fn take_back(&mut self, reply: Value) -> Result<(), Failure> {
         if is_error(&reply, "NOGROUP") {
             return self.heal();
         }
@@ -232,7 +247,13 @@ impl ShardReader {
                     let _ = self.orders.send(Order::Settle(place));
                     continue;
                 };
-                if !self.pool.is_known(&place) {
+                let is_done =
+                    |signal: Received| self.sources[at].done.contains(&signal.name()) && !signal.retried;
+                if self.pool.is_known(&place) {
+                    continue;
+                } else if readable(place, &fields).is_ok_and(is_done) {
+                    self.settle(place);
+                } else {
                     hand_out(&self.pool, place, 2, fields);
                 }
             }
@@ -278,6 +299,11 @@ impl ShardReader {
         let places: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
         let words = self.command(&places, count, Some(block));
         let reply = self.wire.exchange(&key::sources(self.shard), &[words])?.remove(0);
+        self.take_in(reply, count)
+    }
+
+    /// Takes in a reply with what is new, so many entries of a source at most.
+    fn take_in(&mut self, reply: Value, count: usize) -> Result<(), Failure> {
         if is_error(&reply, "NOGROUP") {
             return self.heal();
         }
@@ -307,6 +333,65 @@ impl ShardReader {
         Ok(())
     }
 
+    /// Reads each source for itself, one entry at a time, until there is nothing that is too large. Nobody who writes one
+    /// stream holds up the others.
+    fn read_one_by_one(&mut self) -> Result<(), Failure> {
+        let mut calm = true;
+        for source in self.sources.iter().map(|one| one.source).collect::<Vec<_>>() {
+            let Some(one) = self.sources.iter().find(|one| one.source == source) else { continue };
+            if self.pool.free() == 0 || self.pool.ended() {
+                return Ok(());
+            }
+            let behind = one.look_back;
+            let place = [(source, behind.map_or(">".to_owned(), entry))];
+            let words = self.command(&place, 1, None);
+            self.pool.look_back();
+            let outcome = match self.wire.exchange(&key::sources(self.shard), &[words]) {
+                Err(failure) if failure.too_large => {
+                    calm = false;
+                    self.wire.connect().and_then(|()| self.pass_over(source, behind))
+                }
+                reply => reply.and_then(|mut replies| match behind {
+                    Some(_) => self.take_back(replies.remove(0)),
+                    None => self.take_in(replies.remove(0), 1),
+                }),
+            };
+            self.pool.looked_back();
+            outcome?;
+            calm &= behind.is_none();
+        }
+        self.careful = !calm;
+        Ok(())
+    }
+
+    /// Hands out as no signal an entry that is larger than a reply may be. It is ours by now: the first that stands behind
+    /// the id where we looked back, or somewhere if it was new.
+    fn pass_over(&mut self, source: InstanceId, behind: Option<Id>) -> Result<(), Failure> {
+        let Some((ms, number)) = behind else {
+            self.look_back_on(source, (0, 0));
+            return Ok(());
+        };
+        let (stream, options) = (key::signals(self.shard, source.as_str()), &self.pool.options);
+        let from = entry((ms, number.saturating_add(1)));
+        let words = command(["XPENDING", &stream, &options.group, &from, "+", "1", &options.consumer]);
+        let pending = self.wire.ask(&stream, words)?;
+        let first = reply::array(&pending).first().and_then(|first| reply::id(reply::array(first).first()?));
+        let Some(id) = first else { return Ok(()) };
+        let place = Place { source, shard: self.shard, id };
+        if !self.pool.is_known(&place) {
+            let reason = "it is larger than a reply may be, see reply_bytes".to_owned();
+            let open = Open { name: place.entry(), fields: Vec::new() };
+            self.pool.take(Item::Unreadable(place, reason), Some((place, open)));
+        }
+        self.look_back_on(source, id);
+        Ok(())
+    }
+
+    fn look_back_on(&mut self, source: InstanceId, behind: Id) {
+        let known = self.sources.iter_mut().filter(|one| one.source == source);
+        known.for_each(|one| one.look_back = Some(behind));
+    }
+
     /// Looks at an entry that was read for the first time. What this reader cannot tell alone is a doubt.
     fn arrive(
         &mut self,
@@ -319,7 +404,11 @@ impl ShardReader {
             return Some(Arriving { at, place, fields, signal: None, gap: None, doubt: None });
         };
         let Joining { seen, done, new, .. } = &mut self.sources[at];
-        if done.contains(&signal.key()) {
+        // What an operator puts back was acknowledged when it was buried.
+        let is_done =
+            done.contains(&signal.name()) || self.pool.has_acknowledged(&place.source, &signal.name());
+        if is_done && !signal.retried {
+            seen.add(&signal);
             self.settle(place);
             return None;
         }
@@ -357,14 +446,14 @@ impl ShardReader {
             self.sources[at].seen.tell(&signal.producer, gap);
             self.pool.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
         }
-        let key = signal.key();
-        if self.pool.has_copy(&key, &place) {
+        let name = signal.name();
+        if self.pool.has_copy(&name, &place) {
             // A copy of what is in work here: what becomes of that one decides.
             let _ = self.orders.send(Order::Again { place, deliveries: 2, at: Instant::now() + COPY });
             return;
         }
         let delivery = Delivery { place, deliveries: 1 + u64::from(signal.retried), signal };
-        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
     }
 }
 
@@ -388,14 +477,14 @@ fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, String> {
 pub(super) fn hand_out(pool: &Pool, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
     match readable(place, &fields) {
         Ok(signal) => {
-            let key = signal.key();
+            let name = signal.name();
             let delivery = Delivery { place, deliveries, signal };
-            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { key, fields })));
+            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
         }
         Err(reason) => {
             let fields =
                 if fields.iter().map(Vec::len).sum::<usize>() > LARGEST_ENTRY { Vec::new() } else { fields };
-            let open = Open { key: place.entry(), fields };
+            let open = Open { name: place.entry(), fields };
             pool.take(Item::Unreadable(place, reason), Some((place, open)));
         }
     }
