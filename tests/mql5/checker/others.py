@@ -8,6 +8,8 @@ import time
 
 import redis
 
+from .link import Link
+
 SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
           "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": "", "pq": 0}  # fmt: skip
 
@@ -15,6 +17,7 @@ SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other
 class Others:
     def __init__(self, port):
         self.redis = redis.Redis("127.0.0.1", port)
+        self.link = Link(port)
         self.last = 0
         self.given = {}  # the numbers of each source and producer
 
@@ -23,6 +26,8 @@ class Others:
         try:
             if step["verb"] == "give":
                 self.give(dict(part.split("=", 1) for part in step["rest"].split()))
+            elif step["verb"] == "link":
+                self.link.set(step["rest"].strip())
             else:
                 self.redis.execute_command(*shlex.split(step["rest"]))
         except (ValueError, redis.RedisError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from . import library
+from . import collisions, library
 from .oracle import Oracle
 from .others import Others
 from .tokens import source_text
@@ -28,7 +28,7 @@ def check_sources(build, folder, header, dll=None):
     for path in paths:
         source = build.source(path, folder / "Include")
         sources.append(source)
-        mistakes += source.mistakes or library.mistakes(source, header, exports)
+        mistakes += source.mistakes or library.mistakes(source, header, exports) + collisions.mistakes(source, folder / "Include")
     return sources, list(dict.fromkeys(mistakes))
 
 
@@ -176,7 +176,9 @@ class Suite:
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
-        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": Others(self.redis).do}
+        others = Others(self.redis)
+        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": others.do}
+        self.wine.environment["MQL5_LINK"] = f"redis://127.0.0.1:{others.link.port}"
         output, good = "", True
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
@@ -184,6 +186,7 @@ class Suite:
             (folder / "MQL5" / "Libraries").mkdir(parents=True)
             (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
             shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+            shutil.copytree(folder / "MQL5", folder / "second" / "MQL5")
             start = int(time.time() * 1000)
             quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]
             groups = [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]

@@ -31,6 +31,12 @@ static std::vector<books::Deal> deals_of(const Accepted &accepted) {
   const books::Position *position = position_of(accepted.request, accepted.request.position);
   if(!position)
     return broker.open(terms);
+  // A deal that adds or reverses brings its stops along, or takes the old ones away; one that closes does not.
+  books::Position &changed = broker.position(position->id);
+  if(position->buy == terms.buy || terms.volume > position->volume + 1e-9) {
+    changed.stop_loss = terms.stop_loss;
+    changed.take_profit = terms.take_profit;
+  }
   if(position->buy == terms.buy)
     return broker.add(position->id, terms);
   if(terms.volume < position->volume + 1e-9)
