@@ -205,6 +205,9 @@ fn every_return_code_has_a_meaning() {
         assert!(table.contains(&row), "docs/mql5.md has no row {row}");
         let word = name.trim_start_matches("TRADE_RETCODE_").to_lowercase();
         let plain = word == "done" || word == "done_partial";
-        assert!(plain || tried.contains(&format!("broker {word}")), "follower_retcodes.txt does not try {word}");
+        assert!(
+            plain || tried.contains(&format!("broker {word}")),
+            "follower_retcodes.txt does not try {word}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! A subscription as an Expert Advisor has it.
 
 use mt5_redis::abi::*;
+use mt5_redis::codes::MT5REDIS_ERR_GAP;
 use mt5_redis::inbox::*;
 
 use super::bridge::{Bridge, wide};
