@@ -120,13 +120,17 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    return(MT5REDIS_DONE);
   }
 //+------------------------------------------------------------------+
-//| Whether a copy's position was there before this time of the      |
-//| trade server: what came later is not meant by an earlier close.  |
+//| Whether a copy was there before this time of the trade server:   |
+//| what came later is not meant by an earlier close. Call Traded    |
+//| before.                                                          |
 //+------------------------------------------------------------------+
 bool CMt5RedisClosing::OpenedBefore(const int copy_,const long first_ms_) const
   {
+   //--- the copies of an account that nets share a position; the history goes back for days
+   if(m_book.netting)
+      return(m_orders.FirstOf(m_book.copies.all[copy_].comment)<first_ms_);
    int at_=m_book.holdings.FindById(m_book.copies.all[copy_].id);
-   return(!m_book.netting && at_>=0 && m_book.holdings.all[at_].opened_ms<first_ms_);
+   return(at_>=0 && m_book.holdings.all[at_].opened_ms<first_ms_);
   }
 //+------------------------------------------------------------------+
 //| Each copy has a position, which is closed as far as its goal.    |

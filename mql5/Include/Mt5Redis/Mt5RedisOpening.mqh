@@ -240,7 +240,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
       return(Opened(task_,exact_,MathMax(task_.plan,traded_),traded_,m_orders.PositionOf(task_.mark)));
    if(m_book.holdings.Read())
       for(int i_=m_book.holdings.Total()-1; i_>=0; i_--)
-         if(m_book.holdings.all[i_].comment==task_.mark)
+         if(m_book.holdings.all[i_].comment==task_.mark && m_book.holdings.all[i_].magic==m_rules.magic)
             return(Opened(task_,exact_,MathMax(task_.plan,m_book.holdings.all[i_].volume),
                           m_book.holdings.all[i_].volume,m_book.holdings.all[i_].id));
    //--- the server has the order: its position will say whose copy it is

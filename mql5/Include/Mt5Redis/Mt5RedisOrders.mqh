@@ -28,6 +28,7 @@ private:
    ulong             m_order;
 
    ENUM_MT5REDIS_OUTCOME Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_);
+   bool              IsOurs(const ulong deal_,const string comment_) const;
 
 public:
                      CMt5RedisOrders(void) : m_magic(0),m_slippage(0),m_refused(""),m_refusals(0),m_retcode(0),
@@ -117,17 +118,28 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM
    return(outcome_);
   }
 //+------------------------------------------------------------------+
-//| Whether an order with this comment waits at the server.          |
+//| Whether an order of ours with this comment waits at the server.  |
 //+------------------------------------------------------------------+
 bool CMt5RedisOrders::Waits(const string comment_) const
   {
    for(int i_=OrdersTotal()-1; i_>=0; i_--)
-      if(OrderGetTicket(i_)>0 && OrderGetString(ORDER_COMMENT)==comment_)
+      if(OrderGetTicket(i_)>0 && OrderGetInteger(ORDER_MAGIC)==m_magic && OrderGetString(ORDER_COMMENT)==comment_)
          return(true);
    return(false);
   }
 //+------------------------------------------------------------------+
-//| The lots of all deals with this comment; below 0: the history    |
+//| Whether a deal was made by an order with this comment and our    |
+//| magic number. At some brokers a position's stop leaves a deal    |
+//| with the position's comment.                                     |
+//+------------------------------------------------------------------+
+bool CMt5RedisOrders::IsOurs(const ulong deal_,const string comment_) const
+  {
+   return(deal_>0 && HistoryDealGetString(deal_,DEAL_COMMENT)==comment_ &&
+          HistoryDealGetInteger(deal_,DEAL_MAGIC)==m_magic &&
+          HistoryDealGetInteger(deal_,DEAL_REASON)==DEAL_REASON_EXPERT);
+  }
+//+------------------------------------------------------------------+
+//| The lots of all our deals with this comment; below 0: the history|
 //| cannot be had now. Replaces the selected history.                |
 //+------------------------------------------------------------------+
 double CMt5RedisOrders::Traded(const string comment_) const
@@ -139,7 +151,7 @@ double CMt5RedisOrders::Traded(const string comment_) const
    for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {
       ulong deal_=HistoryDealGetTicket(i_);
-      if(deal_>0 && HistoryDealGetString(deal_,DEAL_COMMENT)==comment_)
+      if(IsOurs(deal_,comment_))
          lots_+=HistoryDealGetDouble(deal_,DEAL_VOLUME);
      }
    return(NormalizeDouble(lots_,8));
@@ -153,7 +165,7 @@ long CMt5RedisOrders::PositionOf(const string comment_) const
    for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {
       ulong deal_=HistoryDealGetTicket(i_);
-      if(deal_>0 && HistoryDealGetString(deal_,DEAL_COMMENT)==comment_)
+      if(IsOurs(deal_,comment_))
          return(HistoryDealGetInteger(deal_,DEAL_POSITION_ID));
      }
    return(0);
@@ -168,7 +180,7 @@ long CMt5RedisOrders::FirstOf(const string comment_) const
    for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {
       ulong deal_=HistoryDealGetTicket(i_);
-      if(deal_==0 || HistoryDealGetString(deal_,DEAL_COMMENT)!=comment_)
+      if(!IsOurs(deal_,comment_))
          continue;
       long made_ms_=HistoryDealGetInteger(deal_,DEAL_TIME_MSC);
       first_ms_=(first_ms_==0 ? made_ms_ : (long)MathMin(first_ms_,made_ms_));

@@ -26,12 +26,23 @@ class Others:
         try:
             if step["verb"] == "give":
                 self.give(dict(part.split("=", 1) for part in step["rest"].split()))
+            elif step["verb"] == "answers":
+                return self.answers(*shlex.split(step["rest"]))
             elif step["verb"] == "link":
                 self.link.set(step["rest"].strip())
             else:
                 self.redis.execute_command(*shlex.split(step["rest"]))
         except (ValueError, redis.RedisError) as error:
             return [f"{step['verb']} {step['rest']}: {error}"]
+        return []
+
+    def answers(self, wanted, *command):
+        """Until Redis answers this to the command, at most for 10 s."""
+        end = time.monotonic() + 10
+        while (answer := self.redis.execute_command(*command)) != wanted.encode():
+            if time.monotonic() > end:
+                return [f"{' '.join(command)} is answered by {answer}, not by {wanted}"]
+            time.sleep(0.02)
         return []
 
     def give(self, values):

@@ -67,7 +67,7 @@ bool Player::play(const std::string &path) {
     try {
       step(next);
       if(!running())
-        repeat_requests();
+        repeat_requests(it.line);
       settle();
     } catch(const std::exception &error) {
       fail(error.what());
@@ -87,8 +87,11 @@ void Player::step(const Step &step) {
     symbol(step);
   else if(verb == "terminal")
     set(step);
-  else if(verb == "attach")
-    attach(step);
+  else if(verb == "attach") {
+    if(running())
+      attach(step);
+  } else if(verb == "standby")
+    standby(step);
   else if(verb == "detach")
     detach(step.word, (int)step.whole("reason", api::REASON_REMOVE));
   else if(verb == "chart" || verb == "parameters") {
@@ -121,6 +124,8 @@ void Player::step(const Step &step) {
       fflush(stdout);
       TerminateProcess(GetCurrentProcess(), 0);
     }
+    if(second_ && skip_kills_ == 1)
+      stand_by();
     skip_kills_--;
     it.answers.clear();
   } else if(verb == "check") {
@@ -138,7 +143,7 @@ void Player::step(const Step &step) {
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);
-  } else if(verb == "give" || verb == "redis" || verb == "link") {
+  } else if(verb == "give" || verb == "redis" || verb == "link" || verb == "answers") {
     if(running())
       others(step);
   } else
@@ -268,8 +273,6 @@ Attached *Player::program(const std::string &name) {
 }
 
 void Player::attach(const Step &step) {
-  if(!running())
-    return;
   for(const mql::Program &program : programs())
     if(step.word == program.name) {
       std::map<std::string, std::string> inputs = step.values();
@@ -282,6 +285,31 @@ void Player::attach(const Step &step) {
       return;
     }
   fail("there is no program " + step.word);
+}
+
+// `standby attach ...`: in a second terminal, which is started now and plays on behind the next kill.
+void Player::standby(const Step &step) {
+  Step theirs(step.rest);
+  if(theirs.verb != "attach")
+    throw std::runtime_error("a second terminal can only attach");
+  if(running() && !has_second_ && !asked("STANDBY {}"))
+    throw std::runtime_error("there is no second terminal");
+  has_second_ = true;
+  if(second_ && skip_kills_ == 1)
+    attach(theirs);
+}
+
+// The first terminal plays: what it has carried out shows here too, and time goes on as it does outside.
+void Player::stand_by() {
+  ULONGLONG end = GetTickCount64() + 120000;
+  for(std::string over = it.data_folder + "\\goes_on"; !std::filesystem::exists(over);) {
+    if(GetTickCount64() > end)
+      throw std::runtime_error("the first terminal does not end");
+    Sleep(20);
+    repeat_requests(it.line);
+    wait(20);
+  }
+  repeat_requests(it.line);
 }
 
 void Player::detach(const std::string &name, int reason) {

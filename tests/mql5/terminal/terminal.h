@@ -122,6 +122,7 @@ struct State {
   long long slow_ms = 0;          // how long a request takes
   std::vector<Accepted> waiting;  // for the next `deliver`
   unsigned requests = 0;
+  size_t repeated = 0;  // of the requests that other terminals of this scenario had carried out
 
   std::string scenario, transactions = "documented";
   int line = 0;
