@@ -145,6 +145,8 @@ bool CMt5RedisExits::AnyUntold(void) const
 //+------------------------------------------------------------------+
 //| Keeps how far this got, when nothing waits. A global variable    |
 //| that nobody touches for four weeks is deleted: save now and then.|
+//| Its name has 54 characters at most, where 63 are allowed, and ms |
+//| since 1970 are far below 2^53: it can be set, and is exact.      |
 //+------------------------------------------------------------------+
 void CMt5RedisExits::Save(void)
   {
