@@ -619,8 +619,8 @@ int32_t mt5redis_subscribe(int64_t handle,
                            int32_t start);
 
 // The next signal of the subscription, if one is here. Returns 1 with a signal and 0 without; it never
-// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; the next call goes
-// on behind them.
+// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; `instance` then has their
+// source, and the next call goes on behind them.
 //
 // `size` is that of `mt5redis_received_t`, bytes. 41, 49 and 97 units hold any instance, symbol and comment.
 //

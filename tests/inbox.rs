@@ -11,7 +11,7 @@ use mt5_redis::inbox::*;
 use mt5_redis::model::Signal;
 use support::bridge::{Bridge, last_error};
 use support::eventually;
-use support::follower::{Wants, count, next, reads, subscribe, wait};
+use support::follower::{Wants, count, next, next_gap, reads, subscribe, wait};
 use support::server::Server;
 
 const STREAM: &str = "ss:{0}:1.Demo";
@@ -56,15 +56,16 @@ fn take(bridge: &Bridge) -> i64 {
     got.magic
 }
 
-/// Waits for a gap; returns what is said of it.
+/// Waits for a gap; returns what is said of it, of whose signals it is too.
 fn gap(bridge: &Bridge) -> String {
-    let mut code = 0;
+    let mut source = None;
     eventually("the gap is told", || {
-        code = next(bridge).err().unwrap_or(0);
-        code != 0
+        source = next_gap(bridge);
+        source.is_some()
     });
-    assert_eq!(code, MT5REDIS_ERR_GAP);
-    last_error()
+    let (source, text) = (source.expect("just seen"), last_error());
+    assert!(text.contains(&source), "{source:?} is not in {text:?}");
+    text
 }
 
 /// An entry as somebody writes it who has no library.

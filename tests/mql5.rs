@@ -167,7 +167,7 @@ fn a_missed_close_is_found() {
         return;
     }
     let file = "Include/Mt5Redis/Mt5RedisPositions.mqh";
-    let close = "   state.commission=m_deals.commission;\n   return(SendTrade(state,symbol,comment));";
+    let close = "   state_.commission=m_deals.commission;\n   return(SendTrade(state_,symbol_,comment_));";
     let never = spoiled(file, close, "   return(1);");
     differs(&never, "hedging.txt", "state g, in the books c");
 }
@@ -179,6 +179,35 @@ fn relying_on_transactions_is_found() {
     }
     // Without the look that needs no transaction, a position that lives between two looks is never told.
     let file = "Include/Mt5Redis/Mt5RedisPositions.mqh";
-    let trusting = spoiled(file, "if(thorough || m_marked || m_exits.AnyUntold())", "if(m_marked)");
+    let trusting = spoiled(file, "if(thorough_ || m_marked || m_exits.AnyUntold())", "if(m_marked)");
     differs(&trusting, "transactions.txt", "closed in Redis");
+}
+
+/// The table of the trade server's answers is whole: in the source, in the documentation, and in what is tried.
+#[test]
+fn every_return_code_has_a_meaning() {
+    let read = |path: &str| fs::read_to_string(project().join(path)).expect(path);
+    let source = read("mql5/Include/Mt5Redis/Mt5RedisRetcodes.mqh");
+    let table = read("docs/mql5.md");
+    let tried = read("tests/mql5/scenarios/follower_retcodes.txt");
+    let reference = read("tests/mql5/reference.tsv");
+    let codes: Vec<(&str, &str)> = reference
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .filter(|columns| columns.len() == 5 && columns[2].starts_with("TRADE_RETCODE_"))
+        .map(|columns| (columns[2], columns[3]))
+        .collect();
+    // 10004 to 10046; the reference has no 10005 and no 10037.
+    assert_eq!(codes.len(), 41);
+    for (name, number) in codes {
+        assert!(source.contains(&format!("case {name}:")), "Mt5RedisRetcodes.mqh has no {name}");
+        let row = format!("| {number} | {} |", name.trim_start_matches("TRADE_RETCODE_"));
+        assert!(table.contains(&row), "docs/mql5.md has no row {row}");
+        let word = name.trim_start_matches("TRADE_RETCODE_").to_lowercase();
+        let plain = word == "done" || word == "done_partial";
+        assert!(
+            plain || tried.contains(&format!("broker {word}")),
+            "follower_retcodes.txt does not try {word}"
+        );
+    }
 }

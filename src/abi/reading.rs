@@ -49,8 +49,8 @@ pub unsafe extern "C" fn mt5redis_subscribe(
 }
 
 /// The next signal of the subscription, if one is here. Returns 1 with a signal and 0 without; it never
-/// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; the next call goes
-/// on behind them.
+/// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; `instance` then has their
+/// source, and the next call goes on behind them.
 ///
 /// `size` is that of `mt5redis_received_t`, bytes. 41, 49 and 97 units hold any instance, symbol and comment.
 ///
@@ -82,7 +82,11 @@ pub unsafe extern "C" fn mt5redis_next_signal(
         }
         match handle::enter(handle)?.follower()?.next() {
             Next::Nothing => Ok(0),
-            Next::Gap(gap) => Err(Error::new(MT5REDIS_ERR_GAP, gap.to_string())),
+            Next::Gap(gap) => {
+                // SAFETY: the caller's promise is this function's own.
+                unsafe { text::write(gap.source.as_str(), instance, instance_capacity) };
+                Err(Error::new(MT5REDIS_ERR_GAP, gap.to_string()))
+            }
             Next::Signal(received, delivery) => {
                 let texts = &delivery.signal;
                 // SAFETY: the caller's promise is this function's own.

@@ -1,6 +1,7 @@
 //! A subscription as an Expert Advisor has it.
 
 use mt5_redis::abi::*;
+use mt5_redis::codes::MT5REDIS_ERR_GAP;
 use mt5_redis::inbox::*;
 
 use super::bridge::{Bridge, wide};
@@ -44,6 +45,23 @@ pub fn subscribe(bridge: &Bridge, wants: &Wants) -> i32 {
 
 /// The next signal, none, or an error code.
 pub fn next(bridge: &Bridge) -> Result<Option<Got>, i32> {
+    match call(bridge) {
+        (1, got) => Ok(Some(got)),
+        (0, _) => Ok(None),
+        (code, _) => Err(code),
+    }
+}
+
+/// Whose signals are missing, if the next thing is a gap.
+pub fn next_gap(bridge: &Bridge) -> Option<String> {
+    match call(bridge) {
+        (MT5REDIS_ERR_GAP, got) => Some(got.instance),
+        (0, _) => None,
+        (code, got) => panic!("{code} instead of a gap, with magic {}", got.signal.magic),
+    }
+}
+
+fn call(bridge: &Bridge) -> (i32, Got) {
     let mut signal = ReceivedSignal::default();
     let (mut instance, mut symbol, mut comment) = ([0u16; 41], [0u16; 49], [0u16; 97]);
     // SAFETY: the capacities and the size are the buffers'.
@@ -64,16 +82,7 @@ pub fn next(bridge: &Bridge) -> Result<Option<Got>, i32> {
         let end = units.iter().position(|unit| *unit == 0).expect("a NUL");
         String::from_utf16(&units[..end]).expect("valid UTF-16")
     };
-    match code {
-        1 => Ok(Some(Got {
-            signal,
-            instance: text(&instance),
-            symbol: text(&symbol),
-            comment: text(&comment),
-        })),
-        0 => Ok(None),
-        code => Err(code),
-    }
+    (code, Got { signal, instance: text(&instance), symbol: text(&symbol), comment: text(&comment) })
 }
 
 /// Waits for the next signal.

@@ -17,6 +17,7 @@ input int    InpPositionsMs = 500;                      // Look at the positions
 input int    InpHeartbeatMs = 1000;                     // Publish the account every, ms
 
 CMt5Redis redis;
+string    publishing="";       // the instance that was said last
 ulong     next_heartbeat_ms=0;
 int       shown_level=0;
 
@@ -30,12 +31,13 @@ int OnInit(void)
       Alert("FleetAgent: look at the positions every 50 ms or more, and publish the account no more often than that");
       return(INIT_PARAMETERS_INCORRECT);
      }
-   bool named=(InpInstance!="" || AccountInfoInteger(ACCOUNT_LOGIN)>0);
-   if(!Start() && named)
+   if(!redis.Open(InpRedis,InpInstance))
      {
       Alert("FleetAgent cannot start: ",redis.ErrorText());
       return(INIT_FAILED);
      }
+   publishing="";
+   Announce();
    if(!EventSetMillisecondTimer(InpPositionsMs))
      {
       Alert("FleetAgent cannot start: the terminal gives it no timer, error ",GetLastError());
@@ -44,25 +46,24 @@ int OnInit(void)
    return(INIT_SUCCEEDED);
   }
 //+------------------------------------------------------------------+
-//| Without an account yet there is no name to publish under: the    |
-//| timer tries again.                                               |
+//| Without an account yet there is no name to publish under; with   |
+//| another account there is another name.                           |
 //+------------------------------------------------------------------+
-bool Start(void)
+void Announce(void)
   {
-   if(!redis.Open(InpRedis,InpInstance))
-      return(false);
+   if(!redis.IsOpen() || redis.Instance()==publishing)
+      return;
+   publishing=redis.Instance();
    next_heartbeat_ms=0;
-   Print("FleetAgent: publishing as ",redis.Instance(),", library ",redis.Version());
-   return(true);
+   Print("FleetAgent: publishing as ",publishing,", library ",redis.Version());
   }
 //+------------------------------------------------------------------+
 void OnTimer(void)
   {
-   if((!redis.IsOpen() || redis.AccountChanged()) && !Start())
-     {
-      redis.PrintEvents();
+   redis.PrintEvents();
+   if(!redis.IsOpen())
       return;
-     }
+   Announce();
    ulong now_ms=GetTickCount64();
    if(now_ms>=next_heartbeat_ms)
      {

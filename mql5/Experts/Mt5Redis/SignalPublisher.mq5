@@ -36,20 +36,32 @@ int OnInit(void)
       Alert("SignalPublisher cannot start: ",redis.ErrorText());
       return(INIT_FAILED);
      }
-   fast_average=iMA(_Symbol,_Period,InpFastPeriod,0,MODE_EMA,PRICE_CLOSE);
-   slow_average=iMA(_Symbol,_Period,InpSlowPeriod,0,MODE_EMA,PRICE_CLOSE);
-   if(fast_average==INVALID_HANDLE || slow_average==INVALID_HANDLE)
-     {
-      Alert("SignalPublisher cannot start: no moving averages, error ",GetLastError());
-      return(INIT_FAILED);
-     }
-   last_bar=iTime(_Symbol,_Period,0); // a signal needs a bar that closes while this runs
+   last_bar=0;
    EventSetTimer(1);
+   HasAverages();
    return(INIT_SUCCEEDED);
+  }
+//+------------------------------------------------------------------+
+//| The averages may have to wait: right after the terminal's start  |
+//| the symbol has no history yet.                                   |
+//+------------------------------------------------------------------+
+bool HasAverages(void)
+  {
+   if(fast_average==INVALID_HANDLE)
+      fast_average=iMA(_Symbol,_Period,InpFastPeriod,0,MODE_EMA,PRICE_CLOSE);
+   if(slow_average==INVALID_HANDLE)
+      slow_average=iMA(_Symbol,_Period,InpSlowPeriod,0,MODE_EMA,PRICE_CLOSE);
+   if(fast_average==INVALID_HANDLE || slow_average==INVALID_HANDLE)
+      return(false);
+   if(last_bar==0)
+      last_bar=iTime(_Symbol,_Period,0); // a signal needs a bar that closes while this runs
+   return(last_bar!=0);
   }
 //+------------------------------------------------------------------+
 void OnTick(void)
   {
+   if(!HasAverages())
+      return;
    datetime bar=iTime(_Symbol,_Period,0);
    if(bar==0 || bar==last_bar)
       return;
@@ -59,19 +71,20 @@ void OnTick(void)
       return; // the averages are not ready: the next tick asks again
    last_bar=bar;
    if(fast[0]<=slow[0] && fast[1]>slow[1])
-      Publish(MT5REDIS_ACTION_BUY,SymbolInfoDouble(_Symbol,SYMBOL_ASK),1.0);
+      Publish(true,SymbolInfoDouble(_Symbol,SYMBOL_ASK),1.0);
    if(fast[0]>=slow[0] && fast[1]<slow[1])
-      Publish(MT5REDIS_ACTION_SELL,SymbolInfoDouble(_Symbol,SYMBOL_BID),-1.0);
+      Publish(false,SymbolInfoDouble(_Symbol,SYMBOL_BID),-1.0);
   }
 //+------------------------------------------------------------------+
-void Publish(const int action,const double price,const double direction)
+void Publish(const bool buy,const double price,const double direction)
   {
    double distance=InpStopPoints*_Point*direction;
    double stop_loss=(InpStopPoints>0 ? NormalizeDouble(price-distance,_Digits) : 0.0);
    double take_profit=(InpStopPoints>0 ? NormalizeDouble(price+distance,_Digits) : 0.0);
-   long   sequence=redis.Signal(action,_Symbol,InpLots,stop_loss,take_profit,InpMagic,"ma cross",0,price,InpValidSec);
+   long   sequence=(buy ? redis.Buy(_Symbol,InpLots,stop_loss,take_profit,InpMagic,"ma cross",0,price,InpValidSec) :
+                    redis.Sell(_Symbol,InpLots,stop_loss,take_profit,InpMagic,"ma cross",0,price,InpValidSec));
    if(sequence>0)
-      PrintFormat("SignalPublisher: signal %I64d, %s %.2f %s at %s",sequence,direction>0.0 ? "buy" : "sell",
+      PrintFormat("SignalPublisher: signal %I64d, %s %.2f %s at %s",sequence,buy ? "buy" : "sell",
                   InpLots,_Symbol,DoubleToString(price,_Digits));
    redis.PrintEvents();
   }
@@ -86,6 +99,8 @@ void OnDeinit(const int reason)
    EventKillTimer();
    IndicatorRelease(fast_average);
    IndicatorRelease(slow_average);
+   fast_average=INVALID_HANDLE;
+   slow_average=INVALID_HANDLE;
    redis.Close(reason);
   }
 //+------------------------------------------------------------------+

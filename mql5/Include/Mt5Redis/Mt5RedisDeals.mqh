@@ -8,7 +8,7 @@
 #define MT5_REDIS_DEALS_MQH
 #include "Mt5RedisApi.mqh"
 
-#define DEALS_EPSILON     0.000000005  // half of the smallest step a volume can have
+#define MT5R_DEALS_EPSILON     0.000000005  // half of the smallest step a volume can have
 
 //+------------------------------------------------------------------+
 //| After a reversal (netting) the average prices are those of the   |
@@ -36,10 +36,10 @@ public:
    long              close_time_ms;    // of the last exit; 0: none
    bool              reopening;        // the last exit was the server's, which opens the position again
 
-   bool              Read(const long position);
-   bool              AddUpTo(const double open_volume) const { return(MathAbs(volume-open_volume)<DEALS_EPSILON); }
+   bool              Read(const long position_);
+   bool              AddUpTo(const double lots_) const { return(MathAbs(volume-lots_)<MT5R_DEALS_EPSILON); }
    //--- nothing is left open; known_volume is what was open when the position was last seen, 0: never seen
-   bool              Closed(const double known_volume) const;
+   bool              Closed(const double known_volume_) const;
 
 private:
    double            m_leg_closed;     // closed of the current direction
@@ -48,46 +48,46 @@ private:
    double            m_kept_price;
 
    void              Clear(void);
-   void              Enter(const ulong deal,const double lots);
-   void              Exit(const ulong deal,const double lots);
+   void              Enter(const ulong deal_,const double lots_);
+   void              Exit(const ulong deal_,const double lots_);
   };
 //+------------------------------------------------------------------+
 //| Replaces the selected history, as every selection does.          |
 //+------------------------------------------------------------------+
-bool CMt5RedisDeals::Read(const long position)
+bool CMt5RedisDeals::Read(const long position_)
   {
    Clear();
-   if(!HistorySelectByPosition((ulong)position))
+   if(!HistorySelectByPosition((ulong)position_))
       return(false);
-   int total=HistoryDealsTotal();
-   for(int i=0; i<total; i++)
+   int total_=HistoryDealsTotal();
+   for(int i_=0; i_<total_; i_++)
      {
-      ulong deal=HistoryDealGetTicket(i);
-      if(deal==0)
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(deal_==0)
          continue;
-      profit+=HistoryDealGetDouble(deal,DEAL_PROFIT);
-      swap+=HistoryDealGetDouble(deal,DEAL_SWAP);
-      commission+=HistoryDealGetDouble(deal,DEAL_COMMISSION)+HistoryDealGetDouble(deal,DEAL_FEE);
-      long type=HistoryDealGetInteger(deal,DEAL_TYPE);
-      if(type!=DEAL_TYPE_BUY && type!=DEAL_TYPE_SELL)
+      profit+=HistoryDealGetDouble(deal_,DEAL_PROFIT);
+      swap+=HistoryDealGetDouble(deal_,DEAL_SWAP);
+      commission+=HistoryDealGetDouble(deal_,DEAL_COMMISSION)+HistoryDealGetDouble(deal_,DEAL_FEE);
+      long type_=HistoryDealGetInteger(deal_,DEAL_TYPE);
+      if(type_!=DEAL_TYPE_BUY && type_!=DEAL_TYPE_SELL)
          continue;
-      double lots=HistoryDealGetDouble(deal,DEAL_VOLUME);
-      switch((ENUM_DEAL_ENTRY)HistoryDealGetInteger(deal,DEAL_ENTRY))
+      double lots_=HistoryDealGetDouble(deal_,DEAL_VOLUME);
+      switch((ENUM_DEAL_ENTRY)HistoryDealGetInteger(deal_,DEAL_ENTRY))
         {
          case DEAL_ENTRY_IN:
-            Enter(deal,lots);
+            Enter(deal_,lots_);
             break;
          case DEAL_ENTRY_INOUT:
            {
-            double left=lots-volume;
-            Exit(deal,volume);
+            double left_=lots_-volume;
+            Exit(deal_,volume);
             price_close=0.0;
             m_leg_closed=0.0;
-            Enter(deal,left);
+            Enter(deal_,left_);
             break;
            }
          default: // out, or out by an opposite position
-            Exit(deal,lots);
+            Exit(deal_,lots_);
         }
      }
    return(true);
@@ -97,13 +97,13 @@ bool CMt5RedisDeals::Read(const long position)
 //| that the broker keeps; then the exits must cover what was known  |
 //| to be open.                                                      |
 //+------------------------------------------------------------------+
-bool CMt5RedisDeals::Closed(const double known_volume) const
+bool CMt5RedisDeals::Closed(const double known_volume_) const
   {
    if(close_time_ms==0)
       return(false);
    if(side!=0)
-      return(volume<DEALS_EPSILON);
-   return(known_volume>0.0 && volume_closed>known_volume-DEALS_EPSILON);
+      return(volume<MT5R_DEALS_EPSILON);
+   return(known_volume_>0.0 && volume_closed>known_volume_-MT5R_DEALS_EPSILON);
   }
 //+------------------------------------------------------------------+
 void CMt5RedisDeals::Clear(void)
@@ -131,17 +131,17 @@ void CMt5RedisDeals::Clear(void)
    m_kept_price=0.0;
   }
 //+------------------------------------------------------------------+
-void CMt5RedisDeals::Enter(const ulong deal,const double lots)
+void CMt5RedisDeals::Enter(const ulong deal_,const double lots_)
   {
-   double price=HistoryDealGetDouble(deal,DEAL_PRICE);
+   double price_=HistoryDealGetDouble(deal_,DEAL_PRICE);
    if(side==0)
      {
-      symbol=HistoryDealGetString(deal,DEAL_SYMBOL);
-      comment=HistoryDealGetString(deal,DEAL_COMMENT);
-      magic=HistoryDealGetInteger(deal,DEAL_MAGIC);
-      open_time_ms=HistoryDealGetInteger(deal,DEAL_TIME_MSC);
+      symbol=HistoryDealGetString(deal_,DEAL_SYMBOL);
+      comment=HistoryDealGetString(deal_,DEAL_COMMENT);
+      magic=HistoryDealGetInteger(deal_,DEAL_MAGIC);
+      open_time_ms=HistoryDealGetInteger(deal_,DEAL_TIME_MSC);
      }
-   side=(HistoryDealGetInteger(deal,DEAL_TYPE)==DEAL_TYPE_BUY ? MT5REDIS_SIDE_BUY : MT5REDIS_SIDE_SELL);
+   side=(HistoryDealGetInteger(deal_,DEAL_TYPE)==DEAL_TYPE_BUY ? MT5REDIS_SIDE_BUY : MT5REDIS_SIDE_SELL);
    if(reopening)
      {
       m_leg_closed=m_kept_leg;
@@ -150,31 +150,31 @@ void CMt5RedisDeals::Enter(const ulong deal,const double lots)
       close_time_ms=0;
       reopening=false;
      }
-   double sum=volume+lots;
-   if(sum>DEALS_EPSILON)
-      price_open=(price_open*volume+price*lots)/sum;
-   volume=NormalizeDouble(sum,8);
-   price_last=price;
+   double sum_=volume+lots_;
+   if(sum_>MT5R_DEALS_EPSILON)
+      price_open=(price_open*volume+price_*lots_)/sum_;
+   volume=NormalizeDouble(sum_,8);
+   price_last=price_;
   }
 //+------------------------------------------------------------------+
-void CMt5RedisDeals::Exit(const ulong deal,const double lots)
+void CMt5RedisDeals::Exit(const ulong deal_,const double lots_)
   {
    m_kept_leg=m_leg_closed;
    m_kept_closed=volume_closed;
    m_kept_price=price_close;
-   double price=HistoryDealGetDouble(deal,DEAL_PRICE);
-   double sum=m_leg_closed+lots;
-   if(sum>DEALS_EPSILON)
-      price_close=(price_close*m_leg_closed+price*lots)/sum;
-   m_leg_closed=NormalizeDouble(sum,8);
-   volume=NormalizeDouble(volume-lots,8);
-   volume_closed=NormalizeDouble(volume_closed+lots,8);
-   price_last=price;
-   stop_loss=HistoryDealGetDouble(deal,DEAL_SL);
-   take_profit=HistoryDealGetDouble(deal,DEAL_TP);
-   close_time_ms=HistoryDealGetInteger(deal,DEAL_TIME_MSC);
-   long reason=HistoryDealGetInteger(deal,DEAL_REASON);
-   reopening=(reason==DEAL_REASON_ROLLOVER || reason==DEAL_REASON_VMARGIN || reason==DEAL_REASON_SPLIT);
+   double price_=HistoryDealGetDouble(deal_,DEAL_PRICE);
+   double sum_=m_leg_closed+lots_;
+   if(sum_>MT5R_DEALS_EPSILON)
+      price_close=(price_close*m_leg_closed+price_*lots_)/sum_;
+   m_leg_closed=NormalizeDouble(sum_,8);
+   volume=NormalizeDouble(volume-lots_,8);
+   volume_closed=NormalizeDouble(volume_closed+lots_,8);
+   price_last=price_;
+   stop_loss=HistoryDealGetDouble(deal_,DEAL_SL);
+   take_profit=HistoryDealGetDouble(deal_,DEAL_TP);
+   close_time_ms=HistoryDealGetInteger(deal_,DEAL_TIME_MSC);
+   long reason_=HistoryDealGetInteger(deal_,DEAL_REASON);
+   reopening=(reason_==DEAL_REASON_ROLLOVER || reason_==DEAL_REASON_VMARGIN || reason_==DEAL_REASON_SPLIT);
   }
 //+------------------------------------------------------------------+
 #endif

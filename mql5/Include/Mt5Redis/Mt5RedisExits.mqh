@@ -8,8 +8,8 @@
 #ifndef MT5_REDIS_EXITS_MQH
 #define MT5_REDIS_EXITS_MQH
 
-#define EXITS_OVERLAP_S   600          // deals may appear out of order by this much
-#define EXITS_PASSES      20           // how often an exit that does not add up is looked at again
+#define MT5R_EXITS_OVERLAP_S   600          // deals may appear out of order by this much
+#define MT5R_EXITS_PASSES      20           // how often an exit that does not add up is looked at again
 
 //+------------------------------------------------------------------+
 //| One deal that closed something.                                  |
@@ -33,20 +33,20 @@ private:
    long              m_newest_ms;
    Mt5RedisExit      m_exits[];
 
-   int               Find(const long deal,const int from) const;
-   int               Add(const long deal,const long position);
+   int               Find(const long deal_,const int from_) const;
+   int               Add(const long deal_,const long position_);
 
 public:
                      CMt5RedisExits(void) : m_variable(""),m_done_to_ms(0),m_newest_ms(0) { }
-   void              Start(const string instance);
+   void              Start(const string instance_);
    bool              Started(void) const            { return(m_done_to_ms>0); }
    bool              Scan(void);
    int               Total(void) const              { return(ArraySize(m_exits)); }
-   long              Position(const int at) const   { return(m_exits[at].position); }
-   bool              IsTold(const int at) const     { return(m_exits[at].told); }
-   void              Tell(const int at)             { m_exits[at].told=true; }
-   void              TellSelected(const long position);
-   void              Postpone(const int at);
+   long              Position(const int at_) const   { return(m_exits[at_].position); }
+   bool              IsTold(const int at_) const     { return(m_exits[at_].told); }
+   void              Tell(const int at_)             { m_exits[at_].told=true; }
+   void              TellSelected(const long position_);
+   void              Postpone(const int at_);
    bool              AnyUntold(void) const;
    void              Save(void);
    void              Forget(void);
@@ -55,13 +55,13 @@ public:
 //| Continues where the last program of this instance stopped. The   |
 //| first one ever starts now.                                       |
 //+------------------------------------------------------------------+
-void CMt5RedisExits::Start(const string instance)
+void CMt5RedisExits::Start(const string instance_)
   {
-   m_variable="mt5redis.told."+instance;
+   m_variable="mt5redis.told."+instance_;
    m_done_to_ms=(long)TimeTradeServer()*1000;
-   double kept=0.0;
-   if(GlobalVariableGet(m_variable,kept) && kept>0.0 && kept<(double)m_done_to_ms)
-      m_done_to_ms=(long)kept;
+   double kept_=0.0;
+   if(GlobalVariableGet(m_variable,kept_) && kept_>0.0 && kept_<(double)m_done_to_ms)
+      m_done_to_ms=(long)kept_;
    m_newest_ms=m_done_to_ms;
   }
 //+------------------------------------------------------------------+
@@ -75,76 +75,78 @@ void CMt5RedisExits::Forget(void)
 //+------------------------------------------------------------------+
 bool CMt5RedisExits::Scan(void)
   {
-   datetime from=(datetime)(m_done_to_ms/1000-EXITS_OVERLAP_S);
+   datetime from_=(datetime)(m_done_to_ms/1000-MT5R_EXITS_OVERLAP_S);
    //--- not TimeCurrent: that is the last quote's time, on a Monday before the first one Friday's
-   if(!HistorySelect(from,(datetime)((long)TimeTradeServer()+86400)))
+   if(!HistorySelect(from_,(datetime)((long)TimeTradeServer()+86400)))
       return(false);
-   for(int i=ArraySize(m_exits)-1; i>=0; i--)
-      m_exits[i].listed=false;
-   int next=0;
-   int total=HistoryDealsTotal();
-   for(int i=0; i<total; i++)
+   for(int i_=ArraySize(m_exits)-1; i_>=0; i_--)
+      m_exits[i_].listed=false;
+   int next_=0;
+   int total_=HistoryDealsTotal();
+   for(int i_=0; i_<total_; i_++)
      {
-      ulong deal=HistoryDealGetTicket(i);
-      if(deal==0)
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(deal_==0)
          continue;
-      long  entry=HistoryDealGetInteger(deal,DEAL_ENTRY);
-      long  position=HistoryDealGetInteger(deal,DEAL_POSITION_ID);
-      m_newest_ms=(long)MathMax(m_newest_ms,HistoryDealGetInteger(deal,DEAL_TIME_MSC));
-      if(position<=0 || (entry!=DEAL_ENTRY_OUT && entry!=DEAL_ENTRY_OUT_BY))
+      long  entry_=HistoryDealGetInteger(deal_,DEAL_ENTRY);
+      long  position_=HistoryDealGetInteger(deal_,DEAL_POSITION_ID);
+      m_newest_ms=(long)MathMax(m_newest_ms,HistoryDealGetInteger(deal_,DEAL_TIME_MSC));
+      if(position_<=0 || (entry_!=DEAL_ENTRY_OUT && entry_!=DEAL_ENTRY_OUT_BY))
          continue;
-      int at=Find((long)deal,next);
-      if(at<0)
-         at=Add((long)deal,position);
-      m_exits[at].listed=true;
-      next=at+1;
+      int at_=Find((long)deal_,next_);
+      if(at_<0)
+         at_=Add((long)deal_,position_);
+      m_exits[at_].listed=true;
+      next_=at_+1;
      }
    //--- what was told and is older than the overlap will not come up again
-   int kept=0;
-   for(int i=0; i<ArraySize(m_exits); i++)
-      if(m_exits[i].listed || !m_exits[i].told)
+   int kept_=0;
+   for(int i_=0; i_<ArraySize(m_exits); i_++)
+      if(m_exits[i_].listed || !m_exits[i_].told)
         {
-         m_exits[kept]=m_exits[i];
-         kept++;
+         m_exits[kept_]=m_exits[i_];
+         kept_++;
         }
-   ArrayResize(m_exits,kept,64);
+   ArrayResize(m_exits,kept_,64);
    return(true);
   }
 //+------------------------------------------------------------------+
 //| The exits of this position, whose deals are the selected history,|
 //| are told.                                                        |
 //+------------------------------------------------------------------+
-void CMt5RedisExits::TellSelected(const long position)
+void CMt5RedisExits::TellSelected(const long position_)
   {
-   int total=HistoryDealsTotal();
-   for(int i=0; i<total; i++)
+   int total_=HistoryDealsTotal();
+   for(int i_=0; i_<total_; i_++)
      {
-      long deal=(long)HistoryDealGetTicket(i);
-      int  at=Find(deal,0);
-      Tell(at<0 ? Add(deal,position) : at);
+      long deal_=(long)HistoryDealGetTicket(i_);
+      int  at_=Find(deal_,0);
+      Tell(at_<0 ? Add(deal_,position_) : at_);
      }
   }
 //+------------------------------------------------------------------+
 //| The exit does not add up yet, for history can load late; after   |
 //| some looks it is left alone.                                     |
 //+------------------------------------------------------------------+
-void CMt5RedisExits::Postpone(const int at)
+void CMt5RedisExits::Postpone(const int at_)
   {
-   m_exits[at].passes++;
-   if(m_exits[at].passes>=EXITS_PASSES)
-      m_exits[at].told=true;
+   m_exits[at_].passes++;
+   if(m_exits[at_].passes>=MT5R_EXITS_PASSES)
+      m_exits[at_].told=true;
   }
 //+------------------------------------------------------------------+
 bool CMt5RedisExits::AnyUntold(void) const
   {
-   for(int i=ArraySize(m_exits)-1; i>=0; i--)
-      if(!m_exits[i].told)
+   for(int i_=ArraySize(m_exits)-1; i_>=0; i_--)
+      if(!m_exits[i_].told)
          return(true);
    return(false);
   }
 //+------------------------------------------------------------------+
 //| Keeps how far this got, when nothing waits. A global variable    |
 //| that nobody touches for four weeks is deleted: save now and then.|
+//| Its name has 54 characters at most, where 63 are allowed, and ms |
+//| since 1970 are far below 2^53: it can be set, and is exact.      |
 //+------------------------------------------------------------------+
 void CMt5RedisExits::Save(void)
   {
@@ -157,28 +159,28 @@ void CMt5RedisExits::Save(void)
 //| Deals come in the same order each time: the search begins where  |
 //| the last one ended.                                              |
 //+------------------------------------------------------------------+
-int CMt5RedisExits::Find(const long deal,const int from) const
+int CMt5RedisExits::Find(const long deal_,const int from_) const
   {
-   int size=ArraySize(m_exits);
-   for(int i=0; i<size; i++)
+   int size_=ArraySize(m_exits);
+   for(int i_=0; i_<size_; i_++)
      {
-      int at=(from+i)%size;
-      if(m_exits[at].deal==deal)
-         return(at);
+      int at_=(from_+i_)%size_;
+      if(m_exits[at_].deal==deal_)
+         return(at_);
      }
    return(-1);
   }
 //+------------------------------------------------------------------+
-int CMt5RedisExits::Add(const long deal,const long position)
+int CMt5RedisExits::Add(const long deal_,const long position_)
   {
-   int at=ArraySize(m_exits);
-   ArrayResize(m_exits,at+1,64);
-   m_exits[at].deal=deal;
-   m_exits[at].position=position;
-   m_exits[at].passes=0;
-   m_exits[at].told=false;
-   m_exits[at].listed=false;
-   return(at);
+   int at_=ArraySize(m_exits);
+   ArrayResize(m_exits,at_+1,64);
+   m_exits[at_].deal=deal_;
+   m_exits[at_].position=position_;
+   m_exits[at_].passes=0;
+   m_exits[at_].told=false;
+   m_exits[at_].listed=false;
+   return(at_);
   }
 //+------------------------------------------------------------------+
 #endif

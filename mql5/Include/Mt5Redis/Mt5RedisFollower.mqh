@@ -2,20 +2,19 @@
 //|                                           Mt5RedisFollower.mqh   |
 //|  Signals of other terminals, read from Redis.                    |
 //+------------------------------------------------------------------+
-// The class a program that follows signals uses:
+// The part of CMt5Redis that reads; it can be used by itself:
 //
 //    CMt5RedisFollower redis;
-//    OnInit:   redis.Open(config) && redis.Subscribe("my follower","5012345.Demo")
+//    OnInit:   redis.Open(config) && redis.Subscribe("5012345.Demo-Server,5012346.Demo-Server")
 //    OnTimer:  while(redis.Next(signal)>0) { act on it; redis.Acknowledge(signal.data.number); }
 //    OnDeinit: redis.Close(reason)
 //
-// Subscribe takes the sources to follow, with commas; "*" is all there are. Of two terminals that follow by one name
-// one acts and the other stands by, which Role says: whoever does not act must not send an order for a signal it holds.
-//
 // Nothing here waits. A signal that was not acknowledged comes again after a restart: act on it once, by its
-// Mark. Next returns MT5REDIS_ERR_GAP, once, where signals were deleted before they were read.
+// Mark. Next returns MT5REDIS_ERR_GAP, once, where signals were deleted before they were read. Of two terminals that
+// follow by one name one is handed the signals; the other stands by.
 #ifndef MT5_REDIS_FOLLOWER_MQH
 #define MT5_REDIS_FOLLOWER_MQH
+#include "Mt5RedisMark.mqh"
 #include "Mt5RedisSession.mqh"
 
 //+------------------------------------------------------------------+
@@ -24,8 +23,8 @@
 struct SFollowedSignal
   {
    mt5redis_received_t data;
-   string            instance;
-   string            symbol;
+   string            instance;         // who gave it; at a gap whose signals are missing
+   string            symbol;           // its name there
    string            comment;
   };
 
@@ -34,83 +33,129 @@ struct SFollowedSignal
 //+------------------------------------------------------------------+
 class CMt5RedisFollower : public CMt5RedisSession
   {
+private:
+   CMt5RedisMark     m_marks;
+   bool              m_reads;          // Subscribe was called: with what follows
+   string            m_instances;
+   string            m_name;
+   string            m_symbols;
+   long              m_magic;
+   long              m_max_age_ms;
+   int               m_start;
+
+   bool              SubscribeNow(void);
+
+protected:
+   virtual void      OnOpenedAgain(void) override;
+
 public:
-   bool              Subscribe(const string follower,const string instances,const string symbols="",
-                               const long magic=0,const long max_age_ms=0,
-                               const int start=MT5REDIS_START_RESUME);
-   int               Next(SFollowedSignal &signal);
-   int               Role(void);
-   bool              Acknowledge(const long number);
+                     CMt5RedisFollower(void) : m_reads(false),m_instances(""),m_name(""),m_symbols(""),m_magic(0),
+                                               m_max_age_ms(0),m_start(MT5REDIS_START_RESUME) { }
+   bool              Subscribe(const string instances_,const string name_="",const string symbols_="",
+                               const long magic_=0,const long max_age_ms_=0,
+                               const int start_=MT5REDIS_START_RESUME);
+   int               Next(SFollowedSignal &signal_);
+   bool              Acknowledge(const long number_);
    bool              Unsubscribe(void);
-   string            Mark(const SFollowedSignal &signal) const;
+   int               Role(void);
+   string            Mark(const SFollowedSignal &signal_) const;
   };
 //+------------------------------------------------------------------+
-//| Starts reading. follower: the name for its place; empty: the     |
-//| instance's own. instances: the sources with commas, * for all.   |
-//| No symbols, and a magic of 0, mean all. max_age_ms 0: any age.   |
+//| Starts reading, now or as soon as the session is open.           |
+//| instances: the sources, with commas between them; * is all       |
+//| name: for its place in the streams, the same after each restart; |
+//|       empty: this session's instance                             |
+//| symbols:   likewise a list; empty, and a magic of 0, mean all    |
+//| max_age_ms: 0 any age                                            |
 //+------------------------------------------------------------------+
-bool CMt5RedisFollower::Subscribe(const string follower,const string instances,const string symbols,
-                                  const long magic,const long max_age_ms,const int start)
+bool CMt5RedisFollower::Subscribe(const string instances_,const string name_,const string symbols_,
+                                  const long magic_,const long max_age_ms_,const int start_)
   {
-   if(m_handle<=0)
-      return(NotOpen()==0);
-   return(Checked(mt5redis_subscribe(m_handle,follower,instances,symbols,magic,max_age_ms,start))>=0);
+   m_instances=instances_;
+   m_name=name_;
+   m_symbols=symbols_;
+   m_magic=magic_;
+   m_max_age_ms=max_age_ms_;
+   m_start=start_;
+   if(Ready())
+      m_reads=SubscribeNow();
+   else
+      m_reads=(IsWaiting() || NotOpen()==0);
+   return(m_reads);
+  }
+//+------------------------------------------------------------------+
+bool CMt5RedisFollower::SubscribeNow(void)
+  {
+   return(Checked(mt5redis_subscribe(m_handle,m_name,m_instances,m_symbols,m_magic,m_max_age_ms,m_start))>=0);
+  }
+//+------------------------------------------------------------------+
+//| A late login, or another account: each reads from its own place. |
+//+------------------------------------------------------------------+
+void CMt5RedisFollower::OnOpenedAgain(void)
+  {
+   if(m_reads && !SubscribeNow())
+      Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",ErrorText());
   }
 //+------------------------------------------------------------------+
 //| The next signal: 1 with one, 0 without, below 0 an error code.   |
 //+------------------------------------------------------------------+
-int CMt5RedisFollower::Next(SFollowedSignal &signal)
+int CMt5RedisFollower::Next(SFollowedSignal &signal_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return((int)NotOpen());
-   ushort instance[41];
-   ushort symbol[49];
-   ushort comment[97];
-   int    found=(int)Checked(mt5redis_next_signal(m_handle,signal.data,(int)sizeof(mt5redis_received_t),
-                             instance,41,symbol,49,comment,97));
-   if(found>0)
+   ushort instance_[41];
+   ushort symbol_[49];
+   ushort comment_[97];
+   int    found_=(int)Checked(mt5redis_next_signal(m_handle,signal_.data,(int)sizeof(mt5redis_received_t),
+                             instance_,41,symbol_,49,comment_,97));
+   if(found_>0 || found_==MT5REDIS_ERR_GAP)
+      signal_.instance=ShortArrayToString(instance_);
+   if(found_>0)
      {
-      signal.instance=ShortArrayToString(instance);
-      signal.symbol=ShortArrayToString(symbol);
-      signal.comment=ShortArrayToString(comment);
+      signal_.symbol=ShortArrayToString(symbol_);
+      signal_.comment=ShortArrayToString(comment_);
      }
-   return(found);
+   return(found_);
   }
 //+------------------------------------------------------------------+
-//| What this terminal does by the follower's name: one of           |
-//| MT5REDIS_ROLE_*, or an error code.                               |
+//| What this terminal does: one of MT5REDIS_ROLE_*, or an error     |
+//| code.                                                            |
 //+------------------------------------------------------------------+
 int CMt5RedisFollower::Role(void)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return((int)NotOpen());
    return((int)Checked(mt5redis_role(m_handle)));
   }
 //+------------------------------------------------------------------+
 //| Says that a signal was acted on, or is not to be.                |
 //+------------------------------------------------------------------+
-bool CMt5RedisFollower::Acknowledge(const long number)
+bool CMt5RedisFollower::Acknowledge(const long number_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen()==0);
-   return(Checked(mt5redis_acknowledge(m_handle,number))>=0);
+   return(Checked(mt5redis_acknowledge(m_handle,number_))>=0);
   }
 //+------------------------------------------------------------------+
 //| Ends the subscription.                                           |
 //+------------------------------------------------------------------+
 bool CMt5RedisFollower::Unsubscribe(void)
   {
-   if(m_handle<=0)
+   m_reads=false;
+   if(!Ready())
       return(NotOpen()==0);
    return(Checked(mt5redis_unsubscribe(m_handle))>=0);
   }
 //+------------------------------------------------------------------+
-//| A text of at most 31 characters that only this signal has: the   |
-//| comment of the order that it leads to.                           |
+//| The comment of the order that the signal leads to: at most 31    |
+//| characters that no other signal has, and that say whose position |
+//| it copies (Mt5RedisMark.mqh).                                    |
 //+------------------------------------------------------------------+
-string CMt5RedisFollower::Mark(const SFollowedSignal &signal) const
+string CMt5RedisFollower::Mark(const SFollowedSignal &signal_) const
   {
-   return(StringFormat("r%I64x.%I64x",signal.data.producer,signal.data.sequence));
+   string letter_=(signal_.data.action==MT5REDIS_ACTION_CLOSE ? "c" : "r");
+   return(m_marks.Of(letter_,signal_.instance,signal_.data.producer,signal_.data.sequence,signal_.data.magic,
+                     signal_.data.position));
   }
 //+------------------------------------------------------------------+
 #endif

@@ -22,9 +22,9 @@ public:
 
                      CMt5RedisOpenSet(void) : m_due(true),total(0) { }
    void              Clear(void)       { total=0; }
-   void              Add(const long position);
+   void              Add(const long position_);
    void              Sort(void);
-   bool              Has(const long position) const;
+   bool              Has(const long position_) const;
    //--- tell it even if it did not change
    void              Ask(void)         { m_due=true; }
    bool              Due(void) const;
@@ -32,10 +32,10 @@ public:
    void              Forget(void)      { ArrayResize(m_told,0); }
   };
 //+------------------------------------------------------------------+
-void CMt5RedisOpenSet::Add(const long position)
+void CMt5RedisOpenSet::Add(const long position_)
   {
    ArrayResize(positions,total+1,64);
-   positions[total]=position;
+   positions[total]=position_;
    total++;
   }
 //+------------------------------------------------------------------+
@@ -49,9 +49,9 @@ void CMt5RedisOpenSet::Sort(void)
 //+------------------------------------------------------------------+
 //| Sort it before.                                                  |
 //+------------------------------------------------------------------+
-bool CMt5RedisOpenSet::Has(const long position) const
+bool CMt5RedisOpenSet::Has(const long position_) const
   {
-   return(total>0 && positions[ArrayBsearch(positions,position)]==position);
+   return(total>0 && positions[ArrayBsearch(positions,position_)]==position_);
   }
 //+------------------------------------------------------------------+
 //| Sort it before.                                                  |
@@ -60,8 +60,8 @@ bool CMt5RedisOpenSet::Due(void) const
   {
    if(m_due || ArraySize(m_told)!=total)
       return(true);
-   for(int i=0; i<total; i++)
-      if(positions[i]!=m_told[i])
+   for(int i_=0; i_<total; i_++)
+      if(positions[i_]!=m_told[i_])
          return(true);
    return(false);
   }
@@ -70,8 +70,8 @@ void CMt5RedisOpenSet::Told(void)
   {
    m_due=false;
    ArrayResize(m_told,total);
-   for(int i=0; i<total; i++)
-      m_told[i]=positions[i];
+   for(int i_=0; i_<total; i_++)
+      m_told[i_]=positions[i_];
   }
 //+------------------------------------------------------------------+
 #endif

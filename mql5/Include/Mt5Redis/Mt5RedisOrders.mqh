@@ -1,121 +1,191 @@
 //+------------------------------------------------------------------+
-//|                                              Mt5RedisOrders.mqh  |
-//|  Orders that copy signals: what a program that follows needs to  |
-//|  know of its account, and how a request fared.                   |
+//|                                             Mt5RedisOrders.mqh   |
+//|  Sends requests to the trade server, and finds what became of    |
+//|  them by their comment.                                          |
 //+------------------------------------------------------------------+
-// Functions without a memory of their own.
+// It decides nothing: what to open and close is its caller's business, and so is whether to ask again. It keeps the
+// last answer.
 #ifndef MT5_REDIS_ORDERS_MQH
 #define MT5_REDIS_ORDERS_MQH
+#include "Mt5RedisRetcodes.mqh"
+#include "Mt5RedisSymbol.mqh"
 
-enum ENUM_OUTCOME
+#define MT5R_HISTORY_S 172800  // how far back deals are looked for: a signal is kept for hours
+
+//+------------------------------------------------------------------+
+//| The requests of one program, with its magic number.              |
+//+------------------------------------------------------------------+
+class CMt5RedisOrders
   {
-   OUTCOME_DONE,
-   OUTCOME_SKIP,
-   OUTCOME_LATER,             // for certain not executed; to be tried again
-   OUTCOME_UNKNOWN            // sent, and nobody answered
+private:
+   long              m_magic;
+   int               m_slippage;
+   string            m_refused;     // a symbol that refused kinds of filling, and how many
+   int               m_refusals;
+   uint              m_retcode;
+   string            m_comment;
+   double            m_volume;
+   ulong             m_order;
+
+   ENUM_MT5REDIS_OUTCOME Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_);
+   bool              IsOurs(const ulong deal_,const string comment_) const;
+
+public:
+                     CMt5RedisOrders(void) : m_magic(0),m_slippage(0),m_refused(""),m_refusals(0),m_retcode(0),
+                                             m_comment(""),m_volume(0.0),m_order(0) { }
+   void              Rules(const long magic_,const int slippage_);
+   ENUM_MT5REDIS_OUTCOME Deal(const CMt5RedisSymbol &symbol_,const bool buy_,const double lots_,const double stop_loss_,
+                              const double take_profit_,const ulong ticket_,const string comment_,
+                              const ENUM_MT5REDIS_REQUEST kind_);
+   ENUM_MT5REDIS_OUTCOME Change(const string symbol_,const ulong ticket_,const double stop_loss_,
+                                const double take_profit_);
+   uint              Retcode(void) const { return(m_retcode); }
+   //--- the answer's number and the server's words
+   string            Answer(void) const  { return(IntegerToString((long)m_retcode)+" "+m_comment); }
+   //--- lots that were executed, and the order's ticket, of the last request
+   double            Volume(void) const  { return(m_volume); }
+   ulong             Order(void) const   { return(m_order); }
+
+   bool              Waits(const string comment_) const;
+   double            Traded(const string comment_) const;
+   long              PositionOf(const string comment_) const;
+   long              FirstOf(const string comment_) const;
   };
-
 //+------------------------------------------------------------------+
-//| The name of a symbol at this broker: symbols is a list like      |
-//| EURUSD=EURUSD.m,XAUUSD=GOLD, the others have their own.          |
+//| slippage: how far the price may move while an order is on its    |
+//| way, points.                                                     |
 //+------------------------------------------------------------------+
-string Mapped(const string symbols,const string symbol)
+void CMt5RedisOrders::Rules(const long magic_,const int slippage_)
   {
-   string pairs[];
-   int    count=StringSplit(symbols,',',pairs);
-   for(int i=0; i<count; i++)
+   m_magic=magic_;
+   m_slippage=slippage_;
+  }
+//+------------------------------------------------------------------+
+//| Buys or sells at market. ticket: of the position that it closes, |
+//| or a part of it; 0: it closes none by its ticket.                |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Deal(const CMt5RedisSymbol &symbol_,const bool buy_,const double lots_,
+      const double stop_loss_,const double take_profit_,const ulong ticket_,const string comment_,
+      const ENUM_MT5REDIS_REQUEST kind_)
+  {
+   MqlTradeRequest request_={};
+   request_.action=TRADE_ACTION_DEAL;
+   request_.symbol=symbol_.Name();
+   request_.volume=lots_;
+   request_.type=(buy_ ? ORDER_TYPE_BUY : ORDER_TYPE_SELL);
+   request_.price=symbol_.Price(buy_);
+   request_.sl=stop_loss_;
+   request_.tp=take_profit_;
+   request_.position=ticket_;
+   request_.type_filling=symbol_.Filling(symbol_.Name()==m_refused ? m_refusals : 0);
+   request_.comment=comment_;
+   return(Send(request_,kind_));
+  }
+//+------------------------------------------------------------------+
+//| Sets the stops of a position.                                    |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Change(const string symbol_,const ulong ticket_,const double stop_loss_,
+      const double take_profit_)
+  {
+   MqlTradeRequest request_={};
+   request_.action=TRADE_ACTION_SLTP;
+   request_.symbol=symbol_;
+   request_.position=ticket_;
+   request_.sl=stop_loss_;
+   request_.tp=take_profit_;
+   return(Send(request_,MT5REDIS_CHANGE));
+  }
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_)
+  {
+   request_.magic=(ulong)m_magic;
+   request_.deviation=(ulong)m_slippage;
+   MqlTradeResult result_={};
+   bool sent_=OrderSend(request_,result_);
+   m_retcode=result_.retcode;
+   m_comment=result_.comment+(sent_ ? "" : ", not sent");
+   m_order=result_.order;
+   ENUM_MT5REDIS_OUTCOME outcome_=Mt5RedisOutcome(m_retcode,kind_);
+   m_volume=result_.volume;
+   //--- some servers leave it at 0
+   if(outcome_==MT5REDIS_DONE && m_volume<=0.0)
+      m_volume=request_.volume;
+   if(m_retcode==TRADE_RETCODE_INVALID_FILL)
      {
-      string names[];
-      if(StringSplit(pairs[i],'=',names)==2 && names[0]==symbol)
-         return(names[1]);
+      m_refusals=(request_.symbol==m_refused ? m_refusals+1 : 1);
+      m_refused=request_.symbol;
      }
-   return(symbol);
+   return(outcome_);
   }
 //+------------------------------------------------------------------+
-//| A volume this broker takes, rounded down; 0: too small.          |
+//| Whether an order of ours with this comment waits at the server.  |
 //+------------------------------------------------------------------+
-double Lots(const string symbol,const double wanted,const double most)
+bool CMt5RedisOrders::Waits(const string comment_) const
   {
-   double step=SymbolInfoDouble(symbol,SYMBOL_VOLUME_STEP);
-   double lots=MathMin(wanted,most);
-   if(step>0.0)
-      lots=NormalizeDouble(MathFloor(lots/step+0.0000001)*step,8);
-   return(lots<SymbolInfoDouble(symbol,SYMBOL_VOLUME_MIN) ? 0.0 : lots);
-  }
-//+------------------------------------------------------------------+
-//| Whether this account has an order, a position or a deal with     |
-//| this comment: a signal's mark.                                   |
-//+------------------------------------------------------------------+
-bool Marked(const string comment)
-  {
-   for(int i=PositionsTotal()-1; i>=0; i--)
-      if(PositionGetTicket(i)>0 && PositionGetString(POSITION_COMMENT)==comment)
+   for(int i_=OrdersTotal()-1; i_>=0; i_--)
+      if(OrderGetTicket(i_)>0 && OrderGetInteger(ORDER_MAGIC)==m_magic && OrderGetString(ORDER_COMMENT)==comment_)
          return(true);
-   for(int i=OrdersTotal()-1; i>=0; i--)
-      if(OrderGetTicket(i)>0 && OrderGetString(ORDER_COMMENT)==comment)
-         return(true);
-   return(MarkedVolume(comment)>0.0);
+   return(false);
   }
 //+------------------------------------------------------------------+
-//| The volume of all deals with this comment; below 0: the history  |
-//| cannot be had now.                                               |
+//| Whether a deal was made by an order with this comment and our    |
+//| magic number. At some brokers a position's stop leaves a deal    |
+//| with the position's comment.                                     |
 //+------------------------------------------------------------------+
-double MarkedVolume(const string comment)
+bool CMt5RedisOrders::IsOurs(const ulong deal_,const string comment_) const
   {
-   double volume=0.0;
-   //--- a signal is kept for hours, not days
-   datetime now=TimeTradeServer();
-   if(!HistorySelect(now-172800,now+172800))
+   return(deal_>0 && HistoryDealGetString(deal_,DEAL_COMMENT)==comment_ &&
+          HistoryDealGetInteger(deal_,DEAL_MAGIC)==m_magic &&
+          HistoryDealGetInteger(deal_,DEAL_REASON)==DEAL_REASON_EXPERT);
+  }
+//+------------------------------------------------------------------+
+//| The lots of all our deals with this comment; below 0: the history|
+//| cannot be had now. Replaces the selected history.                |
+//+------------------------------------------------------------------+
+double CMt5RedisOrders::Traded(const string comment_) const
+  {
+   double   lots_=0.0;
+   datetime now_=TimeTradeServer();
+   if(!HistorySelect(now_-MT5R_HISTORY_S,now_+MT5R_HISTORY_S))
       return(-1.0);
-   for(int i=HistoryDealsTotal()-1; i>=0; i--)
+   for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {
-      ulong deal=HistoryDealGetTicket(i);
-      if(deal>0 && HistoryDealGetString(deal,DEAL_COMMENT)==comment)
-         volume+=HistoryDealGetDouble(deal,DEAL_VOLUME);
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(IsOurs(deal_,comment_))
+         lots_+=HistoryDealGetDouble(deal_,DEAL_VOLUME);
      }
-   return(volume);
+   return(NormalizeDouble(lots_,8));
   }
 //+------------------------------------------------------------------+
-//| Sends a request; reason says why it was refused for good.        |
+//| The position of a deal with this comment; 0: there is none.      |
+//| Call Traded before.                                              |
 //+------------------------------------------------------------------+
-ENUM_OUTCOME Send(MqlTradeRequest &request,string &reason)
+long CMt5RedisOrders::PositionOf(const string comment_) const
   {
-   request.type_filling=Filling(request.symbol);
-   MqlTradeResult result={};
-   bool sent=OrderSend(request,result);
-   bool closing=(request.position>0 && request.action==TRADE_ACTION_DEAL);
-   switch(result.retcode)
+   for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {
-      case TRADE_RETCODE_DONE:
-      case TRADE_RETCODE_PLACED:
-      case TRADE_RETCODE_NO_CHANGES:
-         return(OUTCOME_DONE);
-      case TRADE_RETCODE_DONE_PARTIAL:
-         //--- the rest of a close is still to be closed
-         return(closing ? OUTCOME_LATER : OUTCOME_DONE);
-      case TRADE_RETCODE_TIMEOUT:
-      case TRADE_RETCODE_CONNECTION:
-         return(OUTCOME_UNKNOWN);
-      case TRADE_RETCODE_REQUOTE:
-      case TRADE_RETCODE_PRICE_CHANGED:
-      case TRADE_RETCODE_PRICE_OFF:
-      case TRADE_RETCODE_TOO_MANY_REQUESTS:
-      case TRADE_RETCODE_MARKET_CLOSED:
-         return(OUTCOME_LATER);
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(IsOurs(deal_,comment_))
+         return(HistoryDealGetInteger(deal_,DEAL_POSITION_ID));
      }
-   reason=StringFormat("the trade server refused it: %d %s%s",(int)result.retcode,result.comment,
-                       sent ? "" : ", not sent");
-   return(OUTCOME_SKIP);
+   return(0);
   }
 //+------------------------------------------------------------------+
-ENUM_ORDER_TYPE_FILLING Filling(const string symbol)
+//| When the first deal with this comment was made, the trade        |
+//| server's time, ms; 0: there is none. Call Traded before.         |
+//+------------------------------------------------------------------+
+long CMt5RedisOrders::FirstOf(const string comment_) const
   {
-   long modes=SymbolInfoInteger(symbol,SYMBOL_FILLING_MODE);
-   if((modes&SYMBOL_FILLING_FOK)!=0)
-      return(ORDER_FILLING_FOK);
-   if((modes&SYMBOL_FILLING_IOC)!=0)
-      return(ORDER_FILLING_IOC);
-   return(ORDER_FILLING_RETURN);
+   long first_ms_=0;
+   for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
+     {
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(!IsOurs(deal_,comment_))
+         continue;
+      long made_ms_=HistoryDealGetInteger(deal_,DEAL_TIME_MSC);
+      first_ms_=(first_ms_==0 ? made_ms_ : (long)MathMin(first_ms_,made_ms_));
+     }
+   return(first_ms_);
   }
+//+------------------------------------------------------------------+
 #endif
-//+------------------------------------------------------------------+

@@ -11,15 +11,14 @@
 // While the terminal is not connected nothing is concluded from anything.
 #ifndef MT5_REDIS_POSITIONS_MQH
 #define MT5_REDIS_POSITIONS_MQH
-#include "Mt5RedisSession.mqh"
+#include "Mt5RedisFollower.mqh"
 #include "Mt5RedisDeals.mqh"
 #include "Mt5RedisExits.mqh"
 #include "Mt5RedisOpenSet.mqh"
 
-#define POSITIONS_SETTLE_LOOKS    3    // after connecting, the list of positions may still be filling
-#define POSITIONS_REFRESH_LOOKS   60   // every so many looks everything is sent, moved or not
-#define POSITIONS_DEALS_LOOKS     20   // how long deals that do not add up are waited for
-#define POSITIONS_COMMENT_BYTES   96
+#define MT5R_POSITIONS_SETTLE_LOOKS    3    // after connecting, the list of positions may still be filling
+#define MT5R_POSITIONS_REFRESH_LOOKS   60   // every so many looks everything is sent, moved or not
+#define MT5R_POSITIONS_DEALS_LOOKS     20   // how long deals that do not add up are waited for
 
 //+------------------------------------------------------------------+
 //| A position as it was published last.                             |
@@ -36,7 +35,7 @@ struct Mt5RedisPosition
 //+------------------------------------------------------------------+
 //| The positions.                                                   |
 //+------------------------------------------------------------------+
-class CMt5RedisPositions : public CMt5RedisSession
+class CMt5RedisPositions : public CMt5RedisFollower
   {
 private:
    Mt5RedisPosition  m_known[];
@@ -51,34 +50,34 @@ private:
    bool              m_prices_due;     // prices may be sent in this look
    ulong             m_prices_ms;      // when they were sent last
 
-   void              Count(const long result);
-   int               Find(const long position) const;
+   void              Count(const long result_);
+   int               Find(const long position_) const;
    void              LookAtPressure(void);
-   void              ReadSelected(mt5redis_trade_t &state) const;
-   void              ReadDeals(Mt5RedisPosition &position);
-   long              SendSelected(const bool refresh);
+   void              ReadSelected(mt5redis_trade_t &state_) const;
+   void              ReadDeals(Mt5RedisPosition &position_);
+   long              SendSelected(const bool refresh_);
    void              LookForAbsent(void);
    void              LookForExits(void);
-   long              SendClose(mt5redis_trade_t &state,const string symbol,const string comment);
+   long              SendClose(mt5redis_trade_t &state_,const string symbol_,const string comment_);
    void              SendOpenSet(void);
 
 protected:
-   virtual void      OnOpened(const bool same) override;
+   virtual void      OnOpened(const bool same_) override;
 
 public:
                      CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0),m_sent(0),
                                                 m_refused(0),m_prices_due(true),m_prices_ms(0) { }
    long              PublishPositions(void);
-   long              PublishPosition(const ulong ticket=0);
-   void              MarkTrade(const MqlTradeTransaction &transaction);
+   long              PublishPosition(const ulong ticket_=0);
+   void              MarkTrade(const MqlTradeTransaction &transaction_);
   };
 //+------------------------------------------------------------------+
 //| Call it from OnTradeTransaction. It only marks: the next         |
 //| PublishPositions looks at the history as well.                   |
 //+------------------------------------------------------------------+
-void CMt5RedisPositions::MarkTrade(const MqlTradeTransaction &transaction)
+void CMt5RedisPositions::MarkTrade(const MqlTradeTransaction &transaction_)
   {
-   if(transaction.type!=TRADE_TRANSACTION_REQUEST)
+   if(transaction_.type!=TRADE_TRANSACTION_REQUEST)
       m_marked=true;
   }
 //+------------------------------------------------------------------+
@@ -88,7 +87,7 @@ void CMt5RedisPositions::MarkTrade(const MqlTradeTransaction &transaction)
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::PublishPositions(void)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
      {
@@ -100,36 +99,36 @@ long CMt5RedisPositions::PublishPositions(void)
    m_sent=0;
    m_refused=0;
    m_open.Clear();
-   bool refresh=(m_looks%POSITIONS_REFRESH_LOOKS==0);
+   bool refresh_=(m_looks%MT5R_POSITIONS_REFRESH_LOOKS==0);
    m_looks++;
-   for(int i=ArraySize(m_known)-1; i>=0; i--)
-      m_known[i].present=false;
+   for(int i_=ArraySize(m_known)-1; i_>=0; i_--)
+      m_known[i_].present=false;
 
-   int  total=PositionsTotal();
-   bool whole=true;
-   for(int i=total-1; i>=0; i--)
+   int  total_=PositionsTotal();
+   bool whole_=true;
+   for(int i_=total_-1; i_>=0; i_--)
      {
-      if(PositionGetTicket(i)==0)
+      if(PositionGetTicket(i_)==0)
         {
-         whole=false;
+         whole_=false;
          continue;
         }
       m_open.Add(PositionGetInteger(POSITION_IDENTIFIER));
-      Count(SendSelected(refresh));
+      Count(SendSelected(refresh_));
      }
-   if(!whole || PositionsTotal()!=total || m_connected_looks<POSITIONS_SETTLE_LOOKS)
+   if(!whole_ || PositionsTotal()!=total_ || m_connected_looks<MT5R_POSITIONS_SETTLE_LOOKS)
       return(m_refused<0 ? m_refused : m_sent);
 
    LookForAbsent();
    if(!m_exits.Started())
       m_exits.Start(Instance());
-   bool thorough=(refresh || m_connected_looks==POSITIONS_SETTLE_LOOKS);
-   if(thorough || m_marked || m_exits.AnyUntold())
+   bool thorough_=(refresh_ || m_connected_looks==MT5R_POSITIONS_SETTLE_LOOKS);
+   if(thorough_ || m_marked || m_exits.AnyUntold())
      {
       m_marked=false;
       LookForExits();
      }
-   if(thorough)
+   if(thorough_)
      {
       m_exits.Save();
       m_open.Ask();
@@ -143,22 +142,22 @@ long CMt5RedisPositions::PublishPositions(void)
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookAtPressure(void)
   {
-   int   every=IntervalMs(MT5REDIS_LANE_RTS);
-   ulong now_ms=GetTickCount64();
-   m_prices_due=(every<=0 || now_ms>=m_prices_ms+(ulong)every);
+   int   every_=IntervalMs(MT5REDIS_LANE_RTS);
+   ulong now_ms_=GetTickCount64();
+   m_prices_due=(every_<=0 || now_ms_>=m_prices_ms+(ulong)every_);
    if(m_prices_due)
-      m_prices_ms=now_ms;
+      m_prices_ms=now_ms_;
   }
 //+------------------------------------------------------------------+
 //| Sends one position now, by its ticket; 0: the selected one.      |
 //| PublishPositions does it for all of them.                        |
 //+------------------------------------------------------------------+
-long CMt5RedisPositions::PublishPosition(const ulong ticket)
+long CMt5RedisPositions::PublishPosition(const ulong ticket_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   if(ticket!=0 && !PositionSelectByTicket(ticket))
-      return(Refuse(MT5REDIS_ERR_TICKET,"there is no open position with the ticket "+IntegerToString((long)ticket)));
+   if(ticket_!=0 && !PositionSelectByTicket(ticket_))
+      return(Refuse(MT5REDIS_ERR_TICKET,"there is no open position with the ticket "+IntegerToString((long)ticket_)));
    if(PositionGetInteger(POSITION_IDENTIFIER)<=0)
       return(Refuse(MT5REDIS_ERR_POSITION,"no position is selected: pass a ticket, or select one before"));
    return(SendSelected(true));
@@ -167,12 +166,12 @@ long CMt5RedisPositions::PublishPosition(const ulong ticket)
 //| What was published to another instance, account or server says   |
 //| nothing here.                                                    |
 //+------------------------------------------------------------------+
-void CMt5RedisPositions::OnOpened(const bool same)
+void CMt5RedisPositions::OnOpened(const bool same_)
   {
    m_looks=0;
    m_connected_looks=0;
    m_open.Ask();
-   if(same)
+   if(same_)
       return;
    ArrayResize(m_known,0);
    m_open.Forget();
@@ -181,129 +180,129 @@ void CMt5RedisPositions::OnOpened(const bool same)
 //+------------------------------------------------------------------+
 //| Sends the selected position if it moved, or in any case.         |
 //+------------------------------------------------------------------+
-long CMt5RedisPositions::SendSelected(const bool refresh)
+long CMt5RedisPositions::SendSelected(const bool refresh_)
   {
-   Mt5RedisPosition now;
-   ReadSelected(now.state);
-   now.symbol=PositionGetString(POSITION_SYMBOL);
-   now.comment=Cut(PositionGetString(POSITION_COMMENT),POSITIONS_COMMENT_BYTES);
-   now.present=true;
-   now.absent_looks=0;
-   now.deals_looks=POSITIONS_DEALS_LOOKS;
+   Mt5RedisPosition now_;
+   ReadSelected(now_.state);
+   now_.symbol=PositionGetString(POSITION_SYMBOL);
+   now_.comment=PositionGetString(POSITION_COMMENT);
+   now_.present=true;
+   now_.absent_looks=0;
+   now_.deals_looks=MT5R_POSITIONS_DEALS_LOOKS;
 
-   int at=Find(now.state.position);
-   if(at<0)
+   int at_=Find(now_.state.position);
+   if(at_<0)
      {
-      now.state.event=MT5REDIS_EVENT_OPEN;
-      ReadDeals(now);
-      long opened=SendTrade(now.state,now.symbol,now.comment);
-      if(opened>0)
+      now_.state.event=MT5REDIS_EVENT_OPEN;
+      ReadDeals(now_);
+      long opened_=SendTrade(now_.state,now_.symbol,now_.comment);
+      if(opened_>0)
         {
-         at=ArraySize(m_known);
-         ArrayResize(m_known,at+1,64);
-         m_known[at]=now;
+         at_=ArraySize(m_known);
+         ArrayResize(m_known,at_+1,64);
+         m_known[at_]=now_;
         }
-      return(opened);
+      return(opened_);
      }
 
-   m_known[at].present=true;
-   m_known[at].absent_looks=0;
-   mt5redis_trade_t last=m_known[at].state;
-   bool changed=(now.state.volume!=last.volume || now.state.side!=last.side || now.state.ticket!=last.ticket ||
-                 now.state.price_open!=last.price_open);
-   if(!changed)
-      now.deals_looks=m_known[at].deals_looks;
-   now.state.volume_closed=last.volume_closed;
-   now.state.price_close=last.price_close;
-   now.state.commission=last.commission;
-   if(now.deals_looks>0 || refresh)
-      ReadDeals(now);
-   changed=(changed || now.state.stop_loss!=last.stop_loss || now.state.take_profit!=last.take_profit ||
-            now.state.volume_closed!=last.volume_closed || now.state.price_close!=last.price_close ||
-            now.state.commission!=last.commission);
-   bool moved=(now.state.price_current!=last.price_current || now.state.profit!=last.profit ||
-               now.state.swap!=last.swap);
-   m_known[at].deals_looks=now.deals_looks;
-   if(!changed && !refresh && (!moved || !m_prices_due))
+   m_known[at_].present=true;
+   m_known[at_].absent_looks=0;
+   mt5redis_trade_t last_=m_known[at_].state;
+   bool changed_=(now_.state.volume!=last_.volume || now_.state.side!=last_.side || now_.state.ticket!=last_.ticket ||
+                 now_.state.price_open!=last_.price_open);
+   if(!changed_)
+      now_.deals_looks=m_known[at_].deals_looks;
+   now_.state.volume_closed=last_.volume_closed;
+   now_.state.price_close=last_.price_close;
+   now_.state.commission=last_.commission;
+   if(now_.deals_looks>0 || refresh_)
+      ReadDeals(now_);
+   changed_=(changed_ || now_.state.stop_loss!=last_.stop_loss || now_.state.take_profit!=last_.take_profit ||
+            now_.state.volume_closed!=last_.volume_closed || now_.state.price_close!=last_.price_close ||
+            now_.state.commission!=last_.commission);
+   bool moved_=(now_.state.price_current!=last_.price_current || now_.state.profit!=last_.profit ||
+               now_.state.swap!=last_.swap);
+   m_known[at_].deals_looks=now_.deals_looks;
+   if(!changed_ && !refresh_ && (!moved_ || !m_prices_due))
       return(0);
-   now.state.event=(changed ? MT5REDIS_EVENT_CHANGE : MT5REDIS_EVENT_PRICE);
-   long result=SendTrade(now.state,now.symbol,now.comment);
-   if(result>0)
-      m_known[at]=now;
-   return(result);
+   now_.state.event=(changed_ ? MT5REDIS_EVENT_CHANGE : MT5REDIS_EVENT_PRICE);
+   long result_=SendTrade(now_.state,now_.symbol,now_.comment);
+   if(result_>0)
+      m_known[at_]=now_;
+   return(result_);
   }
 //+------------------------------------------------------------------+
-void CMt5RedisPositions::ReadSelected(mt5redis_trade_t &state) const
+void CMt5RedisPositions::ReadSelected(mt5redis_trade_t &state_) const
   {
-   ZeroMemory(state);
-   state.position=PositionGetInteger(POSITION_IDENTIFIER);
-   state.ticket=PositionGetInteger(POSITION_TICKET);
-   state.magic=PositionGetInteger(POSITION_MAGIC);
-   state.open_time_ms=ServerToUtc(PositionGetInteger(POSITION_TIME_MSC));
-   state.volume=PositionGetDouble(POSITION_VOLUME);
-   state.price_open=PositionGetDouble(POSITION_PRICE_OPEN);
-   state.price_current=PositionGetDouble(POSITION_PRICE_CURRENT);
-   state.stop_loss=PositionGetDouble(POSITION_SL);
-   state.take_profit=PositionGetDouble(POSITION_TP);
-   state.profit=PositionGetDouble(POSITION_PROFIT);
-   state.swap=PositionGetDouble(POSITION_SWAP);
-   state.side=(PositionGetInteger(POSITION_TYPE)==POSITION_TYPE_BUY ? MT5REDIS_SIDE_BUY : MT5REDIS_SIDE_SELL);
-   state.server_offset_s=ServerOffset();
-   state.digits=(int)SymbolInfoInteger(PositionGetString(POSITION_SYMBOL),SYMBOL_DIGITS);
+   ZeroMemory(state_);
+   state_.position=PositionGetInteger(POSITION_IDENTIFIER);
+   state_.ticket=PositionGetInteger(POSITION_TICKET);
+   state_.magic=PositionGetInteger(POSITION_MAGIC);
+   state_.open_time_ms=ServerToUtc(PositionGetInteger(POSITION_TIME_MSC));
+   state_.volume=PositionGetDouble(POSITION_VOLUME);
+   state_.price_open=PositionGetDouble(POSITION_PRICE_OPEN);
+   state_.price_current=PositionGetDouble(POSITION_PRICE_CURRENT);
+   state_.stop_loss=PositionGetDouble(POSITION_SL);
+   state_.take_profit=PositionGetDouble(POSITION_TP);
+   state_.profit=PositionGetDouble(POSITION_PROFIT);
+   state_.swap=PositionGetDouble(POSITION_SWAP);
+   state_.side=(PositionGetInteger(POSITION_TYPE)==POSITION_TYPE_BUY ? MT5REDIS_SIDE_BUY : MT5REDIS_SIDE_SELL);
+   state_.server_offset_s=ServerOffset();
+   state_.digits=(int)SymbolInfoInteger(PositionGetString(POSITION_SYMBOL),SYMBOL_DIGITS);
   }
 //+------------------------------------------------------------------+
 //| What an open position's deals know and it does not. They may     |
 //| arrive after it did, so they are read again until they add up.   |
 //+------------------------------------------------------------------+
-void CMt5RedisPositions::ReadDeals(Mt5RedisPosition &position)
+void CMt5RedisPositions::ReadDeals(Mt5RedisPosition &position_)
   {
-   position.deals_looks--;
-   if(!m_deals.Read(position.state.position))
+   position_.deals_looks--;
+   if(!m_deals.Read(position_.state.position))
       return;
-   position.state.volume_closed=m_deals.volume_closed;
-   position.state.price_close=m_deals.price_close;
-   position.state.commission=m_deals.commission;
-   if(m_deals.AddUpTo(position.state.volume))
-      position.deals_looks=0;
+   position_.state.volume_closed=m_deals.volume_closed;
+   position_.state.price_close=m_deals.price_close;
+   position_.state.commission=m_deals.commission;
+   if(m_deals.AddUpTo(position_.state.volume))
+      position_.deals_looks=0;
   }
 //+------------------------------------------------------------------+
 //| Positions that were there and are not any more.                  |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookForAbsent(void)
   {
-   for(int i=ArraySize(m_known)-1; i>=0; i--)
+   for(int i_=ArraySize(m_known)-1; i_>=0; i_--)
      {
-      if(m_known[i].present)
+      if(m_known[i_].present)
          continue;
-      mt5redis_trade_t state=m_known[i].state;
-      bool patient=(m_known[i].absent_looks<POSITIONS_DEALS_LOOKS);
-      m_known[i].absent_looks++;
-      bool closed=(m_deals.Read(state.position) && m_deals.Closed(state.volume));
-      if(closed && m_deals.reopening && patient)
-         closed=false;
-      if(closed)
+      mt5redis_trade_t state_=m_known[i_].state;
+      bool patient_=(m_known[i_].absent_looks<MT5R_POSITIONS_DEALS_LOOKS);
+      m_known[i_].absent_looks++;
+      bool closed_=(m_deals.Read(state_.position) && m_deals.Closed(state_.volume));
+      if(closed_ && m_deals.reopening && patient_)
+         closed_=false;
+      if(closed_)
         {
-         long result=SendClose(state,m_known[i].symbol,m_known[i].comment);
-         Count(result);
-         if(result<=0)
+         long result_=SendClose(state_,m_known[i_].symbol,m_known[i_].comment);
+         Count(result_);
+         if(result_<=0)
            {
-            m_open.Add(state.position);
+            m_open.Add(state_.position);
             continue;
            }
-         m_exits.TellSelected(state.position);
+         m_exits.TellSelected(state_.position);
         }
       else
-         if(patient)
+         if(patient_)
            {
-            m_open.Add(state.position);
+            m_open.Add(state_.position);
             continue;
            }
          else
-            Print("mt5-redis ",Instance(),": position ",state.position,
+            Print("mt5-redis ",Instance(),": position ",state_.position,
                   " is no longer open, but the history does not tell how it closed");
-      int last=ArraySize(m_known)-1;
-      m_known[i]=m_known[last];
-      ArrayResize(m_known,last);
+      int last_=ArraySize(m_known)-1;
+      m_known[i_]=m_known[last_];
+      ArrayResize(m_known,last_);
      }
   }
 //+------------------------------------------------------------------+
@@ -315,65 +314,65 @@ void CMt5RedisPositions::LookForExits(void)
    m_open.Sort();
    if(!m_exits.Scan())
       return;
-   for(int i=0; i<m_exits.Total(); i++)
+   for(int i_=0; i_<m_exits.Total(); i_++)
      {
-      if(m_exits.IsTold(i))
+      if(m_exits.IsTold(i_))
          continue;
-      long position=m_exits.Position(i);
-      if(m_open.Has(position))
+      long position_=m_exits.Position(i_);
+      if(m_open.Has(position_))
         {
-         int known=Find(position);
-         if(known<0 || m_known[known].present)
-            m_exits.Tell(i);
+         int known_=Find(position_);
+         if(known_<0 || m_known[known_].present)
+            m_exits.Tell(i_);
          continue;
         }
-      if(!m_deals.Read(position) || !m_deals.Closed(0.0))
+      if(!m_deals.Read(position_) || !m_deals.Closed(0.0))
         {
-         m_exits.Postpone(i);
+         m_exits.Postpone(i_);
          continue;
         }
-      mt5redis_trade_t state;
-      ZeroMemory(state);
-      state.position=position;
-      state.magic=m_deals.magic;
-      state.open_time_ms=ServerToUtc(m_deals.open_time_ms);
-      state.price_open=m_deals.price_open;
-      state.side=m_deals.side;
-      state.server_offset_s=ServerOffset();
-      state.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
-      long result=SendClose(state,m_deals.symbol,Cut(m_deals.comment,POSITIONS_COMMENT_BYTES));
-      Count(result);
-      if(result>0)
-         m_exits.TellSelected(position);
+      mt5redis_trade_t state_;
+      ZeroMemory(state_);
+      state_.position=position_;
+      state_.magic=m_deals.magic;
+      state_.open_time_ms=ServerToUtc(m_deals.open_time_ms);
+      state_.price_open=m_deals.price_open;
+      state_.side=m_deals.side;
+      state_.server_offset_s=ServerOffset();
+      state_.digits=(int)SymbolInfoInteger(m_deals.symbol,SYMBOL_DIGITS);
+      long result_=SendClose(state_,m_deals.symbol,m_deals.comment);
+      Count(result_);
+      if(result_>0)
+         m_exits.TellSelected(position_);
      }
   }
 //+------------------------------------------------------------------+
 //| Sends the end of a position, as the deals just read tell it.     |
 //+------------------------------------------------------------------+
-long CMt5RedisPositions::SendClose(mt5redis_trade_t &state,const string symbol,const string comment)
+long CMt5RedisPositions::SendClose(mt5redis_trade_t &state_,const string symbol_,const string comment_)
   {
    if(m_deals.side!=0 && m_deals.AddUpTo(0.0))
      {
       //--- it may have grown or turned since it was seen last
-      state.side=m_deals.side;
-      state.price_open=m_deals.price_open;
+      state_.side=m_deals.side;
+      state_.price_open=m_deals.price_open;
      }
    if(m_deals.stop_loss!=0.0 || m_deals.take_profit!=0.0)
      {
-      state.stop_loss=m_deals.stop_loss;
-      state.take_profit=m_deals.take_profit;
+      state_.stop_loss=m_deals.stop_loss;
+      state_.take_profit=m_deals.take_profit;
      }
-   state.time_ms=0;
-   state.event=MT5REDIS_EVENT_CLOSE;
-   state.close_time_ms=ServerToUtc(m_deals.close_time_ms);
-   state.volume=0.0;
-   state.volume_closed=m_deals.volume_closed;
-   state.price_current=m_deals.price_last;
-   state.price_close=m_deals.price_close;
-   state.profit=m_deals.profit;
-   state.swap=m_deals.swap;
-   state.commission=m_deals.commission;
-   return(SendTrade(state,symbol,comment));
+   state_.time_ms=0;
+   state_.event=MT5REDIS_EVENT_CLOSE;
+   state_.close_time_ms=ServerToUtc(m_deals.close_time_ms);
+   state_.volume=0.0;
+   state_.volume_closed=m_deals.volume_closed;
+   state_.price_current=m_deals.price_last;
+   state_.price_close=m_deals.price_close;
+   state_.profit=m_deals.profit;
+   state_.swap=m_deals.swap;
+   state_.commission=m_deals.commission;
+   return(SendTrade(state_,symbol_,comment_));
   }
 //+------------------------------------------------------------------+
 //| Says which positions are open, when that changed or is due.      |
@@ -383,25 +382,25 @@ void CMt5RedisPositions::SendOpenSet(void)
    m_open.Sort();
    if(!m_open.Due())
       return;
-   long result=SendOpenPositions(m_open.positions,m_open.total);
-   Count(result);
-   if(result>0)
+   long result_=SendOpenPositions(m_open.positions,m_open.total);
+   Count(result_);
+   if(result_>0)
       m_open.Told();
   }
 //+------------------------------------------------------------------+
-void CMt5RedisPositions::Count(const long result)
+void CMt5RedisPositions::Count(const long result_)
   {
-   if(result>0)
+   if(result_>0)
       m_sent++;
-   if(result<0 && m_refused==0)
-      m_refused=result;
+   if(result_<0 && m_refused==0)
+      m_refused=result_;
   }
 //+------------------------------------------------------------------+
-int CMt5RedisPositions::Find(const long position) const
+int CMt5RedisPositions::Find(const long position_) const
   {
-   for(int i=ArraySize(m_known)-1; i>=0; i--)
-      if(m_known[i].state.position==position)
-         return(i);
+   for(int i_=ArraySize(m_known)-1; i_>=0; i_--)
+      if(m_known[i_].state.position==position_)
+         return(i_);
    return(-1);
   }
 //+------------------------------------------------------------------+

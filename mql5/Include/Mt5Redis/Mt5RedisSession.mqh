@@ -3,17 +3,23 @@
 //|  One session with the library: open, close, wait, errors, log.   |
 //+------------------------------------------------------------------+
 // The base of CMt5Redis. It knows which instance speaks, keeps the sentence of the last error and prints
-// the library's log lines. It knows nothing of accounts and positions.
+// the library's log lines. It knows nothing of positions.
+//
+// What passes does not keep a session from being opened: without an account yet, or while another program still has
+// the journal, Open returns true, and the session opens by itself as soon as it can. It opens anew when the terminal
+// goes to another account.
 //
 // In the strategy tester a session opens without the library, and everything it is asked does nothing.
 #ifndef MT5_REDIS_SESSION_MQH
 #define MT5_REDIS_SESSION_MQH
 #include "Mt5RedisApi.mqh"
 
-#define SESSION_TEXT_UNITS       8192  // holds the statistics, the longest text there is
-#define SESSION_EVENTS_A_CALL    50
-#define SESSION_INSTANCE_LENGTH  40    // bytes; the characters allowed have one byte each
-#define SESSION_REPEAT_MS        60000 // an error that stays is printed again after this time
+#define MT5R_SESSION_TEXT_UNITS       8192  // holds the statistics, the longest text there is
+#define MT5R_SESSION_EVENTS_A_CALL    50
+#define MT5R_SESSION_INSTANCE_LENGTH  40    // bytes; the characters allowed have one byte each
+#define MT5R_SESSION_REPEAT_MS        60000 // an error that stays is printed again after this time
+#define MT5R_SESSION_COMMENT_BYTES    96
+#define MT5R_SESSION_AGAIN_MS         1000  // between two attempts to open
 
 //+------------------------------------------------------------------+
 //| A session.                                                       |
@@ -23,6 +29,12 @@ class CMt5RedisSession
 private:
    string            m_instance;
    string            m_identity;       // configuration, instance and account of the last Open
+   string            m_config;         // what Open was given
+   string            m_given;
+   bool              m_wanted;         // to be open, now or as soon as it can be
+   ulong             m_again_ms;       // the next attempt
+   string            m_open_error;     // why the last attempt failed
+   int               m_open_code;
    long              m_login;
    string            m_server;
    bool              m_tester;
@@ -33,36 +45,49 @@ private:
    ulong             m_error_printed_at;
    ushort            m_units[];
 
-   string            Text(const int length) const;
+   bool              m_cut_told;       // that comments are cut
+
+   string            Text(const int length_) const;
+   string            Shortened(const string comment_);
+   bool              OpenNow(void);
+   bool              OpenAgain(void);
+   bool              Failed(void);
+   bool              Passes(void) const;
 
 protected:
    long              m_handle;         // 0: not open
 
-   long              Checked(const long result);
-   long              Refuse(const int code,const string text);
+   long              Checked(const long result_);
+   long              Refuse(const int code_,const string text_);
    long              NotOpen(void);
    int               ServerOffset(void) const;
-   long              ServerToUtc(const long server_ms) const;
-   string            Cut(const string text,const int bytes) const;
+   long              ServerToUtc(const long server_ms_) const;
+   string            Cut(const string text_,const int bytes_) const;
    //--- called by Open; same: what was published before still holds
-   virtual void      OnOpened(const bool same) { }
+   virtual void      OnOpened(const bool same_) { }
+   //--- called when the session opened by itself: what was asked of it before is asked again
+   virtual void      OnOpenedAgain(void) { }
+   //--- it is not open yet, and will be as soon as it can
+   bool              IsWaiting(void) const     { return(m_handle<=0 && m_wanted); }
+   //--- whether it is open; where it is not and was asked to be, it tries
+   bool              Ready(void);
 
 public:
                      CMt5RedisSession(void);
                     ~CMt5RedisSession(void) { Close(); }
 
-   bool              Open(const string config,const string instance="");
-   bool              Close(const int reason=REASON_REMOVE);
+   bool              Open(const string config_,const string instance_="");
+   bool              Close(const int reason_=REASON_REMOVE);
    bool              IsOpen(void) const        { return(m_handle>0 || m_tester); }
    string            Instance(void) const      { return(m_instance); }
    string            DefaultInstance(void) const;
    bool              AccountChanged(void) const;
 
-   bool              Flush(const int timeout_ms);
-   long              Committed(const int lane);
-   int               Status(const int lane,const long sequence);
+   bool              Flush(const int timeout_ms_);
+   long              Committed(const int lane_);
+   int               Status(const int lane_,const long sequence_);
    int               Throttle(void);
-   int               IntervalMs(const int lane);
+   int               IntervalMs(const int lane_);
    string            Stats(void);
    string            Version(void);
    int               PrintEvents(void);
@@ -70,52 +95,122 @@ public:
    string            ErrorText(void) const     { return(m_error_text); }
 
    //--- for records you fill yourself; each returns its sequence number, or an error code below 0
-   long              SendInstance(const mt5redis_instance_t &state,const string agent);
-   long              SendTrade(const mt5redis_trade_t &state,const string symbol,const string comment);
-   long              SendSignal(const mt5redis_signal_t &signal,const string symbol,const string comment);
-   long              SendOpenPositions(const long &positions[],const int count);
+   long              SendInstance(const mt5redis_instance_t &state_,const string agent_);
+   long              SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_);
+   long              SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_);
+   long              SendOpenPositions(const long &positions_[],const int count_);
   };
 //+------------------------------------------------------------------+
-CMt5RedisSession::CMt5RedisSession(void) : m_instance(""),m_identity(""),m_login(0),m_server(""),
+CMt5RedisSession::CMt5RedisSession(void) : m_instance(""),m_identity(""),m_config(""),m_given(""),m_wanted(false),
+   m_again_ms(0),m_open_error(""),m_open_code(MT5REDIS_OK),m_login(0),m_server(""),
    m_tester(MQLInfoInteger(MQL_TESTER)!=0),m_error_code(MT5REDIS_OK),m_error_text(""),
-   m_error_new(false),m_error_printed(""),m_error_printed_at(0),m_handle(0)
+   m_error_new(false),m_error_printed(""),m_error_printed_at(0),m_cut_told(false),m_handle(0)
   {
-   ArrayResize(m_units,SESSION_TEXT_UNITS);
+   ArrayResize(m_units,MT5R_SESSION_TEXT_UNITS);
   }
 //+------------------------------------------------------------------+
-//| Opens the session. It returns at once: connecting goes on in the |
-//| background, and what is published meanwhile waits.               |
+//| Opens the session, now or as soon as what hinders it is over; an |
+//| error that no waiting mends is false. It returns at once:        |
+//| connecting goes on in the background.                            |
 //| config:   one redis:// URL for all lanes, or a TOML file in      |
 //|           MQL5\Files                                             |
 //| instance: whose records these are; default: <login>.<server>     |
 //+------------------------------------------------------------------+
-bool CMt5RedisSession::Open(const string config,const string instance)
+bool CMt5RedisSession::Open(const string config_,const string instance_)
   {
    if(m_tester)
       return(true);
    Close(REASON_PARAMETERS);
+   m_config=config_;
+   m_given=instance_;
+   m_wanted=(OpenNow() || Passes());
+   return(m_wanted);
+  }
+//+------------------------------------------------------------------+
+//| Whether the last attempt to open failed for a reason that passes.|
+//+------------------------------------------------------------------+
+bool CMt5RedisSession::Passes(void) const
+  {
+   switch(m_open_code)
+     {
+      case MT5REDIS_ERR_INSTANCE:
+         return(m_given=="" && AccountInfoInteger(ACCOUNT_LOGIN)<=0);
+      case MT5REDIS_ERR_TOO_MANY_HANDLES:
+      case MT5REDIS_ERR_THREAD:
+      case MT5REDIS_ERR_JOURNAL:
+      case MT5REDIS_ERR_JOURNAL_LOCKED:
+      case MT5REDIS_ERR_JOURNAL_FULL:
+         return(true);
+     }
+   return(false);
+  }
+//+------------------------------------------------------------------+
+bool CMt5RedisSession::Ready(void)
+  {
+   if(m_handle>0 && AccountInfoInteger(ACCOUNT_LOGIN)==m_login)
+      return(true);
+   return(OpenAgain());
+  }
+//+------------------------------------------------------------------+
+//| Tries again, once a second.                                      |
+//+------------------------------------------------------------------+
+bool CMt5RedisSession::OpenAgain(void)
+  {
+   ulong now_=GetTickCount64();
+   if(m_tester || !m_wanted || (m_handle>0 && !AccountChanged()) || now_<m_again_ms)
+      return(m_handle>0);
+   m_again_ms=now_+MT5R_SESSION_AGAIN_MS;
+   if(m_handle>0)
+     {
+      long handle_=m_handle;
+      m_handle=0;
+      Checked(mt5redis_close(handle_,200));
+     }
+   if(OpenNow())
+      OnOpenedAgain();
+   else
+      if(!Passes())
+        {
+         m_wanted=false;
+         Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",m_open_error);
+        }
+   return(m_handle>0);
+  }
+//+------------------------------------------------------------------+
+bool CMt5RedisSession::OpenNow(void)
+  {
+   m_open_code=MT5REDIS_OK;
    if(Checked(mt5redis_abi(MT5REDIS_ABI_VERSION,(int)sizeof(mt5redis_instance_t),(int)sizeof(mt5redis_trade_t),
                            (int)sizeof(mt5redis_signal_t)))<0)
-      return(false);
+      return(Failed());
 
    m_login=AccountInfoInteger(ACCOUNT_LOGIN);
    m_server=AccountInfoString(ACCOUNT_SERVER);
-   m_instance=(instance=="" ? DefaultInstance() : instance);
+   m_instance=(m_given=="" ? DefaultInstance() : m_given);
    if(m_instance=="")
      {
       Refuse(MT5REDIS_ERR_INSTANCE,"the terminal has no account yet: log in, then open again, or pass an instance id");
-      return(false);
+      return(Failed());
      }
-   long handle=Checked(mt5redis_open(config,m_instance,TerminalInfoString(TERMINAL_DATA_PATH)+"\\MQL5\\Files"));
-   if(handle<=0)
-      return(false);
-   m_handle=handle;
+   long handle_=Checked(mt5redis_open(m_config,m_instance,TerminalInfoString(TERMINAL_DATA_PATH)+"\\MQL5\\Files"));
+   if(handle_<=0)
+      return(Failed());
+   m_handle=handle_;
 
-   string identity=config+"\n"+m_instance+"\n"+IntegerToString(m_login)+"\n"+m_server;
-   bool   same=(identity==m_identity);
-   m_identity=identity;
-   OnOpened(same);
+   string identity_=m_config+"\n"+m_instance+"\n"+IntegerToString(m_login)+"\n"+m_server;
+   bool   same_=(identity_==m_identity);
+   m_identity=identity_;
+   OnOpened(same_);
    return(true);
+  }
+//+------------------------------------------------------------------+
+//| Keeps why it could not be opened.                                |
+//+------------------------------------------------------------------+
+bool CMt5RedisSession::Failed(void)
+  {
+   m_open_code=m_error_code;
+   m_open_error=m_error_text;
+   return(false);
   }
 //+------------------------------------------------------------------+
 //| Closes the session; pass OnDeinit's reason. True when everything |
@@ -123,26 +218,28 @@ bool CMt5RedisSession::Open(const string config,const string instance)
 //| as long as the terminal runs, so only its end is worth a wait    |
 //| (OnDeinit has 2.5 s).                                            |
 //+------------------------------------------------------------------+
-bool CMt5RedisSession::Close(const int reason)
+bool CMt5RedisSession::Close(const int reason_)
   {
+   m_wanted=false;
+   m_open_code=MT5REDIS_OK;
    if(m_handle<=0)
       return(true);
-   int timeout_ms=200;
-   switch(reason)
+   int timeout_ms_=200;
+   switch(reason_)
      {
       case REASON_CLOSE:
-         timeout_ms=2000;
+         timeout_ms_=2000;
          break;
       case REASON_PROGRAM:
       case REASON_REMOVE:
       case REASON_CHARTCLOSE:
-         timeout_ms=1000;
+         timeout_ms_=1000;
          break;
      }
    PrintEvents();
-   long handle=m_handle;
+   long handle_=m_handle;
    m_handle=0;
-   return(Checked(mt5redis_close(handle,timeout_ms))>=0);
+   return(Checked(mt5redis_close(handle_,timeout_ms_))>=0);
   }
 //+------------------------------------------------------------------+
 //| <login>.<server>, every character but A-Z a-z 0-9 . _ - replaced |
@@ -150,19 +247,20 @@ bool CMt5RedisSession::Close(const int reason)
 //+------------------------------------------------------------------+
 string CMt5RedisSession::DefaultInstance(void) const
   {
-   long login=AccountInfoInteger(ACCOUNT_LOGIN);
-   if(login<=0)
+   long login_=AccountInfoInteger(ACCOUNT_LOGIN);
+   if(login_<=0)
       return("");
-   string id=StringSubstr(IntegerToString(login)+"."+AccountInfoString(ACCOUNT_SERVER),0,SESSION_INSTANCE_LENGTH);
-   for(int i=StringLen(id)-1; i>=0; i--)
+   string id_=IntegerToString(login_)+"."+AccountInfoString(ACCOUNT_SERVER);
+   id_=StringSubstr(id_,0,MT5R_SESSION_INSTANCE_LENGTH);
+   for(int i_=StringLen(id_)-1; i_>=0; i_--)
      {
-      ushort unit=StringGetCharacter(id,i);
-      bool   plain=((unit>='A' && unit<='Z') || (unit>='a' && unit<='z') || (unit>='0' && unit<='9') ||
-                    unit=='.' || unit=='_' || unit=='-');
-      if(!plain)
-         StringSetCharacter(id,i,'-');
+      ushort unit_=StringGetCharacter(id_,i_);
+      bool   plain_=((unit_>='A' && unit_<='Z') || (unit_>='a' && unit_<='z') || (unit_>='0' && unit_<='9') ||
+                    unit_=='.' || unit_=='_' || unit_=='-');
+      if(!plain_)
+         StringSetCharacter(id_,i_,'-');
      }
-   return(id);
+   return(id_);
   }
 //+------------------------------------------------------------------+
 //| Whether the terminal has another account now than at Open: close |
@@ -171,8 +269,8 @@ string CMt5RedisSession::DefaultInstance(void) const
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::AccountChanged(void) const
   {
-   long login=AccountInfoInteger(ACCOUNT_LOGIN);
-   return(m_handle>0 && login>0 && (login!=m_login || AccountInfoString(ACCOUNT_SERVER)!=m_server));
+   long login_=AccountInfoInteger(ACCOUNT_LOGIN);
+   return(m_handle>0 && login_>0 && (login_!=m_login || AccountInfoString(ACCOUNT_SERVER)!=m_server));
   }
 //+------------------------------------------------------------------+
 //| Waits until everything published has reached Redis, at most      |
@@ -180,32 +278,32 @@ bool CMt5RedisSession::AccountChanged(void) const
 //| False also when records were put aside since it was asked last.  |
 //| Not for OnTick: the Expert Advisor stands meanwhile.             |
 //+------------------------------------------------------------------+
-bool CMt5RedisSession::Flush(const int timeout_ms)
+bool CMt5RedisSession::Flush(const int timeout_ms_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen()==0);
-   return(Checked(mt5redis_flush(m_handle,timeout_ms))>=0);
+   return(Checked(mt5redis_flush(m_handle,timeout_ms_))>=0);
   }
 //+------------------------------------------------------------------+
 //| The sequence number up to which everything on a lane             |
 //| (MT5REDIS_LANE_*) has reached Redis: before the first record     |
 //| that was put aside.                                              |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::Committed(const int lane)
+long CMt5RedisSession::Committed(const int lane_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   return(Checked(mt5redis_committed(m_handle,lane)));
+   return(Checked(mt5redis_committed(m_handle,lane_)));
   }
 //+------------------------------------------------------------------+
 //| Where the record is that a call on a lane returned this sequence |
 //| number for: one of MT5REDIS_STATUS_*, or an error code.          |
 //+------------------------------------------------------------------+
-int CMt5RedisSession::Status(const int lane,const long sequence)
+int CMt5RedisSession::Status(const int lane_,const long sequence_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return((int)NotOpen());
-   return((int)Checked(mt5redis_status(m_handle,lane,sequence)));
+   return((int)Checked(mt5redis_status(m_handle,lane_,sequence_)));
   }
 //+------------------------------------------------------------------+
 //| How much pressure there is: 0 normal, 1 slow, 2 heavy,           |
@@ -214,7 +312,7 @@ int CMt5RedisSession::Status(const int lane,const long sequence)
 //+------------------------------------------------------------------+
 int CMt5RedisSession::Throttle(void)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return((int)NotOpen());
    return((int)Checked(mt5redis_throttle(m_handle)));
   }
@@ -223,18 +321,18 @@ int CMt5RedisSession::Throttle(void)
 //| MT5REDIS_LANE_RIS, prices of positions on MT5REDIS_LANE_RTS.     |
 //| 0: as it comes; INT_MAX: not now; below 0 an error code.         |
 //+------------------------------------------------------------------+
-int CMt5RedisSession::IntervalMs(const int lane)
+int CMt5RedisSession::IntervalMs(const int lane_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return((int)NotOpen());
-   return((int)Checked(mt5redis_interval_ms(m_handle,lane)));
+   return((int)Checked(mt5redis_interval_ms(m_handle,lane_)));
   }
 //+------------------------------------------------------------------+
 //| Counters and latencies of all lanes, as JSON.                    |
 //+------------------------------------------------------------------+
 string CMt5RedisSession::Stats(void)
   {
-   if(m_handle<=0)
+   if(!Ready())
      {
       NotOpen();
       return("");
@@ -256,88 +354,92 @@ string CMt5RedisSession::Version(void)
 //+------------------------------------------------------------------+
 int CMt5RedisSession::PrintEvents(void)
   {
-   int lines=0;
-   while(m_handle>0 && lines<SESSION_EVENTS_A_CALL)
+   int lines_=0;
+   if(m_handle<=0 || AccountChanged())
+      OpenAgain();
+   while(m_handle>0 && lines_<MT5R_SESSION_EVENTS_A_CALL)
      {
-      int length=(int)Checked(mt5redis_next_event(m_handle,m_units,ArraySize(m_units)));
-      if(length<=0)
+      int length_=(int)Checked(mt5redis_next_event(m_handle,m_units,ArraySize(m_units)));
+      if(length_<=0)
          break;
-      Print("mt5-redis ",m_instance,": ",Text(length));
-      lines++;
+      Print("mt5-redis ",m_instance,": ",Text(length_));
+      lines_++;
      }
-   ulong now=GetTickCount64();
-   if(m_error_new && (m_error_text!=m_error_printed || now-m_error_printed_at>=SESSION_REPEAT_MS))
+   ulong now_=GetTickCount64();
+   if(m_error_new && (m_error_text!=m_error_printed || now_-m_error_printed_at>=MT5R_SESSION_REPEAT_MS))
      {
       m_error_printed=m_error_text;
-      m_error_printed_at=now;
+      m_error_printed_at=now_;
       Print("mt5-redis ",m_instance,": error ",m_error_code,": ",m_error_text);
-      lines++;
+      lines_++;
      }
    m_error_new=false;
-   return(lines);
+   return(lines_);
   }
 //+------------------------------------------------------------------+
 //| Queues a state of the terminal and its account.                  |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::SendInstance(const mt5redis_instance_t &state,const string agent)
+long CMt5RedisSession::SendInstance(const mt5redis_instance_t &state_,const string agent_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   return(Checked(mt5redis_instance_state(m_handle,state,Cut(AccountInfoString(ACCOUNT_SERVER),64),
+   return(Checked(mt5redis_instance_state(m_handle,state_,Cut(AccountInfoString(ACCOUNT_SERVER),64),
                                           Cut(AccountInfoString(ACCOUNT_COMPANY),96),
-                                          Cut(AccountInfoString(ACCOUNT_CURRENCY),16),Cut(agent,48))));
+                                          Cut(AccountInfoString(ACCOUNT_CURRENCY),16),Cut(agent_,48))));
   }
 //+------------------------------------------------------------------+
 //| Queues a state of one position.                                  |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::SendTrade(const mt5redis_trade_t &state,const string symbol,const string comment)
+long CMt5RedisSession::SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   return(Checked(mt5redis_trade_state(m_handle,state,symbol,comment)));
+   return(Checked(mt5redis_trade_state(m_handle,state_,symbol_,Shortened(comment_))));
   }
 //+------------------------------------------------------------------+
 //| Queues a signal.                                                 |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::SendSignal(const mt5redis_signal_t &signal,const string symbol,const string comment)
+long CMt5RedisSession::SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   return(Checked(mt5redis_signal(m_handle,signal,symbol,comment)));
+   return(Checked(mt5redis_signal(m_handle,signal_,symbol_,Shortened(comment_))));
   }
 //+------------------------------------------------------------------+
 //| Queues the set of open positions: these, and no others. The      |
 //| array must have an element even when count is 0.                 |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::SendOpenPositions(const long &positions[],const int count)
+long CMt5RedisSession::SendOpenPositions(const long &positions_[],const int count_)
   {
-   if(m_handle<=0)
+   if(!Ready())
       return(NotOpen());
-   return(Checked(mt5redis_open_positions(m_handle,0,positions,count)));
+   return(Checked(mt5redis_open_positions(m_handle,0,positions_,count_)));
   }
 //+------------------------------------------------------------------+
 //| Keeps the sentence of a failed call: the library has it only     |
 //| until the next one fails.                                        |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::Checked(const long result)
+long CMt5RedisSession::Checked(const long result_)
   {
-   if(result<0)
-      Refuse((int)result,Text(mt5redis_last_error(m_units,ArraySize(m_units))));
-   return(result);
+   if(result_<0)
+      Refuse((int)result_,Text(mt5redis_last_error(m_units,ArraySize(m_units))));
+   return(result_);
   }
 //+------------------------------------------------------------------+
-long CMt5RedisSession::Refuse(const int code,const string text)
+long CMt5RedisSession::Refuse(const int code_,const string text_)
   {
-   m_error_code=code;
-   m_error_text=text;
+   m_error_code=code_;
+   m_error_text=text_;
    m_error_new=true;
-   return(code);
+   return(code_);
   }
 //+------------------------------------------------------------------+
 long CMt5RedisSession::NotOpen(void)
   {
    if(m_tester)
       return(0);
+   if(m_open_code<0)
+      return(Refuse(m_open_code,m_open_error));
    return(Refuse(MT5REDIS_ERR_HANDLE,"the session is not open: call Open first, and see whether it returned true"));
   }
 //+------------------------------------------------------------------+
@@ -347,41 +449,57 @@ long CMt5RedisSession::NotOpen(void)
 //+------------------------------------------------------------------+
 int CMt5RedisSession::ServerOffset(void) const
   {
-   double quarters=(double)((long)TimeTradeServer()-(long)TimeGMT())/900.0;
-   if(MathAbs(quarters)>96.0)
+   double quarters_=(double)((long)TimeTradeServer()-(long)TimeGMT())/900.0;
+   if(MathAbs(quarters_)>96.0)
       return(0);
-   return((int)MathRound(quarters)*900);
+   return((int)MathRound(quarters_)*900);
   }
 //+------------------------------------------------------------------+
 //| A time of the trade server as UTC, both in ms.                   |
 //+------------------------------------------------------------------+
-long CMt5RedisSession::ServerToUtc(const long server_ms) const
+long CMt5RedisSession::ServerToUtc(const long server_ms_) const
   {
-   return((long)MathMax(0,server_ms-(long)ServerOffset()*1000));
+   return((long)MathMax(0,server_ms_-(long)ServerOffset()*1000));
   }
 //+------------------------------------------------------------------+
-//| The text, cut to so many bytes of UTF-8: what the broker chose   |
-//| to be longer than the library takes cannot be changed here.      |
+//| A comment that is too long is cut, and that is said once.        |
 //+------------------------------------------------------------------+
-string CMt5RedisSession::Cut(const string text,const int bytes) const
+string CMt5RedisSession::Shortened(const string comment_)
   {
-   int length=StringLen(text);
-   int sum=0;
-   for(int i=0; i<length; i++)
+   string cut_=Cut(comment_,MT5R_SESSION_COMMENT_BYTES);
+   if(cut_!=comment_ && !m_cut_told)
      {
-      ushort unit=StringGetCharacter(text,i);
-      sum+=(unit<0x80 ? 1 : (unit<0x800 ? 2 : 3));
-      if(sum>bytes)
-         return(StringSubstr(text,0,i));
+      m_cut_told=true;
+      Print("mt5-redis ",m_instance,": comments are cut to ",MT5R_SESSION_COMMENT_BYTES,
+            " bytes, the first one is: ",comment_);
      }
-   return(text);
+   return(cut_);
   }
 //+------------------------------------------------------------------+
-string CMt5RedisSession::Text(const int length) const
+//| The text, cut to so many bytes of UTF-8 between two characters.  |
+//+------------------------------------------------------------------+
+string CMt5RedisSession::Cut(const string text_,const int bytes_) const
   {
-   if(length<=0)
+   int length_=StringLen(text_);
+   int sum_=0;
+   for(int i_=0; i_<length_; i_++)
+     {
+      ushort unit_=StringGetCharacter(text_,i_);
+      //--- two units of one character
+      bool   pair_=(unit_>=0xD800 && unit_<0xDC00 && i_+1<length_);
+      sum_+=(pair_ ? 4 : (unit_<0x80 ? 1 : (unit_<0x800 ? 2 : 3)));
+      if(sum_>bytes_)
+         return(StringSubstr(text_,0,i_));
+      i_+=(pair_ ? 1 : 0);
+     }
+   return(text_);
+  }
+//+------------------------------------------------------------------+
+string CMt5RedisSession::Text(const int length_) const
+  {
+   if(length_<=0)
       return("");
-   return(ShortArrayToString(m_units,0,(int)MathMin(length,SESSION_TEXT_UNITS-1)));
+   return(ShortArrayToString(m_units,0,(int)MathMin(length_,MT5R_SESSION_TEXT_UNITS-1)));
   }
 //+------------------------------------------------------------------+
 #endif

@@ -8,6 +8,8 @@ import time
 
 import redis
 
+from .link import Link
+
 SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
           "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": "", "pq": 0}  # fmt: skip
 
@@ -15,6 +17,7 @@ SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other
 class Others:
     def __init__(self, port):
         self.redis = redis.Redis("127.0.0.1", port)
+        self.link = Link(port)
         self.last = 0
         self.given = {}  # the numbers of each source and producer
 
@@ -23,10 +26,23 @@ class Others:
         try:
             if step["verb"] == "give":
                 self.give(dict(part.split("=", 1) for part in step["rest"].split()))
+            elif step["verb"] == "answers":
+                return self.answers(*shlex.split(step["rest"]))
+            elif step["verb"] == "link":
+                self.link.set(step["rest"].strip())
             else:
                 self.redis.execute_command(*shlex.split(step["rest"]))
         except (ValueError, redis.RedisError) as error:
             return [f"{step['verb']} {step['rest']}: {error}"]
+        return []
+
+    def answers(self, wanted, *command):
+        """Until Redis answers this to the command, at most for 10 s."""
+        end = time.monotonic() + 10
+        while (answer := self.redis.execute_command(*command)) != wanted.encode():
+            if time.monotonic() > end:
+                return [f"{' '.join(command)} is answered by {answer}, not by {wanted}"]
+            time.sleep(0.02)
         return []
 
     def give(self, values):

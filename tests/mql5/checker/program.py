@@ -194,7 +194,7 @@ class Source:
             doubt(function.place, f"{function.name}: a DLL that returns {result} is not known to this checker")
 
     def _imports(self):
-        lines = [f"static void *library_functions[{len(self.tree.imports) + 1}];"]
+        lines = [f"static thread_local void *library_functions[{len(self.tree.imports) + 1}];"]
         for at, function in enumerate(self.tree.imports):
             raw, codes = [], []
             for part in function.parameters:
@@ -287,7 +287,7 @@ class Source:
             # A variable may begin with the value of one above it.
             "static void create() { globals = (Globals *)::operator new(sizeof(Globals)); new(globals) Globals; }",
             "static void destroy() { delete globals; }",
-            f'static const mql::Registration registration({{"{name}", imports, library_functions,',
+            f'static const mql::Registration registration({{"{name}", imports, [] {{ return (void **)library_functions; }},',
             "  create, destroy, set_inputs,",
             "  " + ", ".join(handlers) + "});",
         ]  # fmt: skip

@@ -75,6 +75,8 @@ class Reference:
 
     def _add_member(self, owner, name, number):
         members = self.enumerations.setdefault(owner, {})
+        if name in members:
+            return  # both tables have it
         if number == "-":
             # Unlike each other, unlike 0, 1, 2, and the same in every run.
             number = 1000 + zlib.crc32(owner.encode()) % 1000 * 1000 + 7 * (len(members) + 1)

@@ -4,11 +4,12 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import redis
 
-from . import library
+from . import collisions, library
 from .oracle import Oracle
 from .others import Others
 from .wine import Wine, windows_path
@@ -27,7 +28,7 @@ def check_sources(build, folder, header, dll=None):
     for path in paths:
         source = build.source(path, folder / "Include")
         sources.append(source)
-        mistakes += source.mistakes or library.mistakes(source, header, exports)
+        mistakes += source.mistakes or library.mistakes(source, header, exports) + collisions.mistakes(source, folder / "Include")
     return sources, list(dict.fromkeys(mistakes))
 
 
@@ -54,6 +55,31 @@ def check_reference(build, sources):
     if handlers != list(reference.handlers):
         wrong.append(f"program.h has the handlers {handlers}, reference.tsv {list(reference.handlers)}")
     return wrong
+
+
+class Second:
+    """A second terminal, which stands by while the first one plays and goes on when that was killed."""
+
+    def __init__(self):
+        self.started = False
+
+    def ready(self, play, over):
+        """How it would be played, and the file that tells it that the first terminal's part is over."""
+        self.play, self.over = play, over
+        over.unlink(missing_ok=True)
+
+    def start(self):
+        self.started = True
+        self.pool = ThreadPoolExecutor(1)
+        self.result = self.pool.submit(self.play)
+        return []
+
+    def goes_on(self):
+        """All that it prints, and its exit code."""
+        self.started = False
+        self.over.touch()
+        with self.pool:
+            return self.result.result()
 
 
 class Suite:
@@ -136,7 +162,11 @@ class Suite:
 
     def play(self, paths, limit=300, patient=True):
         """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
-        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": Others(self.redis).do}
+        others = Others(self.redis)
+        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": others.do}
+        second = Second()
+        answers["STANDBY"] = lambda _: second.start()
+        self.wine.environment["MQL5_LINK"] = f"redis://127.0.0.1:{others.link.port}"
         output, good = "", True
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
@@ -144,16 +174,26 @@ class Suite:
             (folder / "MQL5" / "Libraries").mkdir(parents=True)
             (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
             shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+            shutil.copytree(folder / "MQL5", folder / "second" / "MQL5")
+            self.wine.environment["MQL5_BROKER"] = windows_path(folder)
             start = int(time.time() * 1000)
             quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]
             groups = [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]
             for group in groups:
                 kills = sum(len(re.findall(r"^kill", path.read_text(), re.MULTILINE)) for path in group)
                 for resume in range(kills + 1):
-                    arguments = [str(self.program), windows_path(folder / "MQL5" / "Libraries"), windows_path(folder),
-                                 f"redis://127.0.0.1:{self.redis}", str(start), str(resume),
-                                 *(windows_path(path) for path in group)]  # fmt: skip
-                    printed, code = self.wine.play(arguments, answers, limit, patient)
+
+                    def terminal(place, resume, group=group):
+                        arguments = [str(self.program), windows_path(place / "MQL5" / "Libraries"), windows_path(place),
+                                     f"redis://127.0.0.1:{self.redis}", str(start), resume,
+                                     *(windows_path(path) for path in group)]  # fmt: skip
+                        return self.wine.play(arguments, answers, limit, patient)
+
+                    if second.started:
+                        printed, code = second.goes_on()
+                    else:
+                        second.ready(lambda resume=f"{resume + 1}+": terminal(folder / "second", resume), folder / "second" / "goes_on")
+                        printed, code = terminal(folder, str(resume))
                     output += printed
                     if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
                         good = False

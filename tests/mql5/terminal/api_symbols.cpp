@@ -63,7 +63,7 @@ double SymbolInfoDouble(mql::String name, int property) {
     case SYMBOL_VOLUME_STEP: return of->volume_step;
     case SYMBOL_VOLUME_LIMIT: return of->volume_limit;
     case SYMBOL_TRADE_CONTRACT_SIZE: return of->contract;
-    case SYMBOL_TRADE_TICK_SIZE: return std::pow(10.0, -of->digits);
+    case SYMBOL_TRADE_TICK_SIZE: return of->tick();
   }
   return 0;
 }

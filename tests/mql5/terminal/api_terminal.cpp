@@ -25,8 +25,8 @@ int TerminalInfoInteger(int property) {
 
 mql::String TerminalInfoString(int property) {
   switch(property) {
-    case TERMINAL_DATA_PATH: return mql::from_utf8(it.data_folder);
-    case TERMINAL_PATH: return mql::from_utf8(it.data_folder);
+    case TERMINAL_DATA_PATH: return mql::from_utf8(self->data_folder());
+    case TERMINAL_PATH: return mql::from_utf8(self->data_folder());
     case TERMINAL_NAME: return u"MetaTrader 5";
     case TERMINAL_COMPANY: return u"MetaQuotes Ltd.";
   }
@@ -46,7 +46,7 @@ mql::String MQLInfoString(int property) {
   std::string name = self->program.name;
   if(property == MQL_PROGRAM_NAME)
     return mql::from_utf8(name);
-  return mql::from_utf8(it.data_folder + "\\MQL5\\Programs\\" + name + ".ex5");
+  return mql::from_utf8(self->data_folder() + "\\MQL5\\Programs\\" + name + ".ex5");
 }
 
 int GetLastError() { return self->last_error; }
@@ -142,7 +142,6 @@ void GlobalVariablesFlush() {
 }
 
 static bool has_file(const mql::String &path) { return it.files.contains(mql::utf8(path)); }
-bool FileIsExist(mql::String name, int) { return has_file(u"\\Files\\" + name); }
 bool PlaySound(mql::String name) { return name.is_null() || (it.plays_sounds && has_file(name)); }
 
 }

@@ -187,6 +187,53 @@ mql::String ShortArrayToString(mql::View<unsigned short> array, int start, int c
   return text;
 }
 
+// In the code page of Windows, which nobody knows here, what is not ASCII becomes a question mark.
+static std::string in_page(const mql::String &text, unsigned page) {
+  std::string bytes = mql::utf8(text);
+  if(page != CP_UTF8)
+    for(char &byte : bytes)
+      byte = byte < 0 ? '?' : byte;
+  return bytes;
+}
+
+int StringToCharArray(mql::String text, mql::View<unsigned char> array, int start, int count, unsigned page) {
+  std::string bytes = in_page(text, page);
+  bytes += '\0';
+  if(count >= 0)
+    bytes.resize(std::min(bytes.size(), (size_t)count));
+  if(array.size() < (size_t)start + bytes.size() && !array.resize((size_t)start + bytes.size()))
+    bytes.resize(array.size() - (size_t)start);
+  memcpy(array.data() + start, bytes.data(), bytes.size());
+  return (int)bytes.size();
+}
+
+mql::String CharArrayToString(mql::View<unsigned char> array, int start, int count, unsigned page) {
+  std::string bytes;
+  for(size_t at = (size_t)start; at < array.size() && (count < 0 || (int)bytes.size() < count); at++) {
+    if(array.at((long long)at) == 0)
+      break;
+    bytes += (char)array.at((long long)at);
+  }
+  return mql::from_utf8(in_page(mql::from_utf8(bytes), page));
+}
+
+long long StringToInteger(mql::String text) { return strtoll(mql::utf8(text).c_str(), nullptr, 10); }
+double StringToDouble(mql::String text) { return strtod(mql::utf8(text).c_str(), nullptr); }
+
+int StringTrimLeft(mql::String &text) {
+  size_t count = std::min(text.text().find_first_not_of(u" \t\r\n"), text.text().size());
+  text.change().erase(0, count);
+  return (int)count;
+}
+
+int StringTrimRight(mql::String &text) {
+  size_t keep = text.text().find_last_not_of(u" \t\r\n") + 1, count = text.text().size() - keep;
+  text.change().erase(keep);
+  return (int)count;
+}
+
+mql::String ShortToString(unsigned short unit) { return std::u16string(1, (char16_t)unit); }
+
 double MathRound(double value) { return std::round(value); }
 double MathFloor(double value) { return std::floor(value); }
 double MathCeil(double value) { return std::ceil(value); }

@@ -17,13 +17,14 @@ std::vector<mql::Program> &programs() {
 
 void print(const std::string &line) {
   std::lock_guard lock(it.mutex);
-  std::string whole = (self ? self->program.name : "terminal") + std::string(": ") + line;
+  std::string whole = (self ? self->name : "terminal") + std::string(": ") + line;
   it.printed.push_back(whole);
   printf("%s\n", whole.c_str());
 }
 
 void *library_function(const char16_t *library, const char *function) {
-  std::u16string path = mql::from_utf8(it.library_folder + "\\").text() + library;
+  std::string folder = self && self->second ? self->data_folder() + "\\MQL5\\Libraries" : it.library_folder;
+  std::u16string path = mql::from_utf8(folder + "\\").text() + library;
   HMODULE module = LoadLibraryW((const wchar_t *)path.c_str());
   if(!module) {
     print("cannot load '" + mql::utf8(path) + "' [" + std::to_string(GetLastError()) + "]");
@@ -44,8 +45,9 @@ void note_what_was_seen() {
   self->looked.clear();
 }
 
-Attached::Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs)
-    : program(program), symbol(std::move(symbol)), inputs(std::move(inputs)) {
+Attached::Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs,
+                   std::string name, bool second)
+    : program(program), name(std::move(name)), second(second), symbol(std::move(symbol)), inputs(std::move(inputs)) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -66,6 +68,8 @@ void Attached::run() {
     changed_.wait(lock, [this] { return ending_ || !queue_.empty(); });
     if(queue_.empty()) {
       program.destroy();
+      for(auto &[handle, file] : open_files)
+        file.flush();
       if(size_t left = made.objects.size())
         print(std::to_string(left) + " undeleted objects left");
       return;
@@ -101,18 +105,12 @@ void Attached::wait() {
   changed_.wait(lock, [this] { return queue_.empty() && !busy_; });
 }
 
+std::string Attached::data_folder() const { return it.data_folder + (second ? "\\second" : ""); }
+
 bool Attached::start() {
-  for(int at = 0; program.imports[at].library; at++) {
-    // A program whose library is missing or forbidden does not start at all.
-    void *found = it.dlls_allowed ? library_function(program.imports[at].library, program.imports[at].function) : nullptr;
-    if(!found) {
-      print(std::string(program.name) + " is not started: " + (it.dlls_allowed ? "no function" : "DLL is not allowed"));
-      removed = true;
-      return false;
-    }
-    program.library_functions[at] = found;
-  }
   call([this] {
+    if(!load())
+      return;
     program.set_inputs();
     if(program.OnInit && (init_result = program.OnInit()) != api::INIT_SUCCEEDED) {
       if(program.OnDeinit)
@@ -124,6 +122,20 @@ bool Attached::start() {
   });
   wait();
   return !removed;
+}
+
+bool Attached::load() {
+  for(int at = 0; program.imports[at].library; at++) {
+    // A program whose library is missing or forbidden does not start at all.
+    void *found = it.dlls_allowed ? library_function(program.imports[at].library, program.imports[at].function) : nullptr;
+    if(!found) {
+      print(std::string(program.name) + " is not started: " + (it.dlls_allowed ? "no function" : "DLL is not allowed"));
+      removed = true;
+      return false;
+    }
+    program.library_functions()[at] = found;
+  }
+  return true;
 }
 
 void Attached::stop(int reason) {
@@ -162,7 +174,7 @@ void called(const char *function, long long result, long long argument) {
   std::string name = function;
   terminal::it.calls[name]++;
   terminal::it.arguments[name] = argument;
-  if(name == "mt5redis_open" && result > 0)
+  if(name == "mt5redis_open" && result > 0 && !terminal::self->second)
     terminal::it.handles.insert(result);
   if(name == "mt5redis_trade_state" || name == "mt5redis_open_positions") {
     terminal::self->publishes = true;

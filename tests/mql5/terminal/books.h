@@ -1,6 +1,7 @@
 // The broker's books: accounts, positions, orders and deals, kept as a trade server keeps them. They are the
 // truth that Redis is compared with; what the terminal shows of them to a program is another matter (market.h).
 #pragma once
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,11 +12,13 @@ struct Symbol {
   int digits = 5;
   double bid = 0, ask = 0;
   double contract = 100000;
+  double tick_size = 0;  // of prices; 0: a point
   double volume_min = 0.01, volume_max = 100, volume_step = 0.01, volume_limit = 0;
   int stops_level = 0, freeze_level = 0;  // points
   int filling = 3;                        // of SYMBOL_FILLING_*
   int mode = 4, execution = 2;            // of SYMBOL_TRADE_MODE_*, SYMBOL_TRADE_EXECUTION_*, in their order
   bool selected = true;                   // in the Market Watch
+  double tick() const { return tick_size > 0 ? tick_size : std::pow(10.0, -digits); }
 };
 
 struct Deal {

@@ -1,6 +1,7 @@
 // Deals with requests: answers, carries out, tells; and keeps what was carried out for the terminal after a kill.
 #include "dealing.h"
 #include <fstream>
+#include <cstdlib>
 #include <sstream>
 #include <utility>
 
@@ -31,6 +32,12 @@ static std::vector<books::Deal> deals_of(const Accepted &accepted) {
   const books::Position *position = position_of(accepted.request, accepted.request.position);
   if(!position)
     return broker.open(terms);
+  // A deal that adds or reverses brings its stops along, or takes the old ones away; one that closes does not.
+  books::Position &changed = broker.position(position->id);
+  if(position->buy == terms.buy || terms.volume > position->volume + 1e-9) {
+    changed.stop_loss = terms.stop_loss;
+    changed.take_profit = terms.take_profit;
+  }
   if(position->buy == terms.buy)
     return broker.add(position->id, terms);
   if(terms.volume < position->volume + 1e-9)
@@ -111,9 +118,10 @@ static std::vector<Event> carried_out(const Accepted &accepted, MqlTradeResult &
   return {told, requested};
 }
 
-static std::string kept_requests() { return it.data_folder + "\\requests.txt"; }
+// All terminals of a scenario have one broker.
+static std::string kept_requests() { return std::string(getenv("MQL5_BROKER")) + "\\requests.txt"; }
 
-// Texts and numbers of a request, for the terminal that goes on after a kill.
+// Texts and numbers of a request, for the terminal that goes on after a kill, and for a second one beside this.
 static void keep(const Accepted &accepted) {
   const MqlTradeRequest &r = accepted.request;
   std::ofstream file(kept_requests(), std::ios::app);
@@ -124,9 +132,13 @@ static void keep(const Accepted &accepted) {
        << r.position_by << ' ' << '[' << mql::utf8(r.symbol) << "] " << mql::utf8(r.comment) << '\n';
 }
 
-void repeat_requests() {
+void repeat_requests(int last_line) {
+  std::lock_guard lock(it.mutex);
   std::ifstream file(kept_requests());
-  for(std::string text; std::getline(file, text);) {
+  std::string text;
+  for(size_t at = 0; std::getline(file, text) && !file.eof(); at++) {
+    if(at < it.repeated)
+      continue;
     std::istringstream words(text);
     std::string scenario, symbol, comment;
     int line;
@@ -138,8 +150,11 @@ void repeat_requests() {
     r.symbol = mql::from_utf8(symbol.substr(1, symbol.size() - 2));
     r.comment = mql::from_utf8(comment);
     MqlTradeResult result;
-    if(scenario == it.scenario && line == it.line)
-      carried_out(a, result);
+    if(scenario == it.scenario && line > last_line)
+      return;
+    it.repeated = at + 1;
+    if(scenario == it.scenario)
+      tell(carried_out(a, result));
   }
 }
 

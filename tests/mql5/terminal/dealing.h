@@ -18,8 +18,9 @@ double margin_for(const api::MqlTradeRequest &request);
 api::MqlTradeResult dealt_with(const api::MqlTradeRequest &request);
 // Carries out what was answered before it was done.
 void carry_out_late();
-// What programs had carried out in this line of the scenario before the terminal was killed is done once more.
-void repeat_requests();
+// What programs had carried out up to this line of the scenario, before the terminal was killed or in another one, is
+// done here too, once.
+void repeat_requests(int line);
 
 // The transactions of market deals.
 std::vector<Event> events_of(const std::vector<books::Deal> &deals);

@@ -62,6 +62,24 @@ int ArrayBsearch(A &array, T value) {
   return (int)std::min<long long>(found - view.data(), (long long)view.size() - 1);
 }
 
+template <class A>
+unsigned FileReadArray(int file_handle, A &array, int start, int count) {
+  mql::View view(array);
+  constexpr size_t one = sizeof(*view.data());
+  size_t wanted = count < 0 ? mql::bytes_left(file_handle) / one : (size_t)count;
+  if(view.size() < (size_t)start + wanted && !view.resize((size_t)start + wanted))
+    wanted = view.size() - (size_t)start;
+  return (unsigned)(mql::read_bytes(file_handle, view.data() + start, wanted * one) / one);
+}
+
+template <class A>
+unsigned FileWriteArray(int file_handle, A &array, int start, int count) {
+  mql::View view(array);
+  constexpr size_t one = sizeof(*view.data());
+  size_t wanted = count < 0 ? view.size() - (size_t)start : (size_t)count;
+  return (unsigned)(mql::write_bytes(file_handle, view.data() + start, wanted * one) / one);
+}
+
 template <class T>
 void ZeroMemory(T &variable) {
   if constexpr(requires { mql::View(variable); }) {

@@ -2,10 +2,16 @@
 // translated to C++ that uses these; types are checked before, by the translator.
 #pragma once
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <initializer_list>
 #include <string>
 #include <vector>
+
+// Names of MQL5's own.
+#undef SEEK_SET
+#undef SEEK_CUR
+#undef SEEK_END
 
 namespace mql {
 
@@ -168,6 +174,11 @@ T remainder(T a, T b, MQL_HERE) {
     critical("zero divide", file, line);
   return a % b;
 }
+
+// Of a program's open file: how many bytes were read, are left, were written.
+size_t read_bytes(int handle, void *bytes, size_t count);
+size_t bytes_left(int handle);
+size_t write_bytes(int handle, const void *bytes, size_t count);
 
 String text(long long number);
 String text(double number);

@@ -1,6 +1,7 @@
-// terminal.exe LIBRARIES DATA REDIS CLOCK RESUME SCENARIO...: plays scenarios against the DLL in the folder
+// terminal.exe LIBRARIES DATA REDIS CLOCK RESUME[+] SCENARIO...: plays scenarios against the DLL in the folder
 // LIBRARIES, with the terminal's data in the folder DATA. CLOCK is when it starts, ms since 1970. RESUME: so many
-// kills lie behind; the broker's part of the scenario before them is played again, without programs.
+// kills lie behind; the broker's part of the scenario before them is played again, without programs. +: beside the terminal that plays up to
+// the last of these kills. MQL5_BROKER is the folder that all terminals' requests are kept in.
 #include <cstdio>
 #include <fstream>
 #include "player.h"
@@ -20,12 +21,13 @@ int main(int count, char **arguments) {
   if(const char *number = getenv("MQL5_MUTANT"))
     mql::mutant = std::stoi(number);
   int failed = 0, resume = std::stoi(arguments[5]);
+  bool second = std::string(arguments[5]).back() == '+';
   long long start = std::stoll(arguments[4]);
   for(int at = 6; at < count; at++) {
     static_cast<terminal::State &>(it) = terminal::State();
     it.clock_ms = start;
     it.tick_ms = start - 3 * 86'400'000;
-    terminal::Player player(arguments[3], resume);
+    terminal::Player player(arguments[3], resume, second);
     failed += !player.play(arguments[at]);
     printf("played %s\n", arguments[at]);
     fflush(stdout);

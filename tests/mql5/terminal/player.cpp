@@ -1,5 +1,6 @@
 #include "player.h"
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -66,7 +67,7 @@ bool Player::play(const std::string &path) {
     try {
       step(next);
       if(!running())
-        repeat_requests();
+        repeat_requests(it.line);
       settle();
     } catch(const std::exception &error) {
       fail(error.what());
@@ -86,8 +87,11 @@ void Player::step(const Step &step) {
     symbol(step);
   else if(verb == "terminal")
     set(step);
-  else if(verb == "attach")
-    attach(step);
+  else if(verb == "attach") {
+    if(running())
+      attach(step);
+  } else if(verb == "standby")
+    standby(step);
   else if(verb == "detach")
     detach(step.word, (int)step.whole("reason", api::REASON_REMOVE));
   else if(verb == "chart" || verb == "parameters") {
@@ -120,6 +124,8 @@ void Player::step(const Step &step) {
       fflush(stdout);
       TerminateProcess(GetCurrentProcess(), 0);
     }
+    if(second_ && skip_kills_ == 1)
+      stand_by();
     skip_kills_--;
     it.answers.clear();
   } else if(verb == "check") {
@@ -137,7 +143,7 @@ void Player::step(const Step &step) {
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);
-  } else if(verb == "give" || verb == "redis") {
+  } else if(verb == "give" || verb == "redis" || verb == "link" || verb == "answers") {
     if(running())
       others(step);
   } else
@@ -176,6 +182,7 @@ void Player::symbol(const Step &step) {
   symbol.bid = step.number("bid", symbol.bid);
   symbol.ask = step.number("ask", symbol.ask);
   symbol.contract = step.number("contract", symbol.contract);
+  symbol.tick_size = step.number("tick_size", symbol.tick_size);
   symbol.volume_min = step.number("volume_min", symbol.volume_min);
   symbol.volume_max = step.number("volume_max", symbol.volume_max);
   symbol.volume_step = step.number("volume_step", symbol.volume_step);
@@ -198,6 +205,18 @@ void Player::forget_seen() {
         position.seen_ticket = 0;
 }
 
+// Changes one byte of a file; `at` counts from the end when it is negative.
+static void damage(const std::string &path, long long at) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(at, at < 0 ? std::ios::end : std::ios::beg);
+  long long place = file.tellg();
+  int byte = file.get();
+  file.seekp(place);
+  file.put((char)(byte ^ 1));
+  if(!file)
+    throw std::runtime_error("no such byte in " + path);
+}
+
 // Everything else of the terminal that a scenario may change.
 void Player::set(const Step &step) {
   it.connected = step.truth("connected", it.connected);
@@ -207,6 +226,7 @@ void Player::set(const Step &step) {
   it.tester = step.truth("tester", it.tester);
   it.vps = step.truth("vps", it.vps);
   it.x64 = step.truth("x64", it.x64);
+  it.disk_full = step.truth("disk_full", it.disk_full);
   it.deals_without_stops = step.truth("deals_without_stops", it.deals_without_stops);
   it.timers_fail = step.truth("timers_fail", it.timers_fail);
   it.averages_fail = step.truth("averages_fail", it.averages_fail);
@@ -231,6 +251,14 @@ void Player::set(const Step &step) {
     it.files.insert(step.text("file"));
   if(step.has("no_file"))
     it.files.erase(step.text("no_file"));
+  if(step.has("cut")) {
+    std::string path = it.data_folder + "\\MQL5\\Files\\" + step.text("cut");
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - (size_t)step.whole("by", 1));
+  }
+  if(step.has("erase"))
+    std::filesystem::remove(it.data_folder + "\\MQL5\\Files\\" + step.text("erase"));
+  if(step.has("damage"))
+    damage(it.data_folder + "\\MQL5\\Files\\" + step.text("damage"), step.whole("at"));
   if(step.has("variable"))
     it.variables[step.text("variable")] = step.number("value");
 }
@@ -239,24 +267,49 @@ Attached *Player::program(const std::string &name) {
   if(!running())
     return nullptr;
   for(auto &attached : it.programs)
-    if(name == attached->program.name)
+    if(name == attached->name)
       return attached.get();
   throw std::runtime_error("no program " + name + " is attached");
 }
 
 void Player::attach(const Step &step) {
-  if(!running())
-    return;
   for(const mql::Program &program : programs())
     if(step.word == program.name) {
       std::map<std::string, std::string> inputs = step.values();
-      inputs.erase("symbol");
-      inputs.insert({"InpRedis", redis_});
-      it.programs.push_back(std::make_unique<Attached>(program, step.text("symbol", "EURUSD"), inputs));
+      for(const char *ours : {"symbol", "as", "terminal", "link"})
+        inputs.erase(ours);
+      inputs.insert({"InpRedis", step.has("link") ? getenv("MQL5_LINK") : redis_});
+      it.programs.push_back(std::make_unique<Attached>(program, step.text("symbol", "EURUSD"), inputs,
+                                                       step.text("as", program.name), step.whole("terminal", 1) == 2));
       it.programs.back()->start();
       return;
     }
   fail("there is no program " + step.word);
+}
+
+// `standby attach ...`: in a second terminal, which is started now and plays on behind the next kill.
+void Player::standby(const Step &step) {
+  Step theirs(step.rest);
+  if(theirs.verb != "attach")
+    throw std::runtime_error("a second terminal can only attach");
+  if(running() && !has_second_ && !asked("STANDBY {}"))
+    throw std::runtime_error("there is no second terminal");
+  has_second_ = true;
+  if(second_ && skip_kills_ == 1)
+    attach(theirs);
+}
+
+// The first terminal plays: what it has carried out shows here too, and time goes on as it does outside.
+void Player::stand_by() {
+  ULONGLONG end = GetTickCount64() + 120000;
+  for(std::string over = it.data_folder + "\\goes_on"; !std::filesystem::exists(over);) {
+    if(GetTickCount64() > end)
+      throw std::runtime_error("the first terminal does not end");
+    Sleep(20);
+    repeat_requests(it.line);
+    wait(20);
+  }
+  repeat_requests(it.line);
 }
 
 void Player::detach(const std::string &name, int reason) {

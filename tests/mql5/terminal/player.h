@@ -26,7 +26,8 @@ bool is_meant(const books::Position &position, const Step &step);
 
 class Player {
  public:
-  Player(std::string redis, int resume) : redis_(std::move(redis)), skip_kills_(resume) {}
+  // second: a terminal beside the one that plays now, and that goes on when that is killed
+  Player(std::string redis, int resume, bool second) : redis_(std::move(redis)), skip_kills_(resume), second_(second) {}
   bool play(const std::string &path);
 
  private:
@@ -38,6 +39,8 @@ class Player {
   void trade(const Step &step);
   void dealing(const Step &step);
   void attach(const Step &step);
+  void standby(const Step &step);
+  void stand_by();
   void detach(const std::string &name, int reason);
   void wait(long long milliseconds);
   void wait_for_calm();
@@ -57,6 +60,7 @@ class Player {
 
   std::string redis_;
   int skip_kills_, failures_ = 0;
+  bool second_, has_second_ = false;
   std::map<std::string, long long> references_;  // a position's name in the scenario: its identifier
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
   std::vector<std::string> stored_;                          // what the next check must find

@@ -15,7 +15,7 @@ struct Import {
 struct Program {
   const char *name;
   const Import *imports;
-  void **library_functions;
+  void **(*library_functions)();  // of this thread
   void (*create)();  // its global variables, for this thread
   void (*destroy)();
   void (*set_inputs)();

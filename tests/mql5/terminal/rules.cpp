@@ -21,7 +21,12 @@ static const std::map<std::string, int> words = {
     {"connection", TRADE_RETCODE_CONNECTION}, {"limit_volume", TRADE_RETCODE_LIMIT_VOLUME},
     {"invalid_order", TRADE_RETCODE_INVALID_ORDER}, {"position_closed", TRADE_RETCODE_POSITION_CLOSED},
     {"invalid_close_volume", TRADE_RETCODE_INVALID_CLOSE_VOLUME}, {"long_only", TRADE_RETCODE_LONG_ONLY},
-    {"short_only", TRADE_RETCODE_SHORT_ONLY}, {"close_only", TRADE_RETCODE_CLOSE_ONLY}};
+    {"short_only", TRADE_RETCODE_SHORT_ONLY}, {"close_only", TRADE_RETCODE_CLOSE_ONLY},
+    {"cancel", TRADE_RETCODE_CANCEL}, {"invalid_expiration", TRADE_RETCODE_INVALID_EXPIRATION},
+    {"order_changed", TRADE_RETCODE_ORDER_CHANGED}, {"only_real", TRADE_RETCODE_ONLY_REAL},
+    {"limit_orders", TRADE_RETCODE_LIMIT_ORDERS}, {"close_order_exist", TRADE_RETCODE_CLOSE_ORDER_EXIST},
+    {"limit_positions", TRADE_RETCODE_LIMIT_POSITIONS}, {"reject_cancel", TRADE_RETCODE_REJECT_CANCEL},
+    {"fifo_close", TRADE_RETCODE_FIFO_CLOSE}, {"hedge_prohibited", TRADE_RETCODE_HEDGE_PROHIBITED}};
 
 std::string word_of(int retcode) {
   for(auto &[word, code] : words)
@@ -59,9 +64,17 @@ static int volume_refused(double volume, const books::Symbol &symbol) {
   return good ? 0 : TRADE_RETCODE_INVALID_VOLUME;
 }
 
-// Stops stand on their side of the price at which the position would close, and far enough away.
+// Whether a price is one that the symbol can have.
+static bool off_grid(double price, const books::Symbol &symbol) {
+  double ticks = price / symbol.tick();
+  return std::abs(ticks - std::round(ticks)) > 1e-4;
+}
+
+// Stops stand on the symbol's grid, on their side of the price at which the position would close, and far enough away.
 static int stops_refused(bool buy, double stop, double profit, double at, const books::Symbol &symbol) {
   double side = buy ? 1 : -1, least = std::max(symbol.stops_level, 1);
+  if(off_grid(stop, symbol) || off_grid(profit, symbol))
+    return TRADE_RETCODE_INVALID_STOPS;
   if(stop > 0 && points((at - stop) * side, symbol) < least)
     return TRADE_RETCODE_INVALID_STOPS;
   if(profit > 0 && points((profit - at) * side, symbol) < least)
@@ -78,6 +91,16 @@ const books::Position *position_of(const MqlTradeRequest &request, unsigned long
       return &position;
   }
   return nullptr;
+}
+
+// A position whose stop or profit is so near at hand may be neither changed nor closed.
+static bool frozen(const books::Position &position) {
+  const books::Symbol &symbol = it.broker.symbols.at(position.symbol);
+  for(double level : {position.stop_loss, position.take_profit})
+    if(level > 0 && symbol.freeze_level > 0 &&
+       std::abs(points(it.broker.price(position) - level, symbol)) < symbol.freeze_level)
+      return true;
+  return false;
 }
 
 double margin_for(const MqlTradeRequest &request) {
@@ -124,7 +147,7 @@ static int deal_refused(const MqlTradeRequest &request, const books::Symbol &sym
     return TRADE_RETCODE_PRICE_OFF;
   bool buy = buys(request.type);
   if(symbol.execution < 2) {  // by request and instant: at the price that is asked for, or not at all
-    if(request.price <= 0)
+    if(request.price <= 0 || off_grid(request.price, symbol))
       return TRADE_RETCODE_INVALID_PRICE;
     double now = (buy ? symbol.ask : symbol.bid) + it.slip;
     if(std::abs(points(request.price - now, symbol)) > (double)request.deviation)
@@ -136,6 +159,8 @@ static int deal_refused(const MqlTradeRequest &request, const books::Symbol &sym
   if(request.position > 0 && position->symbol != mql::utf8(request.symbol))
     return TRADE_RETCODE_INVALID;
   bool closes = position && position->buy != buy;
+  if(closes && frozen(*position))
+    return TRADE_RETCODE_FROZEN;
   if(it.broker.account->hedging && request.position > 0) {
     if(!closes)
       return TRADE_RETCODE_INVALID;
@@ -152,6 +177,8 @@ static int stops_change_refused(const MqlTradeRequest &request) {
     return TRADE_RETCODE_INVALID;
   if(position->stop_loss == request.sl && position->take_profit == request.tp)
     return TRADE_RETCODE_NO_CHANGES;
+  if(frozen(*position))
+    return TRADE_RETCODE_FROZEN;
   const books::Symbol &symbol = it.broker.symbols.at(position->symbol);
   return stops_refused(position->buy, request.sl, request.tp, it.broker.price(*position), symbol);
 }

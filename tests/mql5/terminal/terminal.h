@@ -13,10 +13,20 @@
 
 namespace terminal {
 
+// A file that a program has open.
+struct File {
+  std::string path, bytes;
+  int flags = 0;
+  size_t at = 0;
+  bool changed = false;
+  bool flush();  // false: it is not on the disk
+};
+
 // A program attached to a chart. It runs in a thread of its own; calls wait in a queue, as events do.
 class Attached {
  public:
-  Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs);
+  Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs, std::string name,
+           bool second);
   ~Attached();
   void call(std::function<void()> event);  // puts the event into the queue
   void wait();                             // until the queue is empty
@@ -25,6 +35,9 @@ class Attached {
   void restart(int reason);                // OnDeinit and OnInit, as after a change of chart or inputs
 
   const mql::Program &program;
+  const std::string name;  // what the scenario calls it
+  const bool second;       // it runs in a second terminal of the account, with a library and files of its own
+  std::string data_folder() const;
   std::string symbol;
   std::map<std::string, std::string> inputs;
   bool removed = false;  // by itself, or by a critical error
@@ -40,10 +53,12 @@ class Attached {
   std::map<long long, long long> looked;
   bool publishes = false;
   mql::Made made;
+  std::map<int, File> open_files;  // by handle
   std::vector<long long> selected_deals;
 
  private:
   void run();
+  bool load();
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -84,7 +99,8 @@ struct State {
   bool connected = true, dlls_allowed = true, trade_allowed = true, tester = false, vps = false, x64 = true;
   bool expert_trade = true;
   int build = 5200, ping_us = 41000;
-  std::set<std::string> files;              // below MQL5
+  std::set<std::string> files;              // below MQL5, without content
+  bool disk_full = false;                   // nothing more can be written
   bool plays_sounds = true;
 
   // What it shows of the broker's books.
@@ -106,6 +122,7 @@ struct State {
   long long slow_ms = 0;          // how long a request takes
   std::vector<Accepted> waiting;  // for the next `deliver`
   unsigned requests = 0;
+  size_t repeated = 0;  // of the requests that other terminals of this scenario had carried out
 
   std::string scenario, transactions = "documented";
   int line = 0;

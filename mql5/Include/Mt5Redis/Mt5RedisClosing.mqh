@@ -1,0 +1,322 @@
+//+------------------------------------------------------------------+
+//|                                            Mt5RedisClosing.mqh   |
+//|  Carries out a signal that closes a position or changes it.      |
+//+------------------------------------------------------------------+
+// A close sets what is to be left of the copies it means, and that is pursued until it is so, whatever the trade server
+// says. A part that nobody answered for is not closed again: a person is told.
+#ifndef MT5_REDIS_CLOSING_MQH
+#define MT5_REDIS_CLOSING_MQH
+#include "Mt5RedisOpening.mqh"
+
+//+------------------------------------------------------------------+
+//| The closing and the changing.                                    |
+//+------------------------------------------------------------------+
+class CMt5RedisClosing : public CMt5RedisOpening
+  {
+private:
+   bool              IsMeant(const SMt5RedisTask &task_,const int copy_) const;
+   ENUM_MT5REDIS_OUTCOME Decide(SMt5RedisTask &task_);
+   bool              OpenedBefore(const int copy_,const long first_ms_) const;
+   ENUM_MT5REDIS_OUTCOME CloseEach(SMt5RedisTask &task_);
+   ENUM_MT5REDIS_OUTCOME CloseOne(SMt5RedisTask &task_,const int at_,const int holding_);
+   ENUM_MT5REDIS_OUTCOME CloseNet(SMt5RedisTask &task_);
+   ENUM_MT5REDIS_OUTCOME ChangeOne(SMt5RedisTask &task_,const int holding_);
+
+protected:
+   ENUM_MT5REDIS_OUTCOME Close(SMt5RedisTask &task_);
+   ENUM_MT5REDIS_OUTCOME Change(SMt5RedisTask &task_);
+   void              Traded(SMt5RedisTask &task_,const double lots_);
+   virtual void      NoteTask(const SMt5RedisTask &task_) { }
+  };
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
+  {
+   if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
+      return(Wait(task_,"the terminal is not connected"));
+   if(!m_symbol.Select(task_.symbol))
+      return(Skip(task_,"this broker has no symbol "+task_.symbol));
+   if(!InStep(task_.symbol))
+      return(Wait(task_,"the terminal does not show all positions yet"));
+   ENUM_MT5REDIS_OUTCOME outcome_=(task_.decided ? MT5REDIS_DONE : Decide(task_));
+   if(outcome_==MT5REDIS_DONE)
+      outcome_=(m_book.netting ? CloseNet(task_) : CloseEach(task_));
+   if(outcome_!=MT5REDIS_DONE || task_.rest<=0.0)
+      return(outcome_);
+   //--- now the rest of a turn
+   task_.kind=MT5REDIS_TASK_OPEN;
+   task_.mark=m_marks.As("r",task_.mark);
+   return(Open(task_));
+  }
+//+------------------------------------------------------------------+
+//| Whether a signal means a copy. The close after a gap means all of|
+//| its source, and those of which nobody knows whose they are.      |
+//+------------------------------------------------------------------+
+bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
+  {
+   string source_=m_book.copies.all[copy_].source;
+   if(task_.origin=="" && source_!="" && source_!=task_.signal.instance)
+      return(false);
+   return(m_book.copies.IsOf(copy_,task_.origin,task_.signal.data.position,task_.symbol));
+  }
+//+------------------------------------------------------------------+
+//| Sets what is to be left of the copies that the signal means.     |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
+  {
+   bool   turn_=(task_.signal.data.action!=MT5REDIS_ACTION_CLOSE);
+   double volume_=task_.signal.data.volume-(turn_ ? task_.rest : 0.0);
+   double held_=0.0;
+   double cut_=0.0;
+   int    meant_[];
+   int    count_=0;
+   double base_=m_orders.Traded(task_.mark);
+   if(base_<0.0)
+      return(Wait(task_,"the history cannot be had"));
+   //--- by another terminal, or before the memory was lost
+   bool before_=(base_>0.0);
+   long first_ms_=(before_ ? m_orders.FirstOf(task_.mark) : 0);
+   for(int i_=0; i_<m_book.copies.Total(); i_++)
+      if(IsMeant(task_,i_) &&
+         (!turn_ || m_book.copies.all[i_].buy==(task_.signal.data.action==MT5REDIS_ACTION_SELL)) &&
+         (!before_ || volume_>0.0 || OpenedBefore(i_,first_ms_)))
+        {
+         ArrayResize(meant_,count_+1,16);
+         meant_[count_]=i_;
+         count_++;
+         held_+=m_book.copies.all[i_].held;
+        }
+   if(before_ && volume_>0.0)
+      volume_=NormalizeDouble(volume_-base_/m_rules.lot_factor,8);
+   task_.decided=true;
+   task_.base=base_;
+   if(before_ && (count_==0 || (volume_<MT5R_LOTS_EPSILON && task_.signal.data.volume>0.0)))
+      return(MT5REDIS_DONE);
+   if(count_==0)
+      return(Skip(task_,"nothing that was copied is open"));
+   if(m_rules.dry_run)
+      return(Skip(task_,StringFormat("dry run: would close %.2f %s",
+                                     volume_>0.0 ? MathMin(held_,volume_*m_rules.lot_factor) : held_,task_.symbol)));
+   for(int i_=0; i_<count_; i_++)
+      task_.plan+=(m_book.copies.all[meant_[i_]].buy ? -1.0 : 1.0)*m_book.copies.all[meant_[i_]].goal;
+   m_book.copies.Reduce(meant_,count_,volume_,m_symbol);
+   for(int i_=0; i_<count_; i_++)
+     {
+      double goal_=m_book.copies.all[meant_[i_]].goal;
+      task_.plan-=(m_book.copies.all[meant_[i_]].buy ? -1.0 : 1.0)*goal_;
+      cut_+=m_book.copies.all[meant_[i_]].held-goal_;
+      //--- who nets trades the sum, so each has its share at once
+      if(m_book.netting)
+         m_book.Changed(meant_[i_],goal_);
+      else
+         m_book.Keep(meant_[i_]);
+     }
+   task_.plan=NormalizeDouble(m_book.netting ? task_.plan : 0.0,8);
+   m_book.Pend(task_.symbol,task_.plan);
+   NoteTask(task_);
+   if(!m_book.memory.Save())
+      Tell("its memory cannot be written: is the disk full? It closes all the same");
+   if(cut_<MT5R_LOTS_EPSILON)
+      return(Skip(task_,"less than this broker closes; the next part counts it in"));
+   return(MT5REDIS_DONE);
+  }
+//+------------------------------------------------------------------+
+//| Whether a copy was there before this time of the trade server:   |
+//| what came later is not meant by an earlier close. Call Traded    |
+//| before.                                                          |
+//+------------------------------------------------------------------+
+bool CMt5RedisClosing::OpenedBefore(const int copy_,const long first_ms_) const
+  {
+   //--- the copies of an account that nets share a position; the history goes back for days
+   if(m_book.netting)
+      return(m_orders.FirstOf(m_book.copies.all[copy_].comment)<first_ms_);
+   int at_=m_book.holdings.FindById(m_book.copies.all[copy_].id);
+   return(at_>=0 && m_book.holdings.all[at_].opened_ms<first_ms_);
+  }
+//+------------------------------------------------------------------+
+//| Each copy has a position, which is closed as far as its goal.    |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseEach(SMt5RedisTask &task_)
+  {
+   bool unknown_=false;
+   bool later_=false;
+   bool refused_=false;
+   for(int i_=0; i_<m_book.copies.Total(); i_++)
+     {
+      if(!IsMeant(task_,i_) ||
+         m_book.copies.all[i_].held<m_book.copies.all[i_].goal+MT5R_LOTS_EPSILON)
+         continue;
+      int at_=m_book.holdings.FindById(m_book.copies.all[i_].id);
+      ENUM_MT5REDIS_OUTCOME outcome_=(at_<0 ? MT5REDIS_LATER : CloseOne(task_,i_,at_));
+      unknown_=(unknown_ || outcome_==MT5REDIS_UNKNOWN);
+      later_=(later_ || outcome_==MT5REDIS_LATER);
+      refused_=(refused_ || outcome_==MT5REDIS_REFUSED);
+     }
+   m_book.RemoveEnded();
+   if(unknown_)
+      return(MT5REDIS_UNKNOWN);
+   if(later_)
+      return(MT5REDIS_LATER);
+   return(refused_ ? MT5REDIS_REFUSED : MT5REDIS_DONE);
+  }
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int at_,const int holding_)
+  {
+   double there_=MathMin(m_book.holdings.all[holding_].volume,m_book.copies.all[at_].held);
+   double goal_=m_book.copies.all[at_].goal;
+   if(m_book.copies.all[at_].asked_ms>0)
+     {
+      double traded_=m_orders.Traded(task_.mark);
+      double sum_=MathMax(traded_-m_book.copies.all[at_].asked_traded,m_book.copies.all[at_].asked_volume-there_);
+      bool   silent_=(sum_<MT5R_LOTS_EPSILON && goal_>=MT5R_LOTS_EPSILON);
+      if(silent_ && GetTickCount64()-m_book.copies.all[at_].asked_ms<MT5R_ANSWER_MS)
+         return(MT5REDIS_UNKNOWN);
+      m_book.copies.all[at_].asked_ms=0;
+      //--- a position closes once at most; a part of it might be closed twice, so a person must see to it
+      if(silent_)
+        {
+         m_book.copies.all[at_].goal=there_;
+         m_book.Keep(at_);
+         Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were closed, and close them by "
+                           "hand",task_.name,there_-goal_,task_.symbol));
+         return(Skip(task_,"the trade server did not answer, and no order with its mark has come"));
+        }
+      there_=MathMin(there_,m_book.copies.all[at_].asked_volume-MathMax(0.0,sum_));
+      m_book.Changed(at_,there_);
+     }
+   if(there_<goal_+MT5R_LOTS_EPSILON)
+     {
+      m_book.Changed(at_,there_);
+      return(MT5REDIS_DONE);
+     }
+   //--- another terminal may close it as well, which does no harm to the whole of a position only
+   if(!m_acting && goal_>=MT5R_LOTS_EPSILON)
+      return(Wait(task_,"Redis is not reached"));
+   double lots_=NormalizeDouble(MathMin(there_-goal_,m_symbol.MostLots()),8);
+   double before_=m_orders.Traded(task_.mark);
+   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,!m_book.holdings.all[holding_].buy,lots_,0.0,0.0,
+                                  m_book.holdings.all[holding_].ticket,task_.mark,MT5REDIS_CLOSING);
+   if(outcome_==MT5REDIS_UNKNOWN)
+     {
+      m_book.copies.all[at_].asked_ms=GetTickCount64();
+      m_book.copies.all[at_].asked_volume=there_;
+      m_book.copies.all[at_].asked_traded=MathMax(0.0,before_);
+     }
+   if(outcome_!=MT5REDIS_DONE && outcome_!=MT5REDIS_PART)
+      return(Answered(task_,outcome_));
+   task_.attempts=0;
+   m_book.Changed(at_,there_-m_orders.Volume());
+   return(m_book.copies.all[at_].held<goal_+MT5R_LOTS_EPSILON ? MT5REDIS_DONE : Wait(task_,"a part of it is closed"));
+  }
+//+------------------------------------------------------------------+
+//| The sum of what the copies gave up is traded in the symbol's one |
+//| position. An order that nobody answered for is not sent again.   |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
+  {
+   bool   buy_=(task_.plan>0.0);
+   double net_=m_book.holdings.Net(m_book.holdings.FindBySymbol(task_.symbol));
+   double traded_=m_orders.Traded(task_.mark)-task_.base;
+   if(task_.asked_ms>0)
+     {
+      double moved_=(buy_ ? net_-task_.asked_net : task_.asked_net-net_);
+      double sum_=MathMax(traded_-task_.traded,moved_);
+      if(sum_<MT5R_LOTS_EPSILON && GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
+         return(MT5REDIS_UNKNOWN);
+      task_.asked_ms=0;
+      if(sum_<MT5R_LOTS_EPSILON)
+        {
+         double left_=MathAbs(task_.plan)-task_.traded;
+         m_book.Pend(task_.symbol,buy_ ? -left_ : left_);
+         Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were %s, and do it by hand",
+                           task_.name,left_,task_.symbol,buy_ ? "bought" : "sold"));
+         return(Skip(task_,"the trade server did not answer, and no order with its mark has come"));
+        }
+      Traded(task_,sum_);
+     }
+   if(traded_>task_.traded+MT5R_LOTS_EPSILON)
+      Traded(task_,traded_-task_.traded);
+   double lots_=NormalizeDouble(MathMin(MathAbs(task_.plan)-task_.traded,m_symbol.MostLots()),8);
+   if(lots_<MT5R_LOTS_EPSILON)
+     {
+      m_book.RemoveEnded();
+      return(MT5REDIS_DONE);
+     }
+   if(!m_acting)
+      return(Wait(task_,"Redis is not reached"));
+   double stop_loss_=0.0;
+   double take_profit_=0.0;
+   ShareStops(task_.symbol,buy_,lots_,stop_loss_,take_profit_);
+   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,buy_,lots_,stop_loss_,take_profit_,0,task_.mark,
+                                  MT5REDIS_CLOSING);
+   if(outcome_==MT5REDIS_UNKNOWN)
+     {
+      task_.asked_ms=GetTickCount64();
+      task_.asked_net=net_;
+     }
+   if(outcome_!=MT5REDIS_DONE && outcome_!=MT5REDIS_PART)
+      return(Answered(task_,outcome_));
+   task_.attempts=0;
+   Traded(task_,m_orders.Volume());
+   if(task_.traded>MathAbs(task_.plan)-MT5R_LOTS_EPSILON)
+     {
+      m_book.RemoveEnded();
+      return(MT5REDIS_DONE);
+     }
+   return(Wait(task_,"a part of it is closed"));
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisClosing::Traded(SMt5RedisTask &task_,const double lots_)
+  {
+   task_.traded+=lots_;
+   m_book.Pend(task_.symbol,task_.plan>0.0 ? -lots_ : lots_);
+  }
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
+  {
+   if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
+      return(Wait(task_,"the terminal is not connected"));
+   if(!m_symbol.Select(task_.symbol))
+      return(Skip(task_,"this broker has no symbol "+task_.symbol));
+   if(!m_symbol.Priced())
+      return(Wait(task_,"there is no price yet"));
+   if(!InStep(task_.symbol))
+      return(Wait(task_,"the terminal does not show all positions yet"));
+   ENUM_MT5REDIS_OUTCOME outcome_=Skip(task_,"nothing that was copied is open");
+   int shared_=m_book.holdings.FindBySymbol(task_.symbol);
+   for(int i_=0; i_<m_book.copies.Total(); i_++)
+     {
+      if(!IsMeant(task_,i_) ||
+         m_book.copies.all[i_].held<MT5R_LOTS_EPSILON)
+         continue;
+      int at_=(m_book.netting ? shared_ : m_book.holdings.FindById(m_book.copies.all[i_].id));
+      if(at_<0)
+         continue;
+      if(m_book.holdings.all[at_].buy!=m_book.copies.all[i_].buy)
+        {
+         Skip(task_,"this account nets, and its position is of the other side");
+         continue;
+        }
+      if(m_rules.dry_run)
+         return(Skip(task_,"dry run: would change the stops of "+task_.symbol));
+      outcome_=ChangeOne(task_,at_);
+      if(outcome_!=MT5REDIS_DONE || m_book.netting)
+         return(outcome_);
+     }
+   return(outcome_);
+  }
+//+------------------------------------------------------------------+
+//| The same stops twice do no harm.                                 |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::ChangeOne(SMt5RedisTask &task_,const int holding_)
+  {
+   bool   buy_=m_book.holdings.all[holding_].buy;
+   double stop_loss_=task_.signal.data.stop_loss;
+   double take_profit_=task_.signal.data.take_profit;
+   if(!m_symbol.StopLoss(buy_,stop_loss_))
+      return(Wait(task_,"its stop loss is on the wrong side of the price"));
+   if(!m_symbol.TakeProfit(buy_,take_profit_))
+      return(Wait(task_,"its take profit is on the wrong side of the price"));
+   return(Answered(task_,m_orders.Change(task_.symbol,m_book.holdings.all[holding_].ticket,stop_loss_,take_profit_)));
+  }
+//+------------------------------------------------------------------+
+#endif

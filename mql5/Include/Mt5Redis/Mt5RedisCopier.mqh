@@ -1,0 +1,401 @@
+//+------------------------------------------------------------------+
+//|                                             Mt5RedisCopier.mqh   |
+//|  Copies signals into this account.                               |
+//+------------------------------------------------------------------+
+// The class that an Expert Advisor uses, beside the one that reads:
+//
+//    CMt5Redis       redis;
+//    CMt5RedisCopier copier;
+//    OnInit:   copier.Start(rules) && redis.Open(config) && redis.Subscribe(sources)
+//    OnTimer:  copier.Work(redis);
+//    OnDeinit: copier.Stop(reason); redis.Close(reason);
+//
+// Each signal is executed once or counted as skipped, with the reason, also across restarts. Signals of one source on
+// one symbol keep their order as far as it matters; nothing else waits for anything. A close is pursued until it is
+// done, an opening or a change until it is too old.
+#ifndef MT5_REDIS_COPIER_MQH
+#define MT5_REDIS_COPIER_MQH
+#include "Mt5RedisTasks.mqh"
+#include "Mt5RedisSymbolMap.mqh"
+
+#define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
+#define MT5R_GAP_PRODUCER  -1   // and less: no producer has such a number, the closes after a gap do
+
+//+------------------------------------------------------------------+
+//| The copier.                                                      |
+//+------------------------------------------------------------------+
+class CMt5RedisCopier : public CMt5RedisTasks
+  {
+private:
+   CMt5RedisSymbolMap m_map;
+   string            m_account;      // whose memory is open
+   ulong             m_open_ms;      // when its memory is tried again
+   int               m_role;
+   int               m_executed;
+   int               m_skipped;
+   string            m_error;
+
+   bool              Ready(CMt5RedisFollower &redis_);
+   void              Recall(void);
+   void              Take(CMt5RedisFollower &redis_,const SFollowedSignal &signal_);
+   ENUM_MT5REDIS_OUTCOME Act(const int at_);
+   void              Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_);
+   void              TakeRole(const int role_);
+   void              OnGap(const string source_,const string what_);
+   void              Resync(const string source_,const string symbol_,const long now_);
+   void              Rewrite(void);
+
+public:
+                     CMt5RedisCopier(void) : m_account(""),m_open_ms(0),m_role(MT5REDIS_ROLE_CONNECTING),m_executed(0),
+                                             m_skipped(0),m_error("") { }
+   bool              Start(const SMt5RedisCopyRules &rules_);
+   void              Work(CMt5RedisFollower &redis_);
+   void              Stop(const int reason_);
+   string            ErrorText(void) const { return(m_error); }
+   string            Status(void) const;
+  };
+//+------------------------------------------------------------------+
+//| Takes the rules. False: they cannot be meant; ErrorText says why.|
+//+------------------------------------------------------------------+
+bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
+  {
+   m_error="";
+   if(rules_.lot_factor<=0.0 || rules_.max_lots<=0.0 || rules_.slippage<0 || rules_.max_age_ms<0)
+      m_error="factor and volume must be above 0, slippage and age not below";
+   else
+      m_map.Read(rules_.symbols,m_error);
+   if(m_error!="")
+      return(false);
+   m_rules=rules_;
+   m_orders.Rules(m_rules.magic,m_rules.slippage);
+   m_book.Rules(m_rules.magic,m_rules.lot_factor);
+   ArrayResize(m_tasks,0);
+   m_account="";
+   m_open_ms=0;
+   m_role=MT5REDIS_ROLE_CONNECTING;
+   m_acting=false;
+   return(true);
+  }
+//+------------------------------------------------------------------+
+//| Call it from OnTimer: fetches signals, and makes the attempts    |
+//| that are due.                                                    |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
+  {
+   if(!Ready(redis_))
+      return;
+   TakeRole(redis_.Role());
+   for(int i_=0; i_<50 && ArraySize(m_tasks)<MT5R_TASKS_MOST; i_++)
+     {
+      SFollowedSignal signal_;
+      int found_=redis_.Next(signal_);
+      if(found_==MT5REDIS_ERR_GAP)
+         OnGap(signal_.instance,redis_.ErrorText());
+      else
+         if(found_>0)
+            Take(redis_,signal_);
+         else
+            break;
+     }
+   for(int i_=0; i_<ArraySize(m_tasks) && m_role!=MT5REDIS_ROLE_STANDBY; i_++)
+     {
+      ENUM_MT5REDIS_OUTCOME outcome_=Act(i_);
+      if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_UNKNOWN)
+         continue;
+      Finish(redis_,i_,outcome_!=MT5REDIS_REFUSED);
+      i_--;
+     }
+   if(m_book.memory.Long())
+      Rewrite();
+  }
+//+------------------------------------------------------------------+
+//| Each account has a memory of its own, which no other program can |
+//| have open.                                                       |
+//+------------------------------------------------------------------+
+bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
+  {
+   string account_=redis_.DefaultInstance();
+   if(!redis_.IsOpen() || account_=="" || MQLInfoInteger(MQL_TESTER)!=0)
+      return(false);
+   if(account_!=m_account)
+     {
+      ArrayResize(m_tasks,0);
+      m_book.Clear();
+      m_account=account_;
+      m_close_only=false;
+      m_open_ms=0;
+      m_error="";
+     }
+   if(m_rules.dry_run || m_book.memory.IsOpen())
+      return(true);
+   if(GetTickCount64()<m_open_ms)
+      return(false);
+   m_open_ms=GetTickCount64()+1000;
+   if(m_book.memory.Open("mt5-redis-follower\\"+account_+"."+IntegerToString(m_rules.magic)+".txt"))
+     {
+      Recall();
+      return(true);
+     }
+   if(m_error=="")
+      Tell("it waits for its memory in MQL5\\Files\\mt5-redis-follower: another follower of this account has the magic "
+           "number "+IntegerToString(m_rules.magic)+", or the disk is full");
+   m_error="it waits for its memory";
+   return(false);
+  }
+//+------------------------------------------------------------------+
+//| What the memory knows: copies, and closes that were begun.       |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Recall(void)
+  {
+   if(m_book.memory.Damaged())
+      Tell("its memory was damaged: see whether its copies are those of the sources");
+   int count_=ArraySize(m_book.memory.records);
+   for(int i_=0; i_<count_; i_++)
+     {
+      string record_=m_book.memory.records[i_];
+      if(StringFind(record_,"gap\t")==0)
+         m_close_only=(record_=="gap\t1" && m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY);
+      else
+         if(!m_book.copies.Take(record_))
+            RecallTask(record_);
+     }
+   ArrayFree(m_book.memory.records);
+   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+      m_book.Pend(m_tasks[i_].symbol,m_tasks[i_].plan);
+   Rewrite();
+  }
+//+------------------------------------------------------------------+
+//| Writes the memory anew, without what is over.                    |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Rewrite(void)
+  {
+   string records_[];
+   int    copies_=m_book.copies.Total();
+   int    tasks_=ArraySize(m_tasks);
+   int    count_=0;
+   ArrayResize(records_,copies_+tasks_+1);
+   for(int i_=0; i_<copies_; i_++)
+     {
+      records_[count_]=m_book.copies.Record(i_);
+      count_++;
+     }
+   for(int i_=0; i_<tasks_; i_++)
+      if(m_tasks[i_].kind==MT5REDIS_TASK_CLOSE && (m_tasks[i_].decided || m_tasks[i_].origin==""))
+        {
+         records_[count_]=TaskRecord(m_tasks[i_]);
+         count_++;
+        }
+   records_[count_]=(m_close_only ? "gap\t1" : "gap\t0");
+   count_++;
+   if(!m_book.memory.Rewrite(records_,count_))
+      Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory cannot be written anew: is the disk full?");
+  }
+//+------------------------------------------------------------------+
+//| Begins to act on a signal.                                       |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &signal_)
+  {
+   int at_=FindTask(signal_);
+   if(at_>=0)
+     {
+      //--- it is at work since before a restart
+      m_tasks[at_].signal.data.number=signal_.data.number;
+      return;
+     }
+   SMt5RedisTask task_;
+   NewTask(task_);
+   task_.signal=signal_;
+   task_.symbol=m_map.Of(signal_.symbol);
+   task_.origin=m_marks.Origin(signal_.instance,signal_.data.magic);
+   task_.mark=redis_.Mark(signal_);
+   string word_="change";
+   task_.kind=MT5REDIS_TASK_CHANGE;
+   switch(signal_.data.action)
+     {
+      case MT5REDIS_ACTION_BUY:
+         word_="buy";
+         task_.kind=MT5REDIS_TASK_OPEN;
+         break;
+      case MT5REDIS_ACTION_SELL:
+         word_="sell";
+         task_.kind=MT5REDIS_TASK_OPEN;
+         break;
+      case MT5REDIS_ACTION_CLOSE:
+         word_="close";
+         task_.kind=MT5REDIS_TASK_CLOSE;
+         break;
+     }
+   task_.name=StringFormat("%s %I64d %s %s",signal_.instance,signal_.data.sequence,word_,task_.symbol);
+   string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
+   if(how_=="b" && task_.kind==MT5REDIS_TASK_OPEN)
+     {
+      //--- an order may have been sent before a restart: the account tells
+      task_.sent=true;
+      task_.asked_ms=GetTickCount64();
+     }
+   if(task_.kind==MT5REDIS_TASK_CLOSE)
+      Cancel(task_);
+   at_=Push(task_);
+   if(how_!="e" && how_!="s")
+      return;
+   m_tasks[at_].reason=(how_=="e" ? "it was executed before" : "it was skipped before");
+   Finish(redis_,at_,false);
+  }
+//+------------------------------------------------------------------+
+//| Makes an attempt, if one is due.                                 |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisCopier::Act(const int at_)
+  {
+   ulong now_=GetTickCount64();
+   bool  closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE);
+   ENUM_MT5REDIS_OUTCOME outcome_=MT5REDIS_LATER;
+   if(!closes_)
+      outcome_=Outdated(m_tasks[at_]);
+   if(outcome_==MT5REDIS_REFUSED || now_<m_tasks[at_].next_ms || Blocked(at_))
+      return(outcome_);
+   switch(m_tasks[at_].kind)
+     {
+      case MT5REDIS_TASK_OPEN:
+         outcome_=Open(m_tasks[at_]);
+         break;
+      case MT5REDIS_TASK_CLOSE:
+         outcome_=Close(m_tasks[at_]);
+         break;
+      default:
+         outcome_=Change(m_tasks[at_]);
+     }
+   if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_UNKNOWN)
+      Pause(at_);
+   return(outcome_);
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_)
+  {
+   SFollowedSignal signal_=m_tasks[at_].signal;
+   if(executed_)
+      m_executed++;
+   else
+      m_skipped++;
+   PrintFormat("%s: %s %s%s; %d executed, %d skipped",MQLInfoString(MQL_PROGRAM_NAME),m_tasks[at_].name,
+               executed_ ? "executed" : "skipped: ",executed_ ? "" : m_tasks[at_].reason,m_executed,m_skipped);
+   int last_=ArraySize(m_tasks)-1;
+   for(int i_=at_; i_<last_; i_++)
+      m_tasks[i_]=m_tasks[i_+1];
+   ArrayResize(m_tasks,last_,32);
+   if(!m_rules.dry_run)
+     {
+      string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
+      if(how_!="e" && how_!="s")
+         m_book.memory.Did(signal_.instance,signal_.data.producer,signal_.data.sequence,executed_ ? "e" : "s");
+      m_book.memory.Save();
+     }
+   if(signal_.data.number>0)
+      redis_.Acknowledge(signal_.data.number);
+  }
+//+------------------------------------------------------------------+
+//| Another terminal of this account may act. What it has not        |
+//| finished is handed to whoever acts next, so what is at work here |
+//| is dropped; and what the copies are by then, the account tells.  |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::TakeRole(const int role_)
+  {
+   if(role_==m_role || role_<0)
+      return;
+   if(role_==MT5REDIS_ROLE_STANDBY)
+     {
+      Print(MQLInfoString(MQL_PROGRAM_NAME),": it stands by: another terminal follows for this account");
+      ArrayResize(m_tasks,0);
+      m_book.Forget();
+      if(!m_rules.dry_run)
+         Rewrite();
+     }
+   else
+      if(role_==MT5REDIS_ROLE_ACTING && m_role==MT5REDIS_ROLE_STANDBY)
+         Tell("it takes over from another terminal");
+   m_role=role_;
+   m_acting=(role_==MT5REDIS_ROLE_ACTING);
+  }
+//+------------------------------------------------------------------+
+//| Signals of a source were missed.                                 |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::OnGap(const string source_,const string what_)
+  {
+   Tell(what_);
+   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_SKIP || m_rules.dry_run)
+     {
+      m_close_only=(m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY);
+      return;
+     }
+   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY)
+     {
+      m_close_only=true;
+      m_book.memory.Note("gap\t1");
+      m_book.memory.Save();
+      return;
+     }
+   //--- all that is open now, and nothing that is opened later
+   long now_=(long)TimeGMT()*1000;
+   for(int i_=0; i_<m_book.copies.Total(); i_++)
+      Resync(source_,m_book.copies.all[i_].symbol,now_);
+   if(m_book.holdings.Read())
+      for(int i_=0; i_<m_book.holdings.Total(); i_++)
+         if(m_book.holdings.all[i_].magic==m_rules.magic)
+            Resync(source_,m_book.holdings.all[i_].symbol,now_);
+   m_book.memory.Save();
+  }
+//+------------------------------------------------------------------+
+//| Closes a source's copies of a symbol, once for a gap. Those that |
+//| were found in the account may be anybody's, and are closed too.  |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Resync(const string source_,const string symbol_,const long now_)
+  {
+   SMt5RedisTask task_;
+   NewTask(task_);
+   task_.kind=MT5REDIS_TASK_CLOSE;
+   task_.signal.instance=source_;
+   task_.signal.data.producer=MT5R_GAP_PRODUCER-(long)(m_marks.Sum(symbol_)%1000000);
+   task_.signal.data.action=MT5REDIS_ACTION_CLOSE;
+   task_.signal.data.sequence=now_;
+   task_.symbol=symbol_;
+   task_.origin="";
+   task_.mark=m_marks.Of("c",source_+" "+symbol_,0,now_,0,0);
+   task_.name=source_+" has a gap, close "+symbol_;
+   if(FindTask(task_.signal)>=0)
+      return;
+   Push(task_);
+   NoteTask(task_);
+  }
+//+------------------------------------------------------------------+
+//| Call it from OnDeinit.                                           |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Stop(const int reason_)
+  {
+   if(m_book.memory.IsOpen() && m_close_only && (reason_==REASON_REMOVE || reason_==REASON_PARAMETERS))
+     {
+      m_book.memory.Note("gap\t0");
+      m_book.memory.Save();
+     }
+   m_close_only=false;
+   ArrayResize(m_tasks,0);
+   m_book.Clear();
+   m_account="";
+  }
+//+------------------------------------------------------------------+
+//| What it waits for, in a line for the chart; empty: nothing.      |
+//+------------------------------------------------------------------+
+string CMt5RedisCopier::Status(void) const
+  {
+   if(m_error!="")
+      return(m_error);
+   if(m_role==MT5REDIS_ROLE_STANDBY)
+      return("standing by: another terminal follows for this account");
+   int count_=ArraySize(m_tasks);
+   for(int i_=0; i_<count_; i_++)
+      if(m_tasks[i_].told)
+         return(m_tasks[i_].name+" waits: "+m_tasks[i_].reason);
+   if(m_close_only)
+      return("only closes are followed since signals were missed");
+   return("");
+  }
+//+------------------------------------------------------------------+
+#endif

@@ -1,0 +1,319 @@
+//+------------------------------------------------------------------+
+//|                                             Mt5RedisCopies.mqh   |
+//|  What a follower holds for whom: the copies and their volumes.   |
+//+------------------------------------------------------------------+
+// One copy for each opening that was followed. It remembers what the source holds of it, what that is here before
+// rounding, what is really held, and what is to be left. A total is rounded, never each part: parts that are too small
+// to be traded by themselves count in the next one, and the last part takes all. On an account that nets, the copies
+// of a symbol share one position, and this is the only place that knows who has which share of it.
+//
+// Volumes here are decisions: carrying them out is somebody else's business.
+#ifndef MT5_REDIS_COPIES_MQH
+#define MT5_REDIS_COPIES_MQH
+#include "Mt5RedisSymbol.mqh"
+#include "Mt5RedisMemory.mqh"
+
+#define MT5R_LOTS_EPSILON  0.0000001
+#define MT5R_COPIES_MOST   4096   // beyond that, those that hold nothing are forgotten
+
+//+------------------------------------------------------------------+
+//| A copy.                                                          |
+//+------------------------------------------------------------------+
+struct SMt5RedisCopy
+  {
+   long              number;         // its name in the memory
+   string            source;         // the instance; empty: found in the account, which does not say
+   string            origin;         // of source and magic number; empty: nobody knows
+   long              position;       // the source's position; 0: its signals name none
+   string            symbol;         // this broker's
+   string            comment;        // of the order that opened it
+   bool              buy;
+   double            given;          // lots that the source still holds of it
+   double            want;           // what they are here, before rounding
+   double            held;           // lots that are held here
+   double            goal;           // lots that are to be left of them
+   long              id;             // its POSITION_IDENTIFIER; 0: not known, or the account is flat
+   bool              shown;          // the terminal's list has had it since it changed last
+   ulong             changed_ms;     // when it was changed here last; this and what follows is not remembered
+   ulong             absent_ms;      // since when the list lacks it; 0: it does not
+   ulong             asked_ms;       // an order to close it is in doubt since; 0: none is
+   double            asked_volume;   // lots that were open before that order
+   double            asked_traded;   // lots that its comment had traded before
+  };
+//+------------------------------------------------------------------+
+//| The copies.                                                      |
+//+------------------------------------------------------------------+
+class CMt5RedisCopies
+  {
+private:
+   long              m_last;
+   CMt5RedisMark     m_mark;
+
+   double            Taken(const int at_,const double lots_);
+   void              SetGoals(const int &meant_[],const int count_,const bool buy_,const CMt5RedisSymbol &symbol_);
+   void              ForgetEmpty(void);
+
+public:
+   SMt5RedisCopy     all[];          // the oldest first
+
+                     CMt5RedisCopies(void) : m_last(0) { }
+   void              Clear(void);
+   int               Total(void) const      { return(ArraySize(all)); }
+   int               Add(const SMt5RedisCopy &copy_);
+   void              Start(SMt5RedisCopy &copy_) const;
+   void              Remove(const int at_);
+   void              Hold(const int at_,const double lots_);
+   bool              IsOf(const int at_,const string origin_,const long position_,const string symbol_) const;
+   bool              IsOver(const int at_) const;
+   int               FindById(const long id_) const;
+   int               FindByComment(const string comment_) const;
+   double            Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
+                             const double exact_,const CMt5RedisSymbol &rules_) const;
+   void              Reduce(const int &meant_[],const int count_,const double volume_,const CMt5RedisSymbol &symbol_);
+   double            Net(const string symbol_) const;
+   string            Record(const int at_) const;
+   string            GoneRecord(const int at_) const { return(StringFormat("gone\t%I64d",all[at_].number)); }
+   bool              Take(const string record_);
+  };
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Clear(void)
+  {
+   ArrayFree(all);
+   m_last=0;
+  }
+//+------------------------------------------------------------------+
+//| Adds a copy, which gets its number, and returns its place.       |
+//+------------------------------------------------------------------+
+int CMt5RedisCopies::Add(const SMt5RedisCopy &copy_)
+  {
+   if(Total()>=MT5R_COPIES_MOST)
+      ForgetEmpty();
+   int at_=Total();
+   ArrayResize(all,at_+1,64);
+   all[at_]=copy_;
+   Start(all[at_]);
+   m_last++;
+   all[at_].number=m_last;
+   return(at_);
+  }
+//+------------------------------------------------------------------+
+//| What is not remembered begins now.                               |
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Start(SMt5RedisCopy &copy_) const
+  {
+   copy_.shown=false;
+   copy_.changed_ms=GetTickCount64();
+   copy_.absent_ms=0;
+   copy_.asked_ms=0;
+   copy_.asked_volume=0.0;
+   copy_.asked_traded=0.0;
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Remove(const int at_)
+  {
+   int last_=Total()-1;
+   for(int i_=at_; i_<last_; i_++)
+      all[i_]=all[i_+1];
+   ArrayResize(all,last_,64);
+  }
+//+------------------------------------------------------------------+
+//| So many lots are held, of so much as that is of its source's.    |
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Hold(const int at_,const double lots_)
+  {
+   double part_=(all[at_].held<MT5R_LOTS_EPSILON ? 0.0 : lots_/all[at_].held);
+   all[at_].given=NormalizeDouble(all[at_].given*part_,8);
+   all[at_].want*=part_;
+   all[at_].held=NormalizeDouble(MathMax(0.0,lots_),8);
+   all[at_].goal=MathMin(all[at_].goal,all[at_].held);
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::ForgetEmpty(void)
+  {
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(all[i_].held<MT5R_LOTS_EPSILON)
+         Remove(i_);
+  }
+//+------------------------------------------------------------------+
+//| Whether signals of this origin, about this position and symbol,  |
+//| mean the copy. An empty origin and a position of 0 mean all.     |
+//+------------------------------------------------------------------+
+bool CMt5RedisCopies::IsOf(const int at_,const string origin_,const long position_,const string symbol_) const
+  {
+   if(all[at_].symbol!=symbol_)
+      return(false);
+   if(origin_!="" && all[at_].origin!="" && all[at_].origin!=origin_)
+      return(false);
+   return(position_==0 || all[at_].position==0 || all[at_].position==position_);
+  }
+//+------------------------------------------------------------------+
+//| Nothing is held, and the source holds nothing.                   |
+//+------------------------------------------------------------------+
+bool CMt5RedisCopies::IsOver(const int at_) const
+  {
+   return(all[at_].held<MT5R_LOTS_EPSILON && all[at_].given<MT5R_LOTS_EPSILON);
+  }
+//+------------------------------------------------------------------+
+int CMt5RedisCopies::FindById(const long id_) const
+  {
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(id_>0 && all[i_].id==id_)
+         return(i_);
+   return(-1);
+  }
+//+------------------------------------------------------------------+
+int CMt5RedisCopies::FindByComment(const string comment_) const
+  {
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(comment_!="" && all[i_].comment==comment_)
+         return(i_);
+   return(-1);
+  }
+//+------------------------------------------------------------------+
+//| How much an opening of so many exact lots is to open: the total  |
+//| that is wanted of this position and side, rounded down, without  |
+//| what is there.                                                   |
+//+------------------------------------------------------------------+
+double CMt5RedisCopies::Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
+                                const double exact_,const CMt5RedisSymbol &rules_) const
+  {
+   double want_=exact_;
+   double there_=0.0;
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(all[i_].buy==buy_ && all[i_].origin==origin_ && all[i_].position==position_ && all[i_].symbol==symbol_)
+        {
+         want_+=all[i_].want;
+         there_+=all[i_].goal;
+        }
+   //--- never more than this opening and what was left over before it
+   return(rules_.LotsDown(rules_.LotsDown(want_)-there_));
+  }
+//+------------------------------------------------------------------+
+//| The source closed so many lots of these copies; 0: all. Sets     |
+//| what is to be left of each.                                      |
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Reduce(const int &meant_[],const int count_,const double volume_,const CMt5RedisSymbol &symbol_)
+  {
+   double left_=volume_;
+   for(int i_=0; i_<count_; i_++)
+     {
+      int at_=meant_[i_];
+      if(volume_<=0.0)
+         left_=all[at_].given;
+      left_-=Taken(at_,left_);
+     }
+   SetGoals(meant_,count_,true,symbol_);
+   SetGoals(meant_,count_,false,symbol_);
+  }
+//+------------------------------------------------------------------+
+//| Takes up to so many lots from what the source holds, and returns |
+//| how many there were.                                             |
+//+------------------------------------------------------------------+
+double CMt5RedisCopies::Taken(const int at_,const double lots_)
+  {
+   double taken_=MathMin(all[at_].given,lots_);
+   double rest_=all[at_].given-taken_;
+   if(rest_<MT5R_LOTS_EPSILON)
+     {
+      all[at_].given=0.0;
+      all[at_].want=0.0;
+      return(taken_);
+     }
+   all[at_].want*=rest_/all[at_].given;
+   all[at_].given=NormalizeDouble(rest_,8);
+   return(taken_);
+  }
+//+------------------------------------------------------------------+
+//| Of the copies of one side: what is wanted in all, rounded, is to |
+//| be left; the oldest go first, as brokers want it that close by   |
+//| the FIFO rule. A cut that is too small to be sent waits for more.|
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::SetGoals(const int &meant_[],const int count_,const bool buy_,const CMt5RedisSymbol &symbol_)
+  {
+   double want_=0.0;
+   double there_=0.0;
+   double given_=0.0;
+   for(int i_=0; i_<count_; i_++)
+      if(all[meant_[i_]].buy==buy_)
+        {
+         want_+=all[meant_[i_]].want;
+         there_+=all[meant_[i_]].goal;
+         given_+=all[meant_[i_]].given;
+        }
+   double cut_=there_-(given_<MT5R_LOTS_EPSILON ? 0.0 : symbol_.LotsNear(want_));
+   for(int i_=0; i_<count_; i_++)
+     {
+      int    at_=meant_[i_];
+      double part_=MathMin(all[at_].goal,cut_);
+      if(all[at_].buy!=buy_ || part_<MT5R_LOTS_EPSILON)
+         continue;
+      if(part_<all[at_].goal-MT5R_LOTS_EPSILON && part_<symbol_.LeastLots()-MT5R_LOTS_EPSILON)
+         continue;
+      all[at_].goal=NormalizeDouble(all[at_].goal-part_,8);
+      cut_-=part_;
+     }
+  }
+//+------------------------------------------------------------------+
+//| What the copies of a symbol come to on an account that nets:     |
+//| lots, below 0 sold.                                              |
+//+------------------------------------------------------------------+
+double CMt5RedisCopies::Net(const string symbol_) const
+  {
+   double lots_=0.0;
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(all[i_].symbol==symbol_)
+         lots_+=(all[i_].buy ? all[i_].held : -all[i_].held);
+   return(NormalizeDouble(lots_,8));
+  }
+//+------------------------------------------------------------------+
+//| A copy as the memory keeps it.                                   |
+//+------------------------------------------------------------------+
+string CMt5RedisCopies::Record(const int at_) const
+  {
+   return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d",all[at_].number,all[at_].source,
+                       all[at_].origin,all[at_].position,all[at_].symbol,all[at_].comment,all[at_].buy ? "buy" : "sell",
+                       DoubleToString(all[at_].given,8),DoubleToString(all[at_].want,8),
+                       DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id));
+  }
+//+------------------------------------------------------------------+
+//| Takes a record from the memory. False: it is somebody else's.    |
+//+------------------------------------------------------------------+
+bool CMt5RedisCopies::Take(const string record_)
+  {
+   string fields_[];
+   int    count_=StringSplit(record_,MT5R_FIELD,fields_);
+   if((count_!=13 || fields_[0]!="copy") && (count_!=2 || fields_[0]!="gone"))
+      return(false);
+   long number_=StringToInteger(fields_[1]);
+   int  at_=Total()-1;
+   while(at_>=0 && all[at_].number!=number_)
+      at_--;
+   if(count_==2)
+     {
+      if(at_>=0)
+         Remove(at_);
+      return(true);
+     }
+   if(at_<0)
+     {
+      at_=Total();
+      ArrayResize(all,at_+1,64);
+     }
+   m_last=(long)MathMax(m_last,number_);
+   all[at_].number=number_;
+   all[at_].source=fields_[2];
+   all[at_].origin=fields_[3];
+   all[at_].position=StringToInteger(fields_[4]);
+   all[at_].symbol=fields_[5];
+   all[at_].comment=fields_[6];
+   all[at_].buy=(fields_[7]=="buy");
+   all[at_].given=StringToDouble(fields_[8]);
+   all[at_].want=StringToDouble(fields_[9]);
+   all[at_].held=StringToDouble(fields_[10]);
+   all[at_].goal=StringToDouble(fields_[11]);
+   all[at_].id=StringToInteger(fields_[12]);
+   Start(all[at_]);
+   return(true);
+  }
+//+------------------------------------------------------------------+
+#endif

@@ -1,0 +1,138 @@
+//+------------------------------------------------------------------+
+//|                                               Mt5RedisMark.mqh   |
+//|  The comment of an order that a signal leads to.                 |
+//+------------------------------------------------------------------+
+// At most 31 characters name a signal, as no other one, and say whose position its order copies. So the account
+// itself tells which of its positions are copies of what: after a file was lost, and in another terminal.
+//
+//    r4fWb0ke5.Zt1_9qr3Kf
+//
+// are the letter r, six characters for the source and its producer, the sequence number, a point, six characters
+// for the source and the magic number (the origin), and the source's position. Numbers are written with 64 digits.
+// The order of a close begins with c; of an opening that turns a position, the one that closes what was there with q.
+#ifndef MT5_REDIS_MARK_MQH
+#define MT5_REDIS_MARK_MQH
+
+#define MT5R_MARK_DIGITS  "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+#define MT5R_MARK_HASH    6  // characters of a hash
+
+//+------------------------------------------------------------------+
+//| Writes and reads marks.                                          |
+//+------------------------------------------------------------------+
+class CMt5RedisMark
+  {
+private:
+   string            Written(const ulong number_,const int most_) const;
+
+public:
+   ulong             Sum(const string text_) const;
+   string            Hash(const string text_) const;
+   string            Origin(const string source_,const long magic_) const;
+   string            Of(const string letter_,const string source_,const long producer_,const long sequence_,
+                        const long magic_,const long position_) const;
+   string            As(const string letter_,const string mark_) const { return(letter_+StringSubstr(mark_,1)); }
+   bool              Opens(const string mark_) const { return(StringGetCharacter(mark_,0)=='r'); }
+   string            OfDeal(const ulong deal_,const long magic_) const;
+   bool              IsMark(const string comment_) const;
+   string            OriginOf(const string mark_) const;
+   long              PositionOf(const string mark_) const;
+  };
+//+------------------------------------------------------------------+
+//| FNV-1a, 64 bits, of the text's UTF-16.                           |
+//+------------------------------------------------------------------+
+ulong CMt5RedisMark::Sum(const string text_) const
+  {
+   ulong sum_=14695981039346656037;
+   for(int i_=0; i_<StringLen(text_); i_++)
+     {
+      sum_^=StringGetCharacter(text_,i_);
+      sum_*=1099511628211;
+     }
+   return(sum_);
+  }
+//+------------------------------------------------------------------+
+string CMt5RedisMark::Hash(const string text_) const
+  {
+   ulong  sum_=Sum(text_);
+   string hash_="";
+   sum_^=(sum_>>36);
+   for(int i_=0; i_<MT5R_MARK_HASH; i_++)
+     {
+      hash_+=StringSubstr(MT5R_MARK_DIGITS,(int)(sum_%64),1);
+      sum_/=64;
+     }
+   return(hash_);
+  }
+//+------------------------------------------------------------------+
+//| Without zeros in front; of a number with more digits the last.   |
+//+------------------------------------------------------------------+
+string CMt5RedisMark::Written(const ulong number_,const int most_) const
+  {
+   string text_="";
+   ulong  left_=number_;
+   for(int i_=0; i_<most_ && left_>0; i_++)
+     {
+      text_=StringSubstr(MT5R_MARK_DIGITS,(int)(left_%64),1)+text_;
+      left_/=64;
+     }
+   return(text_);
+  }
+//+------------------------------------------------------------------+
+//| Whose positions they are: the same for all signals of a source   |
+//| with one magic number.                                           |
+//+------------------------------------------------------------------+
+string CMt5RedisMark::Origin(const string source_,const long magic_) const
+  {
+   return(Hash(source_+"/"+IntegerToString(magic_)));
+  }
+//+------------------------------------------------------------------+
+string CMt5RedisMark::Of(const string letter_,const string source_,const long producer_,const long sequence_,
+                         const long magic_,const long position_) const
+  {
+   return(letter_+Hash(source_+" "+IntegerToString(producer_))+Written((ulong)sequence_,7)+"."+
+          Origin(source_,magic_)+Written((ulong)position_,10));
+  }
+//+------------------------------------------------------------------+
+bool CMt5RedisMark::IsMark(const string comment_) const
+  {
+   int    point_=StringFind(comment_,".");
+   int    length_=StringLen(comment_);
+   ushort first_=StringGetCharacter(comment_,0);
+   if((first_!='r' && first_!='c' && first_!='q') || point_<=MT5R_MARK_HASH || length_<=point_+MT5R_MARK_HASH ||
+      length_>31)
+      return(false);
+   for(int i_=0; i_<length_; i_++)
+      if(i_!=point_ && StringFind(MT5R_MARK_DIGITS,StringSubstr(comment_,i_,1))<0)
+         return(false);
+   return(true);
+  }
+//+------------------------------------------------------------------+
+//| The mark of the order that made a deal of the selected history;  |
+//| empty: no order of a program with this magic number did. A deal  |
+//| of a position's stop has the position's comment at some brokers. |
+//+------------------------------------------------------------------+
+string CMt5RedisMark::OfDeal(const ulong deal_,const long magic_) const
+  {
+   if(deal_==0 || HistoryDealGetInteger(deal_,DEAL_MAGIC)!=magic_ ||
+      HistoryDealGetInteger(deal_,DEAL_REASON)!=DEAL_REASON_EXPERT)
+      return("");
+   string comment_=HistoryDealGetString(deal_,DEAL_COMMENT);
+   return(IsMark(comment_) ? comment_ : "");
+  }
+//+------------------------------------------------------------------+
+string CMt5RedisMark::OriginOf(const string mark_) const
+  {
+   return(StringSubstr(mark_,StringFind(mark_,".")+1,MT5R_MARK_HASH));
+  }
+//+------------------------------------------------------------------+
+//| The source's position; 0: the signal named none.                 |
+//+------------------------------------------------------------------+
+long CMt5RedisMark::PositionOf(const string mark_) const
+  {
+   long position_=0;
+   for(int i_=StringFind(mark_,".")+1+MT5R_MARK_HASH; i_<StringLen(mark_); i_++)
+      position_=position_*64+StringFind(MT5R_MARK_DIGITS,StringSubstr(mark_,i_,1));
+   return(position_);
+  }
+//+------------------------------------------------------------------+
+#endif

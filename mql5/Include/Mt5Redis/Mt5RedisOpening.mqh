@@ -1,0 +1,255 @@
+//+------------------------------------------------------------------+
+//|                                            Mt5RedisOpening.mqh   |
+//|  Carries out a signal that opens a position.                     |
+//+------------------------------------------------------------------+
+// Each call makes one attempt and waits for nothing. An order is sent at most once, unless it is certain that it was
+// not executed: before the first one the memory says on disk that it is about to be sent, and after one that nobody
+// answered for the account is searched for its comment.
+#ifndef MT5_REDIS_OPENING_MQH
+#define MT5_REDIS_OPENING_MQH
+#include "Mt5RedisBook.mqh"
+#include "Mt5RedisOrders.mqh"
+#include "Mt5RedisTask.mqh"
+
+#define MT5R_ANSWER_MS  10000  // how long an order that nobody answered for may take to appear
+
+//+------------------------------------------------------------------+
+//| What all acts share, and the opening.                            |
+//+------------------------------------------------------------------+
+class CMt5RedisOpening
+  {
+private:
+   ENUM_MT5REDIS_OUTCOME InDoubt(SMt5RedisTask &task_);
+   bool              Turns(SMt5RedisTask &task_,const bool buy_);
+   ENUM_MT5REDIS_OUTCOME Opened(SMt5RedisTask &task_,const double exact_,const double asked_,const double lots_,
+                                const long id_);
+   double            Exact(const double volume_) const;
+
+protected:
+   SMt5RedisCopyRules m_rules;
+   bool              m_acting;       // no other terminal of this account does
+   CMt5RedisBook     m_book;
+   CMt5RedisOrders   m_orders;
+   CMt5RedisSymbol   m_symbol;
+   CMt5RedisMark     m_marks;
+
+   ENUM_MT5REDIS_OUTCOME Skip(SMt5RedisTask &task_,const string reason_) const;
+   ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
+   ENUM_MT5REDIS_OUTCOME Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_);
+   ENUM_MT5REDIS_OUTCOME Open(SMt5RedisTask &task_);
+   void              ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
+                                double &take_profit_) const;
+   void              Tell(const string text_) const { Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",text_); }
+   bool              InStep(const string symbol_) { return(m_book.Step(symbol_,Settle(symbol_))); }
+   //--- notes what was traded for the closes of a symbol; whether an order is in doubt there
+   virtual bool      Settle(const string symbol_) { return(false); }
+
+public:
+                     CMt5RedisOpening(void) : m_acting(false) { }
+  };
+//+------------------------------------------------------------------+
+//| It will not be done, and why.                                    |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Skip(SMt5RedisTask &task_,const string reason_) const
+  {
+   task_.reason=reason_;
+   return(MT5REDIS_REFUSED);
+  }
+//+------------------------------------------------------------------+
+//| It cannot be done now, and why.                                  |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Wait(SMt5RedisTask &task_,const string reason_) const
+  {
+   task_.reason=reason_;
+   return(MT5REDIS_LATER);
+  }
+//+------------------------------------------------------------------+
+//| What the trade server said, as this task's reason.               |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_)
+  {
+   if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_REFUSED)
+      task_.reason="the trade server refused it: "+m_orders.Answer();
+   if(outcome_==MT5REDIS_LATER && Mt5RedisNeedsPerson(m_orders.Retcode()) && !task_.told)
+     {
+      task_.told=true;
+      Tell(task_.name+" waits: "+m_orders.Answer());
+     }
+   return(outcome_);
+  }
+//+------------------------------------------------------------------+
+//| The signal's lots here, before rounding.                         |
+//+------------------------------------------------------------------+
+double CMt5RedisOpening::Exact(const double volume_) const
+  {
+   return(MathMin(volume_*m_rules.lot_factor,MathMin(m_symbol.MostLots(),m_rules.max_lots)));
+  }
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
+  {
+   bool   buy_=(task_.signal.data.action==MT5REDIS_ACTION_BUY);
+   double price_=0.0;
+   if(task_.asked_ms>0)
+      return(InDoubt(task_));
+   if(!m_acting)
+      return(Wait(task_,"Redis is not reached"));
+   if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
+      return(Wait(task_,"the terminal is not connected"));
+   if(!m_symbol.Select(task_.symbol))
+      return(Skip(task_,"this broker has no symbol "+task_.symbol));
+   if(!m_symbol.Priced())
+      return(Wait(task_,"there is no price yet"));
+   if(!InStep(task_.symbol))
+      return(Wait(task_,"the terminal does not show all positions yet"));
+   if(Turns(task_,buy_))
+      return(MT5REDIS_LATER);
+   double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+   double lots_=m_book.copies.Opening(task_.origin,task_.signal.data.position,task_.symbol,buy_,exact_,m_symbol);
+   lots_=MathMin(lots_,m_symbol.LotsDown(MathMin(m_symbol.MostLots(),m_rules.max_lots)));
+   price_=m_symbol.Price(buy_);
+   double worse_=(buy_ ? price_-task_.signal.data.price : task_.signal.data.price-price_)/m_symbol.Point();
+   if(task_.signal.data.price>0.0 && worse_>m_rules.slippage+0.5)
+      return(Skip(task_,"the price has moved away by "+DoubleToString(worse_,0)+" points"));
+   if(lots_<=0.0)
+     {
+      if(!m_rules.dry_run)
+         Opened(task_,exact_,0.0,0.0,0);
+      return(Skip(task_,StringFormat("%.2f lots times the factor are less than this broker takes",
+                                     task_.signal.data.volume)));
+     }
+   double stop_loss_=task_.signal.data.stop_loss;
+   double take_profit_=task_.signal.data.take_profit;
+   if(!m_symbol.StopLoss(buy_,stop_loss_))
+      return(Wait(task_,"its stop loss is on the wrong side of the price"));
+   if(!m_symbol.TakeProfit(buy_,take_profit_))
+      return(Wait(task_,"its take profit is on the wrong side of the price"));
+   if(m_book.netting)
+      ShareStops(task_.symbol,buy_,lots_,stop_loss_,take_profit_);
+   if(m_rules.dry_run)
+      return(Skip(task_,StringFormat("dry run: would %s %.2f %s",buy_ ? "buy" : "sell",lots_,task_.symbol)));
+   if(!task_.sent)
+     {
+      //--- the memory may be lost, or another terminal have acted; the account tells
+      double traded_=m_orders.Traded(task_.mark);
+      if(traded_<0.0)
+         return(Wait(task_,"the history cannot be had"));
+      if(traded_>0.0 || m_orders.Waits(task_.mark) || m_book.copies.FindByComment(task_.mark)>=0)
+         return(Skip(task_,"it was executed before"));
+      //--- should the terminal end before the answer, it is not sent again
+      m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
+      if(!m_book.memory.Save())
+         return(Wait(task_,"its memory cannot be written: is the disk full?"));
+      task_.sent=true;
+     }
+   task_.plan=lots_;
+   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,buy_,lots_,stop_loss_,take_profit_,0,task_.mark,
+                                  MT5REDIS_OPENING);
+   if(outcome_==MT5REDIS_DONE || outcome_==MT5REDIS_PART)
+      return(Opened(task_,exact_,lots_,m_orders.Volume(),(long)m_orders.Order()));
+   if(outcome_==MT5REDIS_UNKNOWN)
+      task_.asked_ms=GetTickCount64();
+   else
+     {
+      //--- certainly not executed: after a restart it may be sent again
+      m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"n");
+      m_book.memory.Save();
+      task_.sent=false;
+     }
+   return(Answered(task_,outcome_));
+  }
+//+------------------------------------------------------------------+
+//| A source that nets turns its position by opening the other way   |
+//| round, under the same number: first that closes what is there.   |
+//+------------------------------------------------------------------+
+bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
+  {
+   double given_=0.0;
+   if(task_.signal.data.position==0 || task_.rest>0.0 || task_.sent)
+      return(false);
+   for(int i_=m_book.copies.Total()-1; i_>=0; i_--)
+      if(m_book.copies.all[i_].buy!=buy_ && m_book.copies.all[i_].position==task_.signal.data.position &&
+         m_book.copies.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
+         given_+=m_book.copies.all[i_].given;
+   if(given_<MT5R_LOTS_EPSILON)
+      return(false);
+   task_.kind=MT5REDIS_TASK_CLOSE;
+   task_.rest=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_),8);
+   task_.mark=m_marks.As("q",task_.mark);
+   return(true);
+  }
+//+------------------------------------------------------------------+
+//| On an account that nets the position has one pair of stops. An   |
+//| order that adds to it, or turns it, must bring them along, or    |
+//| the server takes them away; one that closes needs none.          |
+//+------------------------------------------------------------------+
+void CMt5RedisOpening::ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
+                               double &take_profit_) const
+  {
+   int    at_=m_book.holdings.FindBySymbol(symbol_);
+   double net_=m_book.holdings.Net(at_);
+   if(at_<0)
+      return;
+   if((net_>0.0)==buy_)
+     {
+      stop_loss_=(stop_loss_>0.0 ? stop_loss_ : m_book.holdings.all[at_].stop_loss);
+      take_profit_=(take_profit_>0.0 ? take_profit_ : m_book.holdings.all[at_].take_profit);
+      return;
+     }
+   if(lots_>MathAbs(net_)+MT5R_LOTS_EPSILON)
+      return;
+   stop_loss_=0.0;
+   take_profit_=0.0;
+  }
+//+------------------------------------------------------------------+
+//| It was executed, with so many lots of those asked for. Of none   |
+//| it is remembered for the total.                                  |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double exact_,const double asked_,
+      const double lots_,const long id_)
+  {
+   SMt5RedisCopy copy_;
+   copy_.number=0;
+   copy_.source=task_.signal.instance;
+   copy_.origin=task_.origin;
+   copy_.position=task_.signal.data.position;
+   copy_.symbol=task_.symbol;
+   copy_.comment=task_.mark;
+   copy_.buy=(task_.signal.data.action==MT5REDIS_ACTION_BUY);
+   copy_.given=(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+   copy_.want=MathMax(0.0,exact_-MathMax(0.0,asked_-lots_));
+   copy_.held=lots_;
+   copy_.goal=lots_;
+   copy_.id=id_;
+   m_book.copies.Start(copy_);
+   m_book.Changed(m_book.copies.Add(copy_),lots_);
+   return(MT5REDIS_DONE);
+  }
+//+------------------------------------------------------------------+
+//| What became of an opening that nobody answered for.              |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
+  {
+   if(TerminalInfoInteger(TERMINAL_CONNECTED)==0 || !m_symbol.Select(task_.symbol))
+     {
+      task_.asked_ms=GetTickCount64();
+      return(MT5REDIS_UNKNOWN);
+     }
+   double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+   double traded_=m_orders.Traded(task_.mark);
+   if(traded_>0.0)
+      return(Opened(task_,exact_,MathMax(task_.plan,traded_),traded_,m_orders.PositionOf(task_.mark)));
+   if(m_book.holdings.Read())
+      for(int i_=m_book.holdings.Total()-1; i_>=0; i_--)
+         if(m_book.holdings.all[i_].comment==task_.mark && m_book.holdings.all[i_].magic==m_rules.magic)
+            return(Opened(task_,exact_,MathMax(task_.plan,m_book.holdings.all[i_].volume),
+                          m_book.holdings.all[i_].volume,m_book.holdings.all[i_].id));
+   //--- the server has the order: its position will say whose copy it is
+   if(m_orders.Waits(task_.mark))
+      return(MT5REDIS_DONE);
+   if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
+      return(MT5REDIS_UNKNOWN);
+   return(Skip(task_,task_.plan>0.0 ? "the trade server did not answer, and no order with its mark has come" :
+               "it was acted on before, and no order has its mark"));
+  }
+//+------------------------------------------------------------------+
+#endif

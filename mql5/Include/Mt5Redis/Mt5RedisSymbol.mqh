@@ -1,0 +1,143 @@
+//+------------------------------------------------------------------+
+//|                                             Mt5RedisSymbol.mqh   |
+//|  What a symbol takes: volumes, prices and stops on its grid.     |
+//+------------------------------------------------------------------+
+// Another broker has other digits, steps and distances. What comes from there is rounded to what is allowed here, and
+// always to the safe side: an opening's volume down, a stop loss and a take profit towards the price, and only as far
+// as the broker's distance lets it. A position is never opened without a stop that its signal has.
+#ifndef MT5_REDIS_SYMBOL_MQH
+#define MT5_REDIS_SYMBOL_MQH
+
+//+------------------------------------------------------------------+
+//| One symbol of this broker.                                       |
+//+------------------------------------------------------------------+
+class CMt5RedisSymbol
+  {
+private:
+   string            m_name;
+
+   double            Number(const ENUM_SYMBOL_INFO_DOUBLE what_) const { return(SymbolInfoDouble(m_name,what_)); }
+   double            Tick(void) const;
+   double            Below(const double price_) const;
+   double            Above(const double price_) const;
+
+public:
+                     CMt5RedisSymbol(void) : m_name("") { }
+   bool              Select(const string name_);
+   string            Name(void) const     { return(m_name); }
+   bool              Priced(void) const   { return(Number(SYMBOL_BID)>0.0 && Number(SYMBOL_ASK)>0.0); }
+   double            Price(const bool buy_) const { return(Number(buy_ ? SYMBOL_ASK : SYMBOL_BID)); }
+   double            Point(void) const    { return(Number(SYMBOL_POINT)); }
+   double            MostLots(void) const { return(Number(SYMBOL_VOLUME_MAX)); }
+   double            LeastLots(void) const { return(Number(SYMBOL_VOLUME_MIN)); }
+   double            LotsDown(const double lots_) const;
+   double            LotsNear(const double lots_) const;
+   bool              StopLoss(const bool buy_,double &price_) const;
+   bool              TakeProfit(const bool buy_,double &price_) const;
+   ENUM_ORDER_TYPE_FILLING Filling(const int attempt_) const;
+  };
+//+------------------------------------------------------------------+
+//| False: this broker has no such symbol. Its first price may come  |
+//| a moment later.                                                  |
+//+------------------------------------------------------------------+
+bool CMt5RedisSymbol::Select(const string name_)
+  {
+   m_name=name_;
+   return(SymbolSelect(name_,true));
+  }
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::Tick(void) const
+  {
+   double tick_=Number(SYMBOL_TRADE_TICK_SIZE);
+   return(tick_>0.0 ? tick_ : Point());
+  }
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::Below(const double price_) const
+  {
+   return(NormalizeDouble(MathFloor(price_/Tick()+0.0001)*Tick(),8));
+  }
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::Above(const double price_) const
+  {
+   return(NormalizeDouble(MathCeil(price_/Tick()-0.0001)*Tick(),8));
+  }
+//+------------------------------------------------------------------+
+//| A volume this broker takes, rounded down; 0: too small.          |
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::LotsDown(const double lots_) const
+  {
+   double step_=Number(SYMBOL_VOLUME_STEP);
+   double down_=(step_>0.0 ? NormalizeDouble(MathFloor(lots_/step_+0.0000001)*step_,8) : lots_);
+   return(down_<LeastLots()-0.00000001 ? 0.0 : down_);
+  }
+//+------------------------------------------------------------------+
+//| The volume nearest to it that a position can have; of two the    |
+//| smaller one.                                                     |
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::LotsNear(const double lots_) const
+  {
+   double step_=Number(SYMBOL_VOLUME_STEP);
+   double least_=LeastLots();
+   if(lots_<least_)
+      return(lots_>least_/2.0+0.0000001 ? least_ : 0.0);
+   return(step_>0.0 ? NormalizeDouble(MathFloor(lots_/step_+0.4999999)*step_,8) : lots_);
+  }
+//+------------------------------------------------------------------+
+//| Puts a stop loss where this broker takes it. False: it is on the |
+//| wrong side of the price, so the price has passed it.             |
+//+------------------------------------------------------------------+
+bool CMt5RedisSymbol::StopLoss(const bool buy_,double &price_) const
+  {
+   if(price_<=0.0)
+     {
+      price_=0.0;
+      return(true);
+     }
+   double now_=Price(!buy_);
+   double distance_=MathMax((double)SymbolInfoInteger(m_name,SYMBOL_TRADE_STOPS_LEVEL)*Point(),Tick());
+   bool   right_=(buy_ ? price_<now_ : price_>now_);
+   if(buy_)
+      price_=MathMin(Above(price_),Below(now_-distance_));
+   else
+      price_=MathMax(Below(price_),Above(now_+distance_));
+   return(right_);
+  }
+//+------------------------------------------------------------------+
+//| The same for a take profit.                                      |
+//+------------------------------------------------------------------+
+bool CMt5RedisSymbol::TakeProfit(const bool buy_,double &price_) const
+  {
+   if(price_<=0.0)
+     {
+      price_=0.0;
+      return(true);
+     }
+   double now_=Price(!buy_);
+   double distance_=MathMax((double)SymbolInfoInteger(m_name,SYMBOL_TRADE_STOPS_LEVEL)*Point(),Tick());
+   bool   right_=(buy_ ? price_>now_ : price_<now_);
+   if(buy_)
+      price_=MathMax(Below(price_),Above(now_+distance_));
+   else
+      price_=MathMin(Above(price_),Below(now_-distance_));
+   return(right_);
+  }
+//+------------------------------------------------------------------+
+//| How an order is to be filled. What the symbol says first; a      |
+//| broker that refuses it all the same gets the others in turn.     |
+//+------------------------------------------------------------------+
+ENUM_ORDER_TYPE_FILLING CMt5RedisSymbol::Filling(const int attempt_) const
+  {
+   long modes_=SymbolInfoInteger(m_name,SYMBOL_FILLING_MODE);
+   int  first_=((modes_&SYMBOL_FILLING_FOK)!=0 ? 0 : ((modes_&SYMBOL_FILLING_IOC)!=0 ? 1 : 2));
+   switch((first_+attempt_)%3)
+     {
+      case 0:
+         return(ORDER_FILLING_FOK);
+      case 1:
+         return(ORDER_FILLING_IOC);
+      default:
+         return(ORDER_FILLING_RETURN);
+     }
+  }
+//+------------------------------------------------------------------+
+#endif

@@ -1,0 +1,63 @@
+//+------------------------------------------------------------------+
+//|                                               Mt5RedisTask.mqh   |
+//|  What a follower is told to do, and what it is at.               |
+//+------------------------------------------------------------------+
+#ifndef MT5_REDIS_TASK_MQH
+#define MT5_REDIS_TASK_MQH
+#include "Mt5RedisFollower.mqh"
+
+enum ENUM_MT5REDIS_AFTER_GAP
+  {
+   MT5REDIS_AFTER_GAP_SKIP=0,       // go on
+   MT5REDIS_AFTER_GAP_CLOSE_ONLY=1, // follow closes only, until this program is removed or its inputs change
+   MT5REDIS_AFTER_GAP_RESYNC=2      // close what was copied, then go on
+  };
+
+enum ENUM_MT5REDIS_TASK
+  {
+   MT5REDIS_TASK_OPEN,
+   MT5REDIS_TASK_CLOSE,
+   MT5REDIS_TASK_CHANGE
+  };
+
+//+------------------------------------------------------------------+
+//| How signals are to be copied.                                    |
+//+------------------------------------------------------------------+
+struct SMt5RedisCopyRules
+  {
+   string            symbols;        // this broker's names: EURUSD=EURUSD.m,XAUUSD=GOLD; the others have their own
+   double            lot_factor;     // a copy's volume is the signal's times this, above 0
+   double            max_lots;       // volume of an opening at most, above 0
+   int               slippage;       // how far a price may have moved away, and may move, points
+   int               max_age_ms;     // highest age of an opening or a change; 0: any
+   ENUM_MT5REDIS_AFTER_GAP after_gap;
+   long              magic;          // magic number of the copies, of this follower alone
+   bool              dry_run;        // only print
+  };
+//+------------------------------------------------------------------+
+//| A signal that is being acted on.                                 |
+//+------------------------------------------------------------------+
+struct SMt5RedisTask
+  {
+   ENUM_MT5REDIS_TASK kind;
+   SFollowedSignal   signal;         // its number is 0 when nobody waits for an acknowledgement
+   string            name;           // for people
+   string            symbol;         // this broker's
+   string            origin;         // whose copies it means; empty: after a gap, all of its source
+   string            mark;           // the comment of its orders
+   ulong             taken_ms;
+   ulong             next_ms;        // of the next attempt
+   int               attempts;
+   bool              cancelled;      // its close came before it could be executed
+   bool              sent;           // an order may have been sent
+   ulong             asked_ms;       // an order is in doubt since; 0: none is
+   bool              decided;        // what is to be left of the copies
+   double            plan;           // lots to be traded, below 0 sold: an opening; a close on an account that nets
+   double            base;           // lots that its mark had traded before
+   double            traded;         // lots that were traded since
+   double            asked_net;      // netting: the symbol's lots before the order that is in doubt
+   double            rest;           // what a turn opens in the end, lots of the source
+   bool              told;           // a person was told that it takes long
+   string            reason;         // why it waits, or was skipped
+  };
+#endif

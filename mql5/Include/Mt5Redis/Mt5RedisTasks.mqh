@@ -1,0 +1,241 @@
+//+------------------------------------------------------------------+
+//|                                              Mt5RedisTasks.mqh   |
+//|  The signals that are at work, and which of them has to wait.    |
+//+------------------------------------------------------------------+
+// Signals about the same copies keep their order as far as it matters; nothing else waits for anything. A close that
+// was decided on is in the memory until it is done.
+#ifndef MT5_REDIS_TASKS_MQH
+#define MT5_REDIS_TASKS_MQH
+#include "Mt5RedisClosing.mqh"
+
+#define MT5R_PAUSE_MS       200    // before the second attempt; each one takes twice as long, up to
+#define MT5R_PAUSE_OPEN_MS  1000
+#define MT5R_PAUSE_CLOSE_MS 5000
+#define MT5R_TRY_FOR_MS     60000  // an opening without a highest age; a close without a person told
+
+//+------------------------------------------------------------------+
+//| The tasks, the oldest first.                                     |
+//+------------------------------------------------------------------+
+class CMt5RedisTasks : public CMt5RedisClosing
+  {
+protected:
+   SMt5RedisTask     m_tasks[];
+   bool              m_close_only;
+
+   void              NewTask(SMt5RedisTask &task_) const;
+   int               Push(const SMt5RedisTask &task_);
+   int               FindTask(const SFollowedSignal &signal_) const;
+   void              Cancel(const SMt5RedisTask &close_);
+   bool              Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_) const;
+   bool              Blocked(const int at_) const;
+   ENUM_MT5REDIS_OUTCOME Outdated(SMt5RedisTask &task_) const;
+   void              Pause(const int at_);
+   string            TaskRecord(const SMt5RedisTask &task_) const;
+   void              RecallTask(const string record_);
+   virtual bool      Settle(const string symbol_) override;
+   virtual void      NoteTask(const SMt5RedisTask &task_) override { m_book.memory.Note(TaskRecord(task_)); }
+
+public:
+                     CMt5RedisTasks(void) : m_close_only(false) { }
+  };
+//+------------------------------------------------------------------+
+void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
+  {
+   ZeroMemory(task_.signal.data);
+   task_.signal.instance="";
+   task_.signal.symbol="";
+   task_.signal.comment="";
+   task_.taken_ms=GetTickCount64();
+   task_.next_ms=0;
+   task_.attempts=0;
+   task_.cancelled=false;
+   task_.sent=false;
+   task_.asked_ms=0;
+   task_.decided=false;
+   task_.plan=0.0;
+   task_.base=0.0;
+   task_.traded=0.0;
+   task_.asked_net=0.0;
+   task_.rest=0.0;
+   task_.told=false;
+   task_.reason="";
+  }
+//+------------------------------------------------------------------+
+int CMt5RedisTasks::Push(const SMt5RedisTask &task_)
+  {
+   int at_=ArraySize(m_tasks);
+   ArrayResize(m_tasks,at_+1,32);
+   m_tasks[at_]=task_;
+   return(at_);
+  }
+//+------------------------------------------------------------------+
+int CMt5RedisTasks::FindTask(const SFollowedSignal &signal_) const
+  {
+   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+      if(m_tasks[i_].signal.data.sequence==signal_.data.sequence &&
+         m_tasks[i_].signal.data.producer==signal_.data.producer && m_tasks[i_].signal.instance==signal_.instance)
+         return(i_);
+   return(-1);
+  }
+//+------------------------------------------------------------------+
+//| Openings that wait, and whose close has come, are not wanted any |
+//| more.                                                            |
+//+------------------------------------------------------------------+
+void CMt5RedisTasks::Cancel(const SMt5RedisTask &close_)
+  {
+   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+      if(m_tasks[i_].kind==MT5REDIS_TASK_OPEN && m_tasks[i_].asked_ms==0 && Means(close_,m_tasks[i_]) &&
+         close_.signal.data.volume<=0.0)
+        {
+         m_tasks[i_].next_ms=0;
+         m_tasks[i_].cancelled=true;
+        }
+  }
+//+------------------------------------------------------------------+
+//| Whether two signals may be about the same copies.                |
+//+------------------------------------------------------------------+
+bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_) const
+  {
+   if(one_.symbol!=other_.symbol || one_.signal.instance!=other_.signal.instance ||
+      (one_.origin!="" && other_.origin!="" && one_.origin!=other_.origin))
+      return(false);
+   return(one_.signal.data.position==0 || other_.signal.data.position==0 ||
+          one_.signal.data.position==other_.signal.data.position);
+  }
+//+------------------------------------------------------------------+
+//| Signals about the same copies keep their order: a change waits   |
+//| for openings and changes, an opening for openings and for what a |
+//| close means, a close for the openings that it means.             |
+//+------------------------------------------------------------------+
+bool CMt5RedisTasks::Blocked(const int at_) const
+  {
+   for(int i_=0; i_<at_; i_++)
+     {
+      bool closes_=(m_tasks[i_].kind==MT5REDIS_TASK_CLOSE);
+      bool opens_=(m_tasks[i_].kind==MT5REDIS_TASK_OPEN || m_tasks[i_].rest>0.0);
+      if(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE)
+        {
+         if(opens_ && Means(m_tasks[at_],m_tasks[i_]))
+            return(true);
+         continue;
+        }
+      if((opens_ || !closes_ || !m_tasks[i_].decided) && Means(m_tasks[i_],m_tasks[at_]))
+         return(true);
+     }
+   return(false);
+  }
+//+------------------------------------------------------------------+
+//| Whether an opening or a change is too old, which no waiting      |
+//| mends. One whose order may have been executed never is.          |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisTasks::Outdated(SMt5RedisTask &task_) const
+  {
+   if(task_.asked_ms>0)
+      return(MT5REDIS_LATER);
+   long   waited_ms_=(long)(GetTickCount64()-task_.taken_ms);
+   long   age_ms_=task_.signal.data.age_ms+waited_ms_;
+   string why_="";
+   if(m_close_only)
+      why_="only closes are followed since signals were missed";
+   else
+      if(m_rules.max_age_ms>0 && age_ms_>m_rules.max_age_ms)
+         why_=StringFormat("it is %I64d ms old",age_ms_);
+      else
+         if(task_.cancelled)
+            why_="its close came before it could be executed";
+         else
+            if(task_.signal.data.expiry_ms>0 && task_.signal.data.time_ms+age_ms_>task_.signal.data.expiry_ms)
+               why_="it has expired";
+            else
+               if(waited_ms_>MT5R_TRY_FOR_MS)
+                  why_="it could not be executed for a minute";
+   if(why_=="")
+      return(MT5REDIS_LATER);
+   return(Skip(task_,why_+(task_.reason=="" ? "" : "; "+task_.reason)));
+  }
+//+------------------------------------------------------------------+
+//| On an account that nets, what is still to be traded of a symbol  |
+//| says what its position should be.                                |
+//+------------------------------------------------------------------+
+bool CMt5RedisTasks::Settle(const string symbol_)
+  {
+   bool doubt_=false;
+   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+     {
+      if(m_tasks[i_].symbol!=symbol_)
+         continue;
+      doubt_=(doubt_ || m_tasks[i_].asked_ms>0);
+      if(m_tasks[i_].kind!=MT5REDIS_TASK_CLOSE || MathAbs(m_tasks[i_].plan)<MT5R_LOTS_EPSILON)
+         continue;
+      double traded_=m_orders.Traded(m_tasks[i_].mark)-m_tasks[i_].base;
+      if(traded_<m_tasks[i_].traded+MT5R_LOTS_EPSILON)
+         continue;
+      Traded(m_tasks[i_],traded_-m_tasks[i_].traded);
+      m_tasks[i_].asked_ms=0;
+     }
+   return(doubt_);
+  }
+//+------------------------------------------------------------------+
+//| Before the next attempt. A close that takes long is told to a    |
+//| person, once, and goes on.                                       |
+//+------------------------------------------------------------------+
+void CMt5RedisTasks::Pause(const int at_)
+  {
+   bool closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE);
+   int  pause_ms_=MT5R_PAUSE_MS;
+   for(int i_=m_tasks[at_].attempts; i_>0 && pause_ms_<MT5R_PAUSE_CLOSE_MS; i_--)
+      pause_ms_*=2;
+   m_tasks[at_].attempts++;
+   m_tasks[at_].next_ms=GetTickCount64()+(ulong)MathMin(pause_ms_,closes_ ? MT5R_PAUSE_CLOSE_MS : MT5R_PAUSE_OPEN_MS);
+   if(!closes_ || m_tasks[at_].told || GetTickCount64()-m_tasks[at_].taken_ms<MT5R_TRY_FOR_MS)
+      return;
+   m_tasks[at_].told=true;
+   Tell(m_tasks[at_].name+" could not be closed yet: "+m_tasks[at_].reason+
+        ". It goes on trying; close it by hand if you can");
+  }
+//+------------------------------------------------------------------+
+//| A close as the memory keeps it.                                  |
+//+------------------------------------------------------------------+
+string CMt5RedisTasks::TaskRecord(const SMt5RedisTask &task_) const
+  {
+   string numbers_=StringFormat("%I64d\t%I64d\t%I64d\t%d",task_.signal.data.producer,task_.signal.data.sequence,
+                                task_.signal.data.position,task_.signal.data.action);
+   string lots_=DoubleToString(task_.signal.data.volume,8)+"\t"+DoubleToString(task_.plan,8)+"\t"+
+                DoubleToString(task_.base,8)+"\t"+DoubleToString(task_.rest,8);
+   return("task\t"+task_.signal.instance+"\t"+task_.name+"\t"+task_.symbol+"\t"+task_.origin+"\t"+task_.mark+"\t"+
+          numbers_+"\t"+lots_+"\t"+(task_.decided ? "1" : "0"));
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisTasks::RecallTask(const string record_)
+  {
+   string fields_[];
+   if(StringSplit(record_,MT5R_FIELD,fields_)!=15 || fields_[0]!="task")
+      return;
+   SMt5RedisTask task_;
+   NewTask(task_);
+   task_.kind=MT5REDIS_TASK_CLOSE;
+   task_.signal.instance=fields_[1];
+   task_.name=fields_[2];
+   task_.symbol=fields_[3];
+   task_.origin=fields_[4];
+   task_.mark=fields_[5];
+   task_.signal.data.producer=StringToInteger(fields_[6]);
+   task_.signal.data.sequence=StringToInteger(fields_[7]);
+   task_.signal.data.position=StringToInteger(fields_[8]);
+   task_.signal.data.action=(int)StringToInteger(fields_[9]);
+   task_.signal.data.volume=StringToDouble(fields_[10]);
+   task_.plan=StringToDouble(fields_[11]);
+   task_.base=StringToDouble(fields_[12]);
+   task_.rest=StringToDouble(fields_[13]);
+   task_.decided=(fields_[14]=="1");
+   string how_=m_book.memory.How(fields_[1],task_.signal.data.producer,task_.signal.data.sequence);
+   if(how_=="e" || how_=="s")
+      return;
+   int at_=FindTask(task_.signal);
+   if(at_>=0)
+      m_tasks[at_]=task_;
+   else
+      Push(task_);
+  }
+//+------------------------------------------------------------------+
+#endif

@@ -1,0 +1,42 @@
+"""A link to Redis that a scenario can cut and mend: a port that leads to the server's."""
+
+import socket
+import threading
+from contextlib import suppress
+
+
+class Link:
+    def __init__(self, port):
+        self.target, self.open, self.pairs = port, True, []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def set(self, word):
+        if word not in ("cut", "mend"):
+            raise ValueError(f"a link is cut or mended, not {word}")
+        self.open = word == "mend"
+        while not self.open and self.pairs:
+            for end in self.pairs.pop():
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        while True:
+            near, _ = self.listening.accept()
+            if not self.open:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.target))
+            self.pairs.append((near, far))
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, sink):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.close()
