@@ -247,11 +247,14 @@ impl ShardReader {
                     let _ = self.orders.send(Order::Settle(place));
                     continue;
                 };
-                let is_done =
-                    |signal: Received| self.sources[at].done.contains(&signal.name()) && !signal.retried;
                 if self.pool.is_known(&place) {
                     continue;
-                } else if readable(place, &fields).is_ok_and(is_done) {
+                }
+                let Joining { seen, done, .. } = &mut self.sources[at];
+                let signal = readable(place, &fields).ok();
+                // It was given to this reader, so what follows it has no gap before it.
+                signal.iter().for_each(|signal| seen.add(signal));
+                if signal.is_some_and(|signal| done.contains(&signal.name()) && !signal.retried) {
                     self.settle(place);
                 } else {
                     hand_out(&self.pool, place, 2, fields);
