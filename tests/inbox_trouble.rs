@@ -312,6 +312,23 @@ fn what_is_acknowledged_while_the_pending_list_is_read_again_comes_no_second_tim
     });
 }
 
+#[test]
+fn what_could_not_be_deleted_at_once_is_deleted_later() {
+    let server = Server::start();
+    let publisher = Bridge::at(&server, "1.Demo");
+    for refused in ["XINFO", "XTRIM", "SCAN"] {
+        let loading = || say("-LOADING Redis is loading\r\n");
+        let fake = Fake::before(server.port, once(move |command| command[0] == refused, loading));
+        let config = Config::read(&url(&fake), "").expect("an address");
+        let options = Options { delete: true, consumer: refused.into(), ..options() };
+        let worker = Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("it starts");
+        publisher.signal(&buy(1));
+        assert_eq!(take_at(&worker), 1);
+        eventually("it is deleted", || server.ask::<i64>(&format!("XLEN {STREAM}")) == 0);
+        worker.stop();
+    }
+}
+
 /// A signal that waits for its next attempt when its group and its stream are gone is told of, and holds nothing up.
 #[test]
 fn what_waits_for_its_next_attempt_and_is_gone_holds_nothing_up() {

@@ -1,7 +1,7 @@
 //! Who reads in this process, and by which name: two programs that read by one name would take signals from each
 //! other, so the second is refused.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ pub(super) struct Name {
     role: AtomicU8,
     /// Its owner ends, and has nothing more to say than good-bye.
     ended: AtomicBool,
-    /// The owner's threads are done.
+    /// The owner's threads that are still there, and that the last of them is done.
+    threads: AtomicUsize,
     left: AtomicBool,
     /// Who had it before.
     before: Option<Weak<Name>>,
@@ -55,6 +56,7 @@ impl Name {
             instance: instance.to_owned(),
             role: AtomicU8::new(0),
             ended: AtomicBool::new(false),
+            threads: AtomicUsize::new(0),
             left: AtomicBool::new(false),
             before: before.map(|before| Arc::downgrade(&before)),
         });
@@ -71,10 +73,22 @@ impl Name {
         self.ended.store(true, Relaxed);
     }
 
-    /// Its owner's threads are done.
+    /// Its owner has one thread more.
+    pub(super) fn enter(&self) {
+        self.threads.fetch_add(1, Relaxed);
+    }
+
+    /// A thread is done. With the last one the name is free.
     pub(super) fn leave(&self) {
-        self.end();
-        self.left.store(true, Relaxed);
+        if self.threads.fetch_sub(1, Relaxed) == 1 {
+            self.end();
+            self.left.store(true, Relaxed);
+        }
+    }
+
+    /// How many of its owner's threads are still there.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.load(Relaxed)
     }
 
     /// Waits until whoever had the name before is done with it.

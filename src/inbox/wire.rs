@@ -57,6 +57,11 @@ impl Wire {
         if self.link.may_move() { self.link.check() } else { Ok(()) }
     }
 
+    /// Whether keys have slots, which move from node to node.
+    pub(super) fn has_slots(&self) -> bool {
+        self.link.has_slots()
+    }
+
     /// Whom it reaches.
     pub(super) fn address(&self) -> String {
         self.link.address()

@@ -397,6 +397,8 @@ mod tests {
                 "{bytes:.40}"
             );
         }
+        // A server quotes in an error what it was given, and that need not be text.
+        assert!(matches!(read(b"-ERR unknown command '\xff'\r\n"), Ok(Value::ServerError(_))));
         // What a server pushes that was asked for nothing.
         let error = read(b">2\r\n$10\r\ninvalidate\r\n*-1\r\n").unwrap_err().to_string();
         assert_eq!(error, "the answer is not Redis' protocol: it begins with '>'");

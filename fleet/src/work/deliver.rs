@@ -172,7 +172,7 @@ fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
 fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()> {
     let deadline = Instant::now() + timeout;
     // A reader refuses signals with other names; a shell must not be the one to find out.
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
     ensure!(!key.is_empty() && key.chars().all(harmless), "the key {key:?} is not for a shell");
     let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
     shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).env("MT5REDIS_KEY", key);

@@ -44,7 +44,7 @@ fn workers_killed_at_random_lose_nothing() {
             let spoiled = given % 100 == 50;
             site.signal(given, if spoiled { "BAD" } else { "EURUSD" });
             if spoiled {
-                bad.insert(format!("00000000000000aa-{given}"));
+                bad.insert(format!("1.Demo+00000000000000aa-{given}"));
             }
         }
         if Instant::now() > next_kill {

@@ -80,8 +80,6 @@ pub(super) struct State {
     pub(super) survey: bool,
     /// The shards that were read.
     reached: HashSet<u16>,
-    /// The threads that are still there.
-    threads: usize,
     pub(super) counts: Counts,
 }
 
@@ -155,25 +153,17 @@ impl Feed {
         self.writing.notify_all();
     }
 
-    pub(super) fn enter(&self) {
-        self.lock().threads += 1;
-    }
-
     /// A thread is done.
     pub(super) fn leave(&self) {
-        let mut state = self.lock();
-        state.threads -= 1;
-        if state.threads == 0 {
-            self.name.leave();
-        }
-        drop(state);
+        self.name.leave();
+        drop(self.lock());
         self.reading.notify_all();
     }
 
     /// Waits until every thread is done, this long at most.
     pub(super) fn wait_for_end(&self, timeout: Duration) {
         let mut state = self.lock();
-        self.reading.wait_while_for(&mut state, |state| state.threads > 0, timeout);
+        self.reading.wait_while_for(&mut state, |_| self.name.threads() > 0, timeout);
     }
 
     /// What is next, if this terminal acts.

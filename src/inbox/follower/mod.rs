@@ -276,7 +276,7 @@ impl Drop for Follower {
 }
 
 fn spawn(feed: &Arc<Feed>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    feed.enter();
+    feed.name.enter();
     let ending = feed.clone();
     let end = move |outcome: std::result::Result<(), String>| {
         if let Err(panic) = outcome {

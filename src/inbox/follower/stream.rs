@@ -9,7 +9,7 @@ use redis::Value;
 
 use super::feed::{Feed, TOO_LARGE, Turn};
 use crate::config::Config;
-use crate::inbox::item::Id;
+use crate::inbox::item::{Id, before, entry};
 use crate::inbox::reply;
 use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
@@ -21,6 +21,10 @@ const BLOCK: Duration = Duration::from_millis(500);
 /// How many entries one read fetches of a source at most, and of all of them about.
 const OF_ONE: usize = 256;
 const OF_ALL: usize = 4096;
+/// How many entries are read behind one that cannot be; if there are more, their source's next number tells what was missed.
+const BACKWARDS: usize = 1000;
+/// How often an entry is passed over that is there again.
+const STUBBORN: u32 = 3;
 /// How often it asks whether the server is still the one to read from: a master that became a replica answers.
 const CHECK: Duration = Duration::from_secs(2);
 
@@ -35,8 +39,8 @@ pub(super) struct Streams {
     /// A reply was larger than one may be: the sources are read one by one, so many entries at once.
     careful: bool,
     most: usize,
-    /// Up to where sources were passed over the last time.
-    passed_over: HashMap<InstanceId, Id>,
+    /// Up to where sources were passed over the last time, and how often in vain.
+    passed_over: HashMap<InstanceId, (Id, u32)>,
     next_check: Instant,
 }
 
@@ -132,8 +136,8 @@ impl Streams {
         found
     }
 
-    /// Reads source by source what is too large together. An entry that is so by itself is passed over: the number of the
-    /// next signal tells what was missed. Nobody who writes one stream holds up the others.
+    /// Reads source by source what is too large together. An entry that is so by itself is passed over. Nobody who writes
+    /// one stream holds up the others.
     fn read_one_by_one(&mut self, turn: &Turn) -> Result<(), Failure> {
         let time = self.wire.ask(&key::sources(self.shard), command(["TIME"]))?;
         let now = server_ms(&time).unwrap_or(0);
@@ -163,25 +167,54 @@ impl Streams {
         }
         self.careful = more || !stuck.is_empty();
         for (source, read) in stuck {
-            self.pass_over(source, read, (now, 0));
+            self.pass_over(source, read, now)?;
         }
         Ok(())
     }
 
-    /// Goes on behind an entry that cannot be read, whose id nobody tells: at the present. One from the future stands
-    /// there too; then the source waits until it has given something else.
-    fn pass_over(&mut self, source: InstanceId, read: Id, now: Id) {
+    /// Goes on behind an entry that cannot be read. Whose id nobody tells: so all that comes behind it is read from the end
+    /// backwards. Where that is nothing, or another one like it, it goes on at the present. One from the future stands there again; then the source
+    /// waits until it has given something else.
+    fn pass_over(&mut self, source: InstanceId, read: Id, now: u64) -> Result<(), Failure> {
         let name = source.as_str();
-        if self.passed_over.insert(source, now) == Some(read) {
+        let next = match self.first_behind(&source, read)? {
+            Some(first) => before(first),
+            None => before((now, 0)),
+        };
+        let (last, times) = self.passed_over.remove(&source).unwrap_or_default();
+        let times = if last == read { times + 1 } else { 1 };
+        self.passed_over.insert(source, (next, times));
+        if times > STUBBORN {
             if self.feed.lock().bar(&source, Some(TOO_LARGE.to_owned())) {
                 self.wire.tell(format_args!("{name} cannot be read until it gives a signal: {TOO_LARGE}"));
             }
-        } else {
-            self.wire.tell(format_args!(
-                "an entry of {name} is too large to be read: what it has up to now is passed over"
-            ));
-            self.feed.lock().skip(&source, now);
+            return Ok(());
         }
+        if times == 1 {
+            self.wire.tell(format_args!("an entry of {name} is too large to be read: it is passed over"));
+        }
+        self.feed.lock().skip(&source, next);
+        Ok(())
+    }
+
+    /// The first entry that can be read of those behind one that cannot.
+    fn first_behind(&mut self, source: &InstanceId, read: Id) -> Result<Option<Id>, Failure> {
+        let key = key::signals(self.shard, source.as_str());
+        let (mut first, mut end) = (None, "+".to_owned());
+        for _ in 0..BACKWARDS {
+            let words = command(["XREVRANGE", &key, &end, &format!("({}", entry(read)), "COUNT", "1"]);
+            let reply = match self.wire.exchange(&key, &[words]) {
+                Err(failure) if failure.too_large => {
+                    self.wire.connect()?;
+                    return Ok(first);
+                }
+                reply => good(reply?.remove(0))?,
+            };
+            // It is gone.
+            let Some((id, _)) = reply::entries(&reply).pop() else { return Ok(first) };
+            (first, end) = (Some(id), format!("({}", entry(id)));
+        }
+        Ok(None)
     }
 }
 

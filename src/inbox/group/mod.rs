@@ -81,18 +81,18 @@ impl Reader {
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.pool.enter();
+        self.pool.name.enter();
         let ending = self.pool.clone();
         let end = move |outcome: std::result::Result<(), String>| {
             if let Err(panic) = outcome {
                 (ending.tell)(format!("signals come no more: a defect, please report it: {panic}"));
                 ending.end();
             }
-            ending.leave();
+            ending.name.leave();
         };
         let thread = background::start(name, body, end).map_err(|error| {
             self.pool.end();
-            self.pool.leave();
+            self.pool.name.leave();
             Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
         })?;
         self.threads.push(thread);

@@ -46,8 +46,6 @@ pub(super) struct State {
     /// The sources that are read, by shard.
     pub(super) sources: HashMap<u16, Vec<InstanceId>>,
     pub(super) duplicates: u64,
-    /// The threads that are still there.
-    threads: usize,
 }
 
 /// A signal that is not acknowledged.
@@ -82,19 +80,6 @@ impl Pool {
         drop(self.lock());
         self.room.notify_all();
         self.filled.notify_all();
-    }
-
-    pub(super) fn enter(&self) {
-        self.lock().threads += 1;
-    }
-
-    /// A thread is done.
-    pub(super) fn leave(&self) {
-        let mut state = self.lock();
-        state.threads -= 1;
-        if state.threads == 0 {
-            self.name.leave();
-        }
     }
 
     pub(super) fn ended(&self) -> bool {

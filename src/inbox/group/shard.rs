@@ -1,6 +1,9 @@
 //! Reads the sources of one shard as one of a group, in a thread of its own or in who waits for a signal: one
 //! `XREADGROUP` that waits at the server, bounded by the room there is.
 
+mod arrival;
+mod careful;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,19 +12,20 @@ use crossbeam_channel::Sender;
 use redis::Value;
 
 use super::acknowledger::Order;
-use super::evidence::{self, Doubt, Known};
+use super::evidence;
 use super::join::{Joined, join};
-use super::pool::{Open, Pool};
+use super::pool::Pool;
 use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
-use crate::inbox::item::{Delivery, Gap, Id, Item, LARGEST_ENTRY, Place, entry};
-use crate::inbox::numbers::{Circumstance, Seen, Verdict};
+use crate::inbox::item::{Gap, Id, Item, Place, entry};
+use crate::inbox::numbers::Seen;
 use crate::inbox::reply::{self, Entry};
 use crate::inbox::wire::{Wire, command, good, is_error};
 use crate::link::Link;
 use crate::link::failure::Failure;
-use crate::model::received::Received;
 use crate::model::{InstanceId, key};
+pub(super) use arrival::hand_out;
+use arrival::readable;
 
 /// How long the server holds a read that finds nothing, at most; stopping takes as long.
 const BLOCK: Duration = Duration::from_millis(500);
@@ -64,19 +68,6 @@ struct Joining {
     done: HashSet<String>,
     /// The group was made by this reader, and nobody knows what was before.
     new: bool,
-}
-
-/// An entry on its way into the pool.
-struct Arriving {
-    /// Its source.
-    at: usize,
-    place: Place,
-    fields: Vec<Vec<u8>>,
-    /// None if it is no signal.
-    signal: Option<Received>,
-    /// What may be missing before it, and which doubt there is.
-    gap: Option<(u64, u64)>,
-    doubt: Option<usize>,
 }
 
 impl ShardReader {
@@ -247,11 +238,14 @@ impl ShardReader {
                     let _ = self.orders.send(Order::Settle(place));
                     continue;
                 };
-                let is_done =
-                    |signal: Received| self.sources[at].done.contains(&signal.name()) && !signal.retried;
                 if self.pool.is_known(&place) {
                     continue;
-                } else if readable(place, &fields).is_ok_and(is_done) {
+                }
+                let Joining { seen, done, .. } = &mut self.sources[at];
+                let signal = readable(place, &fields).ok();
+                // It was given to this reader, so what follows it has no gap before it.
+                signal.iter().for_each(|signal| seen.add(signal));
+                if signal.is_some_and(|signal| done.contains(&signal.name()) && !signal.retried) {
                     self.settle(place);
                 } else {
                     hand_out(&self.pool, place, 2, fields);
@@ -331,161 +325,5 @@ impl ShardReader {
             self.admit(one, known);
         }
         Ok(())
-    }
-
-    /// Reads each source for itself, one entry at a time, until there is nothing that is too large. Nobody who writes one
-    /// stream holds up the others.
-    fn read_one_by_one(&mut self) -> Result<(), Failure> {
-        let mut calm = true;
-        for source in self.sources.iter().map(|one| one.source).collect::<Vec<_>>() {
-            let Some(one) = self.sources.iter().find(|one| one.source == source) else { continue };
-            if self.pool.free() == 0 || self.pool.ended() {
-                return Ok(());
-            }
-            let behind = one.look_back;
-            let place = [(source, behind.map_or(">".to_owned(), entry))];
-            let words = self.command(&place, 1, None);
-            self.pool.look_back();
-            let outcome = match self.wire.exchange(&key::sources(self.shard), &[words]) {
-                Err(failure) if failure.too_large => {
-                    calm = false;
-                    self.wire.connect().and_then(|()| self.pass_over(source, behind))
-                }
-                reply => reply.and_then(|mut replies| match behind {
-                    Some(_) => self.take_back(replies.remove(0)),
-                    None => self.take_in(replies.remove(0), 1),
-                }),
-            };
-            self.pool.looked_back();
-            outcome?;
-            calm &= behind.is_none();
-        }
-        self.careful = !calm;
-        Ok(())
-    }
-
-    /// Hands out as no signal an entry that is larger than a reply may be. It is ours by now: the first that stands behind
-    /// the id where we looked back, or somewhere if it was new.
-    fn pass_over(&mut self, source: InstanceId, behind: Option<Id>) -> Result<(), Failure> {
-        let Some((ms, number)) = behind else {
-            self.look_back_on(source, (0, 0));
-            return Ok(());
-        };
-        let (stream, options) = (key::signals(self.shard, source.as_str()), &self.pool.options);
-        let from = entry((ms, number.saturating_add(1)));
-        let words = command(["XPENDING", &stream, &options.group, &from, "+", "1", &options.consumer]);
-        let pending = self.wire.ask(&stream, words)?;
-        let first = reply::array(&pending).first().and_then(|first| reply::id(reply::array(first).first()?));
-        let Some(id) = first else { return Ok(()) };
-        let place = Place { source, shard: self.shard, id };
-        if !self.pool.is_known(&place) {
-            let reason = "it is larger than a reply may be, see reply_bytes".to_owned();
-            let open = Open { name: place.entry(), fields: Vec::new() };
-            self.pool.take(Item::Unreadable(place, reason), Some((place, open)));
-        }
-        self.look_back_on(source, id);
-        Ok(())
-    }
-
-    fn look_back_on(&mut self, source: InstanceId, behind: Id) {
-        let known = self.sources.iter_mut().filter(|one| one.source == source);
-        known.for_each(|one| one.look_back = Some(behind));
-    }
-
-    /// Looks at an entry that was read for the first time. What this reader cannot tell alone is a doubt.
-    fn arrive(
-        &mut self,
-        at: usize,
-        place: Place,
-        fields: Vec<Vec<u8>>,
-        doubts: &mut Vec<Doubt>,
-    ) -> Option<Arriving> {
-        let Ok(signal) = readable(place, &fields) else {
-            return Some(Arriving { at, place, fields, signal: None, gap: None, doubt: None });
-        };
-        let Joining { seen, done, new, .. } = &mut self.sources[at];
-        // What an operator puts back was acknowledged when it was buried.
-        let is_done =
-            done.contains(&signal.name()) || self.pool.has_acknowledged(&place.source, &signal.name());
-        if is_done && !signal.retried {
-            seen.add(&signal);
-            self.settle(place);
-            return None;
-        }
-        let (mut gap, mut doubt) = (None, None);
-        let Received { sequence, predecessor, .. } = signal;
-        let first_heard = *new && !seen.knows(&signal.producer);
-        if !signal.retried && !first_heard {
-            gap = match seen.knows(&signal.producer) {
-                true => seen.missing_before(&signal),
-                false => (predecessor > 0).then_some((0, predecessor)),
-            };
-            if gap.is_some() || seen.has(&signal) || seen.is_past(&signal) {
-                doubt = Some(doubts.len());
-                doubts.push(Doubt { place, producer: signal.producer.clone(), sequence, predecessor });
-            }
-        }
-        seen.add(&signal);
-        Some(Arriving { at, place, fields, signal: Some(signal), gap, doubt })
-    }
-
-    /// A second copy of what the group has acknowledged.
-    fn settle(&self, place: Place) {
-        self.pool.lock().duplicates += 1;
-        let _ = self.orders.send(Order::Settle(place));
-    }
-
-    /// Hands an entry out, unless the group is known to have acknowledged it, and before it the gap that it shows.
-    fn admit(&mut self, arriving: Arriving, known: Option<Known>) {
-        let Arriving { at, place, fields, signal, gap, .. } = arriving;
-        let Some(signal) = signal else { return hand_out(&self.pool, place, 1, fields) };
-        if known.is_some_and(|known| known.done) {
-            return self.settle(place);
-        }
-        if let Some(gap) = gap.filter(|_| known.is_some_and(|known| !known.follows)) {
-            self.sources[at].seen.tell(&signal.producer, gap);
-            self.pool.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
-        }
-        let name = signal.name();
-        if self.pool.has_copy(&name, &place) {
-            // A copy of what is in work here: what becomes of that one decides.
-            let _ = self.orders.send(Order::Again { place, deliveries: 2, at: Instant::now() + COPY });
-            return;
-        }
-        let delivery = Delivery { place, deliveries: 1 + u64::from(signal.retried), signal };
-        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
-    }
-}
-
-/// The signal in an entry of this place, if it is one.
-fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, String> {
-    let size = fields.iter().map(Vec::len).sum::<usize>();
-    if size > LARGEST_ENTRY {
-        return Err(format!("it has {size} bytes, more than {LARGEST_ENTRY}"));
-    }
-    let signal = Received::decode(fields)?;
-    if signal.instance != place.source.as_str() {
-        return Err(format!("it names {} as its source", signal.instance));
-    }
-    match Seen::default().judge(&signal, Circumstance::default()) {
-        Verdict::Strange(reason) => Err(reason),
-        _ => Ok(signal),
-    }
-}
-
-/// Hands out an entry whatever its number.
-pub(super) fn hand_out(pool: &Pool, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
-    match readable(place, &fields) {
-        Ok(signal) => {
-            let name = signal.name();
-            let delivery = Delivery { place, deliveries, signal };
-            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
-        }
-        Err(reason) => {
-            let fields =
-                if fields.iter().map(Vec::len).sum::<usize>() > LARGEST_ENTRY { Vec::new() } else { fields };
-            let open = Open { name: place.entry(), fields };
-            pool.take(Item::Unreadable(place, reason), Some((place, open)));
-        }
     }
 }
