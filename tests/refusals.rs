@@ -204,6 +204,36 @@ fn what_was_refused_is_sent_by_a_later_life() {
 }
 
 #[test]
+fn a_watermark_that_another_connection_sets_meanwhile_is_corrected_all_the_same() {
+    let (refusing, meddled) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (on, sets) = (refusing.clone(), meddled.clone());
+    let server = Server::start();
+    let url = server.url();
+    let front = Fake::before(server.port, move |command| match command[0].as_str() {
+        "XADD" if on.load(SeqCst) => Reply::InPlace("RENAME {0}none {0}x"),
+        // The second one sets it back, and somebody else sets it forward at that moment.
+        "SET" if on.load(SeqCst) && sets.fetch_add(1, SeqCst) == 1 => {
+            let mut other = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+            let _: () = redis::cmd("SET").arg(&command[1]).arg(2).query(&mut other).unwrap();
+            Reply::Pass
+        }
+        _ => Reply::Pass,
+    });
+    let (_folder, config) = support::configuration(&format!("url = \"redis://127.0.0.1:{}\"\n", front.port));
+    let bridge = Bridge::open(&config, "1.Demo", server.folder());
+    bridge.signal(&buy(1));
+    bridge.settle();
+    refusing.store(true, SeqCst);
+    bridge.signal(&buy(2));
+    let mut events = String::new();
+    told(&bridge, &mut events, "was set by another connection");
+    eventually("it is set back", || meddled.load(SeqCst) > 2 && watermark(&server, "1.Demo") == 1);
+    refusing.store(false, SeqCst);
+    bridge.settle();
+    assert_eq!(sequences(&server), [1, 2]);
+}
+
+#[test]
 fn a_letter_that_could_not_be_written_is_written_by_a_later_life() {
     let server = Server::start();
     let site = Site::new(server, Refusal::Real("HSET text a b"));

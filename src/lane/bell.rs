@@ -14,7 +14,8 @@ use super::sync::{AtomicBool, Mutex, Ordering, Thread, current_thread, park};
 pub(super) struct Bell {
     /// Its thread sleeps, or is about to.
     asleep: AtomicBool,
-    /// Somebody rang since it slept last.
+    /// Somebody rang since it slept last. It needs no order of its own: of the swaps of `asleep`, one by who rings and
+    /// one by who is about to sleep, the second sees the first, and with it this.
     rung: AtomicBool,
     sleeper: Mutex<Option<Thread>>,
 }
@@ -39,7 +40,7 @@ impl Bell {
 
     /// Wakes the sleeper, or keeps it from its next sleep, for another reason than a record.
     pub(super) fn ring(&self) {
-        self.rung.store(true, Ordering::SeqCst);
+        self.rung.store(true, Ordering::Relaxed);
         self.wake();
     }
 
@@ -59,13 +60,13 @@ impl Bell {
         let start = Instant::now();
         self.asleep.swap(true, Ordering::SeqCst);
         let mut left = most;
-        if !come() && !self.rung.load(Ordering::SeqCst) {
+        if !come() && !self.rung.load(Ordering::Relaxed) {
             while self.asleep.load(Ordering::SeqCst) && !left.is_zero() {
                 park(left);
                 left = most.saturating_sub(start.elapsed());
             }
         }
         self.asleep.store(false, Ordering::SeqCst);
-        self.rung.swap(false, Ordering::SeqCst)
+        self.rung.swap(false, Ordering::Relaxed)
     }
 }

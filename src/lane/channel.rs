@@ -1,6 +1,7 @@
 //! crossbeam's channel for `--cfg loom`, of which it knows nothing: one place, with the atomics of crossbeam-channel's
 //! `flavors/array.rs` (start_send, start_recv, is_empty, is_full), for one sender and one receiver at a time. Loom
-//! weakens sequentially consistent accesses, so those that the bell relies on are fences here.
+//! weakens sequentially consistent accesses, so a load of that kind has a fence before it, here as in `sync`. The fences by
+//! which crossbeam finds it full or empty are left out: it promises them to nobody, so what the lane needs must be its own.
 
 use std::sync::{Arc, Mutex};
 
@@ -38,10 +39,8 @@ impl<T> Sender<T> {
                 tail.compare_exchange(at, at + LAP, SeqCst, Relaxed).expect("one sender");
                 *place.lock().expect("nobody panicked") = Some(value);
                 stamp.store(at + 1, Release);
-                fence(SeqCst);
                 return Ok(());
             }
-            fence(SeqCst);
             if head.load(Relaxed) + LAP == at {
                 return Err(value);
             }
@@ -66,7 +65,6 @@ impl<T> Receiver<T> {
                 stamp.store(at + LAP, Release);
                 return Ok(value);
             }
-            fence(SeqCst);
             if tail.load(Relaxed) == at {
                 return Err(());
             }

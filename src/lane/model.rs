@@ -2,6 +2,17 @@
 //!
 //! What runs is the real thing: [`Lane::accept`], [`Source::fill`], the journal and the bell. Only crossbeam's channel
 //! has a stand-in, see `channel.rs`. A thread that nobody wakes is a deadlock, which loom reports.
+//!
+//! Each of these changes was seen to end in one:
+//!
+//! - without the fence between the two looks at the queue in `Lane::is_full`, or without the second look;
+//! - without the fence in `Source::journal_has`;
+//! - `Bell::filled` loads the flag `Relaxed`;
+//! - `Bell::sleep` does not look at the queue before it sleeps, or swaps the flag `Relaxed`;
+//! - `Bell::wake` swaps the flag `Relaxed`.
+//!
+//! With `Journal::last` stored or loaded `Relaxed`, records are passed over; with the committed length of a map so,
+//! bytes are read while they are written.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,7 +15,7 @@ pub(super) use std::thread::{Thread, current as current_thread};
 #[cfg(loom)]
 pub(super) use super::channel::{Receiver, Sender, bounded};
 #[cfg(loom)]
-pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
 pub(super) use loom::thread::{Thread, current as current_thread};
 
@@ -27,6 +27,32 @@ pub(super) fn park(most: Duration) {
     {
         let _ = most;
         loom::thread::park();
+    }
+}
+
+/// Loom's flag, whose sequentially consistent loads are those of the memory model: loom takes them for weaker ones.
+#[cfg(loom)]
+pub(super) struct AtomicBool(loom::sync::atomic::AtomicBool);
+
+#[cfg(loom)]
+impl AtomicBool {
+    pub(super) fn new(value: bool) -> Self {
+        Self(loom::sync::atomic::AtomicBool::new(value))
+    }
+
+    pub(super) fn load(&self, order: Ordering) -> bool {
+        if order == Ordering::SeqCst {
+            fence(Ordering::SeqCst);
+        }
+        self.0.load(order)
+    }
+
+    pub(super) fn store(&self, value: bool, order: Ordering) {
+        self.0.store(value, order);
+    }
+
+    pub(super) fn swap(&self, value: bool, order: Ordering) -> bool {
+        self.0.swap(value, order)
     }
 }
 

@@ -7,6 +7,7 @@
 //! segment that is being made. It does not know what a payload means, and starts no thread.
 
 mod acknowledged;
+mod appender;
 mod folder;
 mod limits;
 mod map;
@@ -21,6 +22,7 @@ mod recovery;
 mod refused;
 mod room;
 mod segment;
+mod spares;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
@@ -33,10 +35,10 @@ use crate::config::JournalSync;
 use crate::error::Result;
 use crate::lane::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use acknowledged::Acknowledged;
+pub(crate) use appender::Appender;
 pub(crate) use folder::open as open_file;
 use folder::{Folder, fault};
 pub(crate) use limits::Limits;
-use map::Tail;
 pub(crate) use names::Earlier;
 use names::Names;
 pub(crate) use reader::Reader;
@@ -47,9 +49,6 @@ use segment::{HEADER, Segment, Spare};
 
 /// How many sequence numbers are given up when some may have been used that nothing tells of.
 const LEAP: u64 = 1_000_000_000;
-
-/// How many segments are made ahead at most.
-const MOST_AHEAD: u64 = 8;
 
 /// The smallest segment. Loom takes the more time the more words there are to watch.
 const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
@@ -104,14 +103,6 @@ enum Charge {
     AtRest,
     /// Another journal's, which was opened after this one: nothing is changed there any more.
     HandedOver,
-}
-
-/// The appending end; there is one.
-pub(crate) struct Appender {
-    tail: Tail,
-    next: u64,
-    handed_over: bool,
-    journal: Arc<Journal>,
 }
 
 impl Journal {
@@ -286,33 +277,6 @@ impl Journal {
         released.iter().for_each(|segment| segment.map.condemn());
     }
 
-    /// Makes the next segments ahead, unless there are enough, it is too early, or the limit forbids it. Called
-    /// now and then: this is also how a journal whose disk was full starts to accept again.
-    pub(crate) fn prepare(&self) -> std::result::Result<(), Refused> {
-        let charge = self.charge.lock();
-        if *charge == Charge::HandedOver {
-            return Ok(());
-        }
-        let _making = self.making.lock();
-        loop {
-            let ahead = self.spares.lock().len();
-            // An idle terminal shall not pay for a second segment; a disk that was full is tried at once.
-            let idle = usize::from(!self.is_half_used());
-            let more = ahead + idle < self.reserve.load(Ordering::Relaxed);
-            let needed = more || ahead == 0 && self.trouble.lock().is_some();
-            if !needed {
-                break;
-            }
-            if !self.has_room() {
-                return Ok(());
-            }
-            let made = self.make().map_err(|error| self.failed(&error))?;
-            self.spares.lock().push_back(made);
-        }
-        *self.trouble.lock() = None;
-        Ok(())
-    }
-
     /// With `JournalSync::Disk`: waits until what was appended is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         if self.limits.sync == JournalSync::Disk { self.flush() } else { Ok(()) }
@@ -407,119 +371,11 @@ impl Journal {
         }
         Ok(())
     }
-
-    fn is_half_used(&self) -> bool {
-        let segments = self.segments.lock();
-        let used = segments.back().map_or(0, |segment| segment.map.committed() as u64);
-        2 * used >= self.limits.segment_bytes
-    }
-
-    /// Whether another segment may be made.
-    pub(crate) fn has_room(&self) -> bool {
-        self.bytes() + self.limits.segment_bytes <= self.limits.max_bytes
-    }
-
-    fn make(&self) -> io::Result<Spare> {
-        let number = self.next_file.fetch_add(1, Ordering::Relaxed);
-        let spare = Spare::create(self.folder.path(), number, self.limits.segment_bytes, &self.bytes)?;
-        if self.limits.sync == JournalSync::Disk {
-            spare.flush()?;
-        }
-        Ok(spare)
-    }
-
-    fn failed(&self, error: &io::Error) -> Refused {
-        let refused = Refused::Disk(fault(self.folder.path(), "cannot take more", error).to_string());
-        *self.trouble.lock() = Some(refused.clone());
-        refused
-    }
-
-    fn trouble(&self) -> Option<Refused> {
-        // A function of its own, so that this lock is never held while waiting for the other.
-        self.trouble.lock().clone()
-    }
-
-    /// The next segment: one made ahead, or one made now.
-    fn take_spare(&self) -> std::result::Result<Spare, Refused> {
-        let made_ahead = || self.spares.lock().pop_front();
-        if let Some(spare) = made_ahead() {
-            return Ok(spare);
-        }
-        let _making = match self.making.try_lock() {
-            Some(making) => making,
-            // One is being made. On a disk that was full that may fail again: no reason to wait.
-            None => match self.trouble() {
-                Some(refused) => return Err(refused),
-                None => self.making.lock(),
-            },
-        };
-        let spare = made_ahead();
-        if spare.is_none() {
-            if let Some(refused) = self.trouble() {
-                return Err(refused);
-            }
-            if !self.has_room() {
-                return Err(Refused::Full(self.limits.max_bytes));
-            }
-        }
-        // This caller waits for the disk; the next burst shall find more.
-        let most = (self.limits.max_bytes / self.limits.segment_bytes / 8).clamp(1, MOST_AHEAD) as usize;
-        if self.reserve.load(Ordering::Relaxed) < most {
-            self.reserve.fetch_add(1, Ordering::Relaxed);
-        }
-        spare.map_or_else(|| self.make().map_err(|error| self.failed(&error)), Ok)
-    }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
         self.spares.get_mut().drain(..).for_each(Spare::discard);
         self.rest();
-    }
-}
-
-impl Appender {
-    /// The sequence number of the next record.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// Accepts a record, or refuses it. Returns its sequence number. Waits for nothing, but for a segment
-    /// when none was made ahead.
-    #[inline]
-    pub(crate) fn append(&mut self, payload: &[u8]) -> std::result::Result<u64, Refused> {
-        if !record::fits(&self.tail, payload) {
-            self.roll_over(payload)?;
-        }
-        let sequence = self.next;
-        record::push(&mut self.tail, sequence, payload);
-        self.next = sequence + 1;
-        self.journal.last.store(sequence, Ordering::Release);
-        Ok(sequence)
-    }
-
-    /// Lets another journal have the folder; this one takes no more.
-    pub(crate) fn hand_over(&mut self) {
-        self.handed_over = true;
-        // So that every call comes to where this is looked at.
-        self.tail.exhaust();
-        self.journal.hand_over();
-    }
-
-    #[cold]
-    fn roll_over(&mut self, payload: &[u8]) -> std::result::Result<(), Refused> {
-        if self.handed_over {
-            return Err(Refused::HandedOver);
-        }
-        let limit = self.journal.limits.segment_bytes as usize - HEADER - record::OVERHEAD;
-        if payload.len() > limit {
-            return Err(Refused::TooLong(payload.len(), limit));
-        }
-        let spare = self.journal.take_spare()?;
-        let (segment, tail) = spare.begin(self.next, self.journal.last());
-        // In this order somebody else still has the old one, and this thread never waits for its end.
-        self.tail = tail;
-        self.journal.segments.lock().push_back(segment);
-        Ok(())
     }
 }

@@ -1,5 +1,8 @@
 //! The journal's two ends in every order that loom finds, `make model`. Its memory is watched: a byte read
 //! while it is written ends the test. A segment holds one record here, so each append rolls over.
+//!
+//! Each of these was seen to be caught: `Journal::last` stored or loaded `Relaxed` (a record is not found), and the
+//! committed length of a map stored or loaded `Relaxed` (a byte is read while it is written).
 
 use loom::thread;
 

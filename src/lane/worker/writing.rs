@@ -56,7 +56,10 @@ impl<P: Policy> Worker<P> {
         if self.link.is_connected() {
             self.shared.unanswered.store(0, Ordering::Release);
         }
-        match outcome.failure.map_or(settled, Err) {
+        // The one that asks for most counts.
+        let failures = [settled.err(), outcome.failure];
+        let failure = failures.into_iter().flatten().min_by_key(|failure| failure.class);
+        match failure.map_or(Ok(()), Err) {
             Ok(()) if self.batch.is_empty() => self.succeeded(),
             // Some are sent again at once: to the server that has them for the moment, or without one that was
             // rejected.
