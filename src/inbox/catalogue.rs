@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use redis::Value;
 
 use super::reply;
-use super::wire::{Wire, command};
+use super::wire::{Wire, command, good};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key;
@@ -87,7 +87,11 @@ impl Catalogue {
         let commands: Vec<_> =
             names.iter().map(|name| command(["TYPE", &key::signals(self.shard, name.as_str())])).collect();
         let types = wire.exchange(&key::sources(self.shard), &commands)?;
-        let exists = |kind: &Value| reply::bytes(kind) == Some(b"stream".as_slice());
-        Ok(names.into_iter().zip(&types).filter(|(_, kind)| exists(kind)).map(|(name, _)| name).collect())
+        let mut found = Vec::new();
+        for (name, kind) in names.into_iter().zip(types) {
+            // A refusal is no proof that there is nothing.
+            found.extend((reply::bytes(&good(kind)?) == Some(b"stream".as_slice())).then_some(name));
+        }
+        Ok(found)
     }
 }
