@@ -132,9 +132,54 @@ fn holds_without(command: &str) {
     }
 }
 
+/// What a follower of these sources gets from a server without this command that has a signal, and what it is told.
+fn followed(command: &str, sources: &str, enough: impl Fn(bool, &[String]) -> bool) {
+    let server = Server::configured(&format!("save \"\"\nrename-command {command} \"\"\n"), &[]);
+    server.ask::<String>(
+        "XADD ss:{0}:1.Demo * v 2 p 00000000000000aa q 1 t 1763800000000 o 0 i 1.Demo a b sy EURUSD vo 0.1 pr 1.5 sl 0 \
+         tp 0 mg 7 po 0 ex 0 co x pq 0",
+    );
+    server.ask::<()>("ZADD sl:{0} 1763800000000 1.Demo");
+    let bridge = Bridge::at(&server, "2.Demo");
+    subscribe(&bridge, &Wants { follower: "g", instances: sources, start: 1, ..Wants::default() });
+    let (mut told, mut got) = (Vec::new(), false);
+    eventually(&format!("a follower of {sources} without {command}"), || {
+        got = got || matches!(follower::next(&bridge), Ok(Some(_)));
+        let of_a_lane =
+            |line: &String| ["ris: ", "rts: ", "rtss: "].iter().any(|lane| line.starts_with(lane));
+        told.extend(bridge.events().into_iter().filter(|line| !of_a_lane(line)));
+        enough(got, &told)
+    });
+}
+
+#[test]
+fn a_follower_reads_or_says_why_it_does_not() {
+    let mut tried = 0;
+    for (commands, who, refused) in rows().into_iter().filter(|(_, who, _)| who.starts_with("follower")) {
+        for command in commands {
+            let named = format!("'{command}'");
+            if refused.starts_with("Works") {
+                ["1.Demo", "*"].iter().for_each(|sources| followed(&command, sources, |got, _| got));
+            } else {
+                let sources = if who.contains("all sources") { "*" } else { "1.Demo" };
+                followed(&command, sources, |got, told| {
+                    let none = refused.starts_with("It reads nothing");
+                    assert!(!(none && got), "a signal comes without {command}");
+                    told.iter().any(|line| line.contains(&named))
+                });
+                if who.contains("all sources") {
+                    followed(&command, "1.Demo", |got, _| got);
+                }
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried >= 12, "{tried}");
+}
+
 /// What looks like a command and is sent by nobody: advice that is printed, a part of MIGRATE, a code of an
 /// error, a lane of tests.
-const PRINTED: [&str; 6] = ["ACL", "BGREWRITEAOF", "BGSAVE", "KEYS", "READONLY", "RPUSH"];
+const PRINTED: [&str; 7] = ["ACL", "BGREWRITEAOF", "BGSAVE", "EXPIRE", "KEYS", "READONLY", "RPUSH"];
 
 /// Every command of the server that stands as a word of its own in these sources, but for their tests.
 fn sent(folder: &Path, known: &BTreeSet<String>, found: &mut BTreeMap<String, String>) {

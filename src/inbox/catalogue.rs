@@ -104,6 +104,7 @@ impl Catalogue {
         let commands: Vec<_> =
             names.iter().map(|name| command(["TYPE", &key::signals(self.shard, name.as_str())])).collect();
         let types = wire.exchange(&key::sources(self.shard), &commands)?;
+        // A refusal is no proof that there is nothing.
         let types = types.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
         let exists = |kind: &Value| reply::bytes(kind) == Some(b"stream".as_slice());
         Ok(names.into_iter().zip(&types).filter(|(_, kind)| exists(kind)).map(|(name, _)| name).collect())
