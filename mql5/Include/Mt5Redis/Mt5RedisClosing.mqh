@@ -42,9 +42,12 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
       outcome_=(m_book.netting ? CloseNet(task_) : CloseEach(task_));
    if(outcome_!=MT5REDIS_DONE || task_.rest<=0.0)
       return(outcome_);
-   //--- now the rest of a turn
+   //--- now the rest of a turn, whose order may have been sent before a restart
    task_.kind=MT5REDIS_TASK_OPEN;
    task_.mark=m_marks.As("r",task_.mark);
+   task_.plan=0.0;
+   if(task_.sent)
+      task_.asked_ms=GetTickCount64();
    return(Open(task_));
   }
 //+------------------------------------------------------------------+

@@ -15,7 +15,7 @@
 #ifndef MT5_REDIS_FOLLOWER_MQH
 #define MT5_REDIS_FOLLOWER_MQH
 #include "Mt5RedisMark.mqh"
-#include "Mt5RedisSession.mqh"
+#include "Mt5RedisRecords.mqh"
 
 //+------------------------------------------------------------------+
 //| A signal and its texts.                                          |
@@ -31,7 +31,7 @@ struct SFollowedSignal
 //+------------------------------------------------------------------+
 //| A session that reads.                                            |
 //+------------------------------------------------------------------+
-class CMt5RedisFollower : public CMt5RedisSession
+class CMt5RedisFollower : public CMt5RedisRecords
   {
 private:
    CMt5RedisMark     m_marks;

@@ -160,6 +160,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
 //+------------------------------------------------------------------+
 //| A source that nets turns its position by opening the other way   |
 //| round, under the same number: first that closes what is there.   |
+//| Another terminal may have begun with that.                       |
 //+------------------------------------------------------------------+
 bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
   {
@@ -170,11 +171,17 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
       if(m_book.copies.all[i_].buy!=buy_ && m_book.copies.all[i_].position==task_.signal.data.position &&
          m_book.copies.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
          given_+=m_book.copies.all[i_].given;
-   if(given_<MT5R_LOTS_EPSILON)
+   string closing_=m_marks.As("q",task_.mark);
+   double closed_=MathMax(0.0,m_orders.Traded(closing_))/m_rules.lot_factor;
+   double rest_=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_-closed_),8);
+   if(given_<MT5R_LOTS_EPSILON && (closed_<MT5R_LOTS_EPSILON || rest_>=MT5R_LOTS_EPSILON))
+     {
+      task_.rest=(closed_<MT5R_LOTS_EPSILON ? 0.0 : rest_);
       return(false);
+     }
    task_.kind=MT5REDIS_TASK_CLOSE;
-   task_.rest=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_),8);
-   task_.mark=m_marks.As("q",task_.mark);
+   task_.rest=rest_;
+   task_.mark=closing_;
    return(true);
   }
 //+------------------------------------------------------------------+

@@ -3,7 +3,7 @@
 //|  One session with the library: open, close, wait, errors, log.   |
 //+------------------------------------------------------------------+
 // The base of CMt5Redis. It knows which instance speaks, keeps the sentence of the last error and prints
-// the library's log lines. It knows nothing of positions.
+// the library's log lines. It knows nothing of records.
 //
 // What passes does not keep a session from being opened: without an account yet, or while another program still has
 // the journal, Open returns true, and the session opens by itself as soon as it can. It opens anew when the terminal
@@ -18,7 +18,6 @@
 #define MT5R_SESSION_EVENTS_A_CALL    50
 #define MT5R_SESSION_INSTANCE_LENGTH  40    // bytes; the characters allowed have one byte each
 #define MT5R_SESSION_REPEAT_MS        60000 // an error that stays is printed again after this time
-#define MT5R_SESSION_COMMENT_BYTES    96
 #define MT5R_SESSION_AGAIN_MS         1000  // between two attempts to open
 
 //+------------------------------------------------------------------+
@@ -43,12 +42,7 @@ private:
    bool              m_error_new;
    string            m_error_printed;
    ulong             m_error_printed_at;
-   ushort            m_units[];
 
-   bool              m_cut_told;       // that comments are cut
-
-   string            Text(const int length_) const;
-   string            Shortened(const string comment_);
    bool              OpenNow(void);
    bool              OpenAgain(void);
    bool              Failed(void);
@@ -56,13 +50,12 @@ private:
 
 protected:
    long              m_handle;         // 0: not open
+   ushort            m_units[];        // for the texts of the library
 
+   string            Text(const int length_) const;
    long              Checked(const long result_);
    long              Refuse(const int code_,const string text_);
    long              NotOpen(void);
-   int               ServerOffset(void) const;
-   long              ServerToUtc(const long server_ms_) const;
-   string            Cut(const string text_,const int bytes_) const;
    //--- called by Open; same: what was published before still holds
    virtual void      OnOpened(const bool same_) { }
    //--- called when the session opened by itself: what was asked of it before is asked again
@@ -83,28 +76,16 @@ public:
    string            DefaultInstance(void) const;
    bool              AccountChanged(void) const;
 
-   bool              Flush(const int timeout_ms_);
-   long              Committed(const int lane_);
-   int               Status(const int lane_,const long sequence_);
-   int               Throttle(void);
-   int               IntervalMs(const int lane_);
-   string            Stats(void);
    string            Version(void);
    int               PrintEvents(void);
    int               ErrorCode(void) const     { return(m_error_code); }
    string            ErrorText(void) const     { return(m_error_text); }
-
-   //--- for records you fill yourself; each returns its sequence number, or an error code below 0
-   long              SendInstance(const mt5redis_instance_t &state_,const string agent_);
-   long              SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_);
-   long              SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_);
-   long              SendOpenPositions(const long &positions_[],const int count_);
   };
 //+------------------------------------------------------------------+
 CMt5RedisSession::CMt5RedisSession(void) : m_instance(""),m_identity(""),m_config(""),m_given(""),m_wanted(false),
    m_again_ms(0),m_open_error(""),m_open_code(MT5REDIS_OK),m_login(0),m_server(""),
    m_tester(MQLInfoInteger(MQL_TESTER)!=0),m_error_code(MT5REDIS_OK),m_error_text(""),
-   m_error_new(false),m_error_printed(""),m_error_printed_at(0),m_cut_told(false),m_handle(0)
+   m_error_new(false),m_error_printed(""),m_error_printed_at(0),m_handle(0)
   {
    ArrayResize(m_units,MT5R_SESSION_TEXT_UNITS);
   }
@@ -273,73 +254,6 @@ bool CMt5RedisSession::AccountChanged(void) const
    return(m_handle>0 && login_>0 && (login_!=m_login || AccountInfoString(ACCOUNT_SERVER)!=m_server));
   }
 //+------------------------------------------------------------------+
-//| Waits until everything published has reached Redis, at most      |
-//| timeout_ms; heartbeats last, and only while they can be written. |
-//| False also when records were put aside since it was asked last.  |
-//| Not for OnTick: the Expert Advisor stands meanwhile.             |
-//+------------------------------------------------------------------+
-bool CMt5RedisSession::Flush(const int timeout_ms_)
-  {
-   if(!Ready())
-      return(NotOpen()==0);
-   return(Checked(mt5redis_flush(m_handle,timeout_ms_))>=0);
-  }
-//+------------------------------------------------------------------+
-//| The sequence number up to which everything on a lane             |
-//| (MT5REDIS_LANE_*) has reached Redis: before the first record     |
-//| that was put aside.                                              |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::Committed(const int lane_)
-  {
-   if(!Ready())
-      return(NotOpen());
-   return(Checked(mt5redis_committed(m_handle,lane_)));
-  }
-//+------------------------------------------------------------------+
-//| Where the record is that a call on a lane returned this sequence |
-//| number for: one of MT5REDIS_STATUS_*, or an error code.          |
-//+------------------------------------------------------------------+
-int CMt5RedisSession::Status(const int lane_,const long sequence_)
-  {
-   if(!Ready())
-      return((int)NotOpen());
-   return((int)Checked(mt5redis_status(m_handle,lane_,sequence_)));
-  }
-//+------------------------------------------------------------------+
-//| How much pressure there is: 0 normal, 1 slow, 2 heavy,           |
-//| 3 critical; below 0 an error code. The library acts on it by     |
-//| itself.                                                          |
-//+------------------------------------------------------------------+
-int CMt5RedisSession::Throttle(void)
-  {
-   if(!Ready())
-      return((int)NotOpen());
-   return((int)Checked(mt5redis_throttle(m_handle)));
-  }
-//+------------------------------------------------------------------+
-//| How far apart to send what can wait on a lane, ms: heartbeats on |
-//| MT5REDIS_LANE_RIS, prices of positions on MT5REDIS_LANE_RTS.     |
-//| 0: as it comes; INT_MAX: not now; below 0 an error code.         |
-//+------------------------------------------------------------------+
-int CMt5RedisSession::IntervalMs(const int lane_)
-  {
-   if(!Ready())
-      return((int)NotOpen());
-   return((int)Checked(mt5redis_interval_ms(m_handle,lane_)));
-  }
-//+------------------------------------------------------------------+
-//| Counters and latencies of all lanes, as JSON.                    |
-//+------------------------------------------------------------------+
-string CMt5RedisSession::Stats(void)
-  {
-   if(!Ready())
-     {
-      NotOpen();
-      return("");
-     }
-   return(Text((int)Checked(mt5redis_stats(m_handle,m_units,ArraySize(m_units)))));
-  }
-//+------------------------------------------------------------------+
 //| The library's version.                                           |
 //+------------------------------------------------------------------+
 string CMt5RedisSession::Version(void)
@@ -377,45 +291,6 @@ int CMt5RedisSession::PrintEvents(void)
    return(lines_);
   }
 //+------------------------------------------------------------------+
-//| Queues a state of the terminal and its account.                  |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::SendInstance(const mt5redis_instance_t &state_,const string agent_)
-  {
-   if(!Ready())
-      return(NotOpen());
-   return(Checked(mt5redis_instance_state(m_handle,state_,Cut(AccountInfoString(ACCOUNT_SERVER),64),
-                                          Cut(AccountInfoString(ACCOUNT_COMPANY),96),
-                                          Cut(AccountInfoString(ACCOUNT_CURRENCY),16),Cut(agent_,48))));
-  }
-//+------------------------------------------------------------------+
-//| Queues a state of one position.                                  |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_)
-  {
-   if(!Ready())
-      return(NotOpen());
-   return(Checked(mt5redis_trade_state(m_handle,state_,symbol_,Shortened(comment_))));
-  }
-//+------------------------------------------------------------------+
-//| Queues a signal.                                                 |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_)
-  {
-   if(!Ready())
-      return(NotOpen());
-   return(Checked(mt5redis_signal(m_handle,signal_,symbol_,Shortened(comment_))));
-  }
-//+------------------------------------------------------------------+
-//| Queues the set of open positions: these, and no others. The      |
-//| array must have an element even when count is 0.                 |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::SendOpenPositions(const long &positions_[],const int count_)
-  {
-   if(!Ready())
-      return(NotOpen());
-   return(Checked(mt5redis_open_positions(m_handle,0,positions_,count_)));
-  }
-//+------------------------------------------------------------------+
 //| Keeps the sentence of a failed call: the library has it only     |
 //| until the next one fails.                                        |
 //+------------------------------------------------------------------+
@@ -441,58 +316,6 @@ long CMt5RedisSession::NotOpen(void)
    if(m_open_code<0)
       return(Refuse(m_open_code,m_open_error));
    return(Refuse(MT5REDIS_ERR_HANDLE,"the session is not open: call Open first, and see whether it returned true"));
-  }
-//+------------------------------------------------------------------+
-//| Trade server's clock minus UTC, seconds. Both clocks are read a  |
-//| moment apart and the server's is an estimate, hence the rounding |
-//| to a quarter of an hour, the finest step of any time zone.       |
-//+------------------------------------------------------------------+
-int CMt5RedisSession::ServerOffset(void) const
-  {
-   double quarters_=(double)((long)TimeTradeServer()-(long)TimeGMT())/900.0;
-   if(MathAbs(quarters_)>96.0)
-      return(0);
-   return((int)MathRound(quarters_)*900);
-  }
-//+------------------------------------------------------------------+
-//| A time of the trade server as UTC, both in ms.                   |
-//+------------------------------------------------------------------+
-long CMt5RedisSession::ServerToUtc(const long server_ms_) const
-  {
-   return((long)MathMax(0,server_ms_-(long)ServerOffset()*1000));
-  }
-//+------------------------------------------------------------------+
-//| A comment that is too long is cut, and that is said once.        |
-//+------------------------------------------------------------------+
-string CMt5RedisSession::Shortened(const string comment_)
-  {
-   string cut_=Cut(comment_,MT5R_SESSION_COMMENT_BYTES);
-   if(cut_!=comment_ && !m_cut_told)
-     {
-      m_cut_told=true;
-      Print("mt5-redis ",m_instance,": comments are cut to ",MT5R_SESSION_COMMENT_BYTES,
-            " bytes, the first one is: ",comment_);
-     }
-   return(cut_);
-  }
-//+------------------------------------------------------------------+
-//| The text, cut to so many bytes of UTF-8 between two characters.  |
-//+------------------------------------------------------------------+
-string CMt5RedisSession::Cut(const string text_,const int bytes_) const
-  {
-   int length_=StringLen(text_);
-   int sum_=0;
-   for(int i_=0; i_<length_; i_++)
-     {
-      ushort unit_=StringGetCharacter(text_,i_);
-      //--- two units of one character
-      bool   pair_=(unit_>=0xD800 && unit_<0xDC00 && i_+1<length_);
-      sum_+=(pair_ ? 4 : (unit_<0x80 ? 1 : (unit_<0x800 ? 2 : 3)));
-      if(sum_>bytes_)
-         return(StringSubstr(text_,0,i_));
-      i_+=(pair_ ? 1 : 0);
-     }
-   return(text_);
   }
 //+------------------------------------------------------------------+
 string CMt5RedisSession::Text(const int length_) const

@@ -231,6 +231,7 @@ void CMt5RedisTasks::RecallTask(const string record_)
    string how_=m_book.memory.How(fields_[1],task_.signal.data.producer,task_.signal.data.sequence);
    if(how_=="e" || how_=="s")
       return;
+   task_.sent=(how_=="b");
    int at_=FindTask(task_.signal);
    if(at_>=0)
       m_tasks[at_]=task_;

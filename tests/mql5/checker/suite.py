@@ -192,7 +192,8 @@ class Suite:
                     if second.started:
                         printed, code = second.goes_on()
                     else:
-                        second.ready(lambda resume=f"{resume + 1}+": terminal(folder / "second", resume), folder / "second" / "goes_on")
+                        place = folder / "second"
+                        second.ready(lambda number=resume + 1: terminal(place, f"{number}+"), place / "goes_on")
                         printed, code = terminal(folder, str(resume))
                     output += printed
                     if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):

@@ -1,0 +1,171 @@
+//+------------------------------------------------------------------+
+//|                                             Mt5RedisReplay.mqh   |
+//|  The copies of an account that nets, as its deals tell them.     |
+//+------------------------------------------------------------------+
+// There the copies of a symbol share one position, which does not say whose it is. Its deals do: their orders had the
+// marks. So after a start the copies that are remembered are compared with what the deals make of them.
+#ifndef MT5_REDIS_REPLAY_MQH
+#define MT5_REDIS_REPLAY_MQH
+#include "Mt5RedisCopies.mqh"
+
+//+------------------------------------------------------------------+
+//| The copies, the memory, and what the deals say of them.          |
+//+------------------------------------------------------------------+
+class CMt5RedisReplay
+  {
+private:
+   void              Replay(const string symbol_,const int first_);
+   void              Merge(const string symbol_,const int first_);
+
+protected:
+   long              m_magic;
+   double            m_factor;       // for copies of which only the volume is known
+   CMt5RedisMark     m_mark;
+   string            m_compared[];   // symbols whose copies were compared with the account's deals
+
+   bool              Compare(const string symbol_);
+   SMt5RedisCopy     Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
+                          const long id_) const;
+
+public:
+   CMt5RedisCopies   copies;
+   CMt5RedisMemory   memory;
+
+                     CMt5RedisReplay(void) : m_magic(0),m_factor(1.0) { }
+   void              Keep(const int at_);
+   void              RemoveEnded(void);
+  };
+//+------------------------------------------------------------------+
+//| A copy of which no more is known than this.                      |
+//+------------------------------------------------------------------+
+SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
+                                  const long id_) const
+  {
+   SMt5RedisCopy copy_;
+   bool          marked_=m_mark.IsMark(comment_);
+   copy_.number=0;
+   copy_.source="";
+   copy_.origin=(marked_ ? m_mark.OriginOf(comment_) : "");
+   copy_.position=(marked_ ? m_mark.PositionOf(comment_) : 0);
+   copy_.symbol=symbol_;
+   copy_.comment=(marked_ ? comment_ : "");
+   copy_.buy=buy_;
+   copy_.given=lots_/m_factor;
+   copy_.want=lots_;
+   copy_.held=lots_;
+   copy_.goal=lots_;
+   copy_.id=id_;
+   copies.Start(copy_);
+   return(copy_);
+  }
+//+------------------------------------------------------------------+
+//| After a start the copies of a symbol are compared with its deals:|
+//| another terminal of this account may have acted meanwhile, or the|
+//| memory be lost. What opened a copy has its mark; what reduced it |
+//| has one of the same origin and position. Whoever else made the   |
+//| account flat ended all of them.                                  |
+//+------------------------------------------------------------------+
+bool CMt5RedisReplay::Compare(const string symbol_)
+  {
+   for(int i_=ArraySize(m_compared)-1; i_>=0; i_--)
+      if(m_compared[i_]==symbol_)
+         return(true);
+   if(!HistorySelect(0,TimeTradeServer()+86400))
+      return(false);
+   int first_=copies.Total();
+   Replay(symbol_,first_);
+   //--- a broker that replaces comments leaves no marks: then the memory is all there is
+   if(copies.Total()>first_)
+      Merge(symbol_,first_);
+   RemoveEnded();
+   int last_=ArraySize(m_compared);
+   ArrayResize(m_compared,last_+1,16);
+   m_compared[last_]=symbol_;
+   return(true);
+  }
+//+------------------------------------------------------------------+
+//| Makes copies of what the selected history has of the symbol, from|
+//| this place of the list on.                                       |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::Replay(const string symbol_,const int first_)
+  {
+   double net_=0.0;
+   int    total_=HistoryDealsTotal();
+   for(int i_=0; i_<total_; i_++)
+     {
+      ulong deal_=HistoryDealGetTicket(i_);
+      if(deal_==0 || HistoryDealGetString(deal_,DEAL_SYMBOL)!=symbol_)
+         continue;
+      string mark_=m_mark.OfDeal(deal_,m_magic);
+      bool   buy_=(HistoryDealGetInteger(deal_,DEAL_TYPE)==DEAL_TYPE_BUY);
+      double lots_=HistoryDealGetDouble(deal_,DEAL_VOLUME);
+      bool   ours_=(mark_!="");
+      net_=NormalizeDouble(net_+(buy_ ? lots_ : -lots_),8);
+      if(ours_ && m_mark.Opens(mark_))
+        {
+         SMt5RedisCopy copy_=Made(mark_,symbol_,buy_,lots_,0);
+         copies.Add(copy_);
+        }
+      for(int k_=first_; k_<copies.Total(); k_++)
+        {
+         if(!ours_ && MathAbs(net_)<MT5R_LOTS_EPSILON)
+            copies.Hold(k_,0.0);
+         if(!ours_ || m_mark.Opens(mark_) || copies.all[k_].buy==buy_ ||
+            !copies.IsOf(k_,m_mark.OriginOf(mark_),m_mark.PositionOf(mark_),symbol_))
+            continue;
+         double part_=MathMin(lots_,copies.all[k_].held);
+         copies.Hold(k_,copies.all[k_].held-part_);
+         lots_=NormalizeDouble(lots_-part_,8);
+        }
+     }
+  }
+//+------------------------------------------------------------------+
+//| Puts the copies from this place on in the place of those that are|
+//| remembered of their symbol. What the source holds is known from  |
+//| the memory; where another terminal closed a part, so much less.  |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::Merge(const string symbol_,const int first_)
+  {
+   for(int i_=first_-1; i_>=0; i_--)
+     {
+      if(copies.all[i_].symbol!=symbol_ || copies.all[i_].held<MT5R_LOTS_EPSILON)
+         continue;
+      double there_=0.0;
+      for(int k_=copies.Total()-1; k_>=first_; k_--)
+         if(copies.all[k_].comment==copies.all[i_].comment)
+           {
+            there_+=copies.all[k_].held;
+            copies.Remove(k_);
+           }
+      if(MathAbs(there_-copies.all[i_].held)>MT5R_LOTS_EPSILON)
+        {
+         copies.Hold(i_,there_);
+         Keep(i_);
+        }
+     }
+   for(int k_=first_; k_<copies.Total(); k_++)
+      Keep(k_);
+  }
+//+------------------------------------------------------------------+
+//| Notes a copy in the memory; one that is over leaves it.          |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::Keep(const int at_)
+  {
+   if(!copies.IsOver(at_))
+     {
+      memory.Note(copies.Record(at_));
+      return;
+     }
+   memory.Note(copies.GoneRecord(at_));
+  }
+//+------------------------------------------------------------------+
+//| Takes the copies that are over off the list.                     |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::RemoveEnded(void)
+  {
+   for(int i_=copies.Total()-1; i_>=0; i_--)
+      if(copies.IsOver(i_))
+         copies.Remove(i_);
+  }
+//+------------------------------------------------------------------+
+#endif
