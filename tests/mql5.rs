@@ -95,10 +95,35 @@ fn the_stand_in_offers_what_the_reference_says() {
     }
 }
 
+/// The scenarios in which a terminal is killed, or all others: two runs at once, each with a Redis of its own.
+fn scenarios_succeed(with_a_kill: bool) {
+    let folder = project().join("tests/mql5/scenarios");
+    let mut paths: Vec<String> = fs::read_dir(folder)
+        .expect("the scenarios")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            let text = fs::read_to_string(path).expect("a scenario");
+            text.lines().any(|line| line == "kill") == with_a_kill
+        })
+        .map(|path| path.to_str().expect("a plain path").to_owned())
+        .collect();
+    assert!(paths.len() > 5, "{paths:?}");
+    paths.sort();
+    let words: Vec<&str> = ["scenarios"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+    succeeds(&words, Some(&Server::start()));
+}
+
 #[test]
-fn redis_agrees_with_the_books_in_every_scenario() {
+fn redis_agrees_with_the_books_in_every_scenario_without_a_kill() {
     if !wine::left_out() {
-        succeeds(&["scenarios"], Some(&Server::start()));
+        scenarios_succeed(false);
+    }
+}
+
+#[test]
+fn redis_agrees_with_the_books_in_every_scenario_with_a_kill() {
+    if !wine::left_out() {
+        scenarios_succeed(true);
     }
 }
 
