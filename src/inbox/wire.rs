@@ -248,7 +248,7 @@ pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Fa
 fn no_answer(reply: &Value) -> Option<Failure> {
     let Value::ServerError(error) = reply else { return None };
     let failure = Failure::of_reply(error);
-    (!matches!(failure.class, Class::Alarm | Class::Reject)).then_some(failure)
+    (!matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject)).then_some(failure)
 }
 
 /// The reply, or the failure that it says.

@@ -25,8 +25,10 @@ pub(crate) enum Class {
     Refresh,
     /// For this one time another server has the key: send again there, after ASKING.
     Ask,
-    /// The server may recover by itself: hold and try again later. So does what nobody has heard of.
+    /// The server may recover by itself: hold and try again later.
     Hold,
+    /// An error that nobody has listed. A record holds, since it may pass; a question has its answer.
+    Unlisted,
     /// Somebody must change a password, a permission or the server: say so, hold, and try again later.
     Alarm,
     /// The server will never take this command: put the record aside.
@@ -120,7 +122,10 @@ fn class(code: &str, said: &str) -> Class {
         },
         code if permanent::is_for_good(code, said) => Class::Reject,
         code if permanent::needs_somebody(code, said) => Class::Alarm,
-        _ => Class::Hold,
+        "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" => Class::Hold,
+        // Refused for want of a free place, in words instead of a code.
+        "ERR" if said.starts_with("max number of clients") => Class::Hold,
+        _ => Class::Unlisted,
     }
 }
 
@@ -154,8 +159,9 @@ mod tests {
             ("WRONGPASS", Class::Alarm),
             ("NOPERM", Class::Alarm),
             ("WRONGTYPE", Class::Reject),
-            ("ERR", Class::Hold),
-            ("NEVERHEARD", Class::Hold),
+            ("ERR", Class::Unlisted),
+            ("NEVERHEARD", Class::Unlisted),
+            ("BUSYGROUP", Class::Unlisted),
         ] {
             let failure = Failure::of_code(code, Some("why"));
             assert_eq!(failure.class, class, "{code}");
@@ -164,7 +170,7 @@ mod tests {
         for (code, detail, class) in [
             ("ERR", "max number of clients reached", Class::Hold),
             ("ERR", "syntax error", Class::Reject),
-            ("ERR", "Syntax error in a script of somebody", Class::Hold),
+            ("ERR", "Syntax error in a script of somebody", Class::Unlisted),
             ("ERR", "unknown command 'XADD', with args beginning with: 'ss:{0}:1.Demo' ", Class::Alarm),
             ("ERR", "The stream has exhausted the last possible ID, unable to add more items", Class::Alarm),
             ("EXECABORT", "Transaction discarded because of previous errors.", Class::Hold),

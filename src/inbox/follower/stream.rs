@@ -78,7 +78,7 @@ impl Streams {
                         (self.careful, self.most) = (true, 1);
                         continue;
                     }
-                    if matches!(failure.class, Class::Reject | Class::Alarm) {
+                    if matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject) {
                         // One stream that is none, or that may not be read, is told from the others there.
                         feed.ask_for_survey();
                     }

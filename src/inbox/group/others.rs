@@ -85,7 +85,7 @@ impl Others {
         match looked {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(failure) if matches!(failure.class, Class::Alarm | Class::Reject) => {
+            Err(failure) if matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject) => {
                 self.refused = true;
                 wire.tell(format_args!("nothing is deleted: {}", failure.text));
             }
@@ -179,7 +179,7 @@ impl Others {
             words.extend(lows.keys().map(|source| source.as_str().as_bytes().to_vec()));
             let reply = match wire.ask(&follower, words) {
                 // Not a position, whatever its name says.
-                Err(failure) if failure.class == Class::Reject => Value::Nil,
+                Err(failure) if matches!(failure.class, Class::Unlisted | Class::Reject) => Value::Nil,
                 reply => reply?,
             };
             let values = reply::array(&reply);

@@ -94,7 +94,7 @@ impl<P: Policy> Worker<P> {
             let next = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",
-                Class::Ask | Class::Hold => "holding until it can",
+                Class::Ask | Class::Hold | Class::Unlisted => "holding until it can",
                 Class::Alarm | Class::Reject => "holding",
             };
             let waiting = self.batch.len() + self.source.ahead() + self.shared.records.len();
