@@ -192,8 +192,9 @@ impl Wire {
 
     /// Says what failed, once, and when to try again, later each time.
     pub(super) fn failed(&mut self, failure: &Failure) {
-        if self.told != failure.text {
-            self.told.clone_from(&failure.text);
+        let cause = failure.cause();
+        if self.told != cause {
+            self.told = cause;
             self.tell(format_args!("{}; trying again", self.link.told(failure)));
         }
         if matches!(failure.class, Class::Reconnect | Class::Refresh) {
@@ -267,4 +268,32 @@ pub(super) fn is_error(reply: &Value, code: &str) -> bool {
 /// A command of these words.
 pub(super) fn command<const N: usize>(words: [&str; N]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::config::Endpoint;
+
+    #[test]
+    fn a_cause_that_only_counts_on_is_told_once() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let lines = told.clone();
+        let link = Link::new(Endpoint::parse("redis://127.0.0.1:1").expect("an address"), "test".into());
+        let mut wire = Wire::new(link, "acknowledging".into(), Arc::new(move |line| lines.lock().push(line)));
+        for line in [
+            "ERR unknown command, with args beginning with: '1764291600001'",
+            "ERR unknown command, with args beginning with: '1764291600987'",
+            "LOADING Redis is loading the dataset in memory",
+        ] {
+            wire.failed(&Failure::held(line));
+        }
+        let told = told.lock();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[1].contains("LOADING"), "{told:?}");
+    }
 }

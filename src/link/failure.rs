@@ -81,6 +81,11 @@ impl Failure {
         Self::new(Class::Hold, plain(text.as_ref()))
     }
 
+    /// What tells this failure from another one: its words. Ports, slots, times and counts make no other cause.
+    pub(crate) fn cause(&self) -> String {
+        self.text.chars().filter(|c| !c.is_ascii_digit()).collect()
+    }
+
     /// The same, if it is a refusal for good of a command without which a record could be written twice.
     pub(crate) fn without(self, command: &str) -> Self {
         // What EXEC itself may not do is told like this.
