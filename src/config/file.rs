@@ -1,4 +1,4 @@
-//! The TOML file: a table a lane, keys outside a table for all lanes. See `README.md` for every key.
+//! The TOML file: a table a lane, keys outside a table for all lanes. See `docs/configuration.md` for every key.
 
 mod site;
 
