@@ -45,7 +45,14 @@ fn a_record_that_was_refused_is_shown() {
         let sequence = session.trade_state(&state, &symbol, &comment);
         bridge.expect(sequence).unwrap();
         sequences.push(sequence);
-        session.flush(Duration::from_secs(20)).unwrap();
+        let flushed = session.flush(Duration::from_secs(20));
+        match position {
+            7 => assert!(
+                flushed.unwrap_err().to_string().contains("1 record was put aside"),
+                "it is told once"
+            ),
+            _ => flushed.unwrap(),
+        }
     }
 
     let (text, code) = deadletters(&[folder, "--json"]);
