@@ -53,8 +53,8 @@ pub fn measure(report: &mut Report) {
     report.table("reading", &header, &rows);
 }
 
-/// Keeps the processors from sleeping between two signals, with programs that give way to everything. To wake one that
-/// sleeps takes a virtual machine longer than all the rest, and who sleeps where is the scheduler's luck.
+/// Keeps the processors from sleeping between two signals, with programs of the idle class. It changes the bare pair as much
+/// as what is compared with it, so its rows stand beside the plain ones and do not replace them.
 struct Awake(Vec<Child>);
 
 impl Awake {
