@@ -10,7 +10,8 @@
 //! - `lane`: queue, journal, batch, worker, and a policy each for RIS, RTS and RTSS
 //! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
 //!
-//! [`inbox`] is the way back: signals read by a consumer group, for workers and for followers.
+//! [`inbox`] is the way back: signals read by workers, which share them as a consumer group, and by followers, each of which
+//! keeps a position of its own.
 //!
 //! Every thread of the library starts in `background`. Beside that way stand `pressure` (how much of what can wait is sent now), `clock` (how
 //! far this machine's is off), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].

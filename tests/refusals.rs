@@ -434,21 +434,6 @@ fn a_position_that_is_gone_stays_so_though_all_is_sent_again_for_another_one() {
 }
 
 #[test]
-fn a_list_of_sources_that_cannot_be_written_delays_no_signal() {
-    let server = Server::start();
-    let _: String = server.ask("SET sl:{0} occupied");
-    let bridge = Bridge::at(&server, "1.Demo");
-    for number in 1..=20 {
-        bridge.signal(&buy(number));
-        bridge.settle();
-    }
-    assert_eq!(sequences(&server), (1..=20).collect::<Vec<_>>());
-    let events = bridge.events().join("\n");
-    assert!(!events.contains("takes nothing"), "{events}");
-    assert_eq!(events.matches("WRONGTYPE").count(), 1, "{events}");
-}
-
-#[test]
 fn another_cause_is_told_though_it_is_of_the_same_kind() {
     let cause = Arc::new(AtomicUsize::new(0));
     let causes = cause.clone();

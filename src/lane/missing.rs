@@ -23,10 +23,6 @@ impl Missing {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The last of a tag that is missing before a number.
     pub(super) fn before(&self, tag: &str, sequence: u64) -> Option<u64> {
         let mut earlier = self.0.range(..sequence).rev();

@@ -291,8 +291,7 @@ impl<P: Policy> Source<P> {
             return 0;
         }
         let size = P::size(&record);
-        let missing = || self.missing.before(policy.tag(&record), sequence);
-        match if self.missing.is_empty() { None } else { missing() } {
+        match self.missing.before(policy.tag(&record), sequence) {
             Some(missing) => batch.push_after(missing, record),
             None => batch.push(record),
         }

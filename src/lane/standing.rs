@@ -62,8 +62,8 @@ impl<P: Policy> Lane<P> {
         self.shared.waiting() + deferred
     }
 
-    /// Waits until all up to `sequence` is in Redis, or put aside; not for what need not be written and cannot be. Returns how many
-    /// records are not.
+    /// Waits until all up to `sequence` is in Redis, or put aside; not for what need not be written and cannot be.
+    /// Returns how many records are neither.
     pub(crate) fn flush(&self, sequence: u64, deadline: Instant) -> u64 {
         if self.shared.committed() < sequence {
             self.shared.hurry.fetch_add(1, Ordering::SeqCst);

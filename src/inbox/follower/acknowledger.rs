@@ -437,12 +437,12 @@ fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<V
     Ok(found)
 }
 
-/// Behind the last entry of a stream; where that is too large to be read, at the present.
+/// Behind the last entry of a stream; where nobody tells which that is, at the present: old signals are no new ones.
 fn end(last: Last, now: u64) -> Position {
     match last {
         Ok(Some((id, signal))) => Position::behind(id, signal.as_ref()),
-        Err(failure) if failure.too_large => Position::behind((now, 0), None),
-        _ => Position::default(),
+        Ok(None) => Position::default(),
+        Err(_) => Position::behind((now, 0), None),
     }
 }
 

@@ -132,6 +132,8 @@ pub(super) fn resolve(wire: &mut Wire, group: &str, doubts: &[Doubt]) -> Result<
         }
         replies => replies?,
     };
+    // A refusal does not say that nobody knows.
+    let replies = replies.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
     let known = |(doubt, replies): (&Doubt, &[Value])| {
         let there = |value: &Value| reply::number(value).is_some();
         let is_it = |(_, fields): &reply::Entry| {

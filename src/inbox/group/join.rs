@@ -44,7 +44,9 @@ pub(super) fn join(
     let now = server_ms(&good(answers.remove(0))?).unwrap_or(0);
 
     let start = if first { options.start } else { Start::Resume };
-    let places: Vec<_> = answers.iter().map(evidence::place_of).collect();
+    // A refusal does not say that nothing was acknowledged.
+    let marks = answers.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
+    let places: Vec<_> = marks.iter().map(evidence::place_of).collect();
     let mut commands = Vec::new();
     for (at, stream) in keys.iter().enumerate() {
         let place = match (start, places[at]) {

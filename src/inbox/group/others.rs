@@ -179,7 +179,7 @@ impl Others {
             words.extend(lows.keys().map(|source| source.as_str().as_bytes().to_vec()));
             let reply = match wire.ask(&follower, words) {
                 // Not a position, whatever its name says.
-                Err(failure) if matches!(failure.class, Class::Unlisted | Class::Reject) => Value::Nil,
+                Err(failure) if failure.class == Class::Reject => Value::Nil,
                 reply => reply?,
             };
             let values = reply::array(&reply);

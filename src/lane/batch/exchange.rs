@@ -261,7 +261,13 @@ impl<P: Policy> Batch<P> {
         }
         for server in self.trailers.iter().copied().flatten() {
             match link.receive(server) {
-                Ok(Value::ServerError(error)) => outcome.hold(Failure::of_reply(&error)),
+                Ok(Value::ServerError(error)) => {
+                    let failure = Failure::of_reply(&error);
+                    match failure.class {
+                        Class::Unlisted | Class::Alarm | Class::Reject => outcome.aside = Some(failure),
+                        _ => outcome.fail(failure),
+                    }
+                }
                 Ok(_) => {}
                 Err(failure) => outcome.fail(failure),
             }
