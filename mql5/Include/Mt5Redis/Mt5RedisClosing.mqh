@@ -57,9 +57,10 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
 bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
   {
    string source_=m_book.copies.all[copy_].source;
-   if(task_.origin=="" && source_!="" && source_!=task_.signal.instance)
+   string origin_=(task_.origin=="" ? m_marks.Source(task_.signal.instance) : task_.origin);
+   if(source_!="" && source_!=task_.signal.instance)
       return(false);
-   return(m_book.copies.IsOf(copy_,task_.origin,task_.signal.data.position,task_.symbol));
+   return(m_book.copies.IsOf(copy_,origin_,task_.signal.data.position,task_.symbol));
   }
 //+------------------------------------------------------------------+
 //| Sets what is to be left of the copies that the signal means.     |

@@ -344,8 +344,8 @@ void CMt5RedisCopier::OnGap(const string source_,const string what_)
    m_book.memory.Save();
   }
 //+------------------------------------------------------------------+
-//| Closes a source's copies of a symbol, once for a gap. Those that |
-//| were found in the account may be anybody's, and are closed too.  |
+//| Closes a source's copies of a symbol, once for a gap. Those of   |
+//| which nobody knows whose they are may be, and are closed too.    |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Resync(const string source_,const string symbol_,const long now_)
   {

@@ -136,13 +136,14 @@ void CMt5RedisCopies::ForgetEmpty(void)
   }
 //+------------------------------------------------------------------+
 //| Whether signals of this origin, about this position and symbol,  |
-//| mean the copy. An empty origin and a position of 0 mean all.     |
+//| mean the copy. A source alone means its origins, a position of 0 |
+//| all. A copy of unknown origin may be anybody's.                  |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopies::IsOf(const int at_,const string origin_,const long position_,const string symbol_) const
   {
    if(all[at_].symbol!=symbol_)
       return(false);
-   if(origin_!="" && all[at_].origin!="" && all[at_].origin!=origin_)
+   if(all[at_].origin!="" && StringFind(all[at_].origin,origin_)!=0)
       return(false);
    return(position_==0 || all[at_].position==0 || all[at_].position==position_);
   }

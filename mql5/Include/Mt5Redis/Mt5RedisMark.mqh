@@ -5,16 +5,21 @@
 // At most 31 characters name a signal, as no other one, and say whose position its order copies. So the account
 // itself tells which of its positions are copies of what: after a file was lost, and in another terminal.
 //
-//    r4fWb0ke5.Zt1_9qr3Kf
+//    r4fWb0ke51Zt.9qr3Kf
 //
-// are the letter r, six characters for the source and its producer, the sequence number, a point, six characters
-// for the source and the magic number (the origin), and the source's position. Numbers are written with 64 digits.
-// The order of a close begins with c; of an opening that turns a position, the one that closes what was there with q.
+// are the letter r, four characters for the source, four for its producer, the sequence number, a point, four
+// characters for the magic number, and the source's position. Numbers are written with 64 digits. The order of a close
+// begins with c; of an opening that turns a position, the one that closes what was there with q.
+//
+// A sender chooses its producer and its magic number, so they have characters of their own: none that it chooses
+// makes its signals look like another source's. The source's and the magic number's are the origin of a copy.
 #ifndef MT5_REDIS_MARK_MQH
 #define MT5_REDIS_MARK_MQH
 
 #define MT5R_MARK_DIGITS  "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
-#define MT5R_MARK_HASH    6  // characters of a hash
+#define MT5R_MARK_SOURCE    4  // characters for the source
+#define MT5R_MARK_PRODUCER  4  // and for its producer
+#define MT5R_MARK_MAGIC     4
 
 //+------------------------------------------------------------------+
 //| Writes and reads marks.                                          |
@@ -26,7 +31,8 @@ private:
 
 public:
    ulong             Sum(const string text_) const;
-   string            Hash(const string text_) const;
+   string            Hash(const string text_,const int length_) const;
+   string            Source(const string source_) const { return(Hash(source_,MT5R_MARK_SOURCE)); }
    string            Origin(const string source_,const long magic_) const;
    string            Of(const string letter_,const string source_,const long producer_,const long sequence_,
                         const long magic_,const long position_) const;
@@ -51,12 +57,12 @@ ulong CMt5RedisMark::Sum(const string text_) const
    return(sum_);
   }
 //+------------------------------------------------------------------+
-string CMt5RedisMark::Hash(const string text_) const
+string CMt5RedisMark::Hash(const string text_,const int length_) const
   {
    ulong  sum_=Sum(text_);
    string hash_="";
    sum_^=(sum_>>36);
-   for(int i_=0; i_<MT5R_MARK_HASH; i_++)
+   for(int i_=0; i_<length_; i_++)
      {
       hash_+=StringSubstr(MT5R_MARK_DIGITS,(int)(sum_%64),1);
       sum_/=64;
@@ -79,18 +85,18 @@ string CMt5RedisMark::Written(const ulong number_,const int most_) const
   }
 //+------------------------------------------------------------------+
 //| Whose positions they are: the same for all signals of a source   |
-//| with one magic number.                                           |
+//| with one magic number, and beginning as those of the source do.  |
 //+------------------------------------------------------------------+
 string CMt5RedisMark::Origin(const string source_,const long magic_) const
   {
-   return(Hash(source_+"/"+IntegerToString(magic_)));
+   return(Source(source_)+Hash(IntegerToString(magic_),MT5R_MARK_MAGIC));
   }
 //+------------------------------------------------------------------+
 string CMt5RedisMark::Of(const string letter_,const string source_,const long producer_,const long sequence_,
                          const long magic_,const long position_) const
   {
-   return(letter_+Hash(source_+" "+IntegerToString(producer_))+Written((ulong)sequence_,7)+"."+
-          Origin(source_,magic_)+Written((ulong)position_,10));
+   return(letter_+Source(source_)+Hash(IntegerToString(producer_),MT5R_MARK_PRODUCER)+Written((ulong)sequence_,7)+"."+
+          Hash(IntegerToString(magic_),MT5R_MARK_MAGIC)+Written((ulong)position_,10));
   }
 //+------------------------------------------------------------------+
 bool CMt5RedisMark::IsMark(const string comment_) const
@@ -98,8 +104,8 @@ bool CMt5RedisMark::IsMark(const string comment_) const
    int    point_=StringFind(comment_,".");
    int    length_=StringLen(comment_);
    ushort first_=StringGetCharacter(comment_,0);
-   if((first_!='r' && first_!='c' && first_!='q') || point_<=MT5R_MARK_HASH || length_<=point_+MT5R_MARK_HASH ||
-      length_>31)
+   if((first_!='r' && first_!='c' && first_!='q') || point_<=MT5R_MARK_SOURCE+MT5R_MARK_PRODUCER ||
+      length_<=point_+MT5R_MARK_MAGIC || length_>31)
       return(false);
    for(int i_=0; i_<length_; i_++)
       if(i_!=point_ && StringFind(MT5R_MARK_DIGITS,StringSubstr(comment_,i_,1))<0)
@@ -122,7 +128,8 @@ string CMt5RedisMark::OfDeal(const ulong deal_,const long magic_) const
 //+------------------------------------------------------------------+
 string CMt5RedisMark::OriginOf(const string mark_) const
   {
-   return(StringSubstr(mark_,StringFind(mark_,".")+1,MT5R_MARK_HASH));
+   return(StringSubstr(mark_,1,MT5R_MARK_SOURCE)+
+          StringSubstr(mark_,StringFind(mark_,".")+1,MT5R_MARK_MAGIC));
   }
 //+------------------------------------------------------------------+
 //| The source's position; 0: the signal named none.                 |
@@ -130,7 +137,7 @@ string CMt5RedisMark::OriginOf(const string mark_) const
 long CMt5RedisMark::PositionOf(const string mark_) const
   {
    long position_=0;
-   for(int i_=StringFind(mark_,".")+1+MT5R_MARK_HASH; i_<StringLen(mark_); i_++)
+   for(int i_=StringFind(mark_,".")+1+MT5R_MARK_MAGIC; i_<StringLen(mark_); i_++)
       position_=position_*64+StringFind(MT5R_MARK_DIGITS,StringSubstr(mark_,i_,1));
    return(position_);
   }

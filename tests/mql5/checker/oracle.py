@@ -14,6 +14,7 @@ OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "st
             "swap", "commission"]  # fmt: skip
 SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co pq".split()
 CLOSE = 1e-7
+CLOCK_LIMIT_MS = 2_000  # beyond it the product calls a clock wrong
 
 
 def near(left, right):
@@ -142,7 +143,7 @@ class Oracle:
                  "et": int(terminal["expert_trade"]), "aa": int(account["trade_allowed"]),
                  "ae": int(account["expert_allowed"]), "hd": int(account["hedging"]), "vp": int(terminal["vps"]),
                  "pi": max(0, terminal["ping_us"]), "po": account["open"], "or": account["orders"],
-                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 2, "fo": 0, "ck": 0}  # fmt: skip
+                 "bu": terminal["build"], "o": terminal["offset_s"], "ag": "FleetAgent", "v": 2, "fo": 0}  # fmt: skip
         for word in self.step:
             name, _, value = word.partition("=")
             if name in ("iv", "ag", "po", "o", "fo"):
@@ -153,6 +154,8 @@ class Oracle:
         found = [f"{key}: {name} is {stored.get(name)}, in the books {books[name]}" for name in wrong]
         if not recent(stored["t"]):
             found.append(f"{key}: t is {stored['t']}, an hour or more from now")
+        if abs(int(stored["ck"])) > CLOCK_LIMIT_MS:
+            found.append(f"{key}: ck is {stored['ck']}, on one machine")
         if not 0 < self.redis.pttl(key) <= 90_000:
             found.append(f"{key}: lives {self.redis.pttl(key)} ms")
         return found
