@@ -482,3 +482,24 @@ fn a_trouble_ends_when_a_connection_settles_all_that_was_in_doubt() {
     }
     assert_eq!(sequences(&server), [1, 2, 3]);
 }
+
+#[test]
+fn a_server_that_begins_to_load_while_it_is_asked_is_told_in_its_own_words() {
+    let server = Server::start();
+    let loading = Arc::new(AtomicBool::new(true));
+    let loads = loading.clone();
+    let front = Fake::before(server.port, move |command| match command[0].as_str() {
+        "PING" if loads.load(SeqCst) => {
+            Reply::Say(b"-LOADING Redis is loading the dataset in memory\r\n".to_vec())
+        }
+        _ => Reply::Pass,
+    });
+    let bridge = Bridge::open(&format!("redis://127.0.0.1:{}", front.port), "1.Demo", server.folder());
+    bridge.signal(&buy(1));
+    let mut events = String::new();
+    told(&bridge, &mut events, "takes nothing: LOADING Redis is loading");
+    loading.store(false, SeqCst);
+    bridge.settle();
+    assert_eq!(sequences(&server), [1]);
+    assert!(!events.contains("nobody asked for"), "{events}");
+}

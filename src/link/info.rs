@@ -65,7 +65,7 @@ impl Link {
             Ok(Value::BulkString(echo)) if echo == word.as_bytes() => Ok(()),
             // A refusal repeats the word, or does not get so far as to know it.
             Err(failure) if failure.text.starts_with("NOPERM ") || failure.text.contains(&word) => Ok(()),
-            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            Err(failure) if !is_lasting(&failure) => Err(failure),
             _ => {
                 self.drop_connection(server);
                 Err(Failure::lost("the server says what nobody asked for"))
@@ -77,8 +77,13 @@ impl Link {
     fn info(&mut self, server: usize, section: &str) -> Result<String, Failure> {
         match self.ask_server(server, &["INFO", section]) {
             Ok(Value::BulkString(info)) => Ok(String::from_utf8_lossy(&info).into_owned()),
-            Err(failure) if failure.class == Class::Reconnect => Err(failure),
+            Err(failure) if !is_lasting(&failure) => Err(failure),
             _ => Ok(String::new()),
         }
     }
+}
+
+/// Whether a refusal is the answer to this question, and not only of the moment.
+fn is_lasting(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Alarm | Class::Reject | Class::Unlisted)
 }

@@ -4,6 +4,7 @@
 //! refusal of a password can be provoked.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use redis::{Connection, RedisResult, Value};
@@ -43,7 +44,7 @@ type Words<'a> = &'a [&'a str];
 struct Refusal<'a> {
     code: &'static str,
     provoke: &'a [Words<'a>],
-    /// Runs for as long as the refusal, on a connection of its own.
+    /// Runs for as long as the refusal, on a connection of its own; again if it ends before each lane has told of it.
     meanwhile: Option<Words<'a>>,
     cure: &'a [Words<'a>],
     lanes: &'static [&'static str],
@@ -153,9 +154,18 @@ fn refuse(chaos: &mut Scenario, server: &Server, admin: &mut Connection, refusal
         ask(admin, words).unwrap_or_else(|error| panic!("{words:?}: {error}"));
     }
     let mut aside = server.client();
+    let told_by_all = &AtomicBool::new(false);
     thread::scope(|scope| {
         if let Some(words) = refusal.meanwhile {
-            scope.spawn(move || ask(&mut aside, words));
+            scope.spawn(move || {
+                // Bounded, for a lane that never tells.
+                for _ in 0..20 {
+                    let _ = ask(&mut aside, words);
+                    if told_by_all.load(Relaxed) {
+                        break;
+                    }
+                }
+            });
         }
         for lane in refusal.lanes {
             eventually(&format!("{lane} tells of {code}"), || {
@@ -165,6 +175,7 @@ fn refuse(chaos: &mut Scenario, server: &Server, admin: &mut Connection, refusal
                 })
             });
         }
+        told_by_all.store(true, Relaxed);
         for words in refusal.cure {
             eventually(&format!("{words:?} is taken"), || ask(admin, words).is_ok());
         }
