@@ -497,7 +497,8 @@ int32_t mt5redis_version(uint16_t *buffer, int32_t capacity);
 // Each pointer is null or a UTF-16 text ended by a NUL.
 int64_t mt5redis_open(const uint16_t *config, const uint16_t *instance, const uint16_t *data_folder);
 
-// Queues a heartbeat: the state of the instance. Returns its sequence number, above 0.
+// Queues a heartbeat: the state of the instance. Returns its sequence number, or 0 if under pressure no heartbeat is
+// due: then this one was not accepted. Send the next one as usual.
 //
 // `server`, `company`, `currency` and `agent` are at most 64, 96, 16 and 48 bytes of UTF-8.
 //
@@ -510,7 +511,8 @@ int64_t mt5redis_instance_state(int64_t handle,
                                 const uint16_t *currency,
                                 const uint16_t *agent);
 
-// Queues the state of one position. Returns its sequence number, above 0.
+// Queues the state of one position. Returns its sequence number, or 0 for a price-only update that is not due under
+// pressure: it was not accepted. Send the position's state again with the next look.
 //
 // `symbol` is 1 to 48 bytes of UTF-8, `comment` at most 96.
 //
@@ -553,8 +555,8 @@ int64_t mt5redis_committed(int64_t handle,
 // `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
 int32_t mt5redis_status(int64_t handle, int32_t lane, int64_t sequence);
 
-// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself; a
-// caller may send less too, see `mt5redis_interval_ms`.
+// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself: heartbeats
+// and prices that are not due are not accepted. A caller may look less often too, see `mt5redis_interval_ms`.
 int32_t mt5redis_throttle(int64_t handle);
 
 // How far apart a caller should send what can wait on a lane, ms: heartbeats on `MT5REDIS_LANE_RIS`,

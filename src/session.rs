@@ -18,8 +18,10 @@ use crate::model::instance::{
     AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
 };
 use crate::model::signal::SignalRecord;
-use crate::model::trade::{self, COMMENT_LIMIT, SYMBOL_LIMIT, TradeBody, TradeRecord};
+use crate::model::trade::{self, COMMENT_LIMIT, MT5REDIS_EVENT_PRICE, SYMBOL_LIMIT, TradeBody, TradeRecord};
 use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
+use crate::pressure::thinning::Thinning;
+use crate::pressure::{Pressure, level};
 
 /// One open handle.
 pub(crate) struct Session {
@@ -30,6 +32,7 @@ pub(crate) struct Session {
     follower: Mutex<Option<Arc<Follower>>>,
     /// How many trades and signals were put aside when this Expert Advisor was told last.
     put_aside: Mutex<(u64, u64)>,
+    thinning: Mutex<Thinning>,
 }
 
 impl Session {
@@ -39,10 +42,17 @@ impl Session {
         let config = Config::read(config, folder)?;
         let (engine, log_end) = Engine::lease(&config, &instance)?;
         let put_aside = Mutex::new(engine.put_aside());
-        Ok(Self { instance, engine, cursor: Mutex::new(log_end), follower: Mutex::default(), put_aside })
+        Ok(Self {
+            instance,
+            engine,
+            cursor: Mutex::new(log_end),
+            follower: Mutex::default(),
+            put_aside,
+            thinning: Mutex::default(),
+        })
     }
 
-    /// Queues a heartbeat.
+    /// Queues a heartbeat. 0: under pressure it is not due, and is not accepted.
     pub(crate) fn instance_state(
         &self,
         state: InstanceState,
@@ -53,10 +63,19 @@ impl Session {
     ) -> Result<u64> {
         state.check()?;
         let time_ms = time(state.time_ms);
-        self.engine.pressure().heartbeat_comes_every(state.interval_ms);
+        let pressure = self.engine.pressure();
+        pressure.heartbeat_comes_every(state.interval_ms);
+        let now = Instant::now();
+        let mut thinning = self.thinning.lock();
+        if let Some(every) = pressure.heartbeats_every(pressure.level())
+            && !thinning.is_heartbeat_due(every, now)
+        {
+            self.engine.ris.thinned();
+            return Ok(0);
+        }
         let instance = self.instance;
         let health = Health { follower: inbox::role(instance.as_str()), ..self.engine.health() };
-        self.engine.ris.accept(|sequence| InstanceRecord {
+        let accepted = self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
             instance,
             state,
@@ -65,10 +84,12 @@ impl Session {
             company,
             currency,
             agent,
-        })
+        })?;
+        thinning.heartbeat_accepted(now);
+        Ok(accepted)
     }
 
-    /// Queues the state of a position.
+    /// Queues the state of a position. 0: it is a price that under pressure is not due, and is not accepted.
     pub(crate) fn trade_state(
         &self,
         state: TradeState,
@@ -77,7 +98,25 @@ impl Session {
     ) -> Result<u64> {
         state.check()?;
         trade::not_empty(&symbol)?;
-        self.trade(state.time_ms, TradeBody::Position { state, symbol, comment })
+        let body = TradeBody::Position { state, symbol, comment };
+        if state.event == MT5REDIS_EVENT_PRICE && self.engine.pressure.level() != level::NORMAL {
+            return self.price_under_pressure(state.position, state.time_ms, body);
+        }
+        self.trade(state.time_ms, body)
+    }
+
+    #[cold]
+    fn price_under_pressure(&self, position: i64, time_ms: i64, body: TradeBody) -> Result<u64> {
+        let every = Pressure::prices_every(self.engine.pressure().level()).unwrap_or_default();
+        let now = Instant::now();
+        let mut thinning = self.thinning.lock();
+        if !thinning.is_price_due(position, every, now) {
+            self.engine.rts.thinned();
+            return Ok(0);
+        }
+        let accepted = self.trade(time_ms, body)?;
+        thinning.price_accepted(position, every, now);
+        Ok(accepted)
     }
 
     /// Queues the set of open positions.

@@ -14,8 +14,8 @@ pub(crate) struct Counters {
     pub(crate) lost: AtomicU64,
     pub(crate) connects: AtomicU64,
     pub(crate) connected: AtomicBool,
-    /// Records that pressure holds back.
-    pub(crate) deferred: AtomicU64,
+    /// Heartbeats and prices that pressure kept from being accepted.
+    pub(crate) thinned: AtomicU64,
     superseded: AtomicU64,
     rejected: AtomicU64,
     batches: AtomicU64,
@@ -34,7 +34,7 @@ impl Counters {
             lost: AtomicU64::new(0),
             connects: AtomicU64::new(0),
             connected: AtomicBool::new(false),
-            deferred: AtomicU64::new(0),
+            thinned: AtomicU64::new(0),
             superseded: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             batches: AtomicU64::new(0),
@@ -52,11 +52,6 @@ impl Counters {
         self.exchange_us.lock().saturating_record(took.as_micros() as u64);
     }
 
-    /// Counts records that became superfluous while they were held back.
-    pub(crate) fn superseded(&self, count: u64) {
-        self.superseded.fetch_add(count, Relaxed);
-    }
-
     pub(crate) fn snapshot(&self, server: String, producer: &str, committed: u64, waiting: u64) -> LaneStats {
         let exchange_us = self.exchange_us.lock();
         let accepted = self.accepted.load(Relaxed);
@@ -68,7 +63,7 @@ impl Counters {
             committed,
             waiting,
             refused: self.refused.load(Relaxed),
-            deferred: self.deferred.load(Relaxed),
+            thinned: self.thinned.load(Relaxed),
             superseded: self.superseded.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             lost: self.lost.load(Relaxed),
@@ -94,7 +89,7 @@ pub(crate) struct LaneStats {
     committed: u64,
     waiting: u64,
     refused: u64,
-    deferred: u64,
+    thinned: u64,
     superseded: u64,
     rejected: u64,
     lost: u64,

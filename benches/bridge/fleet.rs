@@ -86,7 +86,7 @@ fn phase(bridge: Option<&Bridge>, seconds: u64, factor: u64) {
             calls.value_at_quantile(0.99) as f64,
             commit,
             of("waiting"),
-            of("deferred"),
+            of("thinned"),
             refused as f64,
         ]);
     }
@@ -161,7 +161,7 @@ pub fn measure(report: &mut Report) {
         "p99 of a call, µs",
         "p99 of a commit, ms",
         "waiting at the end",
-        "held back",
+        "thinned out",
         "refused",
     ];
     report.table("fleet", &header, &rows);

@@ -146,7 +146,7 @@ impl<'a> Station<'a> {
         Ok(Self { bridge, session, texts, account, ledger, call_ns: ledger::call_times(), progress })
     }
 
-    /// Makes a call and takes its time. Returns the sequence, or nothing if there was no room.
+    /// Makes a call and takes its time. Returns the sequence, or nothing if there was no room or it was not due.
     fn call(&mut self, lane: usize, call: impl FnOnce(&Session, &Account) -> i64) -> Result<Option<u64>> {
         let start = Instant::now();
         let result = call(&self.session, &self.account);
@@ -157,6 +157,9 @@ impl<'a> Station<'a> {
             return Ok(None);
         }
         self.bridge.expect(result)?;
+        if result == 0 {
+            return Ok(None);
+        }
         self.progress.accepted[lane] += 1;
         Ok(Some(result as u64))
     }

@@ -123,7 +123,8 @@ pub unsafe extern "C" fn mt5redis_open(
     })
 }
 
-/// Queues a heartbeat: the state of the instance. Returns its sequence number, above 0.
+/// Queues a heartbeat: the state of the instance. Returns its sequence number, or 0 if under pressure no heartbeat is
+/// due: then this one was not accepted. Send the next one as usual.
 ///
 /// `server`, `company`, `currency` and `agent` are at most 64, 96, 16 and 48 bytes of UTF-8.
 ///
@@ -153,7 +154,8 @@ pub unsafe extern "C" fn mt5redis_instance_state(
     })
 }
 
-/// Queues the state of one position. Returns its sequence number, above 0.
+/// Queues the state of one position. Returns its sequence number, or 0 for a price-only update that is not due under
+/// pressure: it was not accepted. Send the position's state again with the next look.
 ///
 /// `symbol` is 1 to 48 bytes of UTF-8, `comment` at most 96.
 ///
@@ -274,8 +276,8 @@ pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 
     })
 }
 
-/// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself; a
-/// caller may send less too, see `mt5redis_interval_ms`.
+/// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself: heartbeats
+/// and prices that are not due are not accepted. A caller may look less often too, see `mt5redis_interval_ms`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_throttle(handle: i64) -> i32 {
     guard(|| Ok(handle::enter(handle)?.engine().pressure().level().into()))

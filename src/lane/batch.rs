@@ -1,5 +1,5 @@
-//! A batch: records in the order of their numbers that were taken and are not yet known to be in Redis, and what of
-//! them pressure holds back. How it is written, and what becomes of it, is in `exchange`.
+//! A batch: records in the order of their numbers that were taken and are not yet known to be in Redis. How it is
+//! written, and what becomes of it, is in `exchange`.
 
 mod exchange;
 mod refusals;
@@ -17,10 +17,8 @@ pub(super) use exchange::Outcome;
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
     records: Vec<P::Record>,
-    /// Which records are to be written: not made superfluous by a later one, and not held back.
+    /// Which records are to be written: those that no later one makes superfluous.
     live: Vec<bool>,
-    /// Records that pressure holds back: they are passed over, and written at another time.
-    held: HashSet<u64>,
     transactions: Vec<Transaction>,
     commands: Commands,
     /// The server of each command that watches a watermark, after the transactions.
@@ -44,7 +42,6 @@ impl<P: Policy> Batch<P> {
         Self {
             records: Vec::new(),
             live: Vec::new(),
-            held: HashSet::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
             guards: Vec::new(),
@@ -86,37 +83,13 @@ impl<P: Policy> Batch<P> {
 
     pub(super) fn clear(&mut self) {
         self.records.clear();
-        self.held.clear();
         self.asks.clear();
         self.after.clear();
     }
 
-    /// Passes a record over for now.
-    pub(super) fn hold(&mut self, sequence: u64) {
-        self.held.insert(sequence);
-    }
-
-    /// Whether nothing in it is to be written, though something may be passed over.
-    pub(super) fn has_nothing_to_write(&self) -> bool {
-        self.records.len() == self.held.len()
-    }
-
-    /// Adds records that were passed over before, so that they are written now, with those that still are in
-    /// the batch.
-    pub(super) fn release(&mut self, copies: Vec<P::Record>) {
-        self.held.clear();
-        let there: HashSet<u64> = self.records.iter().map(P::sequence).collect();
-        self.records.extend(copies.into_iter().filter(|copy| !there.contains(&P::sequence(copy))));
-        self.records.sort_by_key(P::sequence);
-    }
-
-    /// Takes out the records that are chosen.
-    pub(super) fn take(&mut self, chosen: impl Fn(&P::Record) -> bool) -> Vec<P::Record> {
-        let (taken, kept) = std::mem::take(&mut self.records).into_iter().partition(chosen);
-        self.records = kept;
-        let records = &self.records;
-        self.held.retain(|held| records.iter().any(|record| P::sequence(record) == *held));
-        taken
+    /// Keeps the records that are chosen.
+    pub(super) fn retain(&mut self, chosen: impl Fn(&P::Record) -> bool) {
+        self.records.retain(chosen);
     }
 
     /// Notes for which tags the watermark is watched, on connections made just now.

@@ -9,7 +9,6 @@ mod bell;
 #[cfg(loom)]
 mod channel;
 mod dead;
-mod deferred;
 mod journal;
 mod missing;
 #[cfg(all(test, loom))]
@@ -34,7 +33,7 @@ mod watermark;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -138,11 +137,9 @@ impl<P: Policy> Lane<P> {
                 events,
                 pressure,
                 gauge: Mutex::default(),
-                passed: AtomicU64::new(committed),
                 committed: AtomicU64::new(committed),
                 claimed: AtomicU64::new(0),
                 troubled: AtomicBool::new(false),
-                hurry: AtomicUsize::new(0),
                 queue_limit: journal.is_none().then_some(config.queue),
                 journal: journal.as_ref().map(Arc::downgrade).unwrap_or_default(),
                 unanswered: AtomicU64::new(0),

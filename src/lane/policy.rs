@@ -1,7 +1,7 @@
 //! What distinguishes the lanes: how a record is addressed, coalesced and written.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis::Value;
 use serde::Serialize;
@@ -74,10 +74,6 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// that nothing is lost and nothing is written twice.
     const COMMITTED: bool;
 
-    /// Whether pressure holds some records back, see [`hold`](Self::hold), so that a watermark may pass what is
-    /// written later.
-    const HOLDS_BACK: bool = false;
-
     /// Who numbers the records.
     fn producer(&self) -> &Producer;
 
@@ -122,17 +118,6 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Whether a later record of the same subject makes this one superfluous.
     fn may_be_superseded(record: &Self::Record) -> bool;
-
-    /// How far apart records like this one are written under pressure of this level, `Duration::MAX` for not
-    /// at all; none: at once.
-    fn hold(&self, _record: &Self::Record, _level: u8) -> Option<Duration> {
-        None
-    }
-
-    /// Whether `held`, which came before, must be written before `record` is.
-    fn must_precede(_held: &Self::Record, _record: &Self::Record) -> bool {
-        false
-    }
 
     /// Learns from the server what writing these records needs to know; of a new connection, without records.
     fn prepare(&mut self, _records: &[Self::Record], _link: &mut Link) -> Result<(), Failure> {

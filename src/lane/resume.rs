@@ -36,20 +36,16 @@ pub(super) struct Ledger {
     unknown: Vec<Tag>,
     /// The histories of the servers at the last connection, of this process or the one before; none before the first.
     history: Option<String>,
-    /// This process was connected before.
-    connected: bool,
     /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
     owed: HashMap<Tag, u64>,
 }
 
 /// How the lane goes on.
-pub(super) struct Resumed<R> {
+pub(super) struct Resumed {
     /// The histories of the servers that have the records.
     pub(super) history: String,
     /// How many of the batch's records the servers have.
     pub(super) found: usize,
-    /// These records, if they were let go of here; with a journal they come again.
-    pub(super) known: Vec<R>,
     /// Records that had been acknowledged and that a server lacks; they are sent again.
     pub(super) replayed: u64,
     /// Records that one lacks and that are kept no longer.
@@ -121,7 +117,7 @@ impl Ledger {
         source: &mut Source<P>,
         batch: &mut Batch<P>,
         refused: Option<u64>,
-    ) -> Result<Resumed<P::Record>, Failure> {
+    ) -> Result<Resumed, Failure> {
         let (mut present, mut unvouched) = (HashMap::new(), Vec::new());
         let tags = self.committed.keys().chain(&self.unknown).copied();
         for tag in tags.chain(batch.records().iter().map(|record| tag(policy, record))) {
@@ -143,7 +139,7 @@ impl Ledger {
         let missing = || self.committed.iter().filter_map(missing);
         let first_missing = missing().map(|(first, ..)| first).min();
         let last_missing = missing().map(|(_, last, _)| last).max().unwrap_or(0);
-        let mut resumed = Resumed { history, found, known: Vec::new(), replayed: 0, lost: 0, vanished };
+        let mut resumed = Resumed { history, found, replayed: 0, lost: 0, vanished };
         match journal {
             Some(journal) => {
                 let kept_from = journal.first();
@@ -160,14 +156,7 @@ impl Ledger {
                 }
                 let waiting = [batch.first(), refused].into_iter().flatten().min();
                 let uncommitted = waiting.unwrap_or(u64::MAX).min(source.next());
-                let mut from = uncommitted.min(first_missing.unwrap_or(u64::MAX)).max(kept_from);
-                // A watermark stands for all before it but for what was held back at that time, and written later
-                // perhaps in the transaction that this server lacks.
-                let moved = self.history.as_ref().is_some_and(|before| !is_same(before, &resumed.history));
-                // Not of an earlier process: another machine may have written since.
-                if P::HOLDS_BACK && (moved && self.connected || first_missing.is_some()) {
-                    from = kept_from;
-                }
+                let from = uncommitted.min(first_missing.unwrap_or(u64::MAX)).max(kept_from);
                 batch.clear();
                 source.resume(from, present.clone());
             }
@@ -179,7 +168,7 @@ impl Ledger {
                     let waiting = batch.records().iter().map(P::sequence).filter(|it| missing.contains(it));
                     resumed.lost = last_missing + 1 - first - waiting.count() as u64;
                 }
-                resumed.known = batch.take(there);
+                batch.retain(|record| !there(record));
                 source.resume(source.next(), present.clone());
             }
         }
@@ -191,7 +180,6 @@ impl Ledger {
             }
             self.history = Some(resumed.history.clone());
         }
-        self.connected = true;
         batch.guard(present.keys().copied());
         self.owed.clear();
         self.unknown.clear();

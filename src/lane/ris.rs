@@ -57,10 +57,6 @@ impl Policy for Ris {
         true
     }
 
-    fn hold(&self, _: &InstanceRecord, level: u8) -> Option<Duration> {
-        self.pressure.heartbeats_every(level)
-    }
-
     fn write(&mut self, record: &InstanceRecord, commands: &mut Commands) {
         let key = key::instance(record.instance.as_str());
         commands.begin();

@@ -15,7 +15,6 @@ use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
 use crate::model::{InstanceId, Stamp};
-use crate::pressure::Pressure;
 
 /// How trade states are written.
 pub(crate) struct Rts {
@@ -139,7 +138,6 @@ impl Policy for Rts {
 
     const LANE: LaneName = LaneName::Rts;
     const COMMITTED: bool = true;
-    const HOLDS_BACK: bool = true;
 
     fn producer(&self) -> &Producer {
         &self.producer
@@ -197,25 +195,6 @@ impl Policy for Rts {
                 matches!(state.event, MT5REDIS_EVENT_CHANGE | MT5REDIS_EVENT_PRICE)
             }
             TradeBody::OpenSet(_) => true,
-        }
-    }
-
-    fn hold(&self, record: &TradeRecord, level: u8) -> Option<Duration> {
-        match &record.body {
-            TradeBody::Position { state, .. } if state.event == MT5REDIS_EVENT_PRICE => {
-                Pressure::prices_every(level)
-            }
-            _ => None,
-        }
-    }
-
-    /// A position that is gone must not come back by a price of its past.
-    fn must_precede(held: &TradeRecord, record: &TradeRecord) -> bool {
-        match (&held.body, &record.body) {
-            (TradeBody::Position { state, .. }, TradeBody::OpenSet(open)) => {
-                record.instance == held.instance && !open.contains(&state.position)
-            }
-            _ => false,
         }
     }
 

@@ -2,7 +2,7 @@
 //! pressure, and how one tells the other to go on, to hurry or to end.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -27,16 +27,12 @@ pub(super) struct Shared<P: Policy> {
     pub(super) events: Arc<Events>,
     pub(super) pressure: Arc<Pressure>,
     pub(super) gauge: Mutex<Gauge>,
-    /// The last sequence number up to which everything is in Redis, or passed over for now.
-    pub(super) passed: AtomicU64,
     /// The last sequence number up to which everything is in Redis, or was put aside.
     pub(super) committed: AtomicU64,
     /// The last sequence number that callers were told that everything up to it is in Redis.
     pub(super) claimed: AtomicU64,
     /// Something keeps the lane from committing.
     pub(super) troubled: AtomicBool,
-    /// Calls that wait for a commit, or a thread that shall end: nothing is held back then.
-    pub(super) hurry: AtomicUsize,
     /// What the queue holds, if a full one refuses calls.
     pub(super) queue_limit: Option<usize>,
     /// Not its owner: a thread that has ended must not keep the journal from its next user.
@@ -79,30 +75,20 @@ impl<P: Policy> Shared<P> {
         self.claimed.fetch_max(claim, Ordering::AcqRel).max(claim)
     }
 
-    /// The last sequence number up to which nothing needs the journal any more.
-    pub(super) fn passed(&self) -> u64 {
-        self.passed.load(Ordering::Acquire)
-    }
-
-    /// Records that were accepted, and are neither in Redis nor passed over.
+    /// Records that were accepted and are neither in Redis nor put aside.
     pub(super) fn waiting(&self) -> u64 {
-        let (passed, accepted) = (self.passed(), self.counters.accepted.load(Ordering::Relaxed));
+        let (committed, accepted) = (self.committed(), self.counters.accepted.load(Ordering::Relaxed));
         match self.journal.upgrade() {
             // Numbers that were given up wait for nobody.
-            Some(journal) if accepted > passed => journal.count(passed + 1, accepted),
-            _ => accepted.saturating_sub(passed),
+            Some(journal) if accepted > committed => journal.count(committed + 1, accepted),
+            _ => accepted.saturating_sub(committed),
         }
-    }
-
-    /// Whether what pressure holds back shall be written now.
-    pub(super) fn is_in_a_hurry(&self) -> bool {
-        self.hurry.load(Ordering::SeqCst) > 0 || self.life.lock().retiring
     }
 
     /// Tells the pressure what this lane sees.
     pub(super) fn look(&self, now: Instant) {
         let accepted = self.counters.accepted.load(Ordering::Relaxed);
-        let committed = self.passed();
+        let committed = self.committed();
         let waiting = self.waiting();
         let journal = self.journal.upgrade().map_or(0.0, |journal| journal.share(waiting));
         let queue = self.queue_limit.map_or(0.0, |limit| self.records.len() as f64 / limit as f64);
@@ -110,10 +96,9 @@ impl<P: Policy> Shared<P> {
         self.pressure.seen(P::LANE, readings, now);
     }
 
-    /// Everything up to `committed` is in Redis, and up to `passed` in Redis or held back. What was once committed
-    /// stays so, even while it is sent again to a server that lacks it.
-    pub(super) fn commit(&self, passed: u64, committed: u64) {
-        self.passed.fetch_max(passed, Ordering::AcqRel);
+    /// Everything up to `committed` is in Redis or put aside. What was once committed stays so, even while it is sent
+    /// again to a server that lacks it.
+    pub(super) fn commit(&self, committed: u64) {
         self.committed.fetch_max(committed, Ordering::AcqRel);
         let mut life = self.life.lock();
         // Not for each commit on the way there: waking a thread costs as much as twenty records.

@@ -120,13 +120,8 @@ impl<P: Policy> Source<P> {
         self.missing.note(last, tag);
     }
 
-    /// Whether records come that Redis is known to have passed.
-    pub(super) fn is_replaying(&self) -> bool {
-        self.present_until >= self.next && self.is_behind()
-    }
-
-    /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What Redis
-    /// is known to have passed goes to `known` instead.
+    /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What is in Redis
+    /// already is left out.
     pub(super) fn fill(
         &mut self,
         policy: &P,
@@ -134,7 +129,6 @@ impl<P: Policy> Source<P> {
         records: usize,
         bytes: usize,
         patience: Duration,
-        known: &mut dyn FnMut(P::Record),
     ) -> Taken {
         let start = self.next;
         let shared = self.shared.clone();
@@ -148,7 +142,7 @@ impl<P: Policy> Source<P> {
             }
             if let Some(record) = self.ahead.pop_front() {
                 self.next = P::sequence(&record) + 1;
-                size += self.push(policy, record, batch, known);
+                size += self.push(policy, record, batch);
             } else if self.taken_next > start {
                 // The last ones may have been left out.
                 self.next = self.taken_next;
@@ -276,18 +270,11 @@ impl<P: Policy> Source<P> {
         }
     }
 
-    fn push(
-        &mut self,
-        policy: &P,
-        record: P::Record,
-        batch: &mut Batch<P>,
-        known: &mut dyn FnMut(P::Record),
-    ) -> usize {
+    fn push(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
         let sequence = P::sequence(&record);
         if sequence <= self.present_until
             && self.present.get(policy.tag(&record)).is_some_and(|&present| sequence <= present)
         {
-            known(record);
             return 0;
         }
         let size = P::size(&record);

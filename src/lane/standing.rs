@@ -55,20 +55,15 @@ impl<P: Policy> Lane<P> {
         })
     }
 
-    /// Records that were accepted and are not in Redis: what is held back is among them, and what passed it
-    /// is not.
+    /// Records that were accepted and are neither in Redis nor put aside.
     pub(crate) fn waiting(&self) -> u64 {
-        let deferred = self.shared.counters.deferred.load(Ordering::Relaxed);
-        self.shared.waiting() + deferred
+        self.shared.waiting()
     }
 
     /// Waits until all up to `sequence` is in Redis, or put aside; not for what need not be written and cannot be.
     /// Returns how many records are neither.
     pub(crate) fn flush(&self, sequence: u64, deadline: Instant) -> u64 {
         if self.shared.committed() < sequence {
-            self.shared.hurry.fetch_add(1, Ordering::SeqCst);
-            // What is held back waits for somebody who wants it.
-            self.shared.bell.ring();
             let mut life = self.shared.life.lock();
             while self.shared.committed() < sequence && !self.shared.is_hopeless() {
                 life.wanted = if life.wanted == 0 { sequence } else { life.wanted.min(sequence) };
@@ -76,8 +71,6 @@ impl<P: Policy> Lane<P> {
                     break;
                 }
             }
-            drop(life);
-            self.shared.hurry.fetch_sub(1, Ordering::SeqCst);
         }
         sequence.saturating_sub(self.shared.committed())
     }
@@ -85,6 +78,11 @@ impl<P: Policy> Lane<P> {
     /// Tells the pressure what this lane sees.
     pub(crate) fn look(&self, now: Instant) {
         self.shared.look(now);
+    }
+
+    /// Counts a record that pressure kept from being accepted.
+    pub(crate) fn thinned(&self) {
+        self.shared.counters.thinned.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Calls refused because the queue was full.

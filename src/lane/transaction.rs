@@ -141,17 +141,15 @@ impl Transaction {
     }
 }
 
-/// Which records are to be written: neither held back nor made superfluous by a later one that is not.
-pub(super) fn live<P: Policy>(records: &[P::Record], held: &HashSet<u64>) -> Vec<bool> {
+/// Which records are to be written: those that no later one makes superfluous.
+pub(super) fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
     // With room for all, and without SipHash, which guards against keys that somebody chose to collide: a lane of
     // trade states needs an eighth fewer instructions.
     let mut seen: HashSet<Subject, Quick> =
         HashSet::with_capacity_and_hasher(records.len(), Quick::default());
     let mut live = vec![true; records.len()];
     for (at, record) in records.iter().enumerate().rev() {
-        if !held.is_empty() && held.contains(&P::sequence(record)) {
-            live[at] = false;
-        } else if let Some(subject) = P::subject(record) {
+        if let Some(subject) = P::subject(record) {
             let first = seen.insert(subject);
             live[at] = first || !P::may_be_superseded(record);
         }

@@ -2,7 +2,6 @@
 //! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
 
 mod connecting;
-mod holding;
 mod trouble;
 mod writing;
 
@@ -13,17 +12,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
-use super::deferred::Deferred;
 use super::journal::Journal;
 use super::rate::Rate;
 use super::resume::Ledger;
 use super::retention::Retention;
-use super::source::{Source, Tag};
+use super::source::{Source, Tag, Taken};
 use super::{Policy, Shared};
 use crate::config::LaneConfig;
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::panic_text;
+use crate::pressure::level;
 use trouble::Trouble;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
@@ -32,6 +31,9 @@ const IDLE_CHECK: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the pressure is worth a look while all goes well.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// An idle lane looks this often, under pressure, whether it is over.
+const PRESSURE_CHECK: Duration = Duration::from_secs(1);
+
 pub(super) struct Worker<P: Policy> {
     policy: P,
     link: Link,
@@ -42,12 +44,6 @@ pub(super) struct Worker<P: Policy> {
     batch_records: usize,
     batch_bytes: usize,
     rate: Rate,
-    /// What pressure holds back.
-    deferred: Deferred<P>,
-    /// The batch has copies of what was held back.
-    releasing: bool,
-    /// The first sequence number that is held back; `u64::MAX`: none.
-    held_from: u64,
     next_look: Instant,
     /// When to look whether somebody has dealt with the dead letters.
     next_letters: Instant,
@@ -91,9 +87,6 @@ impl<P: Policy> Worker<P> {
             batch_records: config.batch_records,
             batch_bytes: config.batch_bytes,
             rate: Rate::new(config.rate, Instant::now()),
-            deferred: Deferred::new(),
-            releasing: false,
-            held_from: u64::MAX,
             next_look: Instant::now(),
             next_letters: Instant::now(),
             heard: Instant::now(),
@@ -134,10 +127,8 @@ impl<P: Policy> Worker<P> {
     fn step(&mut self) -> bool {
         if let Some(journal) = &self.journal {
             if !journal.has_room() {
-                // Better to keep committed records for a shorter time than to refuse new ones, and what is held
-                // back in memory only.
-                journal.acknowledge(self.passed());
-                journal.release(self.passed());
+                // Better to keep committed records for a shorter time than to refuse new ones.
+                journal.release(self.done());
             }
             // What fails here fails again where a record needs it, and is told there.
             let _ = journal.prepare();
@@ -168,7 +159,7 @@ impl<P: Policy> Worker<P> {
             self.next_letters = now + IDLE_CHECK;
             self.shared.dead.look();
         }
-        if now >= self.next_look || self.shared.pressure.is_on_trial() {
+        if now >= self.next_look {
             self.next_look = now + LOOK_EVERY;
             self.shared.look(now);
         }
@@ -176,13 +167,40 @@ impl<P: Policy> Worker<P> {
             self.shared.pause(until);
             return true;
         }
-        if self.batch.has_nothing_to_write() && !self.release(now) {
-            self.take(now);
+        if self.batch.is_empty() {
+            self.take();
         }
-        if !self.batch.has_nothing_to_write() {
+        if !self.batch.is_empty() {
             self.write();
         }
         true
+    }
+
+    /// Takes what waits.
+    fn take(&mut self) {
+        let calm = self.shared.pressure.level() == level::NORMAL;
+        let patience = self.link.rest(if calm { IDLE_CHECK } else { PRESSURE_CHECK });
+        let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
+        match self.source.fill(&self.policy, &mut self.batch, records, bytes, patience) {
+            Taken::Records => {}
+            // What came may be in Redis already, after a restart.
+            Taken::Nothing => {
+                self.committed();
+                if self.trouble.is_some() && self.is_idle() {
+                    // It was, so all that was in doubt has settled.
+                    self.succeeded();
+                }
+            }
+            Taken::Idle if P::COMMITTED && self.renewed.elapsed() >= RENEW => self.link.disconnect(),
+            Taken::Idle if self.heard.elapsed() >= IDLE_CHECK => match self.check() {
+                Ok(()) => {
+                    self.heard = Instant::now();
+                    self.succeeded();
+                }
+                Err(failure) => self.failed(failure),
+            },
+            Taken::Idle => {}
+        }
     }
 
     /// Looks, once, at what the journal holds of an earlier life. Returns whether it has been looked at: whoever
@@ -211,10 +229,7 @@ impl<P: Policy> Worker<P> {
 
     /// Whether nothing waits.
     fn is_idle(&self) -> bool {
-        self.batch.is_empty()
-            && self.deferred.is_empty()
-            && self.rejected.is_empty()
-            && !self.source.is_behind()
+        self.batch.is_empty() && self.rejected.is_empty() && !self.source.is_behind()
     }
 
     fn tell(&self, what: impl Display) {

@@ -10,7 +10,6 @@ use super::level::Readings;
 const MARK_EVERY: Duration = Duration::from_millis(100);
 /// More than anyone is behind without being told so.
 const MARKS: usize = 600;
-const TREND_EVERY: Duration = Duration::from_secs(1);
 /// Exchanges whose median is the latency of now.
 const RECENT: usize = 5;
 /// Older ones say nothing of now.
@@ -38,8 +37,6 @@ pub(crate) struct Gauge {
     /// When how much had been accepted that is not committed yet.
     marks: VecDeque<(Instant, u64)>,
     last_mark: Option<Instant>,
-    trend: Option<(Instant, u64)>,
-    draining: bool,
     /// The last exchanges, s.
     recent: VecDeque<f64>,
     last_exchange: Option<Instant>,
@@ -99,30 +96,18 @@ impl Gauge {
             self.marks.push_back((now, seen.accepted));
             self.last_mark = Some(now);
         }
-        match self.trend {
-            Some((at, before)) if now.saturating_duration_since(at) >= TREND_EVERY => {
-                self.draining = waiting < before;
-                self.trend = Some((now, waiting));
-            }
-            Some(_) => {}
-            None => self.trend = Some((now, waiting)),
-        }
         let fresh = self.last_exchange.is_some_and(|last| now.saturating_duration_since(last) < FORGET);
         let enough = fresh && self.recent.len() == RECENT && self.baseline > 0.0;
         let under_way = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let stall = if under_way >= STALL { under_way } else { Duration::ZERO };
         let median = self.median();
         let latency = if enough { median } else { 0.0 };
-        let last_two = self.recent.iter().rev().take(2).copied();
-        let least = if enough { last_two.fold(f64::MAX, f64::min) } else { 0.0 };
         let lag = self.marks.front().map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at));
         Readings {
             queue: seen.queue,
             journal: seen.journal,
             lag,
-            draining: self.draining,
             latency: Duration::from_secs_f64(latency).max(stall),
-            least: Duration::from_secs_f64(least),
             baseline: Duration::from_secs_f64(self.baseline),
             reply: self.reply,
             commit: Duration::from_secs_f64(median).max(stall).max(lag),
@@ -163,14 +148,6 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_less_is_draining() {
-        let (start, mut gauge) = (Instant::now(), Gauge::default());
-        gauge.look(start, &seen(1000, 0));
-        assert!(!gauge.look(start + ms(1100), &seen(3000, 100)).draining);
-        assert!(gauge.look(start + ms(2200), &seen(3000, 2000)).draining);
-    }
-
-    #[test]
     fn latency_is_held_against_what_is_usual_here() {
         let (mut now, mut gauge) = (Instant::now(), Gauge::default());
         exchange(&mut gauge, &mut now, &[2; 50]);
@@ -178,13 +155,13 @@ mod tests {
         assert_eq!((readings.latency, readings.baseline), (ms(2), ms(2)));
         // One slow exchange is a blink; several are a slow server, and do not become usual soon.
         exchange(&mut gauge, &mut now, &[300]);
-        assert_eq!(gauge.look(now, &seen(0, 0)).least, ms(2));
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 0);
         exchange(&mut gauge, &mut now, &[2, 2]);
-        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 0);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 0);
         exchange(&mut gauge, &mut now, &[300; 20]);
-        assert_eq!(judge(&gauge.look(now, &seen(0, 0)), false).0, 2);
+        assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 2);
         // Nobody knows how it is after a while without any.
-        assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0)), false).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0))).0, 0);
     }
 
     #[test]
@@ -204,9 +181,9 @@ mod tests {
         let (mut now, mut gauge) = (Instant::now(), Gauge::default());
         exchange(&mut gauge, &mut now, &[2; 10]);
         gauge.began(now);
-        assert_eq!(judge(&gauge.look(now + ms(400), &seen(0, 0)), false).0, 0);
-        assert_eq!(judge(&gauge.look(now + ms(1200), &seen(0, 0)), false).0, 3);
+        assert_eq!(judge(&gauge.look(now + ms(400), &seen(0, 0))).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(1200), &seen(0, 0))).0, 3);
         gauge.ended(now + ms(1300));
-        assert_eq!(judge(&gauge.look(now + ms(1300), &seen(0, 0)), false).0, 0);
+        assert_eq!(judge(&gauge.look(now + ms(1300), &seen(0, 0))).0, 0);
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Nothing is held back.
+/// All is accepted.
 pub(crate) const NORMAL: u8 = 0;
 /// Heartbeats half as often, price-only updates once a second.
 pub(crate) const SLOW: u8 = 1;
@@ -27,12 +27,8 @@ pub(crate) struct Readings {
     pub(crate) journal: f64,
     /// How long the oldest record that waits has waited.
     pub(crate) lag: Duration,
-    /// What waits is becoming less.
-    pub(crate) draining: bool,
     /// How long the server takes for a batch now.
     pub(crate) latency: Duration,
-    /// The shorter of its last two.
-    pub(crate) least: Duration,
     /// How long it takes usually.
     pub(crate) baseline: Duration,
     /// What its last answer was worth, if it was a refusal.
@@ -62,23 +58,15 @@ const LATENCY: [u32; 3] = [8, 16, 32];
 const LATENCY_FLOOR: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 
-/// The same for a level that has just fallen, on trial.
-const LATENCY_ON_TRIAL: (u32, Duration) = (4, Duration::from_millis(25));
-
-/// The level that one lane's readings ask for, and why. `on_trial`: the level fell to see whether the load has
-/// gone, and two slow batches are enough to know that it has not.
-pub(crate) fn judge(readings: &Readings, on_trial: bool) -> (u8, Cause) {
-    let lag = reached(|at| readings.lag >= LAG[at]);
+/// The level that one lane's readings ask for, and why.
+pub(crate) fn judge(readings: &Readings) -> (u8, Cause) {
     let slow = |at: usize| readings.latency >= LATENCY_FLOOR[at].max(readings.baseline * LATENCY[at]);
-    let (times, floor) = LATENCY_ON_TRIAL;
-    let fails = on_trial && readings.least >= floor.max(readings.baseline * times);
     let candidates = [
         (readings.reply.min(CRITICAL), Cause::Reply),
         (reached(|at| readings.journal >= JOURNAL[at]), Cause::Journal),
         (reached(|at| readings.queue >= QUEUE[at]), Cause::Queue),
-        // A lane that catches up needs no more relief than it has.
-        (if readings.draining { lag.min(SLOW) } else { lag }, Cause::Lag),
-        (reached(slow).max(if fails { SLOW } else { NORMAL }), Cause::Latency),
+        (reached(|at| readings.lag >= LAG[at]), Cause::Lag),
+        (reached(slow), Cause::Latency),
     ];
     // The first of the highest.
     candidates.into_iter().rev().max_by_key(|(level, _)| *level).expect("there are some")
@@ -104,14 +92,13 @@ pub(crate) struct Reason<'a>(pub(crate) Cause, pub(crate) &'a Readings);
 
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Readings { queue, journal, lag, latency, least, baseline, .. } = self.1;
+        let Readings { queue, journal, lag, latency, baseline, .. } = self.1;
         match self.0 {
             Cause::Queue => write!(f, "its queue is {:.0} % full", queue * 100.0),
             Cause::Journal => write!(f, "{:.0} % of its journal waits", journal * 100.0),
             Cause::Lag => write!(f, "commits are {:.1} s behind", lag.as_secs_f64()),
             Cause::Latency => {
-                let now = latency.max(least).as_millis();
-                write!(f, "the server takes {now} ms, usually {:.1}", ms(*baseline))
+                write!(f, "the server takes {} ms, usually {:.1}", latency.as_millis(), ms(*baseline))
             }
             Cause::Reply => f.write_str("the server refuses to write"),
         }
@@ -132,8 +119,6 @@ pub(crate) struct Hysteresis {
     patience: Duration,
     quiet_since: Option<Instant>,
     fell: Option<Instant>,
-    /// It has not risen since it fell.
-    stands: bool,
 }
 
 /// How many times the quiet time may double.
@@ -141,16 +126,11 @@ const DOUBLINGS: u32 = 3;
 
 impl Hysteresis {
     pub(crate) fn new(quiet: Duration) -> Self {
-        Self { level: NORMAL, quiet, patience: quiet, quiet_since: None, fell: None, stands: false }
+        Self { level: NORMAL, quiet, patience: quiet, quiet_since: None, fell: None }
     }
 
     pub(crate) fn level(&self) -> u8 {
         self.level
-    }
-
-    /// Whether it fell just now, and may have to rise again.
-    pub(crate) fn is_on_trial(&self, now: Instant) -> bool {
-        self.stands && self.fell.is_some_and(|fell| now.saturating_duration_since(fell) < self.quiet)
     }
 
     /// The level now that `wanted` is asked for.
@@ -161,7 +141,7 @@ impl Hysteresis {
                 self.patience = (self.patience * 2).min(self.quiet * (1 << DOUBLINGS));
             }
             self.level = wanted;
-            (self.quiet_since, self.stands) = (None, false);
+            self.quiet_since = None;
         } else if wanted == self.level {
             self.quiet_since = None;
             if self.level == NORMAL && since_fall.is_some_and(|time| time > self.patience * 4) {
@@ -171,7 +151,7 @@ impl Hysteresis {
             let since = *self.quiet_since.get_or_insert(now);
             if now.saturating_duration_since(since) >= self.patience {
                 self.level -= 1;
-                (self.fell, self.stands) = (Some(now), true);
+                self.fell = Some(now);
                 self.quiet_since = Some(now);
             }
         }

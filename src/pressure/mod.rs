@@ -1,13 +1,15 @@
-//! Pressure: how much of what can wait this process shall send, from what its lanes see and from what the
-//! governor says. One level for all lanes, since they may share a server; `docs/backpressure.md` says what
-//! each level means. It decides; the lanes act on it. Nothing here waits for anything but a short lock.
+//! Pressure: how many heartbeats and prices this process accepts, from what its lanes see and from what the
+//! governor says. One level counts for all lanes, since they may share a server; `docs/backpressure.md` says what
+//! each level means. Sessions act on it before a record is accepted; lanes only report what they see. Nothing here
+//! waits for anything but a short lock.
 
 pub(crate) mod directive;
 pub(crate) mod gauge;
 pub(crate) mod level;
+pub(crate) mod thinning;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -27,17 +29,15 @@ const PRICE_EVERY: Duration = Duration::from_secs(1);
 /// The pressure of one engine.
 pub(crate) struct Pressure {
     level: AtomicU8,
-    /// The level fell just now: lanes look more closely.
-    on_trial: AtomicBool,
     highest: AtomicU8,
     changes: AtomicU64,
-    /// How often heartbeats come while nothing is held back, ms.
+    /// How often heartbeats come while none is refused, ms.
     heartbeat_ms: AtomicU32,
     /// What a caller was told last instead, ms.
     stretched_ms: AtomicU32,
     /// How long commits of each lane take, µs.
     commit_us: [AtomicU64; 3],
-    /// The longest a heartbeat may be held: half of the instance's time to live.
+    /// The longest time between two heartbeats: half of the instance's time to live.
     heartbeat_limit: Duration,
     state: Mutex<State>,
     events: Arc<Events>,
@@ -64,7 +64,6 @@ impl Pressure {
     pub(crate) fn new(events: Arc<Events>, quiet: Duration, instance_ttl: Duration) -> Self {
         Self {
             level: AtomicU8::new(NORMAL),
-            on_trial: AtomicBool::new(false),
             highest: AtomicU8::new(NORMAL),
             changes: AtomicU64::new(0),
             heartbeat_ms: AtomicU32::new(HEARTBEAT_MS),
@@ -83,11 +82,6 @@ impl Pressure {
     /// The level as of the last look.
     pub(crate) fn level(&self) -> u8 {
         self.level.load(Relaxed)
-    }
-
-    /// Whether it fell just now, and may have to rise again: then each batch is worth a look.
-    pub(crate) fn is_on_trial(&self) -> bool {
-        self.on_trial.load(Relaxed)
     }
 
     /// How long a lane's commits take as of its last look, µs.
@@ -113,14 +107,12 @@ impl Pressure {
 
     fn settle(&self, state: &mut State, now: Instant) -> u8 {
         let lanes = [LaneName::Ris, LaneName::Rts, LaneName::Rtss];
-        let on_trial = state.own.is_on_trial(now);
         let (lane, (wanted, cause)) = lanes
             .into_iter()
-            .map(|lane| (lane, judge(&state.lanes[lane as usize], on_trial)))
+            .map(|lane| (lane, judge(&state.lanes[lane as usize])))
             .max_by_key(|(_, (level, _))| *level)
             .expect("there are three");
         let own = state.own.step(now, wanted);
-        self.on_trial.store(state.own.is_on_trial(now), Relaxed);
         state.directives.retain(|(_, directive)| directive.until > now);
         let told = state.directives.iter().map(|(_, directive)| directive.level).max().unwrap_or(NORMAL);
         let level = own.max(told);
@@ -162,7 +154,8 @@ impl Pressure {
         Some((usual * factor).min(self.heartbeat_limit).max(usual))
     }
 
-    /// How far apart price-only updates are at this level; none: as they come.
+    /// How far apart price-only updates of a position are at this level, `Duration::MAX` for none at all; none: as they
+    /// come.
     pub(crate) fn prices_every(level: u8) -> Option<Duration> {
         match level {
             NORMAL => None,

@@ -1,6 +1,6 @@
 //! A Cluster with several instances in each lane, whose nodes fail one by one and two at a time: masters die with
 //! and without what they acknowledged, slots move under the records, a node is full or silent while another is
-//! gone, and prices are held back meanwhile.
+//! gone, and prices are refused under pressure meanwhile.
 
 use std::thread;
 use std::time::Duration;
@@ -104,7 +104,7 @@ fn fault(chaos: &mut Scenario, cluster: &mut Cluster, kind: u64) {
             cluster.nodes[owner].direct("ctl", 2, 3000);
             cluster.nodes[at].kill();
             take_over(chaos, cluster, at);
-            chaos.fault("master killed while prices are held back");
+            chaos.fault("master killed under pressure");
         }
     }
 }

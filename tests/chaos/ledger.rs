@@ -24,6 +24,8 @@ pub enum Outcome {
     Perhaps(u64),
     /// With this code.
     Refused(i64),
+    /// Not accepted: a price that was not due under pressure.
+    Thinned,
     /// The process was killed in between.
     Unknown,
 }
@@ -99,6 +101,7 @@ pub fn read_one(folder: &Path, caller: usize) -> Vec<Call> {
                 let call = calls.last_mut().expect("an intent before its answer");
                 assert_eq!((call.lane, call.number), (lane, number), "an answer follows its intent");
                 call.outcome = match u64::try_from(answer) {
+                    Ok(0) => Outcome::Thinned,
                     Ok(sequence) => Outcome::Accepted(sequence),
                     Err(_) => Outcome::Refused(answer),
                 };

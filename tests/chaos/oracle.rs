@@ -192,7 +192,7 @@ fn positions_of<'a>(
         let sequence = match call.outcome {
             Outcome::Accepted(sequence) | Outcome::Perhaps(sequence) => Some(sequence),
             Outcome::Unknown => shown(),
-            Outcome::Refused(_) => continue,
+            Outcome::Refused(_) | Outcome::Thinned => continue,
         };
         let moves = [MT5REDIS_EVENT_OPEN, MT5REDIS_EVENT_CLOSE].contains(&event);
         let Some(sequence) = sequence else {

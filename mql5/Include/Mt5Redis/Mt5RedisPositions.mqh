@@ -137,8 +137,8 @@ long CMt5RedisPositions::PublishPositions(void)
    return(m_refused<0 ? m_refused : m_sent);
   }
 //+------------------------------------------------------------------+
-//| Under pressure prices are sent less often. The library would     |
-//| hold them back as well; this spares its journal.                 |
+//| Under pressure prices are sent less often. The library would not |
+//| accept them; this spares the calls.                              |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookAtPressure(void)
   {

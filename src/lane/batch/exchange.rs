@@ -42,19 +42,19 @@ pub(in crate::lane) struct Outcome<R> {
 
 impl<P: Policy> Batch<P> {
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
-    /// never take, leave the batch. A watermark never falls below `floor`, where records are written that
-    /// were passed over before. `meanwhile` is done while the servers work.
+    /// never take, leave the batch. `committed` says what each tag had before, `meanwhile` is done while the servers
+    /// work.
     pub(in crate::lane) fn exchange(
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        floor: &HashMap<Tag, u64>,
+        committed: &HashMap<Tag, u64>,
         meanwhile: impl FnOnce(),
     ) -> Outcome<P::Record> {
         let mut outcome = Outcome::new();
-        self.send(policy, link, floor, &mut outcome);
+        self.send(policy, link, committed, &mut outcome);
         meanwhile();
-        self.receive(policy, link, floor, &mut outcome);
+        self.receive(policy, link, &mut outcome);
         outcome
     }
 
@@ -64,14 +64,11 @@ impl<P: Policy> Batch<P> {
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        floor: &HashMap<Tag, u64>,
+        committed: &HashMap<Tag, u64>,
         outcome: &mut Outcome<P::Record>,
     ) {
-        self.live = live::<P>(&self.records, &self.held);
+        self.live = live::<P>(&self.records);
         self.transactions = Transaction::by_tag(policy, &self.records);
-        for part in self.transactions.iter_mut().flat_map(|transaction| &mut transaction.parts) {
-            part.last = part.last.max(floor.get(&part.tag).copied().unwrap_or(0));
-        }
         if P::COMMITTED
             && let Err(failure) = self.guard_new(policy, link)
         {
@@ -96,7 +93,7 @@ impl<P: Policy> Batch<P> {
             let start = commands.count();
             let Transaction { records, parts, owners, .. } = transaction;
             for part in &*parts {
-                policy.begin(&part.tag, floor.get(&part.tag).copied().unwrap_or(0));
+                policy.begin(&part.tag, committed.get(&part.tag).copied().unwrap_or(0));
             }
             for &at in records.iter().filter(|&&at| self.live[at]) {
                 let record = &self.records[at];
@@ -200,13 +197,7 @@ impl<P: Policy> Batch<P> {
         self.transactions.sort_by_key(|transaction| transaction.server);
     }
 
-    fn receive(
-        &mut self,
-        policy: &mut P,
-        link: &mut Link,
-        floor: &HashMap<Tag, u64>,
-        outcome: &mut Outcome<P::Record>,
-    ) {
+    fn receive(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut done = vec![false; self.records.len()];
         let mut rejected = BTreeMap::new();
         for transaction in &self.transactions {
@@ -224,8 +215,7 @@ impl<P: Policy> Batch<P> {
                     outcome.committed.extend(transaction.parts.iter().map(|part| (part.tag, part.last)));
                 }
                 Answer::Executed(replies) => {
-                    let settled =
-                        refusals::settle(policy, transaction, &self.records, &replies, floor, outcome);
+                    let settled = refusals::settle(policy, transaction, &self.records, &replies, outcome);
                     settled.done.into_iter().for_each(|at| done[at] = true);
                     rejected.extend(settled.rejected);
                     policy.forget();
@@ -273,10 +263,8 @@ impl<P: Policy> Batch<P> {
             }
         }
         self.hear(policy, link, outcome);
-        for (at, record) in self.records.iter().enumerate() {
-            let superfluous = done[at] && !self.live[at];
-            outcome.superseded += u64::from(superfluous && !self.held.remove(&P::sequence(record)));
-        }
+        outcome.superseded +=
+            done.iter().zip(&self.live).filter(|&(&done, &live)| done && !live).count() as u64;
         if done.iter().all(|&done| done) && rejected.is_empty() {
             self.after.clear();
             return self.records.clear();

@@ -9,7 +9,6 @@ use redis::Value;
 
 use super::Outcome;
 use crate::lane::policy::Policy;
-use crate::lane::source::Tag;
 use crate::lane::transaction::{Part, Transaction};
 use crate::link::failure::{Class, Failure};
 
@@ -28,7 +27,6 @@ pub(super) fn settle<P: Policy>(
     transaction: &Transaction,
     records: &[P::Record],
     replies: &[(usize, Value)],
-    floor: &HashMap<Tag, u64>,
     outcome: &mut Outcome<P::Record>,
 ) -> Settled {
     let mut refused: BTreeMap<usize, Failure> = BTreeMap::new();
@@ -70,9 +68,7 @@ pub(super) fn settle<P: Policy>(
         }
         let Part { tag, last, .. } = *part;
         let first_refused = own.iter().find(|at| refused.contains_key(at));
-        // What was passed over before, and is refused now, no watermark has claimed.
-        let before = |at: &usize| (P::sequence(&records[*at]) - 1).max(floor.get(&tag).copied().unwrap_or(0));
-        let stands = first_refused.map_or(last, before);
+        let stands = first_refused.map_or(last, |&at| P::sequence(&records[at]) - 1);
         outcome.committed.push((tag, stands));
         if first_refused.is_some() || watermarks.contains_key(&tag) {
             outcome.owed.push((tag, stands));

@@ -27,8 +27,6 @@ impl<P: Policy> Worker<P> {
         self.link.connect()?;
         self.renewed = self.checked;
         self.policy.forget();
-        // What of it this connection's server lacks is held still.
-        self.releasing = false;
         let connected = self
             .resume()
             .and_then(|()| self.policy.prepare(&[], &mut self.link))
@@ -60,16 +58,12 @@ impl<P: Policy> Worker<P> {
         let in_doubt = self.batch.len();
         let refused = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         let Self { policy, link, journal, source, batch, ledger, .. } = self;
-        let Resumed { history, found, known, replayed, lost, vanished } =
+        let Resumed { history, found, replayed, lost, vanished } =
             ledger.resume(policy, link, journal.as_ref(), source, batch, refused)?;
         // What could not be put aside so far is refused once more.
         self.rejected.clear();
         self.after_letters.clear();
         self.retention.connected(history);
-        let now = Instant::now();
-        known.into_iter().for_each(|record| self.deferred.known(&self.policy, record, now));
-        // What precedes a record that is still in the batch was perhaps taken out of it.
-        self.hold_back(0);
         self.shared.counters.lost.fetch_add(lost, Ordering::Relaxed);
         let address = self.link.address();
         for (watermark, known) in vanished {

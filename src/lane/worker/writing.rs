@@ -42,10 +42,6 @@ impl<P: Policy> Worker<P> {
         self.shared.counters.batch(outcome.bytes, self.heard - started, outcome.superseded, rejected);
         self.rate
             .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
-        if self.releasing {
-            self.deferred.written(self.source.next(), self.batch.records(), self.heard);
-            self.releasing = !self.batch.is_empty();
-        }
         self.rejected.extend(outcome.rejected);
         self.after_letters.extend(outcome.after_letters);
         outcome.committed.into_iter().for_each(|(tag, sequence)| self.ledger.commit(tag, sequence));
@@ -158,9 +154,9 @@ impl<P: Policy> Worker<P> {
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 
-    /// Up to where everything is in Redis, or held back: before what is left of the batch, before what is still
-    /// to be put aside, and before what comes next. It goes back when a server lacks what was committed.
-    pub(super) fn passed(&self) -> u64 {
+    /// Up to where everything is in Redis or put aside: before what is left of the batch, before what is still to be
+    /// put aside, and before what comes next. It goes back when a server lacks what was committed.
+    pub(super) fn done(&self) -> u64 {
         let next = self.batch.first().unwrap_or(u64::MAX).min(self.source.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         next.min(rejected.unwrap_or(next)) - 1
@@ -168,14 +164,8 @@ impl<P: Policy> Worker<P> {
 
     /// Notes how far it is.
     pub(super) fn committed(&mut self) {
-        let passed = self.passed();
-        // What a record of the batch says more of is in Redis when the batch is.
-        let held = self.deferred.first().unwrap_or(u64::MAX);
-        self.held_from = if self.batch.has_nothing_to_write() { held } else { held.min(self.held_from) };
-        self.shared.counters.deferred.store(self.deferred.len() as u64, Ordering::Relaxed);
-        self.shared.commit(passed, passed.min(self.held_from - 1));
+        self.shared.commit(self.done());
         if let Some(journal) = &self.journal {
-            // What is held back is sent by the next process, should this one end.
             journal.acknowledge(self.shared.committed());
         }
     }
@@ -184,11 +174,10 @@ impl<P: Policy> Worker<P> {
         self.trouble = None;
         self.shared.trouble(false);
         self.shared.gauge.lock().replied(level::NORMAL);
-        let released = self.retention.succeeded(Instant::now(), self.shared.passed());
+        let released = self.retention.succeeded(Instant::now(), self.shared.committed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
-            // What is sent again, or was held back once more, is still needed.
-            let needed = self.held_from.min(self.passed() + 1);
-            journal.release(sequence.min(needed - 1));
+            // What is sent again is still needed.
+            journal.release(sequence.min(self.done()));
         }
     }
 }

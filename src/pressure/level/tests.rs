@@ -10,7 +10,7 @@ fn readings() -> Readings {
 
 #[test]
 fn each_reading_raises_the_level_by_itself() {
-    assert_eq!(judge(&readings(), false).0, NORMAL);
+    assert_eq!(judge(&readings()).0, NORMAL);
     let lag = |seconds| Readings { lag: Duration::from_secs(seconds), ..readings() };
     let latency = |ms| Readings { latency: Duration::from_millis(ms), ..readings() };
     for (readings, level, cause) in [
@@ -30,7 +30,7 @@ fn each_reading_raises_the_level_by_itself() {
         (Readings { reply: of_reply("NOREPLICAS Not enough"), ..readings() }, HEAVY, Cause::Reply),
         (Readings { reply: of_reply("TRYAGAIN Multiple keys"), ..readings() }, SLOW, Cause::Reply),
     ] {
-        assert_eq!(judge(&readings, false), (level, cause), "{readings:?}");
+        assert_eq!(judge(&readings), (level, cause), "{readings:?}");
     }
 }
 
@@ -42,45 +42,9 @@ fn a_slow_line_is_no_pressure_and_neither_is_a_blink() {
         baseline: Duration::from_millis(80),
         ..Default::default()
     };
-    assert_eq!(judge(&far, false).0, NORMAL);
+    assert_eq!(judge(&far).0, NORMAL);
     // A busy machine: forty times the usual, and still nothing.
-    assert_eq!(judge(&Readings { latency: Duration::from_millis(40), ..readings() }, false).0, NORMAL);
-}
-
-#[test]
-fn on_trial_two_slow_batches_are_enough() {
-    let batches = |ms| Readings { least: Duration::from_millis(ms), ..readings() };
-    assert_eq!(judge(&batches(30), true), (SLOW, Cause::Latency));
-    assert_eq!(judge(&batches(30), false).0, NORMAL);
-    assert_eq!(judge(&batches(20), true).0, NORMAL, "a busy machine");
-    let far = Readings { baseline: Duration::from_millis(80), ..batches(120) };
-    assert_eq!(judge(&far, true).0, NORMAL);
-}
-
-#[test]
-fn a_level_is_on_trial_from_its_fall_until_it_stood_or_rose() {
-    let (start, mut state) = (Instant::now(), Hysteresis::new(QUIET));
-    let at = |second| start + Duration::from_secs(second);
-    let mut step = |second, wanted| {
-        state.step(at(second), wanted);
-        state.is_on_trial(at(second))
-    };
-    assert!(!step(0, 1), "it never fell");
-    assert!(!step(5, 0));
-    assert!(step(15, 0), "it fell");
-    assert!(step(24, 0));
-    assert!(!step(25, 0), "it stood");
-    assert!(!step(26, 1));
-    assert!(step(50, 0) || step(70, 0), "it fell again");
-    assert!(!step(71, 1), "it rose");
-    assert!(!step(72, 0));
-}
-
-#[test]
-fn a_lane_that_catches_up_asks_for_little() {
-    let behind = Readings { lag: Duration::from_secs(60), ..readings() };
-    assert_eq!(judge(&behind, false).0, CRITICAL);
-    assert_eq!(judge(&Readings { draining: true, ..behind }, false).0, SLOW);
+    assert_eq!(judge(&Readings { latency: Duration::from_millis(40), ..readings() }).0, NORMAL);
 }
 
 #[test]
@@ -154,8 +118,7 @@ const RECORDED_MS: [u64; 222] = [
 fn a_recorded_series_of_slow_commands_does_not_make_it_flap() {
     let usual = Duration::from_millis(1);
     let wanted = RECORDED_MS.map(|ms| {
-        judge(&Readings { latency: Duration::from_millis(ms), baseline: usual, ..Default::default() }, false)
-            .0
+        judge(&Readings { latency: Duration::from_millis(ms), baseline: usual, ..Default::default() }).0
     });
     let levels = play(wanted);
     assert!(changes(&wanted) > 30, "{} {wanted:?}", changes(&wanted));

@@ -1,0 +1,82 @@
+//! Which heartbeats and prices one Expert Advisor may send under pressure. One that is not due is not accepted: the
+//! call returns 0, and the next one carries newer figures anyway. Opens, changes, closes and signals never pass here,
+//! and nothing that was accepted is ever held back.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Positions that are remembered before those whose next price is due are forgotten.
+const POSITIONS: usize = 1024;
+
+/// When the last heartbeat and the last price of each position were accepted under pressure.
+#[derive(Default)]
+pub(crate) struct Thinning {
+    heartbeat: Option<Instant>,
+    prices: HashMap<i64, Instant>,
+}
+
+impl Thinning {
+    pub(crate) fn is_heartbeat_due(&self, every: Duration, now: Instant) -> bool {
+        is_due(self.heartbeat, every, now)
+    }
+
+    pub(crate) fn heartbeat_accepted(&mut self, now: Instant) {
+        self.heartbeat = Some(now);
+    }
+
+    pub(crate) fn is_price_due(&self, position: i64, every: Duration, now: Instant) -> bool {
+        every < Duration::MAX && is_due(self.prices.get(&position).copied(), every, now)
+    }
+
+    pub(crate) fn price_accepted(&mut self, position: i64, every: Duration, now: Instant) {
+        if self.prices.len() >= POSITIONS {
+            self.prices.retain(|_, &mut last| !is_due(Some(last), every, now));
+        }
+        self.prices.insert(position, now);
+    }
+}
+
+/// A tenth early is in time: a caller's timer jitters, and one that keeps to the interval must not lose every other
+/// record by a millisecond.
+fn is_due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
+    last.is_none_or(|last| now.saturating_duration_since(last) >= every - every / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    #[test]
+    fn a_heartbeat_is_due_when_its_interval_has_passed_give_or_take_a_tenth() {
+        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        assert!(thinning.is_heartbeat_due(ms(2000), start), "the first");
+        thinning.heartbeat_accepted(start);
+        assert!(!thinning.is_heartbeat_due(ms(2000), start + ms(1700)));
+        assert!(thinning.is_heartbeat_due(ms(2000), start + ms(1990)));
+    }
+
+    #[test]
+    fn each_position_has_a_price_a_second_and_none_at_a_level_that_wants_none() {
+        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        for position in [1, 2] {
+            assert!(thinning.is_price_due(position, ms(1000), start));
+            thinning.price_accepted(position, ms(1000), start);
+        }
+        assert!(!thinning.is_price_due(1, ms(1000), start + ms(500)));
+        assert!(thinning.is_price_due(2, ms(1000), start + ms(1000)));
+        assert!(!thinning.is_price_due(3, Duration::MAX, start));
+    }
+
+    #[test]
+    fn positions_whose_price_is_due_are_forgotten() {
+        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        for position in 0..100_000_u64 {
+            thinning.price_accepted(position as i64, ms(1000), start + ms(position));
+        }
+        assert!(thinning.prices.len() <= 2 * POSITIONS, "{}", thinning.prices.len());
+    }
+}
