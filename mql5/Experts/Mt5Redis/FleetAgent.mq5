@@ -67,8 +67,7 @@ void OnTimer(void)
    ulong now_ms=GetTickCount64();
    if(now_ms>=next_heartbeat_ms)
      {
-      int every_ms=MathMax(InpHeartbeatMs,redis.IntervalMs(MT5REDIS_LANE_RIS));
-      next_heartbeat_ms=now_ms+(ulong)every_ms;
+      next_heartbeat_ms=now_ms+(ulong)InpHeartbeatMs;
       redis.PublishInstance(InpHeartbeatMs,"FleetAgent");
      }
    redis.PublishPositions();
@@ -76,16 +75,13 @@ void OnTimer(void)
    ShowLevel();
   }
 //+------------------------------------------------------------------+
-//| The pressure on the chart, while there is any. When it is gone   |
-//| the next heartbeat need not wait for its long interval.          |
+//| The pressure on the chart, while there is any.                   |
 //+------------------------------------------------------------------+
 void ShowLevel(void)
   {
    int level=MathMax(0,redis.Throttle());
    if(level==shown_level)
       return;
-   if(level<shown_level)
-      next_heartbeat_ms=0;
    shown_level=level;
    switch(level)
      {
@@ -93,10 +89,10 @@ void ShowLevel(void)
          Comment("mt5-redis: slow (1 of 3). Heartbeats and prices are sent less often");
          break;
       case 2:
-         Comment("mt5-redis: heavy (2 of 3). Prices wait; opens, changes, closes and signals do not");
+         Comment("mt5-redis: heavy (2 of 3). No prices; opens, changes, closes and signals as ever");
          break;
       case 3:
-         Comment("mt5-redis: critical (3 of 3). Only what cannot wait is sent; see the Experts tab");
+         Comment("mt5-redis: critical (3 of 3). No prices and few heartbeats; see the Experts tab");
          break;
       default:
          Comment("");

@@ -47,12 +47,9 @@ private:
    int               m_connected_looks;
    int               m_sent;
    long              m_refused;        // the first refusal of this look
-   bool              m_prices_due;     // prices may be sent in this look
-   ulong             m_prices_ms;      // when they were sent last
 
    void              Count(const long result_);
    int               Find(const long position_) const;
-   void              LookAtPressure(void);
    void              ReadSelected(mt5redis_trade_t &state_) const;
    void              ReadDeals(Mt5RedisPosition &position_);
    long              SendSelected(const bool refresh_);
@@ -66,7 +63,7 @@ protected:
 
 public:
                      CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0),m_sent(0),
-                                                m_refused(0),m_prices_due(true),m_prices_ms(0) { }
+                                                m_refused(0) { }
    long              PublishPositions(void);
    long              PublishPosition(const ulong ticket_=0);
    void              MarkTrade(const MqlTradeTransaction &transaction_);
@@ -95,7 +92,6 @@ long CMt5RedisPositions::PublishPositions(void)
       return(0);
      }
    m_connected_looks++;
-   LookAtPressure();
    m_sent=0;
    m_refused=0;
    m_open.Clear();
@@ -135,18 +131,6 @@ long CMt5RedisPositions::PublishPositions(void)
      }
    SendOpenSet();
    return(m_refused<0 ? m_refused : m_sent);
-  }
-//+------------------------------------------------------------------+
-//| Under pressure prices are sent less often. The library would not |
-//| accept them; this spares the calls.                              |
-//+------------------------------------------------------------------+
-void CMt5RedisPositions::LookAtPressure(void)
-  {
-   int   every_=IntervalMs(MT5REDIS_LANE_RTS);
-   ulong now_ms_=GetTickCount64();
-   m_prices_due=(every_<=0 || now_ms_>=m_prices_ms+(ulong)every_);
-   if(m_prices_due)
-      m_prices_ms=now_ms_;
   }
 //+------------------------------------------------------------------+
 //| Sends one position now, by its ticket; 0: the selected one.      |
@@ -223,10 +207,11 @@ long CMt5RedisPositions::SendSelected(const bool refresh_)
    bool moved_=(now_.state.price_current!=last_.price_current || now_.state.profit!=last_.profit ||
                now_.state.swap!=last_.swap);
    m_known[at_].deals_looks=now_.deals_looks;
-   if(!changed_ && !refresh_ && (!moved_ || !m_prices_due))
+   if(!changed_ && !refresh_ && !moved_)
       return(0);
    now_.state.event=(changed_ ? MT5REDIS_EVENT_CHANGE : MT5REDIS_EVENT_PRICE);
    long result_=SendTrade(now_.state,now_.symbol,now_.comment);
+   //--- 0: under pressure the price is not due; it is sent with a later look
    if(result_>0)
       m_known[at_]=now_;
    return(result_);
