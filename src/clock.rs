@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use redis::Value;
 
 use crate::events::Events;
-use crate::lane::LaneName;
+use crate::model::LaneName;
 use crate::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 
 /// A clock that was off is right again when it differs by no more than this, ms, so that one at the limit is not told

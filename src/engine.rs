@@ -16,10 +16,10 @@ use crate::clock::Skew;
 use crate::config::{Config, JournalConfig, JournalSync, LaneConfig};
 use crate::error::Result;
 use crate::events::Events;
-use crate::lane::{Journal, Lane, LaneName, Limits, Opened, Ris, Rts, Rtss};
-use crate::model::InstanceId;
+use crate::lane::{Journal, Lane, Limits, Opened, Ris, Rts, Rtss};
 use crate::model::encoding::Producer;
 use crate::model::instance::Health;
+use crate::model::{InstanceId, LaneName};
 use crate::pressure::{Pressure, PressureStats};
 use crate::stats::LaneStats;
 

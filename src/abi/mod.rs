@@ -22,7 +22,8 @@ use std::time::Duration;
 
 use crate::codes::*;
 use crate::error::{Error, Result};
-use crate::lane::{LaneName, Status};
+use crate::lane::Status;
+use crate::model::LaneName;
 use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, SERVER_LIMIT};
 use crate::model::trade::{COMMENT_LIMIT, OPEN_SET_LIMIT, SYMBOL_LIMIT};
 use crate::model::{InstanceState, Signal, TradeState};

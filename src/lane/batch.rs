@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::policy::Policy;
-use super::source::Tag;
 use super::transaction::Transaction;
 use crate::link::failure::Failure;
 use crate::link::resp::Commands;
+use crate::model::InstanceId;
 pub(super) use exchange::Outcome;
 
 /// Records taken from the queue and not yet known to be in Redis.
@@ -29,10 +29,10 @@ pub(super) struct Batch<P: Policy> {
     questions: Vec<Option<usize>>,
     /// When they were written.
     asked: Instant,
-    /// The tags whose watermark is watched from before their next transaction on.
-    guarded: HashSet<Tag>,
-    /// Which tags another server has for this one time, and what said so.
-    asks: HashMap<Tag, Failure>,
+    /// The instances whose watermark is watched from before their next transaction on.
+    guarded: HashSet<InstanceId>,
+    /// Which instances another server has for this one time, and what said so.
+    asks: HashMap<InstanceId, Failure>,
     /// Records before which some are missing for ever, and the number of the last of those.
     after: HashMap<u64, u64>,
 }
@@ -92,14 +92,14 @@ impl<P: Policy> Batch<P> {
         self.records.retain(chosen);
     }
 
-    /// Notes for which tags the watermark is watched, on connections made just now.
-    pub(super) fn guard(&mut self, tags: impl Iterator<Item = Tag>) {
+    /// Notes for which instances the watermark is watched, on connections made just now.
+    pub(super) fn guard(&mut self, instances: impl Iterator<Item = InstanceId>) {
         self.guarded.clear();
-        self.guarded.extend(tags);
+        self.guarded.extend(instances);
     }
 
-    /// The tags whose watermark is watched.
-    pub(super) fn guarded(&self) -> impl Iterator<Item = &Tag> {
+    /// The instances whose watermark is watched.
+    pub(super) fn guarded(&self) -> impl Iterator<Item = &InstanceId> {
         self.guarded.iter()
     }
 }

@@ -1,12 +1,12 @@
 //! No record stays in the journal while the lane's thread sleeps: the hand-over in every order that loom finds.
 //!
-//! What runs is the real thing: [`Lane::accept`], [`Source::fill`], the journal and the bell. Only crossbeam's channel
+//! What runs is the real thing: [`Lane::accept`], [`Intake::fill`], the journal and the bell. Only crossbeam's channel
 //! has a stand-in, see `channel.rs`. A thread that nobody wakes is a deadlock, which loom reports.
 //!
 //! Each of these changes was seen to end in one:
 //!
 //! - without the fence between the two looks at the queue in `Lane::is_full`, or without the second look;
-//! - without the fence in `Source::journal_has`;
+//! - without the fence in `Intake::journal_has`;
 //! - `Bell::filled` loads the flag `Relaxed`;
 //! - `Bell::sleep` does not look at the queue before it sleeps, or swaps the flag `Relaxed`;
 //! - `Bell::wake` swaps the flag `Relaxed`.
@@ -21,8 +21,8 @@ use loom::thread;
 
 use super::batch::Batch;
 use super::bell::Bell;
+use super::intake::Intake;
 use super::plain;
-use super::source::Source;
 use crate::events::Events;
 
 #[test]
@@ -33,13 +33,12 @@ fn no_record_waits_for_a_sleeping_thread() {
         let folder = tempfile::tempdir().unwrap();
         let lane = plain::lane(folder.path(), &Arc::new(Events::default()), 1);
         let (shared, journal) = (lane.shared.clone(), lane.journal.clone());
-        let policy = lane.policy.clone();
         let worker = thread::spawn(move || {
             shared.bell.belongs_to_this_thread();
-            let mut source = Source::new(shared, journal, 1);
+            let mut intake = Intake::new(shared, journal, 1);
             let mut batch = Batch::new();
-            while source.next() <= 3 {
-                source.fill(&policy, &mut batch, 3, usize::MAX, Duration::MAX, &mut |_| ());
+            while intake.next() <= 3 {
+                intake.fill(&mut batch, 3, usize::MAX, Duration::MAX);
             }
             assert_eq!(batch.records(), [1, 2, 3]);
         });

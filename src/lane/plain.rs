@@ -1,16 +1,17 @@
 //! A lane whose records are their numbers, for tests of what all lanes do alike.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::policy::{LaneName, Policy, Subject};
+use super::policy::{Policy, Subject};
 use super::{Journal, Lane, Limits};
 use crate::config::Config;
 use crate::events::Events;
 use crate::link::resp::Commands;
 use crate::model::encoding::Producer;
+use crate::model::{InstanceId, LaneName};
 use crate::pressure::Pressure;
 
 static DEFECTIVE: AtomicBool = AtomicBool::new(false);
@@ -65,8 +66,9 @@ impl Policy for Plain {
         8
     }
 
-    fn tag<'a>(&'a self, _: &'a u64) -> &'a str {
-        "0"
+    fn instance(_: &u64) -> &InstanceId {
+        static INSTANCE: LazyLock<InstanceId> = LazyLock::new(|| InstanceId::new("0").unwrap());
+        &INSTANCE
     }
 
     fn subject(_: &u64) -> Option<Subject<'_>> {

@@ -1,6 +1,5 @@
 //! What distinguishes the lanes: how a record is addressed, coalesced and written.
 
-use std::fmt;
 use std::time::Instant;
 
 use redis::Value;
@@ -11,27 +10,7 @@ use crate::link::failure::Failure;
 use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
-
-/// Which of the three lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneName {
-    /// Instance states.
-    Ris,
-    /// Trade states.
-    Rts,
-    /// Trade signals.
-    Rtss,
-}
-
-impl fmt::Display for LaneName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ris => "ris",
-            Self::Rts => "rts",
-            Self::Rtss => "rtss",
-        })
-    }
-}
+use crate::model::{InstanceId, LaneName};
 
 /// What a record is the state of, for coalescing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +19,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) position: i64,
 }
 
-/// What a tag's records in Redis say of themselves.
+/// What an instance's records in Redis say of themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
     /// Nothing.
@@ -95,21 +74,26 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// The record's size in a batch, bytes, roughly.
     fn size(record: &Self::Record) -> usize;
 
-    /// The routing tag, an instance id: records of one tag are on one server, and are written in one transaction.
-    fn tag<'a>(&'a self, record: &'a Self::Record) -> &'a str;
+    /// Whose record it is. Records of one instance are on one server, and are written in one transaction.
+    fn instance(record: &Self::Record) -> &InstanceId;
 
-    /// The watermark of a tag's records. All that they are written to is in the slot of this key.
-    fn watermark(&self, tag: &str, producer: &str) -> Key {
-        key::watermark(tag, producer)
+    /// The watermark of an instance's records. All that they are written to is in the slot of this key.
+    fn watermark(&self, instance: &InstanceId, producer: &str) -> Key {
+        key::watermark(instance.as_str(), producer)
     }
 
-    /// What the records themselves say, where a tag's watermark is missing or in doubt.
-    fn last_written(&self, _tag: &str, _producer: &str, _link: &mut Link) -> Result<Evidence, Failure> {
+    /// What the records themselves say, where an instance's watermark is missing or in doubt.
+    fn last_written(
+        &self,
+        _instance: &InstanceId,
+        _producer: &str,
+        _link: &mut Link,
+    ) -> Result<Evidence, Failure> {
         Ok(Evidence::None)
     }
 
-    /// What a person has to do about a refusal of a tag's records that no waiting cures.
-    fn advice(&self, _tag: &str, _refusal: &Failure) -> Option<String> {
+    /// What a person has to do about a refusal of an instance's records that no waiting cures.
+    fn advice(&self, _instance: &InstanceId, _refusal: &Failure) -> Option<String> {
         None
     }
 
@@ -124,8 +108,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
         Ok(())
     }
 
-    /// Starts a tag's part of a transaction; all of the tag up to `committed` was written before.
-    fn begin(&mut self, _tag: &str, _committed: u64) {}
+    /// Starts an instance's part of a transaction; all of the instance up to `committed` was written before.
+    fn begin(&mut self, _instance: &InstanceId, _committed: u64) {}
 
     /// Before the record that is written next some are missing that were accepted, and will never be in Redis: up
     /// to this number.
@@ -134,10 +118,10 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Writes the record's commands.
     fn write(&mut self, record: &Self::Record, commands: &mut Commands);
 
-    /// Writes what a tag's part of a transaction has beyond its records.
-    fn finish(&mut self, _tag: &str, _commands: &mut Commands) {}
+    /// Writes what an instance's part of a transaction has beyond its records.
+    fn finish(&mut self, _instance: &InstanceId, _commands: &mut Commands) {}
 
-    /// Writes what belongs to no tag, after all transactions. In a Cluster each key has a server of its
+    /// Writes what belongs to no instance, after all transactions. In a Cluster each key has a server of its
     /// own, so each command is handed to `write` with its key.
     fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::policy::{LaneName, Policy, Subject, Write, append};
+use super::policy::{Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
+use crate::model::{InstanceId, LaneName};
 use crate::pressure::Pressure;
 use crate::pressure::directive::Directive;
 
@@ -45,8 +46,8 @@ impl Policy for Ris {
         700
     }
 
-    fn tag<'a>(&'a self, record: &'a InstanceRecord) -> &'a str {
-        record.instance.as_str()
+    fn instance(record: &InstanceRecord) -> &InstanceId {
+        &record.instance
     }
 
     fn subject(record: &InstanceRecord) -> Option<Subject<'_>> {

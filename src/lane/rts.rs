@@ -7,14 +7,14 @@ use std::time::Duration;
 use redis::FromRedisValue;
 use serde_json::json;
 
-use super::policy::{LaneName, Policy, Subject, append};
+use super::policy::{Policy, Subject, append};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
-use crate::model::{InstanceId, Stamp};
+use crate::model::{InstanceId, LaneName, Stamp};
 
 /// How trade states are written.
 pub(crate) struct Rts {
@@ -177,8 +177,8 @@ impl Policy for Rts {
         }
     }
 
-    fn tag<'a>(&'a self, record: &'a TradeRecord) -> &'a str {
-        record.instance.as_str()
+    fn instance(record: &TradeRecord) -> &InstanceId {
+        &record.instance
     }
 
     fn subject(record: &TradeRecord) -> Option<Subject<'_>> {

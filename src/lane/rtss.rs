@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use serde_json::json;
 
-use super::policy::{Evidence, LaneName, Policy, Subject, Write, append};
-use super::source::Tag;
+use super::policy::{Evidence, Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
@@ -23,6 +22,7 @@ use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::received::Received;
 use crate::model::signal::SignalRecord;
+use crate::model::{InstanceId, LaneName};
 
 /// How often a stream is trimmed and the server's clock is asked for.
 const ONCE: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ type Clock = (Option<u64>, Instant);
 /// A source's stream, and what writing it needs.
 #[derive(Clone)]
 struct Stream {
-    source: Tag,
+    source: InstanceId,
     key: Key,
     /// The number of the signal before the next one.
     predecessor: u64,
@@ -121,18 +121,18 @@ impl Rtss {
         (told, Instant::now())
     }
 
-    fn shard(&self, source: &str) -> u16 {
-        if self.shards == 1 { 0 } else { key::shard(source, self.shards) }
+    fn shard(&self, source: &InstanceId) -> u16 {
+        if self.shards == 1 { 0 } else { key::shard(source.as_str(), self.shards) }
     }
 
     /// The stream of a source, as the latest.
-    fn stream(&mut self, source: &str) -> &mut Stream {
+    fn stream(&mut self, source: &InstanceId) -> &mut Stream {
         // A terminal has one instance, so it is nearly always the same.
-        if self.streams.get(self.latest).is_none_or(|stream| stream.source.as_str() != source) {
-            let known = self.streams.iter().position(|stream| stream.source.as_str() == source);
+        if self.streams.get(self.latest).is_none_or(|stream| stream.source != *source) {
+            let known = self.streams.iter().position(|stream| stream.source == *source);
             self.latest = known.unwrap_or_else(|| {
-                let key = key::signals(self.shard(source), source);
-                self.streams.push(Stream::new(source, key, self.clock));
+                let key = key::signals(self.shard(source), source.as_str());
+                self.streams.push(Stream::new(*source, key, self.clock));
                 self.streams.len() - 1
             });
         }
@@ -141,8 +141,7 @@ impl Rtss {
 }
 
 impl Stream {
-    fn new(source: &str, key: Key, clock: Option<Clock>) -> Self {
-        let source = Tag::from(source).expect("a source is an instance id");
+    fn new(source: InstanceId, key: Key, clock: Option<Clock>) -> Self {
         Self { source, key, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
     }
 
@@ -176,7 +175,7 @@ impl Stream {
         commands.argument(b"ZADD");
         commands.argument(key::sources(shard).as_bytes());
         commands.integer(self.server_ms(now).unwrap_or_else(own_ms) as i64);
-        commands.argument(self.source.as_bytes());
+        commands.argument(self.source.as_str().as_bytes());
         commands.end();
     }
 }
@@ -215,12 +214,12 @@ impl Policy for Rtss {
         300
     }
 
-    fn tag<'a>(&'a self, record: &'a SignalRecord) -> &'a str {
-        record.instance.as_str()
+    fn instance(record: &SignalRecord) -> &InstanceId {
+        &record.instance
     }
 
-    fn watermark(&self, tag: &str, producer: &str) -> Key {
-        key::signal_watermark(self.shard(tag), tag, producer)
+    fn watermark(&self, source: &InstanceId, producer: &str) -> Key {
+        key::signal_watermark(self.shard(source), source.as_str(), producer)
     }
 
     fn subject(_: &SignalRecord) -> Option<Subject<'_>> {
@@ -238,27 +237,27 @@ impl Policy for Rtss {
             self.clock = Some(self.ask(link, "")?);
         }
         for record in records {
-            let stream = self.stream(record.instance.as_str());
+            let stream = self.stream(&record.instance);
             if stream.clock.is_none() {
                 let key = stream.key;
                 let clock = self.ask(link, &key)?;
-                self.stream(record.instance.as_str()).clock = Some(clock);
+                self.stream(&record.instance).clock = Some(clock);
             }
         }
         Ok(())
     }
 
-    fn begin(&mut self, tag: &str, committed: u64) {
-        self.stream(tag).predecessor = committed;
+    fn begin(&mut self, source: &InstanceId, committed: u64) {
+        self.stream(source).predecessor = committed;
     }
 
     fn follow(&mut self, record: &SignalRecord, missing: u64) {
-        let stream = self.stream(record.instance.as_str());
+        let stream = self.stream(&record.instance);
         stream.predecessor = stream.predecessor.max(missing);
     }
 
     fn write(&mut self, record: &SignalRecord, commands: &mut Commands) {
-        self.stream(record.instance.as_str());
+        self.stream(&record.instance);
         let Self { producer, encoding, streams, latest, scratch, .. } = self;
         let stream = &mut streams[*latest];
         let predecessor = mem::replace(&mut stream.predecessor, record.stamp.sequence);
@@ -271,10 +270,10 @@ impl Policy for Rtss {
         commands.end();
     }
 
-    fn finish(&mut self, tag: &str, commands: &mut Commands) {
+    fn finish(&mut self, source: &InstanceId, commands: &mut Commands) {
         let (now, shard, retention, max_length) =
-            (Instant::now(), self.shard(tag), self.retention, self.max_length);
-        let stream = self.stream(tag);
+            (Instant::now(), self.shard(source), self.retention, self.max_length);
+        let stream = self.stream(source);
         commands.begin();
         commands.argument(b"PEXPIRE");
         commands.argument(stream.key.as_bytes());
@@ -304,8 +303,13 @@ impl Policy for Rtss {
     }
 
     /// The last entry of this producer in the source's stream.
-    fn last_written(&self, tag: &str, producer: &str, link: &mut Link) -> Result<Evidence, Failure> {
-        let key = key::signals(self.shard(tag), tag);
+    fn last_written(
+        &self,
+        source: &InstanceId,
+        producer: &str,
+        link: &mut Link,
+    ) -> Result<Evidence, Failure> {
+        let key = key::signals(self.shard(source), source.as_str());
         let entries = match link.ask(&["XREVRANGE", &key, "+", "-", "COUNT", LAST_ENTRIES]) {
             Ok(Value::Array(entries)) => entries,
             Ok(_) => return Ok(Evidence::None),
@@ -326,7 +330,7 @@ impl Policy for Rtss {
                 })
                 .collect();
             let signal = Received::decode(&fields).ok().filter(|signal| !signal.retried)?;
-            (signal.producer == producer && signal.instance == tag).then_some(signal.sequence)
+            (signal.producer == producer && signal.instance == source.as_str()).then_some(signal.sequence)
         };
         let is_full = matches!(entries.first(), Some(Value::Array(parts))
             if matches!(parts.first(), Some(Value::BulkString(id)) if id == HIGHEST_ID));
@@ -337,8 +341,8 @@ impl Policy for Rtss {
         })
     }
 
-    fn advice(&self, tag: &str, refusal: &Failure) -> Option<String> {
-        let key = key::signals(self.shard(tag), tag);
+    fn advice(&self, source: &InstanceId, refusal: &Failure) -> Option<String> {
+        let key = key::signals(self.shard(source), source.as_str());
         permanent::says_out_of_ids(&refusal.text).then(|| {
             format!(
                 "ALARM: {key} has no ids left: delete the entries at its end whose ids are in the future (XREVRANGE, \

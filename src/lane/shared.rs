@@ -9,7 +9,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use super::bell::Bell;
-use super::dead::DeadLetters;
+use super::dead_letters::DeadLetters;
 use super::journal::Journal;
 use super::policy::Policy;
 use super::sync::Receiver;
@@ -32,7 +32,7 @@ pub(super) struct Shared<P: Policy> {
     /// The last sequence number that callers were told that everything up to it is in Redis.
     pub(super) claimed: AtomicU64,
     /// Something keeps the lane from committing.
-    pub(super) troubled: AtomicBool,
+    pub(super) blocked: AtomicBool,
     /// What the queue holds, if a full one refuses calls.
     pub(super) queue_limit: Option<usize>,
     /// Not its owner: a thread that has ended must not keep the journal from its next user.
@@ -113,17 +113,17 @@ impl<P: Policy> Shared<P> {
     }
 
     /// Notes whether something keeps the lane from committing.
-    pub(super) fn trouble(&self, troubled: bool) {
-        if self.troubled.load(Ordering::Relaxed) != troubled {
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        if self.blocked.load(Ordering::Relaxed) != blocked {
             let _life = self.life.lock();
-            self.troubled.store(troubled, Ordering::Relaxed);
+            self.blocked.store(blocked, Ordering::Relaxed);
             self.changed.notify_all();
         }
     }
 
     /// Whether what waits cannot be written for now, and need not be.
     pub(super) fn is_hopeless(&self) -> bool {
-        !P::COMMITTED && self.troubled.load(Ordering::Relaxed)
+        !P::COMMITTED && self.blocked.load(Ordering::Relaxed)
     }
 
     /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or

@@ -1,9 +1,11 @@
 //! What every lane does alike, whatever its records are.
 
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::plain::{Plain, lane};
-use super::*;
+use crate::events::Events;
 
 #[test]
 fn a_defect_while_the_journal_is_read_is_told_and_the_thread_goes_on() {

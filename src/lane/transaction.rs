@@ -3,7 +3,7 @@
 //!
 //! A connection carries one transaction at a time, because EXEC ends all watching on it: the watermarks that
 //! late bytes of an earlier connection would set are under watch from before the MULTI. Where keys have slots
-//! a transaction holds one tag, and a server's other tags follow in the next exchange.
+//! a transaction holds one instance, and a server's other instances follow in the next exchange.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -11,10 +11,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use redis::Value;
 
 use super::policy::{Policy, Subject};
-use super::source::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::reply::Sparse;
+use crate::model::InstanceId;
 
 /// What the server says to each command between MULTI and EXEC.
 const QUEUED: &[u8] = b"+QUEUED\r\n";
@@ -31,9 +31,9 @@ pub(super) struct Transaction {
     pub(super) owners: Vec<Option<usize>>,
 }
 
-/// What a transaction has of one tag.
+/// What a transaction has of one instance.
 pub(super) struct Part {
-    pub(super) tag: Tag,
+    pub(super) instance: InstanceId,
     /// The sequence number of its last record: its watermark.
     pub(super) last: u64,
     /// Where among the commands the watermark is set.
@@ -49,18 +49,17 @@ pub(super) enum Answer {
 }
 
 impl Transaction {
-    /// The records by tag, the tags in the order of their first record.
-    pub(super) fn by_tag<P: Policy>(policy: &P, records: &[P::Record]) -> Vec<Self> {
+    /// The records by instance, the instances in the order of their first record.
+    pub(super) fn by_instance<P: Policy>(records: &[P::Record]) -> Vec<Self> {
         let mut transactions: Vec<Self> = Vec::new();
         let mut last = 0;
         for (at, record) in records.iter().enumerate() {
-            let tag = policy.tag(record);
-            // A terminal has one instance, so the last tag is nearly always the one.
-            if transactions.get(last).is_none_or(|transaction| transaction.tag().as_str() != tag) {
+            let instance = P::instance(record);
+            // A terminal has one instance, so the last instance is nearly always the one.
+            if transactions.get(last).is_none_or(|transaction| transaction.instance() != instance) {
                 last =
-                    transactions.iter().position(|other| other.tag().as_str() == tag).unwrap_or_else(|| {
-                        let tag = Tag::from(tag).expect("a tag is an instance id");
-                        transactions.push(Self::of(tag));
+                    transactions.iter().position(|other| other.instance() == instance).unwrap_or_else(|| {
+                        transactions.push(Self::of(*instance));
                         transactions.len() - 1
                     });
             }
@@ -70,20 +69,20 @@ impl Transaction {
         transactions
     }
 
-    fn of(tag: Tag) -> Self {
+    fn of(instance: InstanceId) -> Self {
         let (records, owners) = (Vec::new(), Vec::new());
         Self {
             server: 0,
             asking: false,
-            parts: vec![Part { tag, last: 0, place: usize::MAX }],
+            parts: vec![Part { instance, last: 0, place: usize::MAX }],
             records,
             owners,
         }
     }
 
-    /// The tag, while there is one only.
-    pub(super) fn tag(&self) -> &Tag {
-        &self.parts[0].tag
+    /// The instance, while there is one only.
+    pub(super) fn instance(&self) -> &InstanceId {
+        &self.parts[0].instance
     }
 
     /// Makes one of transactions of the same server, their records in the order of their numbers.

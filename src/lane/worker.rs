@@ -1,8 +1,8 @@
 //! The thread of a lane: take all that waits, write it, read the replies, commit; connect again when the
 //! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
 
+mod backoff;
 mod connecting;
-mod trouble;
 mod writing;
 
 use std::fmt::Display;
@@ -12,18 +12,20 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::intake::{Intake, Taken};
 use super::journal::Journal;
+use super::policy::Policy;
 use super::rate::Rate;
-use super::resume::Ledger;
 use super::retention::Retention;
-use super::source::{Source, Tag, Taken};
-use super::{Policy, Shared};
+use super::shared::Shared;
+use super::watermark::Watermarks;
 use crate::config::LaneConfig;
 use crate::link::Link;
 use crate::link::failure::Failure;
+use crate::model::InstanceId;
 use crate::panic_text;
 use crate::pressure::level;
-use trouble::Trouble;
+use backoff::Backoff;
 
 /// An idle connection is asked whether it still lives, so that the next record does not find out.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
@@ -39,7 +41,7 @@ pub(super) struct Worker<P: Policy> {
     link: Link,
     journal: Option<Arc<Journal>>,
     shared: Arc<Shared<P>>,
-    source: Source<P>,
+    intake: Intake<P>,
     batch: Batch<P>,
     batch_records: usize,
     batch_bytes: usize,
@@ -54,14 +56,14 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never take, and why, until it is put aside.
     rejected: Vec<(P::Record, String)>,
     /// What watermarks are set to then.
-    after_letters: Vec<(Tag, u64)>,
+    after_letters: Vec<(InstanceId, u64)>,
     /// What was refused that no record depends on, and when that was told.
     aside: Option<(String, Instant)>,
-    ledger: Ledger,
-    /// The ledger knows what the journal holds.
+    watermarks: Watermarks,
+    /// The watermarks knows what the journal holds.
     looked_back: bool,
     retention: Retention,
-    trouble: Option<Trouble>,
+    backoff: Option<Backoff>,
     /// When the servers were last asked whether they are still the right ones.
     checked: Instant,
     /// All up to this sequence number is on the disk, if the user asked for that.
@@ -80,7 +82,7 @@ impl<P: Policy> Worker<P> {
         Self {
             policy,
             link: Link::new(config.endpoint.clone(), client_name.to_owned()).for_transactions(),
-            source: Source::new(shared.clone(), journal.clone(), shared.committed() + 1),
+            intake: Intake::new(shared.clone(), journal.clone(), shared.committed() + 1),
             journal,
             shared,
             batch: Batch::new(),
@@ -94,10 +96,10 @@ impl<P: Policy> Worker<P> {
             rejected: Vec::new(),
             after_letters: Vec::new(),
             aside: None,
-            ledger: Ledger::default(),
+            watermarks: Watermarks::default(),
             looked_back: false,
             retention: Retention::new(retain_acked),
-            trouble: None,
+            backoff: None,
             checked: Instant::now(),
             synced: 0,
         }
@@ -136,10 +138,10 @@ impl<P: Policy> Worker<P> {
         if self.shared.leave(self.is_idle()) {
             return false;
         }
-        if let Some(trouble) = &self.trouble
-            && Instant::now() < trouble.next_attempt
+        if let Some(backoff) = &self.backoff
+            && Instant::now() < backoff.next_attempt
         {
-            self.shared.pause(trouble.next_attempt);
+            self.shared.pause(backoff.next_attempt);
             return true;
         }
         match self.look_back() {
@@ -181,12 +183,12 @@ impl<P: Policy> Worker<P> {
         let calm = self.shared.pressure.level() == level::NORMAL;
         let patience = self.link.rest(if calm { IDLE_CHECK } else { PRESSURE_CHECK });
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
-        match self.source.fill(&self.policy, &mut self.batch, records, bytes, patience) {
+        match self.intake.fill(&mut self.batch, records, bytes, patience) {
             Taken::Records => {}
             // What came may be in Redis already, after a restart.
             Taken::Nothing => {
                 self.committed();
-                if self.trouble.is_some() && self.is_idle() {
+                if self.backoff.is_some() && self.is_idle() {
                     // It was, so all that was in doubt has settled.
                     self.succeeded();
                 }
@@ -222,14 +224,14 @@ impl<P: Policy> Worker<P> {
         if waiting > 0 {
             self.tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
         }
-        self.ledger = Ledger::survey(&self.policy, &journal, |sequence| shared.dead.contains(sequence));
+        self.watermarks = Watermarks::survey::<P>(&journal, |sequence| shared.dead.contains(sequence));
         self.looked_back = true;
         Ok(true)
     }
 
     /// Whether nothing waits.
     fn is_idle(&self) -> bool {
-        self.batch.is_empty() && self.rejected.is_empty() && !self.source.is_behind()
+        self.batch.is_empty() && self.rejected.is_empty() && !self.intake.is_behind()
     }
 
     fn tell(&self, what: impl Display) {

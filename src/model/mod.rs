@@ -9,12 +9,14 @@ pub mod check;
 pub mod encoding;
 pub mod instance;
 pub mod key;
+pub(crate) mod lane_name;
 pub mod received;
 pub mod signal;
 pub(crate) mod stored;
 pub mod trade;
 
 pub use instance::{InstanceId, InstanceState};
+pub(crate) use lane_name::LaneName;
 pub use signal::Signal;
 pub use trade::TradeState;
 

@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::events::Events;
-use crate::lane::LaneName;
 use crate::model::InstanceId;
+use crate::model::LaneName;
 use directive::Directive;
 use level::{Hysteresis, NORMAL, Readings, Reason, SLOW, judge};
 

@@ -7,12 +7,12 @@ use redis::Value;
 
 use super::{Batch, refusals};
 use crate::lane::policy::Policy;
-use crate::lane::source::Tag;
 use crate::lane::transaction::{Answer, Transaction, live, written};
-use crate::lane::watermark;
+use crate::lane::watermark::command;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
+use crate::model::InstanceId;
 
 /// How much is encoded before it is sent; at first less, so that the server is not left waiting.
 const PIECE: usize = 16 * 1024;
@@ -20,14 +20,14 @@ const FIRST_PIECE: usize = 4 * 1024;
 
 /// What became of a batch that was sent.
 pub(in crate::lane) struct Outcome<R> {
-    /// Up to which sequence number each tag's records are in Redis now.
-    pub(in crate::lane) committed: Vec<(Tag, u64)>,
+    /// Up to which sequence number each instance's records are in Redis now.
+    pub(in crate::lane) committed: Vec<(InstanceId, u64)>,
     /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
-    pub(in crate::lane) owed: Vec<(Tag, u64)>,
+    pub(in crate::lane) owed: Vec<(InstanceId, u64)>,
     /// Records that the server will never take, with its reason.
     pub(in crate::lane) rejected: Vec<(R, String)>,
     /// What watermarks are set to when the letters of these are on the disk.
-    pub(in crate::lane) after_letters: Vec<(Tag, u64)>,
+    pub(in crate::lane) after_letters: Vec<(InstanceId, u64)>,
     /// What was sent.
     pub(in crate::lane) bytes: usize,
     /// Records that a later one made superfluous.
@@ -42,13 +42,13 @@ pub(in crate::lane) struct Outcome<R> {
 
 impl<P: Policy> Batch<P> {
     /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
-    /// never take, leave the batch. `committed` says what each tag had before, `meanwhile` is done while the servers
+    /// never take, leave the batch. `committed` says what each instance had before, `meanwhile` is done while the servers
     /// work.
     pub(in crate::lane) fn exchange(
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        committed: &HashMap<Tag, u64>,
+        committed: &HashMap<InstanceId, u64>,
         meanwhile: impl FnOnce(),
     ) -> Outcome<P::Record> {
         let mut outcome = Outcome::new();
@@ -64,11 +64,11 @@ impl<P: Policy> Batch<P> {
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        committed: &HashMap<Tag, u64>,
+        committed: &HashMap<InstanceId, u64>,
         outcome: &mut Outcome<P::Record>,
     ) {
         self.live = live::<P>(&self.records);
-        self.transactions = Transaction::by_tag(policy, &self.records);
+        self.transactions = Transaction::by_instance::<P>(&self.records);
         if P::COMMITTED
             && let Err(failure) = self.guard_new(policy, link)
         {
@@ -93,7 +93,7 @@ impl<P: Policy> Batch<P> {
             let start = commands.count();
             let Transaction { records, parts, owners, .. } = transaction;
             for part in &*parts {
-                policy.begin(&part.tag, committed.get(&part.tag).copied().unwrap_or(0));
+                policy.begin(&part.instance, committed.get(&part.instance).copied().unwrap_or(0));
             }
             for &at in records.iter().filter(|&&at| self.live[at]) {
                 let record = &self.records[at];
@@ -108,11 +108,11 @@ impl<P: Policy> Batch<P> {
                 }
             }
             for part in parts {
-                policy.finish(&part.tag, commands);
+                policy.finish(&part.instance, commands);
                 if P::COMMITTED {
                     part.place = commands.count() - start;
-                    let key = policy.watermark(&part.tag, policy.producer().as_str());
-                    watermark::set(&key, part.last, commands);
+                    let key = policy.watermark(&part.instance, policy.producer().as_str());
+                    command::set(&key, part.last, commands);
                 }
             }
             owners.resize(commands.count() - start, None);
@@ -122,8 +122,8 @@ impl<P: Policy> Batch<P> {
         if P::COMMITTED {
             // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
             // connection given up whose bytes the server reads late, makes the next transaction void.
-            for tag in &self.guarded {
-                let key = policy.watermark(tag, policy.producer().as_str());
+            for instance in &self.guarded {
+                let key = policy.watermark(instance, policy.producer().as_str());
                 let Ok(routed) = link.route(&key) else { continue };
                 if !self.transactions.iter().any(|transaction| transaction.server == routed) {
                     continue;
@@ -156,11 +156,11 @@ impl<P: Policy> Batch<P> {
         outcome.sent(commands.send(link, server));
     }
 
-    /// Watches the watermarks of tags that are new on these connections.
+    /// Watches the watermarks of instances that are new on these connections.
     fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
         for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
-            if self.guarded.insert(part.tag) {
-                watermark::watch(link, &policy.watermark(&part.tag, policy.producer().as_str()))?;
+            if self.guarded.insert(part.instance) {
+                command::watch(link, &policy.watermark(&part.instance, policy.producer().as_str()))?;
             }
         }
         Ok(())
@@ -172,11 +172,11 @@ impl<P: Policy> Batch<P> {
         let mut asks = std::mem::take(&mut self.asks);
         let mut taken = HashSet::new();
         self.transactions.retain_mut(|transaction| {
-            let ask = asks.remove(transaction.tag());
+            let ask = asks.remove(transaction.instance());
             transaction.asking = ask.is_some();
             let server = match &ask {
                 Some(ask) => link.redirect(ask),
-                None => link.route(&policy.watermark(transaction.tag(), policy.producer().as_str())),
+                None => link.route(&policy.watermark(transaction.instance(), policy.producer().as_str())),
             };
             match server {
                 Ok(server) => transaction.server = server,
@@ -187,7 +187,7 @@ impl<P: Policy> Batch<P> {
             }
             let waits = P::COMMITTED && link.has_slots() && !taken.insert(transaction.server);
             if waits && let Some(ask) = ask {
-                self.asks.insert(*transaction.tag(), ask);
+                self.asks.insert(*transaction.instance(), ask);
             }
             !waits
         });
@@ -212,7 +212,7 @@ impl<P: Policy> Batch<P> {
             match answer {
                 Answer::Executed(replies) if replies.is_empty() => {
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.tag, part.last)));
+                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.instance, part.last)));
                 }
                 Answer::Executed(replies) => {
                     let settled = refusals::settle(policy, transaction, &self.records, &replies, outcome);
@@ -228,7 +228,7 @@ impl<P: Policy> Batch<P> {
                 }
                 // Who was asked, and sends elsewhere in turn, may do so for ever: then it is a failure as others.
                 Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
-                    self.asks.insert(*transaction.tag(), failure);
+                    self.asks.insert(*transaction.instance(), failure);
                     policy.forget();
                 }
                 // Of no record, so none is to blame.

@@ -1,7 +1,7 @@
 //! Which records of an executed transaction were refused, and what stays in the batch. Redis has executed the rest.
 //!
 //! A record that is refused for good is put aside, unless one before it may yet be taken: records go in order. From the
-//! first of those on, all of its tag stay and are sent again. A signal that was added is not sent twice, so it leaves.
+//! first of those on, all of its instance stay and are sent again. A signal that was added is not sent twice, so it leaves.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,7 +43,7 @@ pub(super) fn settle<P: Policy>(
                 }
             }
             _ => match transaction.parts.iter().find(|part| part.place == *place) {
-                Some(part) if P::COMMITTED => drop(watermarks.insert(part.tag, failure)),
+                Some(part) if P::COMMITTED => drop(watermarks.insert(part.instance, failure)),
                 _ => outcome.aside = Some(failure),
             },
         }
@@ -51,7 +51,7 @@ pub(super) fn settle<P: Policy>(
     let mut settled = Settled::default();
     for part in &transaction.parts {
         let own = transaction.records.iter().copied();
-        let own: Vec<_> = own.filter(|&at| policy.tag(&records[at]) == part.tag.as_str()).collect();
+        let own: Vec<_> = own.filter(|&at| *P::instance(&records[at]) == part.instance).collect();
         let first_held = own.iter().find(|at| refused.get(at).is_some_and(|it| it.class != Class::Reject));
         let first_held = first_held.copied();
         for &at in &own {
@@ -66,24 +66,24 @@ pub(super) fn settle<P: Policy>(
                 None => settled.done.push(at),
             }
         }
-        let Part { tag, last, .. } = *part;
+        let Part { instance, last, .. } = *part;
         let first_refused = own.iter().find(|at| refused.contains_key(at));
         let stands = first_refused.map_or(last, |&at| P::sequence(&records[at]) - 1);
-        outcome.committed.push((tag, stands));
-        if first_refused.is_some() || watermarks.contains_key(&tag) {
-            outcome.owed.push((tag, stands));
+        outcome.committed.push((instance, stands));
+        if first_refused.is_some() || watermarks.contains_key(&instance) {
+            outcome.owed.push((instance, stands));
         }
-        match (first_held, watermarks.remove(&tag)) {
+        match (first_held, watermarks.remove(&instance)) {
             (Some(at), _) => {
                 let failure = refused[&at].clone();
-                outcome.advice = outcome.advice.take().or_else(|| policy.advice(&tag, &failure));
+                outcome.advice = outcome.advice.take().or_else(|| policy.advice(&instance, &failure));
                 outcome.hold(failure);
             }
             (None, Some(failure)) => outcome.hold(failure),
             (None, None) => {}
         }
         if first_held.is_none() && stands < last {
-            outcome.after_letters.push((tag, last));
+            outcome.after_letters.push((instance, last));
         }
     }
     settled

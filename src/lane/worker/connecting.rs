@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{IDLE_CHECK, Worker};
 use crate::lane::Policy;
-use crate::lane::resume::Resumed;
+use crate::lane::watermark::Resumed;
 use crate::link::failure::Failure;
 
 impl<P: Policy> Worker<P> {
@@ -14,7 +14,7 @@ impl<P: Policy> Worker<P> {
     pub(super) fn be_connected(&mut self) -> Result<(), Failure> {
         if !self.link.is_connected() {
             self.connect()
-        } else if self.link.may_move() && (self.trouble.is_some() || self.checked.elapsed() >= IDLE_CHECK) {
+        } else if self.link.may_move() && (self.backoff.is_some() || self.checked.elapsed() >= IDLE_CHECK) {
             self.check()
         } else {
             Ok(())
@@ -35,15 +35,15 @@ impl<P: Policy> Worker<P> {
             self.link.disconnect();
             return Err(failure);
         }
-        let after = match &self.trouble {
-            Some(trouble) => format!(" after {:.1} s", trouble.since.elapsed().as_secs_f64()),
+        let after = match &self.backoff {
+            Some(backoff) => format!(" after {:.1} s", backoff.since.elapsed().as_secs_f64()),
             None => String::new(),
         };
         self.shared.unanswered.store(0, Ordering::Release);
         self.tell(format_args!("connected to {}{after}", self.link.address()));
         self.shared.counters.connects.fetch_add(1, Ordering::Relaxed);
         self.shared.counters.connected.store(true, Ordering::Relaxed);
-        self.shared.trouble(false);
+        self.shared.set_blocked(false);
         if self.is_idle() {
             // All that was in doubt is in Redis.
             self.succeeded();
@@ -57,9 +57,9 @@ impl<P: Policy> Worker<P> {
         }
         let in_doubt = self.batch.len();
         let refused = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
-        let Self { policy, link, journal, source, batch, ledger, .. } = self;
+        let Self { policy, link, journal, intake, batch, watermarks, .. } = self;
         let Resumed { history, found, replayed, lost, vanished } =
-            ledger.resume(policy, link, journal.as_ref(), source, batch, refused)?;
+            watermarks.resume(policy, link, journal.as_ref(), intake, batch, refused)?;
         // What could not be put aside so far is refused once more.
         self.rejected.clear();
         self.after_letters.clear();

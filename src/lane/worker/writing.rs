@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Worker;
-use super::trouble::REMIND;
+use super::backoff::REMIND;
 use crate::lane::Policy;
-use crate::lane::dead::Letter;
+use crate::lane::dead_letters::Letter;
 use crate::lane::journal::Journal;
 use crate::link::failure::Failure;
 use crate::pressure::level;
@@ -23,19 +23,19 @@ impl<P: Policy> Worker<P> {
         self.shared.unanswered.store(last, Ordering::Release);
         self.shared.gauge.lock().began(started);
         let records = self.batch.len();
-        let Self { policy, link, journal, source, batch, ledger, synced, .. } = self;
+        let Self { policy, link, journal, intake, batch, watermarks, synced, .. } = self;
         // What the lane would do next, while the server works: a new segment takes as long as a hundred records,
         // and so does the disk. What fails here fails again where it is needed.
         let meanwhile = || {
             journal.iter().for_each(|journal| drop(journal.prepare()));
-            source.take_ahead(self.batch_records);
-            if source.taken() > *synced
+            intake.take_ahead(self.batch_records);
+            if intake.taken() > *synced
                 && let Some(journal) = journal
             {
                 *synced = Self::sync(journal).unwrap_or(*synced);
             }
         };
-        let outcome = batch.exchange(policy, link, ledger.known(), meanwhile);
+        let outcome = batch.exchange(policy, link, watermarks.known(), meanwhile);
         self.heard = Instant::now();
         self.shared.gauge.lock().ended(self.heard);
         let rejected = outcome.rejected.len();
@@ -44,8 +44,11 @@ impl<P: Policy> Worker<P> {
             .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
         self.rejected.extend(outcome.rejected);
         self.after_letters.extend(outcome.after_letters);
-        outcome.committed.into_iter().for_each(|(tag, sequence)| self.ledger.commit(tag, sequence));
-        outcome.owed.into_iter().for_each(|(tag, sequence)| self.ledger.owe(tag, sequence));
+        outcome
+            .committed
+            .into_iter()
+            .for_each(|(instance, sequence)| self.watermarks.commit(instance, sequence));
+        outcome.owed.into_iter().for_each(|(instance, sequence)| self.watermarks.owe(instance, sequence));
         outcome.aside.into_iter().for_each(|failure| self.tell_aside(failure));
         let settled = self.settle();
         self.committed();
@@ -66,19 +69,19 @@ impl<P: Policy> Worker<P> {
 
     /// Does what must be done before anything else is sent: watermarks are set to what is true, and letters written.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
-        let Self { policy, link, batch, ledger, .. } = self;
-        let set = ledger.settle(policy, link, batch);
+        let Self { policy, link, batch, watermarks, .. } = self;
+        let set = watermarks.settle(policy, link, batch);
         self.put_aside()?;
         set?;
         if self.after_letters.is_empty() {
             return Ok(());
         }
-        for (tag, sequence) in self.after_letters.drain(..) {
-            self.ledger.owe(tag, sequence);
-            self.ledger.commit(tag, sequence);
+        for (instance, sequence) in self.after_letters.drain(..) {
+            self.watermarks.owe(instance, sequence);
+            self.watermarks.commit(instance, sequence);
         }
-        let Self { policy, link, batch, ledger, .. } = self;
-        ledger.settle(policy, link, batch)
+        let Self { policy, link, batch, watermarks, .. } = self;
+        watermarks.settle(policy, link, batch)
     }
 
     /// Tells, now and then, of a refusal that no record depends on.
@@ -157,7 +160,7 @@ impl<P: Policy> Worker<P> {
     /// Up to where everything is in Redis or put aside: before what is left of the batch, before what is still to be
     /// put aside, and before what comes next. It goes back when a server lacks what was committed.
     pub(super) fn done(&self) -> u64 {
-        let next = self.batch.first().unwrap_or(u64::MAX).min(self.source.next());
+        let next = self.batch.first().unwrap_or(u64::MAX).min(self.intake.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         next.min(rejected.unwrap_or(next)) - 1
     }
@@ -171,8 +174,8 @@ impl<P: Policy> Worker<P> {
     }
 
     pub(super) fn succeeded(&mut self) {
-        self.trouble = None;
-        self.shared.trouble(false);
+        self.backoff = None;
+        self.shared.set_blocked(false);
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.committed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {

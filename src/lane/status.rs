@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Lane, Policy};
+use super::Lane;
+use super::policy::Policy;
 use crate::stats::LaneStats;
 
 /// Where a record is on its way.

@@ -22,7 +22,7 @@ const BACK: Duration = Duration::from_secs(5);
 const CAUSES: usize = 16;
 
 /// What keeps the lane from committing.
-pub(super) struct Trouble {
+pub(super) struct Backoff {
     pub(super) since: Instant,
     attempts: u32,
     pub(super) next_attempt: Instant,
@@ -36,7 +36,7 @@ struct Cause {
     times: u32,
 }
 
-impl Trouble {
+impl Backoff {
     fn new(now: Instant) -> Self {
         Self { since: now, attempts: 0, next_attempt: now, causes: Vec::new() }
     }
@@ -78,25 +78,25 @@ impl<P: Policy> Worker<P> {
             self.link.doubt();
         }
         self.shared.counters.connected.store(self.link.is_connected(), Ordering::Relaxed);
-        self.shared.trouble(true);
+        self.shared.set_blocked(true);
         let now = Instant::now();
         let refusal =
             if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
         self.shared.gauge.lock().replied(refusal);
         self.shared.look(now);
-        let trouble = self.trouble.get_or_insert_with(|| Trouble::new(now));
+        let backoff = self.backoff.get_or_insert_with(|| Backoff::new(now));
         let last_delay = if self.link.may_move() { LAST_DELAY_OF_MANY } else { LAST_DELAY };
-        let delay = FIRST_DELAY.saturating_mul(1 << trouble.attempts.min(10)).min(last_delay);
-        trouble.attempts += 1;
-        trouble.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
-        if trouble.is_news(&failure, now) {
+        let delay = FIRST_DELAY.saturating_mul(1 << backoff.attempts.min(10)).min(last_delay);
+        backoff.attempts += 1;
+        backoff.next_attempt = now + delay.mul_f64(0.5 + fastrand::f64() / 2.0);
+        if backoff.is_news(&failure, now) {
             let next = match failure.class {
                 Class::Reconnect => "connecting again",
                 Class::Refresh => "finding out which server does",
                 Class::Ask | Class::Hold | Class::Unlisted => "holding until it can",
                 Class::Alarm | Class::Reject => "holding",
             };
-            let waiting = self.batch.len() + self.source.ahead() + self.shared.records.len();
+            let waiting = self.batch.len() + self.intake.ahead() + self.shared.records.len();
             let address = self.link.address();
             self.tell(format_args!(
                 "{address} takes nothing: {} ({next}; {waiting} records wait)",
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn a_cause_is_told_when_it_is_new_or_back_and_once_a_minute() {
         let start = Instant::now();
-        let mut trouble = Trouble::new(start);
+        let mut backoff = Backoff::new(start);
         let mut news =
-            |text: &str, second| trouble.is_news(&Failure::held(text), start + Duration::from_secs(second));
+            |text: &str, second| backoff.is_news(&Failure::held(text), start + Duration::from_secs(second));
         assert!(news("OOM full", 0));
         assert!(!news("OOM full", 30));
         assert!(news("OOM full", 60));
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn strange_words_without_end_are_not_all_remembered() {
         let now = Instant::now();
-        let mut trouble = Trouble::new(now);
+        let mut backoff = Backoff::new(now);
         for word in 0..300 {
-            assert!(trouble.is_news(&Failure::held("x".repeat(word)), now));
+            assert!(backoff.is_news(&Failure::held("x".repeat(word)), now));
         }
-        assert_eq!(trouble.causes.len(), CAUSES);
+        assert_eq!(backoff.causes.len(), CAUSES);
     }
 }

@@ -10,16 +10,13 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arrayvec::ArrayString;
-
 use super::batch::Batch;
 use super::journal::{Journal, Reader};
 use super::missing::Missing;
+use super::policy::Policy;
+use super::shared::Shared;
 use super::sync::fence;
-use super::{Policy, Shared};
-
-/// A routing tag: an instance id.
-pub(super) type Tag = ArrayString<40>;
+use crate::model::InstanceId;
 
 /// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one. In loom there
 /// is no time.
@@ -38,7 +35,7 @@ pub(super) enum Taken {
     Idle,
 }
 
-pub(super) struct Source<P: Policy> {
+pub(super) struct Intake<P: Policy> {
     shared: Arc<Shared<P>>,
     journal: Option<Arc<Journal>>,
     /// The sequence number of the record that comes next.
@@ -51,8 +48,8 @@ pub(super) struct Source<P: Policy> {
     reader: Option<Reader>,
     /// The last record when the reader was made: what it does not find up to there cannot be read.
     readable: u64,
-    /// What Redis has: up to this sequence number, a tag each.
-    present: HashMap<Tag, u64>,
+    /// What Redis has: up to this sequence number, an instance each.
+    present: HashMap<InstanceId, u64>,
     /// The highest of these: nothing needs to be looked up beyond.
     present_until: u64,
     missing: Missing,
@@ -63,7 +60,7 @@ pub(super) struct Source<P: Policy> {
     short_sleeps: u32,
 }
 
-impl<P: Policy> Source<P> {
+impl<P: Policy> Intake<P> {
     pub(super) fn new(shared: Arc<Shared<P>>, journal: Option<Arc<Journal>>, next: u64) -> Self {
         let present = HashMap::new();
         let ahead = VecDeque::new();
@@ -103,7 +100,7 @@ impl<P: Policy> Source<P> {
     }
 
     /// Goes on at `next`, but for what is `present` in Redis.
-    pub(super) fn resume(&mut self, next: u64, present: HashMap<Tag, u64>) {
+    pub(super) fn resume(&mut self, next: u64, present: HashMap<InstanceId, u64>) {
         if self.journal.is_some() {
             // It has them still, and perhaps some before them are needed too.
             self.ahead.clear();
@@ -115,16 +112,15 @@ impl<P: Policy> Source<P> {
         self.reader = None;
     }
 
-    /// Notes that the records up to this one will never be in Redis, from the last one of the same tag on that is.
-    pub(super) fn note_missing(&mut self, last: u64, tag: Option<Tag>) {
-        self.missing.note(last, tag);
+    /// Notes that the records up to this one will never be in Redis, from the last one of the same instance on that is.
+    pub(super) fn note_missing(&mut self, last: u64, instance: Option<InstanceId>) {
+        self.missing.note(last, instance);
     }
 
     /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What is in Redis
     /// already is left out.
     pub(super) fn fill(
         &mut self,
-        policy: &P,
         batch: &mut Batch<P>,
         records: usize,
         bytes: usize,
@@ -138,11 +134,11 @@ impl<P: Policy> Source<P> {
                 self.take_one();
             }
             for record in self.dead.drain(..) {
-                self.missing.note(P::sequence(&record), Tag::from(policy.tag(&record)).ok());
+                self.missing.note(P::sequence(&record), Some(*P::instance(&record)));
             }
             if let Some(record) = self.ahead.pop_front() {
                 self.next = P::sequence(&record) + 1;
-                size += self.push(policy, record, batch);
+                size += self.push(record, batch);
             } else if self.taken_next > start {
                 // The last ones may have been left out.
                 self.next = self.taken_next;
@@ -270,15 +266,15 @@ impl<P: Policy> Source<P> {
         }
     }
 
-    fn push(&mut self, policy: &P, record: P::Record, batch: &mut Batch<P>) -> usize {
+    fn push(&mut self, record: P::Record, batch: &mut Batch<P>) -> usize {
         let sequence = P::sequence(&record);
         if sequence <= self.present_until
-            && self.present.get(policy.tag(&record)).is_some_and(|&present| sequence <= present)
+            && self.present.get(P::instance(&record)).is_some_and(|&present| sequence <= present)
         {
             return 0;
         }
         let size = P::size(&record);
-        match self.missing.before(policy.tag(&record), sequence) {
+        match self.missing.before(P::instance(&record), sequence) {
             Some(missing) => batch.push_after(missing, record),
             None => batch.push(record),
         }
