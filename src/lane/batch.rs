@@ -21,6 +21,8 @@ pub(super) struct Batch<P: Policy> {
     live: Vec<bool>,
     transactions: Vec<Transaction>,
     commands: Commands,
+    /// The server that these are for.
+    server: usize,
     /// The server of each command that watches a watermark, after the transactions.
     guards: Vec<usize>,
     /// The server of each command after these, if it has one.
@@ -44,6 +46,7 @@ impl<P: Policy> Batch<P> {
             live: Vec::new(),
             transactions: Vec::new(),
             commands: Commands::new(),
+            server: 0,
             guards: Vec::new(),
             trailers: Vec::new(),
             questions: Vec::new(),

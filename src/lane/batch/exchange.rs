@@ -1,6 +1,7 @@
 //! An exchange: a batch is written to its servers in transactions, and every reply is read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::time::Instant;
 
 use redis::Value;
@@ -58,8 +59,6 @@ impl<P: Policy> Batch<P> {
         outcome
     }
 
-    /// Writes the transactions, piece by piece: the server works on the first while the last is not yet
-    /// encoded. Should it never come, the server discards the transaction that lacks its EXEC.
     fn send(
         &mut self,
         policy: &mut P,
@@ -76,16 +75,36 @@ impl<P: Policy> Batch<P> {
             outcome.fail(failure);
         }
         self.route(policy, link, outcome);
-        let commands = &mut self.commands;
-        commands.clear();
-        // What is encoded and not sent yet is for this server.
-        let mut server = 0;
+        self.commands.clear();
+        self.server = 0;
+        self.write_transactions(policy, link, committed, outcome);
+        self.watch_again(policy, link, outcome);
+        self.write_asides(policy, link, outcome);
+        outcome.sent(self.commands.send(link, self.server));
+    }
+
+    /// What is written from now on is for this server; sends what was written for another one.
+    fn turn_to(&mut self, server: usize, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        if server != self.server {
+            outcome.sent(self.commands.send(link, self.server));
+            self.server = server;
+        }
+    }
+
+    /// Writes the transactions and sends them piece by piece: the server works on the first while the last is not yet
+    /// encoded. Should the last never come, the server discards the transaction that lacks its EXEC.
+    fn write_transactions(
+        &mut self,
+        policy: &mut P,
+        link: &mut Link,
+        committed: &HashMap<InstanceId, u64>,
+        outcome: &mut Outcome<P::Record>,
+    ) {
         let mut piece = FIRST_PIECE;
-        for transaction in &mut self.transactions {
-            if transaction.server != server {
-                outcome.sent(commands.send(link, server));
-                server = transaction.server;
-            }
+        let mut transactions = mem::take(&mut self.transactions);
+        for transaction in &mut transactions {
+            self.turn_to(transaction.server, link, outcome);
+            let commands = &mut self.commands;
             if transaction.asking {
                 commands.command([b"ASKING".as_slice()]);
             }
@@ -104,7 +123,7 @@ impl<P: Policy> Batch<P> {
                 owners.resize(commands.count() - start, Some(at));
                 if commands.bytes().len() >= piece {
                     piece = PIECE;
-                    outcome.sent(commands.send(link, server));
+                    outcome.sent(commands.send(link, self.server));
                 }
             }
             for part in parts {
@@ -118,42 +137,46 @@ impl<P: Policy> Batch<P> {
             owners.resize(commands.count() - start, None);
             commands.command([b"EXEC".as_slice()]);
         }
+        self.transactions = transactions;
+    }
+
+    /// EXEC ends what was watched. Watched again, a watermark that somebody else sets meanwhile makes the next
+    /// transaction void: a connection that was given up, whose bytes the server reads late.
+    fn watch_again(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.guards.clear();
-        if P::COMMITTED {
-            // EXEC ends what was watched. Watched anew, a watermark that somebody else sets meanwhile, a
-            // connection given up whose bytes the server reads late, makes the next transaction void.
-            for instance in &self.guarded {
-                let key = policy.watermark(instance, policy.producer().as_str());
-                let Ok(routed) = link.route(&key) else { continue };
-                if !self.transactions.iter().any(|transaction| transaction.server == routed) {
-                    continue;
-                }
-                if routed != server {
-                    outcome.sent(commands.send(link, server));
-                    server = routed;
-                }
-                commands.command([b"WATCH".as_slice(), key.as_bytes()]);
+        let guarded = mem::take(&mut self.guarded);
+        for instance in guarded.iter().filter(|_| P::COMMITTED) {
+            let key = policy.watermark(instance, policy.producer().as_str());
+            let Ok(server) = link.route(&key) else { continue };
+            if self.transactions.iter().any(|transaction| transaction.server == server) {
+                self.turn_to(server, link, outcome);
+                self.commands.command([b"WATCH".as_slice(), key.as_bytes()]);
                 self.guards.push(server);
             }
         }
-        let written = written(&self.transactions, &self.live, &self.records);
-        self.trailers.clear();
-        self.questions.clear();
+        self.guarded = guarded;
+    }
+
+    /// Writes what belongs to no transaction, and what the policy asks.
+    fn write_asides(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
+        let Self { commands, server, transactions, live, records, trailers, questions, .. } = self;
+        let written = written(transactions, live, records);
         let mut aside = |servers: &mut Vec<Option<usize>>, key: &str, write: &dyn Fn(&mut Commands)| {
             let routed = link.route(key).map_err(|failure| outcome.fail(failure)).ok();
             if let Some(routed) = routed {
-                if routed != server {
-                    outcome.sent(commands.send(link, server));
-                    server = routed;
+                if routed != *server {
+                    outcome.sent(commands.send(link, *server));
+                    *server = routed;
                 }
                 write(commands);
             }
             servers.push(routed);
         };
-        policy.trailer(&written, &mut |key, write| aside(&mut self.trailers, key, write));
+        trailers.clear();
+        questions.clear();
+        policy.trailer(&written, &mut |key, write| aside(trailers, key, write));
         self.asked = Instant::now();
-        policy.questions(&written, &mut |key, write| aside(&mut self.questions, key, write));
-        outcome.sent(commands.send(link, server));
+        policy.questions(&written, &mut |key, write| aside(questions, key, write));
     }
 
     /// Watches the watermarks of instances that are new on these connections.
@@ -169,7 +192,7 @@ impl<P: Policy> Batch<P> {
     /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
     /// turn on that server's connection.
     fn route(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
-        let mut asks = std::mem::take(&mut self.asks);
+        let mut asks = mem::take(&mut self.asks);
         let mut taken = HashSet::new();
         self.transactions.retain_mut(|transaction| {
             let ask = asks.remove(transaction.instance());
