@@ -180,7 +180,7 @@ impl Pair {
         (1..=last).filter(|position| !there(&self.key(*position))).collect()
     }
 
-    /// The node of the first instance fails over and takes nothing; before it does, that of the second fails over
+    /// The node of the first instance fails over and accepts no writes; before it does, that of the second fails over
     /// and lacks less.
     fn one_after_the_other(&mut self) {
         self.positions(1, 40);
@@ -189,7 +189,7 @@ impl Pair {
         self.forget_after(0, 3, 39);
         full.ask::<()>("CONFIG SET maxmemory 1");
         self.positions(41, 41);
-        self.told("takes nothing: OOM");
+        self.told("accepts no writes: OOM");
         self.forget_after(1, 30, 40);
         self.told("connected to");
         self.cluster.nodes[self.nodes[0]].ask::<()>("CONFIG SET maxmemory 0");
@@ -211,7 +211,7 @@ fn without_a_journal_what_each_instance_lost_is_counted() {
     let mut pair = Pair::open("sync = \"off\"");
     pair.positions(1, 40);
     pair.bridges[0].settle();
-    // One batch, of which the second instance's node takes nothing.
+    // One batch, of which the second instance's node accepts no writes.
     let (first, full) = (pair.nodes[0], pair.nodes[1]);
     pair.cluster.nodes[full].ask::<()>("CONFIG SET maxmemory 1");
     pair.cluster.nodes[first].freeze();
@@ -221,7 +221,7 @@ fn without_a_journal_what_each_instance_lost_is_counted() {
     });
     pair.positions(42, 44);
     pair.cluster.nodes[first].thaw();
-    pair.told("takes nothing: OOM");
+    pair.told("accepts no writes: OOM");
     assert_eq!(pair.missing(44), [42, 44]);
     pair.forget_after(0, 41, 43);
     pair.told("connected to");

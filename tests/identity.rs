@@ -30,7 +30,7 @@ fn what_a_user_may_not_do_is_told_and_done_once_it_may() {
         let (folder, config) = configuration(&toml);
         let bridge = Bridge::open(&config, "1.Demo", folder.path());
         assert_eq!(bridge.signal(&buy(number)), 1);
-        told(&bridge, &["rtss: ", "takes nothing: NOPERM ", "check username, password and permissions"]);
+        told(&bridge, &["rtss: ", "accepts no writes: NOPERM ", "check username, password and permissions"]);
         assert_eq!(sequences(&server).len() as i64, number - 1);
         let _: String = server.ask("ACL SETUSER ea +@all");
         bridge.settle();
@@ -47,7 +47,7 @@ fn without_the_right_to_a_guarded_transaction_nothing_is_written() {
             configuration(&format!("url = \"redis://ea:{SECRET}@127.0.0.1:{}\"\n", server.port));
         let bridge = Bridge::open(&config, "1.Demo", folder.path());
         assert_eq!(bridge.signal(&buy(number)), 1);
-        let why = format!("takes nothing: {} is refused, ", command.to_uppercase());
+        let why = format!("accepts no writes: {} is refused, ", command.to_uppercase());
         told(
             &bridge,
             &["rtss: ", &why, "could be written twice: NOPERM ", "check username, password and permissions"],
@@ -70,7 +70,7 @@ fn a_server_without_transactions_is_refused() {
         seen.extend(bridge.events());
         ["rtss: ", "ris: "].iter().all(|lane| {
             let why =
-                "takes nothing: MULTI is refused, without which a record could be written twice: ERR unknown";
+                "accepts no writes: MULTI is refused, without which a record could be written twice: ERR unknown";
             seen.iter().any(|line| line.starts_with(lane) && line.contains(why))
         })
     });
@@ -145,7 +145,7 @@ fn a_user_bound_to_its_instance_may_do_all_that_the_bridge_needs() {
     // A session for another instance shares the connection, and is refused.
     let other = Bridge::open(&url, "2.Demo", server.folder());
     other.heartbeat(&account());
-    told(&other, &["ris: ", "takes nothing: NOPERM "]);
+    told(&other, &["ris: ", "accepts no writes: NOPERM "]);
     assert!(!server.ask::<bool>("EXISTS is:{2.Demo}"));
 }
 
@@ -205,7 +205,7 @@ fn after_a_theft_the_terminal_holds_until_it_has_the_new_password() {
     server.ask::<()>("ACL SETUSER ea resetpass >the-new");
     server.ask::<()>("CLIENT KILL USER ea");
     stolen.signal(&buy(2));
-    told(&stolen, &["rtss: ", "takes nothing: WRONGPASS", "wrong username or password"]);
+    told(&stolen, &["rtss: ", "accepts no writes: WRONGPASS", "wrong username or password"]);
     assert_eq!(sequences(&server), [1]);
     stolen.close(0);
     let new = reopened(&server, folder.path(), "the-new");

@@ -98,7 +98,7 @@ fn a_terminal_killed_while_redis_is_away_loses_nothing() {
         bridge
             .events()
             .iter()
-            .any(|line| line.contains("records of an earlier life are not known to be in Redis"))
+            .any(|line| line.contains("records from an earlier run may not be in Redis yet"))
     });
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     let last = bridge.accepted("rtss");
@@ -235,13 +235,13 @@ fn a_journal_at_its_limit_keeps_what_is_still_to_be_sent_again() {
         assert_eq!(bridge.signal(&buy(number)), number, "{}", last_error());
     }
     bridge.settle();
-    // It comes back with nothing, and takes nothing yet.
+    // It comes back with nothing, and accepts no writes yet.
     server.kill();
     std::fs::write(server.folder().join("redis.conf"), "maxmemory 1\n").expect("its file");
     server.restart();
     let mut accepted = sent + 1;
     bridge.signal(&buy(accepted));
-    support::eventually("it is held", || bridge.events().join("\n").contains("takes nothing: OOM"));
+    support::eventually("it is held", || bridge.events().join("\n").contains("accepts no writes: OOM"));
     let refusal = loop {
         match bridge.signal(&buy(accepted + 1)) {
             sequence if sequence > 0 => accepted = sequence,

@@ -33,7 +33,7 @@ fn a_server_that_comes_late_gets_everything() {
     for number in 1..=100 {
         assert_eq!(bridge.signal(&buy(number)), number);
     }
-    let line = event(&bridge, &["rtss: ", "takes nothing", "connecting again"]);
+    let line = event(&bridge, &["rtss: ", "accepts no writes", "connecting again"]);
     assert!(line.contains(&server.port.to_string()), "{line}");
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
@@ -109,9 +109,9 @@ fn a_journal_at_its_limit_refuses_and_recovers_by_itself() {
         assert!(accepted < 1_000_000, "the journal is bounded");
     };
     assert_eq!(refusal, i64::from(MT5REDIS_ERR_JOURNAL_FULL));
-    let sentence = "the rtss journal takes no more: the journal is at its limit of 8388608 bytes";
+    let sentence = "the rtss journal is full: the journal is at its limit of 8388608 bytes";
     assert!(last_error().starts_with(sentence), "{}", last_error());
-    event(&bridge, &["the rtss journal takes no more", "raise journal.max_bytes"]);
+    event(&bridge, &["the rtss journal is full", "raise journal.max_bytes"]);
     // Other lanes have journals of their own.
     assert_eq!(bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)), 1);
 
@@ -186,12 +186,12 @@ fn a_frozen_server_is_left_and_found_again() {
     for number in 2..=50 {
         bridge.signal(&buy(number));
     }
-    event(&bridge, &["rtss: ", "takes nothing", "no answer within the time-out"]);
+    event(&bridge, &["rtss: ", "accepts no writes", "no answer within the time-out"]);
     server.thaw();
     bridge.settle();
     // What was in flight was applied when the server went on: the watermark says so, and nothing doubles.
     assert_eq!(sequences(&server), (1..=50).collect::<Vec<_>>());
-    event(&bridge, &["rtss: of ", " records in doubt "]);
+    event(&bridge, &["rtss: ", " records in doubt"]);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_server_out_of_memory_holds_the_lane() {
     for number in 2..=20 {
         bridge.signal(&buy(number));
     }
-    event(&bridge, &["rtss: ", "takes nothing: OOM ", "holding until it can"]);
+    event(&bridge, &["rtss: ", "accepts no writes: OOM ", "holding until it does"]);
     let _: String = server.ask("CONFIG SET maxmemory 0");
     bridge.settle();
     assert_eq!(sequences(&server), (1..=20).collect::<Vec<_>>());
@@ -218,7 +218,7 @@ fn a_replica_takes_nothing_until_it_is_a_master() {
     bridge.settle();
     let _: String = server.ask(&format!("REPLICAOF 127.0.0.1 {}", free_port()));
     bridge.signal(&buy(2));
-    event(&bridge, &["rtss: ", "takes nothing: READONLY "]);
+    event(&bridge, &["rtss: ", "accepts no writes: READONLY "]);
     let _: String = server.ask("REPLICAOF NO ONE");
     bridge.settle();
     assert_eq!(sequences(&server), [1, 2]);

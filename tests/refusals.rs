@@ -173,7 +173,7 @@ fn what_is_not_known_to_be_for_good_holds_the_lane_until_it_has_passed() {
         bridge.signal(&buy(2));
         bridge.signal(&buy(3));
         let mut events = String::new();
-        told(&bridge, &mut events, &format!("takes nothing: {words}"));
+        told(&bridge, &mut events, &format!("accepts no writes: {words}"));
         assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 1, "{events}");
         assert_eq!(watermark(&site.server, "1.Demo"), 1, "it claims nothing that was refused: {words}");
         site.refuses(false);
@@ -181,7 +181,7 @@ fn what_is_not_known_to_be_for_good_holds_the_lane_until_it_has_passed() {
         assert_eq!(sequences(&site.server), [1, 2, 3], "{words}");
         assert!(!site.dead_letters().exists(), "{words}");
         bridge.events().iter().for_each(|line| events += &format!("{line}\n"));
-        assert_eq!(events.matches("takes nothing").count(), 1, "once a cause: {events}");
+        assert_eq!(events.matches("accepts no writes").count(), 1, "once a cause: {events}");
     }
 }
 
@@ -193,10 +193,10 @@ fn what_was_refused_is_sent_by_a_later_life() {
     bridge.settle();
     site.refuses(true);
     bridge.signal(&buy(2));
-    told(&bridge, &mut String::new(), "takes nothing: ERR no such key");
+    told(&bridge, &mut String::new(), "accepts no writes: ERR no such key");
     assert_eq!(bridge.close(0), MT5REDIS_ERR_TIMEOUT);
     let next = site.open(1);
-    told(&next, &mut String::new(), "takes nothing: ERR no such key");
+    told(&next, &mut String::new(), "accepts no writes: ERR no such key");
     site.refuses(false);
     next.settle();
     assert_eq!(sequences(&site.server), [1, 2]);
@@ -300,7 +300,10 @@ fn a_stream_without_ids_holds_the_lane_and_tells_how_to_repair_it() {
     (2..=9).for_each(|number| assert!(bridge.signal(&buy(number)) > 0));
     let mut events = String::new();
     told(&bridge, &mut events, "ALARM: ss:{0}:1.Demo has no ids left");
-    assert!(events.contains("takes nothing: ERR The stream has exhausted the last possible ID"), "{events}");
+    assert!(
+        events.contains("accepts no writes: ERR The stream has exhausted the last possible ID"),
+        "{events}"
+    );
     assert!(events.contains("XDEL") && events.contains("XSETID ss:{0}:1.Demo"), "{events}");
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 3);
     assert_eq!(watermark(&server, "1.Demo"), 3);
@@ -421,7 +424,7 @@ fn a_position_that_is_gone_stays_so_though_all_is_sent_again_for_another_one() {
     bridge.trade(&trade(5, MT5REDIS_EVENT_CHANGE));
     bridge.open_positions(0, &[4, 7]);
     server.thaw();
-    told(&bridge, &mut String::new(), "takes nothing: ERR no such key");
+    told(&bridge, &mut String::new(), "accepts no writes: ERR no such key");
     let state = || server.ask::<String>("HGET ts:{1.Demo}:5 st");
     let gone = state();
     assert_ne!(gone, "o");
@@ -453,7 +456,7 @@ fn another_cause_is_told_though_it_is_of_the_same_kind() {
     cause.store(1, SeqCst);
     bridge.signal(&buy(2));
     for words in ["OOM no memory", "MISCONF no disk", "NOREPLICAS no replica"] {
-        told(&bridge, &mut events, &format!("takes nothing: {words}"));
+        told(&bridge, &mut events, &format!("accepts no writes: {words}"));
         cause.fetch_add(1, SeqCst);
     }
     cause.store(0, SeqCst);
@@ -474,7 +477,7 @@ fn a_trouble_ends_when_a_connection_settles_all_that_was_in_doubt() {
         told(
             &bridge,
             &mut String::new(),
-            &format!("rtss: 127.0.0.1:{} takes nothing: no answer", server.port),
+            &format!("rtss: 127.0.0.1:{} accepts no writes: no answer", server.port),
         );
         server.thaw();
         bridge.settle();
@@ -497,7 +500,7 @@ fn a_server_that_begins_to_load_while_it_is_asked_is_told_in_its_own_words() {
     let bridge = Bridge::open(&format!("redis://127.0.0.1:{}", front.port), "1.Demo", server.folder());
     bridge.signal(&buy(1));
     let mut events = String::new();
-    told(&bridge, &mut events, "takes nothing: LOADING Redis is loading");
+    told(&bridge, &mut events, "accepts no writes: LOADING Redis is loading");
     loading.store(false, SeqCst);
     bridge.settle();
     assert_eq!(sequences(&server), [1]);

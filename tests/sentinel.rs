@@ -125,7 +125,7 @@ fn sentinels_that_know_nothing_are_told_in_the_events() {
     let mut seen = String::new();
     eventually("an event", || {
         seen += &bridge.events().join("\n");
-        seen.contains("takes nothing: no sentinel knows where mymaster is (127.0.0.1:")
+        seen.contains("accepts no writes: no sentinel knows where mymaster is (127.0.0.1:")
     });
 }
 

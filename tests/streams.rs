@@ -114,7 +114,10 @@ fn a_watermark_that_is_deleted_costs_no_second_copy() {
         bridge.settle();
         assert_eq!(sequences(&server), expected);
         let events = bridge.events().join("\n");
-        assert!(events.contains("is gone from") && events.contains("nothing is sent again"), "{events}");
+        assert!(
+            events.contains(" no longer has wm:") && events.contains("Nothing is sent again"),
+            "{events}"
+        );
     }
     assert_eq!(links(&server, STREAM), [(7, 6)]);
     assert_eq!(bridge.stats()["rtss"]["lost"], 0);
@@ -139,7 +142,7 @@ fn the_stream_tells_what_a_restarted_server_has() {
     let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XRANGE {STREAM} - +"));
     assert_eq!(entries.len(), 8, "each signal once");
     let events = bridge.events().join("\n");
-    assert!(events.contains("is gone from") && events.contains("it was 5"), "{events}");
+    assert!(events.contains(" no longer has wm:") && events.contains("which was at 5"), "{events}");
 }
 
 /// A terminal that rested for longer than a watermark lives.
@@ -161,5 +164,5 @@ fn a_terminal_that_comes_back_late_sends_nothing_twice_and_counts_no_loss() {
     assert_eq!(links(&server, STREAM), [(6, 5)]);
     assert_eq!(bridge.stats()["rtss"]["lost"], 0);
     let events = bridge.events().join("\n");
-    assert!(events.contains("is gone from") && events.contains("it was 5"), "{events}");
+    assert!(events.contains(" no longer has wm:") && events.contains("which was at 5"), "{events}");
 }

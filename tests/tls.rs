@@ -52,7 +52,7 @@ fn wrong_names_expired_and_foreign_certificates_are_refused() {
         (&good, foreign.file(), "UnknownIssuer"),
     ] {
         let line = refusal(&server.toml("localhost", &trusted, ""));
-        assert!(line.contains("takes nothing") && line.contains(reason), "{line}");
+        assert!(line.contains("accepts no writes") && line.contains(reason), "{line}");
         assert_eq!(server.signals(), 0);
     }
     // Nor is an authority trusted that nobody named.

@@ -176,7 +176,7 @@ impl<P: Policy> Lane<P> {
         Error::new(
             MT5REDIS_ERR_QUEUE_FULL,
             format!(
-                "the {lane} queue is full: {queue} records wait for {address}. This one was not accepted; see the \
+                "the {lane} queue is full: {queue} records wait for {address}. This one was not accepted. See the \
                  events for the server's state, or raise {lane}.queue"
             ),
         )
@@ -186,7 +186,7 @@ impl<P: Policy> Lane<P> {
     fn journal_full(&self, refusing: &mut bool, refused: &Refused) -> Error {
         let waiting = self.waiting();
         let text = format!(
-            "the {} journal takes no more: {refused}. {waiting} records wait for {}. This one was not accepted",
+            "the {} journal is full: {refused}. {waiting} records wait for {}. This one was not accepted",
             P::LANE,
             self.config.endpoint.name()
         );
@@ -222,7 +222,7 @@ impl<P: Policy> Lane<P> {
             || worker.run(),
             move |end| {
                 if let Err(defect) = end {
-                    shared.tell(format_args!("the thread has ended by a defect, please report it: {defect}"));
+                    shared.tell(format_args!("the thread died of a bug, please report it: {defect}"));
                 }
                 shared.left();
             },

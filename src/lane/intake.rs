@@ -248,7 +248,7 @@ impl<P: Policy> Intake<P> {
         match record {
             Some(record) => self.ahead.push_back(record),
             None => self.shared.tell(format_args!(
-                "record {sequence} of the journal is of a later version of this library, or damaged; it is left out"
+                "record {sequence} of the journal was written by a later version of this library, or is damaged; it is skipped"
             )),
         }
     }

@@ -20,7 +20,7 @@ fn a_defect_while_the_journal_is_read_is_told_and_the_thread_goes_on() {
     let (mut cursor, mut told) = (0, String::new());
     eventually("it is told", || {
         told += &events.next(&mut cursor, |_| true).unwrap_or_default();
-        told.contains("a defect, please report it: record 1 cannot be read")
+        told.contains("a bug, please report it: record 1 cannot be read")
     });
     Plain::defective(false);
     eventually("it connects", || server.accept().is_ok());

@@ -293,8 +293,8 @@ fn undisputed(key: &str, present: u64, journal: Option<&Arc<Journal>>) -> Result
             .contest()
             .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
         return Err(Failure::held(format!(
-            "{key} is at {present}, and this journal gave no number above {given}: another terminal goes on with a \
-             copy of it, or this machine was set back; start this terminal anew, it then has a name of its own"
+            "{key} is at {present}, and this journal gave no number above {given}: another terminal uses a \
+             copy of it, or this machine was restored from a backup. Restart this terminal: the journal then gets a name of its own"
         )));
     }
     Ok(())

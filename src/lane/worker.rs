@@ -114,10 +114,7 @@ impl<P: Policy> Worker<P> {
                 Ok(false) => break,
                 Err(panic) => {
                     self.link.disconnect();
-                    self.failed(Failure::lost(format!(
-                        "a defect, please report it: {}",
-                        panic_text(&*panic)
-                    )));
+                    self.failed(Failure::lost(format!("a bug, please report it: {}", panic_text(&*panic))));
                 }
             }
         }
@@ -222,7 +219,7 @@ impl<P: Policy> Worker<P> {
         losses.notes.iter().for_each(|note| self.tell(note));
         let waiting = journal.inherited();
         if waiting > 0 {
-            self.tell(format_args!("{waiting} records of an earlier life are not known to be in Redis"));
+            self.tell(format_args!("{waiting} records from an earlier run may not be in Redis yet"));
         }
         self.watermarks = Watermarks::survey::<P>(&journal, |sequence| shared.dead.contains(sequence));
         self.looked_back = true;

@@ -171,7 +171,7 @@ fn refuse(chaos: &mut Scenario, server: &Server, admin: &mut Connection, refusal
             eventually(&format!("{lane} tells of {code}"), || {
                 chaos.events()[told..].lines().any(|line| {
                     line.starts_with(&format!("{lane}: "))
-                        && line.contains(&format!("takes nothing: {code} "))
+                        && line.contains(&format!("accepts no writes: {code} "))
                 })
             });
         }

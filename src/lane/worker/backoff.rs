@@ -92,14 +92,14 @@ impl<P: Policy> Worker<P> {
         if backoff.is_news(&failure, now) {
             let next = match failure.class {
                 Class::Reconnect => "connecting again",
-                Class::Refresh => "finding out which server does",
-                Class::Ask | Class::Hold | Class::Unlisted => "holding until it can",
+                Class::Refresh => "looking for the server that does",
+                Class::Ask | Class::Hold | Class::Unlisted => "holding until it does",
                 Class::Alarm | Class::Reject => "holding",
             };
             let waiting = self.batch.len() + self.intake.ahead() + self.shared.records.len();
             let address = self.link.address();
             self.tell(format_args!(
-                "{address} takes nothing: {} ({next}; {waiting} records wait)",
+                "{address} accepts no writes: {} ({next}; {waiting} records wait)",
                 self.link.told(&failure)
             ));
             advice.iter().for_each(|advice| self.tell(advice));

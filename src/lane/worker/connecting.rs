@@ -10,7 +10,7 @@ use crate::link::failure::Failure;
 
 impl<P: Policy> Worker<P> {
     /// Sees to it that there is a connection and, where another server may take over, that it leads to the
-    /// right one: one that takes nothing may not be it any more, and nor may a busy one.
+    /// right one: one that accepts no writes may not be it any more, and nor may a busy one.
     pub(super) fn be_connected(&mut self) -> Result<(), Failure> {
         if !self.link.is_connected() {
             self.connect()
@@ -68,8 +68,8 @@ impl<P: Policy> Worker<P> {
         let address = self.link.address();
         for (watermark, known) in vanished {
             self.tell(format_args!(
-                "{watermark} is gone from {address}, and nothing is sent again: it was {known}. Deleted, expired, or \
-                 evicted: see maxmemory-policy"
+                "{address} no longer has {watermark}, which was at {known}: deleted, expired or evicted (see \
+                 maxmemory-policy). Nothing is sent again"
             ));
         }
         if replayed > 0 {
@@ -77,11 +77,11 @@ impl<P: Policy> Worker<P> {
                 "{address} lacks {replayed} records that were committed; they are sent again"
             ));
         } else if in_doubt > 0 {
-            self.tell(format_args!("of {in_doubt} records in doubt {address} has {found}"));
+            self.tell(format_args!("{address} has {found} of {in_doubt} records in doubt"));
         }
         if lost > 0 {
             self.tell(format_args!(
-                "{address} lacks {lost} more records, which are lost: they are kept no longer, see journal.retain_acked"
+                "{address} lacks {lost} more records, which are lost: the journal no longer has them (see journal.retain_acked)"
             ));
         }
         self.committed();

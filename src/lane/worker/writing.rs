@@ -89,7 +89,7 @@ impl<P: Policy> Worker<P> {
         let news = |(text, told): &(String, Instant)| *text != failure.text || told.elapsed() >= REMIND;
         if self.aside.as_ref().is_none_or(news) {
             self.tell(format_args!(
-                "{} takes the records, and refuses what goes with them: {}",
+                "{} accepts the records but refuses what accompanies them: {}",
                 self.link.address(),
                 failure.text
             ));
