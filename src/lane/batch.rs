@@ -1,5 +1,5 @@
-//! A batch: records in the order of their numbers that were taken and are not yet known to be in Redis. How it is
-//! written, and what becomes of it, is in `exchange`.
+//! A batch: the records that were taken and are not known to be in Redis yet, in the order of their numbers. `exchange`
+//! writes it and settles what became of it.
 
 mod exchange;
 mod refusals;
@@ -17,25 +17,25 @@ pub(super) use exchange::Outcome;
 /// Records taken from the queue and not yet known to be in Redis.
 pub(super) struct Batch<P: Policy> {
     records: Vec<P::Record>,
-    /// Which records are to be written: those that no later one makes superfluous.
+    /// Which records must be written: those that no later one supersedes.
     live: Vec<bool>,
     transactions: Vec<Transaction>,
     commands: Commands,
     /// The server that these are for.
     server: usize,
-    /// The server of each command that watches a watermark, after the transactions.
+    /// The server of each WATCH after the transactions.
     guards: Vec<usize>,
-    /// The server of each command after these, if it has one.
+    /// The server of each trailer after these; none: it has no server.
     trailers: Vec<Option<usize>>,
-    /// The server of each question after those.
+    /// The server of each question after the trailers.
     questions: Vec<Option<usize>>,
-    /// When they were written.
+    /// When the questions were written.
     asked: Instant,
-    /// The instances whose watermark is watched from before their next transaction on.
+    /// The instances whose watermark is watched.
     guarded: HashSet<InstanceId>,
-    /// Which instances another server has for this one time, and what said so.
+    /// The instances that an ASK sends to another server once.
     asks: HashMap<InstanceId, Failure>,
-    /// Records before which some are missing for ever, and the number of the last of those.
+    /// Records with missing ones before them, and the number of the last missing one.
     after: HashMap<u64, u64>,
 }
 
@@ -61,7 +61,7 @@ impl<P: Policy> Batch<P> {
         self.records.push(record);
     }
 
-    /// Adds a record before which some are missing for ever, up to `missing`.
+    /// Adds a record behind missing ones, of which `missing` is the last.
     pub(super) fn push_after(&mut self, missing: u64, record: P::Record) {
         self.after.insert(P::sequence(&record), missing);
         self.records.push(record);
@@ -90,12 +90,12 @@ impl<P: Policy> Batch<P> {
         self.after.clear();
     }
 
-    /// Keeps the records that are chosen.
+    /// Keeps the chosen records.
     pub(super) fn retain(&mut self, chosen: impl Fn(&P::Record) -> bool) {
         self.records.retain(chosen);
     }
 
-    /// Notes for which instances the watermark is watched, on connections made just now.
+    /// Notes the instances whose watermark is watched on the new connections.
     pub(super) fn guard(&mut self, instances: impl Iterator<Item = InstanceId>) {
         self.guarded.clear();
         self.guarded.extend(instances);

@@ -1,10 +1,10 @@
-//! How a caller wakes the lane's thread, and how that thread sleeps. A call that finds it awake pays for one
-//! look at a flag; one that finds it asleep makes the one call to the system that wakes it.
+//! How a caller wakes the lane's thread, and how that thread sleeps. If the thread is awake, a call reads one flag.
+//! If it is asleep, the call makes the one system call that wakes it.
 //!
-//! It promises that no record waits for a sleeper: who sleeps says so and then looks at the queue, who calls fills
-//! the queue and then looks for a sleeper. At least one of them sees the other, because flag and queue are accessed
-//! in sequentially consistent order. The queue's own receivers sleep by the same reasoning, but are woken
-//! with a lock in hand, for which they then wait: that is why the lane does not use them.
+//! No record waits for a sleeping thread: the thread sets the flag and then looks at the queue; a caller fills the
+//! queue and then looks at the flag. At least one of them sees the other, because flag and queue are accessed in
+//! sequentially consistent order. The channel's own blocking receive is built alike, but wakes its receiver while
+//! holding a lock that the receiver then waits for. So the lane does not use it.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use super::sync::{AtomicBool, Mutex, Ordering, Thread, current_thread, park};
 
 /// What wakes a lane's thread.
 pub(super) struct Bell {
-    /// Its thread sleeps, or is about to.
+    /// The thread sleeps, or is about to.
     asleep: AtomicBool,
-    /// Somebody rang since it slept last. It needs no order of its own: of the swaps of `asleep`, one by who rings and
-    /// one by who is about to sleep, the second sees the first, and with it this.
+    /// The bell rang since the thread slept last. It needs no ordering of its own: the caller that rings and the thread
+    /// that goes to sleep both swap `asleep`, and the later swap sees the earlier one, and this with it.
     rung: AtomicBool,
     sleeper: Mutex<Option<Thread>>,
 }
@@ -25,12 +25,12 @@ impl Bell {
         Self { asleep: AtomicBool::new(false), rung: AtomicBool::new(false), sleeper: Mutex::new(None) }
     }
 
-    /// From now on it is this thread that sleeps here.
+    /// The current thread is the one that sleeps here.
     pub(super) fn belongs_to_this_thread(&self) {
         *self.sleeper.lock() = Some(current_thread());
     }
 
-    /// Wakes the sleeper after something was put where it looks.
+    /// Wakes the thread after the queue was filled.
     #[inline]
     pub(super) fn filled(&self) {
         if self.asleep.load(Ordering::SeqCst) {
@@ -38,7 +38,7 @@ impl Bell {
         }
     }
 
-    /// Wakes the sleeper, or keeps it from its next sleep, for another reason than a record.
+    /// Wakes the thread, or prevents its next sleep, for another reason than a record.
     pub(super) fn ring(&self) {
         self.rung.store(true, Ordering::Relaxed);
         self.wake();
@@ -46,7 +46,7 @@ impl Bell {
 
     #[cold]
     fn wake(&self) {
-        // Of several callers one does it.
+        // One of several callers does it.
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Some(sleeper) = &*self.sleeper.lock()
         {
@@ -54,8 +54,7 @@ impl Bell {
         }
     }
 
-    /// Sleeps until `come` says that there is something, until somebody rings, or until so much time has passed.
-    /// Returns whether somebody rang.
+    /// Sleeps until `come` returns true, the bell rings, or `most` has passed. Returns whether the bell rang.
     pub(super) fn sleep(&self, most: Duration, come: impl Fn() -> bool) -> bool {
         let start = Instant::now();
         self.asleep.swap(true, Ordering::SeqCst);

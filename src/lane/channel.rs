@@ -1,7 +1,8 @@
-//! crossbeam's channel for `--cfg loom`, of which it knows nothing: one place, with the atomics of crossbeam-channel's
-//! `flavors/array.rs` (start_send, start_recv, is_empty, is_full), for one sender and one receiver at a time. Loom
-//! weakens sequentially consistent accesses, so a load of that kind has a fence before it, here as in `sync`. The fences by
-//! which crossbeam finds it full or empty are left out: it promises them to nobody, so what the lane needs must be its own.
+//! A stand-in for crossbeam's channel under `--cfg loom`, which crossbeam does not support: one slot, with the
+//! atomics of crossbeam-channel's `flavors/array.rs` (start_send, start_recv, is_empty, is_full), for one sender and
+//! one receiver at a time. Loom weakens sequentially consistent accesses, so each such load has a fence before it, as
+//! in `sync`. The fences by which crossbeam finds the channel full or empty are left out: crossbeam does not promise
+//! them, so the lane must have its own.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +23,7 @@ pub(super) struct Sender<T>(Arc<Place<T>>);
 
 pub(super) struct Receiver<T>(Arc<Place<T>>);
 
-/// A channel of one place, however many are asked for.
+/// A channel of one slot, whatever capacity is asked for.
 pub(super) fn bounded<T>(_places: usize) -> (Sender<T>, Receiver<T>) {
     let number = || AtomicUsize::new(0);
     let place = Place { head: number(), tail: number(), stamp: number(), value: Mutex::new(None) };

@@ -1,10 +1,10 @@
-//! Dead letters: records that the server will never take, put aside so that the lane can go on.
+//! Dead letters: records that the server will never accept, put aside so that the lane can continue.
 //!
-//! They stand in the journal's folder, in `dead.jsonl`, one JSON object a line: when, where, why, and the
-//! record with the names of `docs/wire-format.md`. `mt5fleet deadletters files` shows them. A record counts as done
-//! only when its letter is written, so after a kill at the wrong moment a letter may be there twice; producer
-//! and sequence tell. Nothing is ever removed here: that is the operator's decision, and until the file is moved away no
-//! number from the first letter on counts as committed.
+//! They are in the journal's folder, in `dead.jsonl`, one JSON object a line: when, where, why, and the record with
+//! the names of `docs/wire-format.md`. `mt5fleet deadletters files` shows them. A record counts as done only when its
+//! letter is on the disk. So after a kill a letter may be there twice, with the same producer and sequence. The
+//! library removes nothing here: that is the operator's decision. Until the file is moved away, no number from the
+//! first letter on counts as committed.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -22,10 +22,10 @@ use super::journal::open_file;
 use crate::codes::MT5REDIS_ERR_JOURNAL;
 use crate::error::{Error, Result};
 
-/// Beyond this size letters are refused, and the lane holds: whoever fills it has to look at it.
+/// Beyond this size letters are refused, and the lane holds until a person has looked at the file.
 const LIMIT: u64 = 16 << 20;
 
-/// How many numbers are remembered where there is no file.
+/// How many numbers are remembered without a file.
 const IN_MEMORY: usize = 1 << 16;
 
 /// The letters of one lane.
@@ -35,13 +35,13 @@ pub(super) struct DeadLetters {
     producer: String,
     /// The sequence numbers of all letters so far.
     sequences: Mutex<BTreeSet<u64>>,
-    /// The lowest of those that nobody has dealt with; `u64::MAX`: none.
+    /// The lowest number still in the file; `u64::MAX`: none.
     first: AtomicU64,
-    /// How many were written in this life.
+    /// How many were written since the lane was opened.
     count: AtomicU64,
 }
 
-/// A record, and why it is put aside.
+/// A record, and why it was refused.
 #[derive(Serialize)]
 pub(super) struct Letter<'a> {
     pub(super) lane: String,
@@ -61,7 +61,7 @@ struct Line<'a> {
     letter: &'a Letter<'a>,
 }
 
-/// What of a line is needed here.
+/// The parts of a line that are read back.
 #[derive(Deserialize)]
 struct Name {
     producer: String,
@@ -69,7 +69,7 @@ struct Name {
 }
 
 impl DeadLetters {
-    /// The letters beside a journal, with those of its producer that are there already.
+    /// Opens the letters beside a journal and reads those of its producer.
     pub(super) fn open(journal: &Journal) -> Result<Self> {
         let path = journal.folder().join("dead.jsonl");
         let sequences = known(&path, journal).map_err(|error| {
@@ -79,7 +79,7 @@ impl DeadLetters {
         Ok(Self::of(Some(path), journal.producer(), sequences))
     }
 
-    /// Of a lane without a journal: no letter is written, but what was put aside is known.
+    /// For a lane without a journal: no letter is written, but the numbers are known.
     pub(super) fn without_file() -> Self {
         Self::of(None, "", BTreeSet::new())
     }
@@ -95,22 +95,22 @@ impl DeadLetters {
         self.path.as_deref()
     }
 
-    /// Whether this record was put aside.
+    /// Whether this record is a dead letter.
     pub(super) fn contains(&self, sequence: u64) -> bool {
         self.sequences.lock().contains(&sequence)
     }
 
-    /// The lowest number that nobody has dealt with, by moving the file away; `u64::MAX`: none.
+    /// The lowest number in the file; `u64::MAX`: none, or somebody has moved the file away.
     pub(super) fn first(&self) -> u64 {
         self.first.load(Ordering::Acquire)
     }
 
-    /// How many were written in this life.
+    /// How many were written since the lane was opened.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Looks whether somebody has moved the file away.
+    /// Checks whether somebody has moved the file away.
     pub(super) fn look(&self) {
         if let Some(path) = self.path()
             && self.first() < u64::MAX
@@ -120,7 +120,7 @@ impl DeadLetters {
         }
     }
 
-    /// Writes letters, all or none; they are on the disk when this returns.
+    /// Writes letters, all or none. They are on the disk when this returns.
     pub(super) fn add(&self, letters: &[Letter]) -> io::Result<()> {
         let is_new = match self.path() {
             Some(path) => self.append(path, letters)?,
@@ -145,7 +145,7 @@ impl DeadLetters {
         let length = file.metadata()?.len();
         let mut lines = Vec::new();
         if length > 0 {
-            // After half a line a new one starts.
+            // A torn line ends here.
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
@@ -169,7 +169,7 @@ impl DeadLetters {
     }
 }
 
-/// Which records of this journal were put aside before, under whichever name.
+/// The records of this journal that are dead letters, under each name the journal has had.
 fn known(path: &Path, journal: &Journal) -> io::Result<BTreeSet<u64>> {
     let mut sequences = BTreeSet::new();
     let file = match open_file(path, OpenOptions::new().read(true)) {
@@ -178,7 +178,7 @@ fn known(path: &Path, journal: &Journal) -> io::Result<BTreeSet<u64>> {
         Err(error) => return Err(error),
     };
     for line in BufReader::new(file.take(LIMIT)).split(b'\n') {
-        // Half a line is of a record that is sent, and put aside, again.
+        // A torn line belongs to a record that is sent again, and refused again.
         if let Ok(name) = serde_json::from_slice::<Name>(&line?)
             && (name.producer == journal.producer()
                 || journal
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!((letters.first(), letters.contains(7)), (u64::MAX, true));
         letters.add(&[letter(9)]).unwrap();
         assert_eq!(letters.first(), 9);
-        // Nobody looked in time.
+        // Nobody dealt with it in time.
         fs::remove_file(letters.path().unwrap()).unwrap();
         letters.add(&[letter(11)]).unwrap();
         assert_eq!((letters.first(), letters.count()), (11, 4));

@@ -22,8 +22,8 @@ use crate::events::Events;
 use crate::pressure::Pressure;
 use crate::stats::Counters;
 
-/// How many records a queue beside a journal holds: enough for the lane to have each at hand while it keeps up. In a
-/// burst, what goes into the journal alone costs its caller a sixth less than what goes into both.
+/// The capacity of a queue beside a journal: enough for the lane to take every record from the queue while it keeps up.
+/// In a burst, a record that goes into the journal alone costs its caller a sixth less than one that goes into both.
 const IN_HAND: usize = 64;
 
 /// The callers' end of a lane.
@@ -40,19 +40,19 @@ pub(crate) struct Lane<P: Policy> {
     pub(super) shared: Arc<Shared<P>>,
 }
 
-/// What a caller holds while a record goes in, so that journal and queue have the order of the numbers.
+/// A caller holds this lock while its record goes in, so that journal and queue follow the order of the numbers.
 struct Door {
     /// The next sequence number.
     next: u64,
     journal: Option<Appender>,
-    /// The record as it goes into the journal.
+    /// The record in the journal's encoding.
     bytes: Vec<u8>,
     /// The journal refused the last record.
     refusing: bool,
 }
 
 impl<P: Policy> Lane<P> {
-    /// A lane that goes on where its journal ends; without a journal it lives as long as the process.
+    /// A lane that continues where its journal ends. Without a journal, its records live as long as the process.
     pub(crate) fn new(
         policy: P,
         config: LaneConfig,
@@ -78,7 +78,7 @@ impl<P: Policy> Lane<P> {
             let mut accepted = opened.journal.last();
             committed = opened.journal.acknowledged();
             if accepted == committed {
-                // Nothing waits, and numbers that were given up do not either.
+                // Nothing is pending. Numbers that were given up are not pending either.
                 (accepted, committed) = (door.next - 1, door.next - 1);
             }
             counters.accepted.store(accepted, Ordering::Relaxed);
@@ -117,9 +117,9 @@ impl<P: Policy> Lane<P> {
         Ok(lane)
     }
 
-    /// Accepts the record that `make` builds for its sequence number, or refuses it because the journal, or
-    /// without one the queue, is full. Never waits.
-    // Inlined, the record is built where it is kept; passed on, its 300 bytes would be copied at each step.
+    /// Accepts the record that `make` builds for its sequence number, or refuses it because the journal is full
+    /// (without a journal: the queue). Never waits.
+    // Inlined, so that the record is built in its final place. Otherwise each step would copy its 300 bytes.
     #[inline(always)]
     pub(crate) fn accept(&self, make: impl FnOnce(u64) -> P::Record) -> Result<u64> {
         let mut guard = self.door.lock();
@@ -132,7 +132,7 @@ impl<P: Policy> Lane<P> {
                 P::store(&record, &mut door.bytes);
                 match journal.append(&door.bytes) {
                     Ok(_) => {
-                        // A full queue is no loss: the lane's thread finds the record in the journal.
+                        // If the queue is full, the lane's thread finds the record in the journal.
                         if !self.is_full() {
                             let _ = self.records.try_send(record);
                         }
@@ -160,11 +160,11 @@ impl<P: Policy> Lane<P> {
         }
     }
 
-    /// Whether the queue is full, so that the lane's thread will look into the journal before it sleeps.
+    /// Whether the queue is full. Then the lane's thread looks into the journal before it sleeps.
     #[inline]
     fn is_full(&self) -> bool {
-        // That thread empties the queue and then looks for the last record; who appended one and then finds the
-        // queue full must do both in this order.
+        // That thread empties the queue and then looks at the journal's end. So a caller must append first and look at
+        // the queue second.
         self.records.is_full() && {
             fence(Ordering::SeqCst);
             self.records.is_full()
@@ -182,7 +182,7 @@ impl<P: Policy> Lane<P> {
         )
     }
 
-    /// The error of a refused record; the first refusal is told in the events too.
+    /// The error for a refused record. The first refusal of a row is also an event.
     fn journal_full(&self, refusing: &mut bool, refused: &Refused) -> Error {
         let waiting = self.waiting();
         let text = format!(
@@ -196,7 +196,7 @@ impl<P: Policy> Lane<P> {
         Error::new(MT5REDIS_ERR_JOURNAL_FULL, text)
     }
 
-    /// Makes sure that the lane's thread runs and goes on running.
+    /// Makes sure that the lane's thread runs and keeps running.
     pub(crate) fn start(&self) -> Result<()> {
         let mut life = self.shared.life.lock();
         while life.leaving {
@@ -234,19 +234,18 @@ impl<P: Policy> Lane<P> {
         Ok(())
     }
 
-    /// Lets the thread end once nothing waits any more. Until then it goes on, and a new
-    /// [`start`](Self::start) keeps it.
+    /// Lets the thread end once nothing is pending. A new [`start`](Self::start) before that keeps it running.
     pub(crate) fn retire(&self) {
         self.end(false);
     }
 
-    /// Lets the thread end at once, though records wait: the journal keeps them for whoever opens it next.
+    /// Lets the thread end at once. The journal keeps pending records for its next user.
     pub(crate) fn abandon(&self) {
         self.end(true);
     }
 
-    /// Leaves the journal to whoever opens it next, though the thread may still wait for a server: it writes
-    /// there no more, and what it sent is found out by its successor. The lane takes no more records.
+    /// Releases the journal to its next user, although the thread may still wait for a server. The thread no longer
+    /// writes to the journal, and the lane accepts no more records. The next user finds out what was sent.
     pub(crate) fn hand_over(&self) {
         if let Some(journal) = &mut self.door.lock().journal {
             journal.hand_over();
@@ -262,7 +261,7 @@ impl<P: Policy> Lane<P> {
         self.shared.bell.ring();
     }
 
-    /// Waits for the end of a thread that was told to retire; not for one whose records need not be written and
+    /// Waits for the end of a thread that was told to retire, except for one whose records need not be written and
     /// cannot be. Returns whether it has ended.
     pub(crate) fn wait_for_end(&self, deadline: Instant) -> bool {
         let mut life = self.shared.life.lock();

@@ -1,8 +1,8 @@
 //! Where a lane's records come from: the queue while the lane keeps up, the journal while it does not.
 //!
-//! Sequence numbers tell which. A record with the next number is taken from the queue; a gap means that the
-//! queue was full for a while, and the journal has what is missing. What Redis is known to have already is
-//! passed over. While the lane waits for a server, the source takes ahead what the next batch will have.
+//! Sequence numbers tell which. A record with the next number comes from the queue. A gap means that the queue was full
+//! for a while, and the journal has the missing records. Records that are in Redis already are skipped. While the lane
+//! waits for a server, the intake takes the records of the next batch ahead of time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use super::shared::Shared;
 use super::sync::fence;
 use crate::model::InstanceId;
 
-/// After so many sleeps, each shorter than this, more than some 5,000 records a second come one by one. In loom there
-/// is no time.
+/// After this many sleeps shorter than `SHORT_SLEEP`, more than some 5,000 records a second arrive one by one. Loom has
+/// no time.
 const SHORT_SLEEPS: u32 = if cfg!(loom) { u32::MAX } else { 2 };
 const SHORT_SLEEP: Duration = Duration::from_micros(100);
-/// How long the lane naps then, and may be late for a record. The system adds about as much, Windows half a
-/// millisecond, and up to 16 ms before Windows 10 1803.
+/// Then the lane naps for this long instead of waiting for the bell, and may be late for a record by as much. The
+/// system adds about the same again, Windows half a millisecond, and up to 16 ms before Windows 10 1803.
 const NAP: Duration = Duration::from_micros(50);
 
 /// What came of waiting for records.
@@ -31,7 +31,7 @@ pub(super) enum Taken {
     Records,
     /// Woken for another reason, or all that came is in Redis already.
     Nothing,
-    /// Nobody had anything to say for a while.
+    /// Nothing came for a while.
     Idle,
 }
 
@@ -42,18 +42,18 @@ pub(super) struct Intake<P: Policy> {
     next: u64,
     /// Records from `next` on that were taken ahead of their batch.
     ahead: VecDeque<P::Record>,
-    /// The sequence number that comes next from queue or journal, after those.
+    /// The sequence number that comes next from queue or journal, behind `ahead`.
     taken_next: u64,
-    /// Reads what the queue does not have.
+    /// Reads the journal while the queue lacks records.
     reader: Option<Reader>,
-    /// The last record when the reader was made: what it does not find up to there cannot be read.
+    /// The journal's last record when the reader was made: what the reader does not find up to there is unreadable.
     readable: u64,
-    /// What Redis has: up to this sequence number, an instance each.
+    /// What Redis has: up to which sequence number, for each instance.
     present: HashMap<InstanceId, u64>,
-    /// The highest of these: nothing needs to be looked up beyond.
+    /// The highest of these. Beyond it no lookup is needed.
     present_until: u64,
     missing: Missing,
-    /// Records that were put aside and came again.
+    /// Dead letters that the journal had again.
     dead: Vec<P::Record>,
     bytes: Vec<u8>,
     /// How many of the last sleeps were short.
@@ -81,28 +81,28 @@ impl<P: Policy> Intake<P> {
         }
     }
 
-    /// The sequence number of the record that comes next: all before went into a batch or are in Redis.
+    /// The sequence number of the next record. All before it went into a batch or are in Redis.
     pub(super) fn next(&self) -> u64 {
         self.next
     }
 
-    /// Whether the journal has records that no batch got yet, or records were taken ahead.
+    /// Whether records exist that are in no batch yet.
     pub(super) fn is_behind(&self) -> bool {
         !self.ahead.is_empty() || self.journal_has(self.next)
     }
 
     /// Whether the journal has a record from this one on.
     fn journal_has(&self, sequence: u64) -> bool {
-        // The queue was found empty; whoever found it full before that has appended first, and this is what
-        // makes it seen here.
+        // The queue was found empty. A caller that found it full before has appended to the journal first; the fence
+        // makes its append visible here.
         fence(Ordering::SeqCst);
         self.journal.as_ref().is_some_and(|journal| journal.last() >= sequence)
     }
 
-    /// Goes on at `next`, but for what is `present` in Redis.
+    /// Continues at `next`, skipping what is `present` in Redis.
     pub(super) fn resume(&mut self, next: u64, present: HashMap<InstanceId, u64>) {
         if self.journal.is_some() {
-            // It has them still, and perhaps some before them are needed too.
+            // The journal still has these records, and some before them may be needed too.
             self.ahead.clear();
             self.taken_next = next;
         }
@@ -112,13 +112,13 @@ impl<P: Policy> Intake<P> {
         self.reader = None;
     }
 
-    /// Notes that the records up to this one will never be in Redis, from the last one of the same instance on that is.
+    /// Notes that the instance's records up to this one will never be in Redis, after its last one that is.
     pub(super) fn note_missing(&mut self, last: u64, instance: Option<InstanceId>) {
         self.missing.note(last, instance);
     }
 
-    /// Takes all that is there, up to a batch; waits for the first record, at most for `patience`. What is in Redis
-    /// already is left out.
+    /// Fills the batch with what is there; waits for the first record, at most for `patience`. Skips records that are
+    /// in Redis already.
     pub(super) fn fill(
         &mut self,
         batch: &mut Batch<P>,
@@ -140,7 +140,7 @@ impl<P: Policy> Intake<P> {
                 self.next = P::sequence(&record) + 1;
                 size += self.push(record, batch);
             } else if self.taken_next > start {
-                // The last ones may have been left out.
+                // The last ones may have been skipped.
                 self.next = self.taken_next;
                 break;
             } else {
@@ -155,12 +155,12 @@ impl<P: Policy> Intake<P> {
         if batch.is_empty() { Taken::Nothing } else { Taken::Records }
     }
 
-    /// Waits for a record. Returns whether somebody rang for another reason.
+    /// Waits for a record. Returns whether the bell rang for another reason.
     fn wait(&mut self, patience: Duration) -> bool {
         let come = || !self.shared.records.is_empty();
         if self.short_sleeps >= SHORT_SLEEPS {
-            // Nobody has to wake who gets up by himself: at 20,000 signals a second that takes four fifths off the
-            // mean of a call.
+            // Nobody has to wake a thread that wakes by itself: at 20,000 signals a second the mean call takes a
+            // fifth of the time.
             thread::sleep(NAP);
             if come() {
                 return false;
@@ -168,7 +168,7 @@ impl<P: Policy> Intake<P> {
         }
         let start = Instant::now();
         let rung = self.shared.bell.sleep(patience, come);
-        // Who rings waits for an answer.
+        // A caller that rings waits for an answer.
         let short = !rung && start.elapsed() < SHORT_SLEEP;
         self.short_sleeps = if short { self.short_sleeps + 1 } else { 0 };
         rung
@@ -184,7 +184,7 @@ impl<P: Policy> Intake<P> {
         self.taken_next - 1
     }
 
-    /// Takes what is there already for the next batch.
+    /// Takes records for the next batch, without waiting.
     pub(super) fn take_ahead(&mut self, records: usize) {
         while self.ahead.len() < records && self.take_one() {}
     }
@@ -206,11 +206,11 @@ impl<P: Policy> Intake<P> {
         true
     }
 
-    /// A record came from the queue: it is the next, or the journal has it.
+    /// A record came from the queue. Unless it is the next one, the journal has it.
     fn receive(&mut self, record: P::Record) {
         let sequence = P::sequence(&record);
         if sequence < self.taken_next {
-            // The journal was faster.
+            // It was read from the journal before.
             return;
         }
         if sequence > self.taken_next && self.journal.is_some() {
@@ -226,7 +226,7 @@ impl<P: Policy> Intake<P> {
         self.reader = Some(journal.reader(self.taken_next));
     }
 
-    /// Takes the next record from the journal, or leaves it when there is none.
+    /// Takes the next record from the journal, or drops the reader at its end.
     fn read(&mut self) {
         let Some(reader) = &mut self.reader else { return };
         let Some(sequence) = reader.next(&mut self.bytes) else {
@@ -237,11 +237,11 @@ impl<P: Policy> Intake<P> {
         if let Some(journal) = self.journal.as_ref().filter(|_| sequence > expected)
             && journal.count(expected, sequence - 1) > 0
         {
-            // Not only given up: damaged.
+            // Not only given up, but damaged.
             self.missing.note(journal.before(sequence), None);
         }
         let record = P::load(sequence, &self.bytes);
-        // Replayed to another server it would surprise whoever deals with the letter.
+        // Written to another server, it would surprise the person who deals with the letter.
         if self.shared.dead.contains(sequence) {
             return self.dead.extend(record);
         }
@@ -253,8 +253,7 @@ impl<P: Policy> Intake<P> {
         }
     }
 
-    /// Goes on behind this record, if the journal was found to end before it. What is damaged before others is
-    /// passed over by the reader.
+    /// Continues behind this record, if the journal ended before it. The reader skips damage between records.
     fn give_up(&mut self, last: u64) {
         let from = self.taken_next;
         if from <= last {

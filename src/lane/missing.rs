@@ -1,17 +1,17 @@
-//! Numbers that were given, accepted, and will never be in Redis: lost, unreadable, or put aside. The next signal of
-//! the same source names the last of them as the one before it, so that every reader is told of the gap.
+//! Numbers of accepted records that will never be in Redis: lost, unreadable, or dead letters. The next signal of the
+//! same source names the last of them as its predecessor, so that every reader finds the gap.
 //!
-//! Of what was lost nobody knows any more which instance it was of, where several share a lane. It counts as
-//! everybody's then: a gap that is told in vain does less harm than one that is not.
+//! Where several instances share a lane, nobody knows whose a lost record was. It counts for each of them: reporting a
+//! gap too many does less harm than reporting one too few.
 
 use std::collections::BTreeMap;
 
 use crate::model::InstanceId;
 
-/// How many are remembered, the latest.
+/// How many of the latest are remembered.
 const MOST: usize = 1024;
 
-/// The last number of each run that is missing, and whose it was, if that is known.
+/// The last number of each missing run, and whose it was, if known.
 #[derive(Default)]
 pub(super) struct Missing(BTreeMap<u64, Option<InstanceId>>);
 
@@ -23,7 +23,7 @@ impl Missing {
         }
     }
 
-    /// The last of an instance that is missing before a number.
+    /// The instance's last missing number before this one.
     pub(super) fn before(&self, instance: &InstanceId, sequence: u64) -> Option<u64> {
         let mut earlier = self.0.range(..sequence).rev();
         earlier.find(|(_, whose)| whose.is_none_or(|whose| whose == *instance)).map(|(&last, _)| last)

@@ -1,5 +1,5 @@
-//! A limit on how much a lane sends, for a thin line: so many records and so many bytes a second, with a
-//! second's worth at once. What is sent is paid for afterwards, so that a batch may overdraw it once.
+//! A limit on what a lane sends, for a thin line: records and bytes a second, with a burst of one second's worth. A
+//! batch is paid for after it was sent, so it may overdraw the limit once.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub(super) struct Rate {
 
 struct Bucket {
     per_second: f64,
-    /// Below 0 nothing may be sent.
+    /// Below 0, nothing may be sent.
     left: f64,
     at: Instant,
 }
@@ -25,13 +25,13 @@ impl Rate {
         Self { records: bucket(limit.records), bytes: bucket(limit.bytes) }
     }
 
-    /// Until when nothing may be sent; none if something may.
+    /// Until when nothing may be sent; none: now.
     pub(super) fn closed_until(&mut self, now: Instant) -> Option<Instant> {
         let buckets = [&mut self.records, &mut self.bytes].into_iter().flatten();
         buckets.filter_map(|bucket| bucket.closed_until(now)).max()
     }
 
-    /// How many records and bytes a batch may have, given how many it may have at most.
+    /// How many records and bytes a batch may have, within the given maximum.
     pub(super) fn batch(&self, records: usize, bytes: usize) -> (usize, usize) {
         let limited = |bucket: &Option<Bucket>, most: usize| match bucket {
             Some(bucket) => most.min(bucket.left.max(1.0) as usize),
@@ -40,7 +40,7 @@ impl Rate {
         (limited(&self.records, records), limited(&self.bytes, bytes))
     }
 
-    /// So much was sent.
+    /// Notes what was sent.
     pub(super) fn sent(&mut self, records: usize, bytes: usize) {
         let both = [(&mut self.records, records), (&mut self.bytes, bytes)];
         for (bucket, amount) in both {
@@ -56,7 +56,7 @@ impl Bucket {
         let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
         self.left = (self.left + gained).min(self.per_second);
         self.at = now;
-        // A whole unit, or at most the bucket: less is not worth a round trip.
+        // At least a whole unit, or the whole bucket: less is not worth a round trip.
         let missing = 1.0 - self.left;
         (missing > 0.0).then(|| now + Duration::from_secs_f64(missing / self.per_second))
     }

@@ -1,8 +1,8 @@
 //! How long acknowledged records stay in the journal: until they have been safe for a while.
 //!
-//! A master can acknowledge a record and die before a replica has it. So a record is kept for some time
-//! after its commit, and that time runs only while commits succeed on one and the same server: an outage,
-//! an idle night without answers or a failover drops nothing.
+//! A master can acknowledge a record and die before a replica has it. So a record is kept for some time after its
+//! commit. That time runs only while commits succeed on the same server: an outage, an idle night or a failover drops
+//! nothing.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,9 +15,9 @@ pub(super) struct Retention {
     /// How long commits have succeeded on this server, in all.
     served: Duration,
     last_success: Option<Instant>,
-    /// The server's id of this run; another one is another history.
+    /// The id of the server's run. Another run is another history.
     run_id: String,
-    /// At which time of service all up to a sequence number had been committed.
+    /// Pairs: after this much service, everything up to this sequence number was committed.
     marks: VecDeque<(Duration, u64)>,
 }
 
@@ -32,7 +32,7 @@ impl Retention {
         }
     }
 
-    /// A connection to the server with this id. On another one than before the time starts anew.
+    /// Notes a connection to this run of a server. On another run the time starts again.
     pub(super) fn connected(&mut self, run_id: String) {
         if run_id != self.run_id {
             self.run_id = run_id;
@@ -45,8 +45,8 @@ impl Retention {
         self.last_success = None;
     }
 
-    /// The server answered, with all up to `committed` safe in its memory. Returns up to which sequence
-    /// number records have been safe for long enough.
+    /// Notes that the server answered and has everything up to `committed` in memory. Returns the sequence number up to
+    /// which records have been safe for long enough.
     pub(super) fn succeeded(&mut self, now: Instant, committed: u64) -> Option<u64> {
         if let Some(last) = self.last_success.replace(now) {
             self.served += now - last;

@@ -1,6 +1,6 @@
-//! RIS: a heartbeat renews the instance's hash and its time to live in one transaction, because a HSET
-//! alone on an expired key would make an instance that never dies. In the same pipeline it asks what the
-//! governor wants, and what time it is.
+//! RIS: a heartbeat renews the instance's hash and its time to live in one transaction, because an HSET alone on an
+//! expired key would make an instance that never dies. The same pipeline asks for the governor's directives and the
+//! server's time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ impl Policy for Ris {
     type Record = InstanceRecord;
 
     const LANE: LaneName = LaneName::Ris;
-    /// A heartbeat may be written twice without harm.
+    /// Writing a heartbeat twice does no harm.
     const COMMITTED: bool = false;
 
     fn producer(&self) -> &Producer {
@@ -72,7 +72,7 @@ impl Policy for Ris {
         commands.end();
     }
 
-    /// The list of all instances has its own slot in a Cluster, so it cannot be part of a transaction.
+    /// The list of instances has its own slot in a Cluster, so it cannot be part of a transaction.
     fn trailer(&mut self, written: &[&InstanceRecord], write: &mut Write) {
         if written.is_empty() {
             return;
@@ -107,7 +107,7 @@ impl Policy for Ris {
         if let Some(ms) = told {
             self.skew.heard(Self::LANE, ms, asked);
         }
-        // A server that does not tell its time is taken to have our clock.
+        // Without the server's time, its clock is taken to be ours.
         let (now, server_ms) = (Instant::now(), told.unwrap_or_else(own_ms));
         self.pressure.told(None, Directive::read(for_all, server_ms, now), now);
         for (record, answer) in written.iter().zip(for_one) {

@@ -1,5 +1,5 @@
-//! RTS: a position's state, one hash each, with the sets of open and of closed positions kept in step in
-//! the same transaction. An open and a close are always written; what lies between coalesces.
+//! RTS: one hash for each position. The same transaction keeps the sets of open and closed positions in step. Opens and
+//! closes are always written; states in between coalesce.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) struct Rts {
     pub(crate) producer: Producer,
     pub(crate) encoding: Encoding,
     pub(crate) retention: Duration,
-    /// The open positions as Redis has them, of the instances that were reconciled on this connection.
+    /// The open positions in Redis, of each instance that was reconciled on this connection.
     open: HashMap<InstanceId, BTreeSet<i64>>,
     scratch: Vec<u8>,
 }
@@ -46,7 +46,7 @@ impl Rts {
         let id = buffer.format(state.position).as_bytes();
         match state.event {
             MT5REDIS_EVENT_OPEN => {
-                // It may be a position that was closed and is open again, after a swap for one.
+                // It may have been closed before, and be open again: some brokers reopen positions for the swap.
                 commands.command([b"PERSIST", trade.as_bytes()]);
                 commands.command([b"SADD", key::open_trades(instance).as_bytes(), id]);
                 commands.command([b"ZREM", key::closed_trades(instance).as_bytes(), id]);
@@ -62,8 +62,8 @@ impl Rts {
                     open.remove(&state.position);
                 }
             }
-            // Its hash is that of an open position now, whatever the set says: sent again after a reconcile that has
-            // closed it, it must be closed by that again.
+            // Its hash now says that it is open, whatever the set says. If this record is sent again behind a reconcile
+            // that closed it, that reconcile, sent again too, must close it again.
             _ => {
                 if let Some(open) = self.open.get_mut(&record.instance) {
                     open.insert(state.position);
@@ -72,7 +72,7 @@ impl Rts {
         }
     }
 
-    /// Files a position under the closed ones, for as long as these are kept.
+    /// Adds a position to the closed ones, with their retention.
     fn closed(&self, instance: &str, position: i64, time_ms: i64, commands: &mut Commands) {
         commands.begin();
         commands.argument(b"PEXPIRE");
@@ -87,7 +87,7 @@ impl Rts {
         commands.end();
     }
 
-    /// Trims the closed positions whose hashes have expired.
+    /// Removes closed positions whose hashes have expired.
     fn forget_old(&self, instance: &str, now_ms: i64, commands: &mut Commands) {
         commands.begin();
         commands.argument(b"ZREMRANGEBYSCORE");
@@ -126,7 +126,7 @@ impl Rts {
     }
 }
 
-/// A clone is for a new thread and a new connection: it knows nothing of the server.
+/// A clone serves a new thread and a new connection, so it knows nothing of the server.
 impl Clone for Rts {
     fn clone(&self) -> Self {
         Self::new(self.producer, self.encoding, self.retention)
@@ -203,7 +203,7 @@ impl Policy for Rts {
             if matches!(record.body, TradeBody::OpenSet(_)) && !self.open.contains_key(&record.instance) {
                 let members = match link.ask(&["SMEMBERS", &key::open_trades(record.instance.as_str())]) {
                     Ok(reply) => Vec::<String>::from_redis_value(reply).unwrap_or_default(),
-                    // No set, so not ours; the reconcile's DEL removes it, as it does with strange members.
+                    // Not a set. The reconcile's DEL removes it, as it does with strange members.
                     Err(failure) if failure.class == Class::Reject => Vec::new(),
                     Err(failure) => return Err(failure),
                 };

@@ -1,9 +1,9 @@
-//! RTSS: signals, appended to their source's stream and never coalesced. Each carries the number of the signal
-//! before it, so that a reader finds gaps on any server.
+//! RTSS: signals are appended to their source's stream and never coalesced. Each carries its predecessor's number, so
+//! that a reader finds gaps on any server.
 //!
-//! The stream expires when its source falls silent. While it does not, it is trimmed by the server's clock and by
-//! length: once a second, and again after every [`TRIM_AFTER`] signals, so that a fast writer cannot outgrow what
-//! one XTRIM removes.
+//! The stream expires when its source falls silent. Until then it is trimmed by the server's clock and by length:
+//! once a second, and again after every [`TRIM_AFTER`] signals, so that a fast writer cannot outgrow what one XTRIM
+//! removes.
 
 use std::mem;
 use std::sync::Arc;
@@ -24,19 +24,19 @@ use crate::model::received::Received;
 use crate::model::signal::SignalRecord;
 use crate::model::{InstanceId, LaneName};
 
-/// How often a stream is trimmed and the server's clock is asked for.
+/// How often a stream is trimmed and the server is asked for its time.
 const ONCE: Duration = Duration::from_secs(1);
-/// After so many signals a stream is trimmed again.
+/// After this many signals a stream is trimmed again.
 const TRIM_AFTER: usize = 5_000;
-/// How many entries one XTRIM removes at most: four times what came since the last one. The server spends about a
-/// millisecond on that, and a backlog is gone in steps.
+/// The most entries that one XTRIM removes: four times what came since the last one. That takes the server about a
+/// millisecond and removes a backlog in steps.
 const TRIM_LIMIT: i64 = 20_000;
-/// How often a source is announced.
+/// How often a source is announced to readers.
 const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
-/// How many of a stream's last entries are searched for one of this producer.
+/// How many of a stream's last entries are searched for this producer's last one.
 const LAST_ENTRIES: &str = "64";
 
-/// The highest id an entry can have: after it a stream takes none.
+/// The highest id that an entry can have: behind it a stream accepts no entry.
 const HIGHEST_ID: &[u8] = b"18446744073709551615-18446744073709551615";
 
 /// How signals are written.
@@ -46,34 +46,34 @@ pub(crate) struct Rtss {
     pub(crate) encoding: Encoding,
     pub(crate) retention: Duration,
     pub(crate) max_length: u64,
-    /// How many shards there are: readers and writers agree on their number.
+    /// The number of shards. Readers and writers must agree on it.
     pub(crate) shards: u16,
     skew: Arc<Skew>,
     /// The streams of this process's sources.
     streams: Vec<Stream>,
-    /// Which of them was written last.
+    /// The index of the one that was written last.
     latest: usize,
-    /// The clock of the only server, as of the connection.
+    /// The clock of a single server, read when it was connected.
     clock: Option<Clock>,
-    /// The streams whose server is asked for its clock in this exchange.
+    /// The streams whose server is asked for its time in this exchange.
     asking: Vec<usize>,
     scratch: Vec<u8>,
 }
 
-/// What a server's clock said, ms, if it may be asked, and when.
+/// What a server's clock said, ms (none: it may not be asked), and when.
 type Clock = (Option<u64>, Instant);
 
-/// A source's stream, and what writing it needs.
+/// A source's stream, and what is needed to write it.
 #[derive(Clone)]
 struct Stream {
     source: InstanceId,
     key: Key,
-    /// The number of the signal before the next one.
+    /// The number of the last signal.
     predecessor: u64,
     clock: Option<Clock>,
     announced: Option<Instant>,
     trimmed: Option<Instant>,
-    /// How many signals were added since.
+    /// How many signals were added since then.
     added: usize,
 }
 
@@ -101,7 +101,7 @@ impl Rtss {
         }
     }
 
-    /// Asks the server of this key for its clock.
+    /// Asks this key's server for its time.
     fn ask(&self, link: &mut Link, key: &str) -> Result<Clock, Failure> {
         let server = link.route(key)?;
         let mut commands = Commands::new();
@@ -112,7 +112,7 @@ impl Rtss {
         Ok(self.hear(&answer, asked))
     }
 
-    /// What a server answers when it was asked for its clock.
+    /// Reads the answer to TIME.
     fn hear(&self, answer: &Value, asked: Instant) -> Clock {
         let told = server_ms(answer);
         if let Some(ms) = told {
@@ -125,9 +125,9 @@ impl Rtss {
         if self.shards == 1 { 0 } else { key::shard(source.as_str(), self.shards) }
     }
 
-    /// The stream of a source, as the latest.
+    /// The stream of a source, which becomes the latest.
     fn stream(&mut self, source: &InstanceId) -> &mut Stream {
-        // A terminal has one instance, so it is nearly always the same.
+        // A terminal has one instance, so the latest nearly always fits.
         if self.streams.get(self.latest).is_none_or(|stream| stream.source != *source) {
             let known = self.streams.iter().position(|stream| stream.source == *source);
             self.latest = known.unwrap_or_else(|| {
@@ -145,7 +145,7 @@ impl Stream {
         Self { source, key, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
     }
 
-    /// The server's clock as of `now`, ms; none if it may not be asked.
+    /// The server's time at `now`, ms; none if it may not be asked.
     fn server_ms(&self, now: Instant) -> Option<u64> {
         let (ms, asked) = self.clock?;
         Some(ms? + (now - asked).as_millis() as u64)
@@ -230,8 +230,8 @@ impl Policy for Rtss {
         false
     }
 
-    /// A new connection's first transaction needs the server's clock already, to announce its source. A single
-    /// server is asked when it is connected, so that no signal waits for that.
+    /// The first transaction of a connection needs the server's time to announce its source. A single server is asked
+    /// when it is connected, so that no signal waits for that.
     fn prepare(&mut self, records: &[SignalRecord], link: &mut Link) -> Result<(), Failure> {
         if self.clock.is_none() && !link.has_slots() {
             self.clock = Some(self.ask(link, "")?);
@@ -302,7 +302,7 @@ impl Policy for Rtss {
         }
     }
 
-    /// The last entry of this producer in the source's stream.
+    /// Finds this producer's last entry in the source's stream.
     fn last_written(
         &self,
         source: &InstanceId,
@@ -315,7 +315,7 @@ impl Policy for Rtss {
             Ok(_) => return Ok(Evidence::None),
             // Not a stream.
             Err(failure) if failure.class == Class::Reject => return Ok(Evidence::Only(0)),
-            // A user that may not read it.
+            // The user may not read it.
             Err(failure) if failure.class == Class::Alarm => return Ok(Evidence::None),
             Err(failure) => return Err(failure),
         };

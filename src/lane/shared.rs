@@ -1,5 +1,5 @@
-//! What callers and the lane's thread have in common: the queue, how far the thread is, what it sees of the
-//! pressure, and how one tells the other to go on, to hurry or to end.
+//! What callers and the lane's thread share: the queue, how far commits have come, what the thread sees of the
+//! pressure, and how one side tells the other to continue or to end.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::pressure::Pressure;
 use crate::pressure::gauge::{Gauge, Seen};
 use crate::stats::Counters;
 
-/// What callers and the lane's thread have in common.
+/// What callers and the lane's thread share.
 pub(super) struct Shared<P: Policy> {
     pub(super) records: Receiver<P::Record>,
     /// Wakes the thread.
@@ -27,19 +27,19 @@ pub(super) struct Shared<P: Policy> {
     pub(super) events: Arc<Events>,
     pub(super) pressure: Arc<Pressure>,
     pub(super) gauge: Mutex<Gauge>,
-    /// The last sequence number up to which everything is in Redis, or was put aside.
+    /// Everything up to this sequence number is in Redis or a dead letter.
     pub(super) committed: AtomicU64,
-    /// The last sequence number that callers were told that everything up to it is in Redis.
+    /// The highest sequence number that callers have been given as committed.
     pub(super) claimed: AtomicU64,
     /// Something keeps the lane from committing.
     pub(super) blocked: AtomicBool,
-    /// What the queue holds, if a full one refuses calls.
+    /// The queue's capacity, if a full queue refuses calls.
     pub(super) queue_limit: Option<usize>,
-    /// Not its owner: a thread that has ended must not keep the journal from its next user.
+    /// Weak, so that a thread that has ended does not keep the journal from its next user.
     pub(super) journal: Weak<Journal>,
-    /// The last sequence number that was sent without an answer so far; 0: all were answered.
+    /// The last sequence number that was sent and not answered yet; 0: none is.
     pub(super) unanswered: AtomicU64,
-    /// What the server will never take.
+    /// What the server will never accept.
     pub(super) dead: DeadLetters,
     pub(super) life: Mutex<Life>,
     /// A commit, a start or an end.
@@ -50,42 +50,42 @@ pub(super) struct Shared<P: Policy> {
 #[derive(Default)]
 pub(super) struct Life {
     pub(super) running: bool,
-    /// The thread has made up its mind to end, and only tidies up.
+    /// The thread has decided to end and only tidies up.
     pub(super) leaving: bool,
-    /// The thread shall end as soon as nothing waits any more.
+    /// The thread ends as soon as nothing is pending.
     pub(super) retiring: bool,
-    /// It shall not even wait for that: what waits is in the journal.
+    /// The thread ends at once: pending records are in the journal.
     pub(super) abandoned: bool,
-    /// The lowest sequence number that a call waits for since the last commit that woke some; 0: none does.
+    /// The lowest sequence number that a call waits for; 0: none waits.
     pub(super) wanted: u64,
 }
 
 impl<P: Policy> Shared<P> {
-    /// The last sequence number up to which everything is in Redis, or was; or was put aside.
+    /// Everything up to this sequence number is or was in Redis, or is a dead letter.
     pub(super) fn committed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// The last sequence number up to which everything is in Redis, or was: before the first that was put aside. It
-    /// never goes back.
+    /// Everything up to this sequence number is or was in Redis. It stays before the first dead letter and never goes
+    /// back.
     pub(super) fn claim(&self) -> u64 {
-        // In this order: a letter is known before its number counts as done.
+        // In this order: a dead letter is known before its number counts as done.
         let committed = self.committed();
         let claim = committed.min(self.dead.first().saturating_sub(1));
         self.claimed.fetch_max(claim, Ordering::AcqRel).max(claim)
     }
 
-    /// Records that were accepted and are neither in Redis nor put aside.
+    /// How many accepted records are neither in Redis nor dead letters.
     pub(super) fn waiting(&self) -> u64 {
         let (committed, accepted) = (self.committed(), self.counters.accepted.load(Ordering::Relaxed));
         match self.journal.upgrade() {
-            // Numbers that were given up wait for nobody.
+            // Numbers that were given up are not pending.
             Some(journal) if accepted > committed => journal.count(committed + 1, accepted),
             _ => accepted.saturating_sub(committed),
         }
     }
 
-    /// Tells the pressure what this lane sees.
+    /// Reports to the pressure what this lane sees.
     pub(super) fn look(&self, now: Instant) {
         let accepted = self.counters.accepted.load(Ordering::Relaxed);
         let committed = self.committed();
@@ -96,12 +96,12 @@ impl<P: Policy> Shared<P> {
         self.pressure.seen(P::LANE, readings, now);
     }
 
-    /// Everything up to `committed` is in Redis or put aside. What was once committed stays so, even while it is sent
-    /// again to a server that lacks it.
+    /// Notes that everything up to `committed` is in Redis or a dead letter. A committed record stays committed, even
+    /// while it is sent again to a server that lacks it.
     pub(super) fn commit(&self, committed: u64) {
         self.committed.fetch_max(committed, Ordering::AcqRel);
         let mut life = self.life.lock();
-        // Not for each commit on the way there: waking a thread costs as much as twenty records.
+        // Only when it is reached: waking a thread costs as much as twenty records.
         if life.wanted > 0 && self.committed() >= life.wanted {
             life.wanted = 0;
             self.changed.notify_all();
@@ -121,13 +121,13 @@ impl<P: Policy> Shared<P> {
         }
     }
 
-    /// Whether what waits cannot be written for now, and need not be.
+    /// Whether pending records cannot be written for now and need not be.
     pub(super) fn is_hopeless(&self) -> bool {
         !P::COMMITTED && self.blocked.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread shall end now, which its caller then must: nobody needs it, and nothing waits or
-    /// what waits is kept, or need not be written.
+    /// Whether the thread must end now: nobody needs it, and nothing is pending, or pending records are kept or need
+    /// not be written.
     pub(super) fn leave(&self, idle: bool) -> bool {
         let mut life = self.life.lock();
         let nothing_waits = idle && self.records.is_empty();
@@ -135,12 +135,12 @@ impl<P: Policy> Shared<P> {
         life.leaving
     }
 
-    /// Whether the thread shall not even wait for what waits.
+    /// Whether the thread must end although records are pending.
     pub(super) fn is_abandoned(&self) -> bool {
         self.life.lock().abandoned
     }
 
-    /// The thread has let go of everything.
+    /// The thread has released everything.
     pub(super) fn left(&self) {
         let mut life = self.life.lock();
         (life.running, life.leaving) = (false, false);
@@ -148,7 +148,7 @@ impl<P: Policy> Shared<P> {
         self.changed.notify_all();
     }
 
-    /// Lets time pass until `deadline`; less when the thread shall retire.
+    /// Sleeps until `deadline`, or until the thread is told to end.
     pub(super) fn pause(&self, deadline: Instant) {
         let mut life = self.life.lock();
         let before = (life.retiring, life.abandoned);

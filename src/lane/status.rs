@@ -1,4 +1,4 @@
-//! What callers can know of a lane: where a record is, how far all are, and when that is reached.
+//! What callers can learn about a lane: where a record is, how far commits have come, and when all are done.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -7,16 +7,16 @@ use super::Lane;
 use super::policy::Policy;
 use crate::stats::LaneStats;
 
-/// Where a record is on its way.
+/// The state of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Accepted, and not sent, or certainly not applied.
+    /// Accepted and not sent yet, or certainly not applied.
     Queued,
-    /// Sent, and not answered: it may be in Redis or not, which the next connection finds out.
+    /// Sent and not answered: the next connection finds out whether it is in Redis.
     InDoubt,
-    /// In Redis, with all before it; or superseded by a later one that is.
+    /// In Redis with all records before it, or superseded by a later record that is.
     Committed,
-    /// Put aside: the server will never take it.
+    /// A dead letter: the server will never accept it.
     Dead,
 }
 
@@ -26,23 +26,23 @@ impl<P: Policy> Lane<P> {
         self.shared.counters.accepted.load(Ordering::Relaxed)
     }
 
-    /// The last sequence number up to which everything is in Redis: before the first that was put aside.
+    /// Everything up to this sequence number is in Redis. It stays before the first dead letter.
     pub(crate) fn committed(&self) -> u64 {
         self.shared.claim()
     }
 
-    /// How many records were put aside since the lane was opened.
+    /// How many dead letters there were since the lane was opened.
     pub(crate) fn put_aside(&self) -> u64 {
         self.shared.dead.count()
     }
 
-    /// Where a record is; none if no record has this number.
+    /// The state of a record; none if no record has this number.
     pub(crate) fn status(&self, sequence: u64) -> Option<Status> {
         let shared = &self.shared;
         if sequence == 0 || sequence > self.accepted() {
             return None;
         }
-        // In this order: what is answered meanwhile is committed then, or known to be in doubt no more.
+        // In this order: a record that is answered in between is committed or no longer in doubt.
         let unanswered = shared.unanswered.load(Ordering::Acquire);
         let committed = shared.committed();
         Some(if shared.dead.contains(sequence) {
@@ -56,13 +56,13 @@ impl<P: Policy> Lane<P> {
         })
     }
 
-    /// Records that were accepted and are neither in Redis nor put aside.
+    /// How many accepted records are neither in Redis nor dead letters.
     pub(crate) fn waiting(&self) -> u64 {
         self.shared.waiting()
     }
 
-    /// Waits until all up to `sequence` is in Redis, or put aside; not for what need not be written and cannot be.
-    /// Returns how many records are neither.
+    /// Waits until every record up to `sequence` is in Redis or a dead letter, but not for heartbeats that cannot be
+    /// written. Returns how many records are still pending.
     pub(crate) fn flush(&self, sequence: u64, deadline: Instant) -> u64 {
         if self.shared.committed() < sequence {
             let mut life = self.shared.life.lock();
@@ -76,7 +76,7 @@ impl<P: Policy> Lane<P> {
         sequence.saturating_sub(self.shared.committed())
     }
 
-    /// Tells the pressure what this lane sees.
+    /// Reports to the pressure what this lane sees.
     pub(crate) fn look(&self, now: Instant) {
         self.shared.look(now);
     }

@@ -1,5 +1,5 @@
-//! The primitives that callers and a lane's thread share: the standard library's and parking_lot's, and with
-//! `--cfg loom` those of loom, which tries every order of what two threads do (`make model`).
+//! The primitives that callers and a lane's thread share: the standard library's and parking_lot's, or under `--cfg
+//! loom` those of loom, which tries every order of two threads' steps (`make model`).
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
 pub(super) use loom::thread::{Thread, current as current_thread};
 
-/// Lets the thread sleep until somebody unparks it, for so long at most; in loom there is no time.
+/// Parks the thread for at most this long. Loom has no time.
 pub(super) fn park(most: Duration) {
     #[cfg(not(loom))]
     std::thread::park_timeout(most);
@@ -30,7 +30,7 @@ pub(super) fn park(most: Duration) {
     }
 }
 
-/// Loom's flag, whose sequentially consistent loads are those of the memory model: loom takes them for weaker ones.
+/// Loom's flag with a fence before each load: loom weakens sequentially consistent loads.
 #[cfg(loom)]
 pub(super) struct AtomicBool(loom::sync::atomic::AtomicBool);
 

@@ -1,9 +1,8 @@
-//! A transaction: the records that one server gets in one MULTI and EXEC, the watermarks that stand for them,
-//! and what the server answered.
+//! A transaction: the records that one server gets between MULTI and EXEC, their watermarks, and the server's answer.
 //!
-//! A connection carries one transaction at a time, because EXEC ends all watching on it: the watermarks that
-//! late bytes of an earlier connection would set are under watch from before the MULTI. Where keys have slots
-//! a transaction holds one instance, and a server's other instances follow in the next exchange.
+//! The watermarks are watched from before the MULTI, because late bytes of an earlier connection could set them. EXEC
+//! ends all watching on its connection, so a connection carries one transaction at a time. In a Cluster a transaction
+//! has one instance, and a server's other instances follow in the next exchange.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -16,46 +15,46 @@ use crate::link::failure::{Class, Failure};
 use crate::link::reply::Sparse;
 use crate::model::InstanceId;
 
-/// What the server says to each command between MULTI and EXEC.
+/// The server's reply to each command between MULTI and EXEC.
 const QUEUED: &[u8] = b"+QUEUED\r\n";
 
 /// The records that one server gets.
 pub(super) struct Transaction {
-    /// Where it goes, and whether the server has to be told that we were sent there.
+    /// The server, and whether an ASK sent us there.
     pub(super) server: usize,
     pub(super) asking: bool,
     pub(super) parts: Vec<Part>,
-    /// Indices of its records, superseded ones included.
+    /// Indices of its records, including superseded ones.
     pub(super) records: Vec<usize>,
     /// For each command between MULTI and EXEC, the index of its record.
     pub(super) owners: Vec<Option<usize>>,
 }
 
-/// What a transaction has of one instance.
+/// One instance's part of a transaction.
 pub(super) struct Part {
     pub(super) instance: InstanceId,
     /// The sequence number of its last record: its watermark.
     pub(super) last: u64,
-    /// Where among the commands the watermark is set.
+    /// The place of its watermark among the commands.
     pub(super) place: usize,
 }
 
 /// What became of a transaction.
 pub(super) enum Answer {
-    /// The errors among EXEC's replies, one a command, with their places.
+    /// It was applied: the errors among EXEC's replies, with the places of their commands.
     Executed(Vec<(usize, Value)>),
-    /// Nothing was applied: the first reason, and whose command it was.
+    /// Nothing was applied: the first error, and the record whose command it was.
     Refused(Option<usize>, Failure),
 }
 
 impl Transaction {
-    /// The records by instance, the instances in the order of their first record.
+    /// Groups the records by instance, in the order of each instance's first record.
     pub(super) fn by_instance<P: Policy>(records: &[P::Record]) -> Vec<Self> {
         let mut transactions: Vec<Self> = Vec::new();
         let mut last = 0;
         for (at, record) in records.iter().enumerate() {
             let instance = P::instance(record);
-            // A terminal has one instance, so the last instance is nearly always the one.
+            // A terminal has one instance, so the last one nearly always fits.
             if transactions.get(last).is_none_or(|transaction| transaction.instance() != instance) {
                 last =
                     transactions.iter().position(|other| other.instance() == instance).unwrap_or_else(|| {
@@ -80,12 +79,12 @@ impl Transaction {
         }
     }
 
-    /// The instance, while there is one only.
+    /// The first instance: before [`join`](Self::join) the only one.
     pub(super) fn instance(&self) -> &InstanceId {
         &self.parts[0].instance
     }
 
-    /// Makes one of transactions of the same server, their records in the order of their numbers.
+    /// Joins transactions for the same server, with the records in the order of their numbers.
     pub(super) fn join(transactions: &mut Vec<Self>) {
         let rest = transactions.drain(1.min(transactions.len())..).collect::<Vec<_>>();
         if rest.is_empty() {
@@ -108,7 +107,7 @@ impl Transaction {
         let mut begun = true;
         let owners = [None].into_iter().chain(self.owners.iter().copied());
         for (at, owner) in owners.enumerate() {
-            // One a command: to make a text of each took a quarter of the time for replies.
+            // One for each command: turning each into a text took a quarter of the time for replies.
             if link.skip(self.server, QUEUED) {
                 continue;
             }
@@ -118,7 +117,7 @@ impl Transaction {
             }
         }
         let answer = match (link.receive_sparse(self.server, |_| false)?, refused) {
-            // Without MULTI the commands were executed one by one, the watermark too: it is asked for.
+            // Without MULTI the commands ran one by one, the watermark's too. So the watermark is read again.
             (_, Some((_, failure))) if !begun => {
                 Answer::Refused(None, Failure { class: Class::Refresh, ..failure })
             }
@@ -140,10 +139,10 @@ impl Transaction {
     }
 }
 
-/// Which records are to be written: those that no later one makes superfluous.
+/// Which records must be written: those that no later one supersedes.
 pub(super) fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
-    // With room for all, and without SipHash, which guards against keys that somebody chose to collide: a lane of
-    // trade states needs an eighth fewer instructions.
+    // Sized up front and without SipHash, which guards against chosen collisions: a lane of trade states needs an
+    // eighth fewer instructions.
     let mut seen: HashSet<Subject, Quick> =
         HashSet::with_capacity_and_hasher(records.len(), Quick::default());
     let mut live = vec![true; records.len()];
@@ -158,7 +157,7 @@ pub(super) fn live<P: Policy>(records: &[P::Record]) -> Vec<bool> {
 
 type Quick = BuildHasherDefault<QuickHasher>;
 
-/// A hash for the few subjects of a batch, which are a terminal's own.
+/// A hash for the few subjects of a batch, which the terminal itself chose.
 #[derive(Default)]
 struct QuickHasher(u64);
 
@@ -180,7 +179,7 @@ impl Hasher for QuickHasher {
     }
 
     fn write_u64(&mut self, word: u64) {
-        // 2^64 divided by the golden ratio: a change of any bit reaches the upper half.
+        // 2^64 divided by the golden ratio: each bit affects the upper half.
         self.0 = (self.0.rotate_left(29) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 

@@ -1,19 +1,19 @@
-//! What Redis has, and what it lacks: asked at every new connection, answered by the watermarks.
+//! What Redis has and what it lacks: asked at every new connection, answered by the watermarks.
 //!
-//! A watermark is written with the records it stands for, in one transaction, and replication is a prefix of
-//! a master's history. So the watermark alone says what a server has: after a broken connection, after a
-//! restart of this process, and on a new master that lacks what the old one had acknowledged.
+//! A watermark is written in one transaction with its records, and replication is a prefix of a master's history. So
+//! the watermark alone says what a server has: after a broken connection, after a restart of this process, and on a
+//! new master that lacks what the old one had acknowledged.
 //!
-//! The rule: the lane goes on at the lowest record that is uncommitted or missing. Uncommitted is what waits in the
-//! batch and all that no batch got yet; missing is what was committed and its server has no more. Neither bounds
-//! the other, because each instance has a watermark of its own, and in a Cluster a server of its own: of one the
-//! records from 5 on may wait to be sent once more while the server of another lacks only what came after 30.
-//! From there on each record is looked at again, and passed over if its own watermark says that it is there.
+//! The rule: the lane resumes at the lowest record that is uncommitted or missing. A record is uncommitted if it is
+//! in the batch or in no batch yet. It is missing if it was committed and its server no longer has it. Neither bounds
+//! the other, because each instance has its own watermark, and in a Cluster its own server: one instance's records
+//! from 5 on may be pending while the server of another lacks only what came after 30. From there on each record is
+//! looked at again, and skipped if its own watermark covers it.
 //!
-//! A watermark may be missing though the records are there: a server's policy can evict it, and it expires when a
-//! terminal rests for 35 days. Then the records speak for themselves, where their kind can, and else what this
-//! terminal knows: a run of a server that has acknowledged a record has it. To send it again would be a second
-//! copy, and to count it as lost a false loss. A server that runs anew has forgotten what it does not show.
+//! A watermark may be missing although the records are there: a server can evict it, and it expires when a terminal
+//! rests for 35 days. Then the records themselves tell, where their kind can. Otherwise this process knows: the run
+//! of a server that has acknowledged a record has it. Sending it again would make a second copy, and counting it as
+//! lost would be a false loss. A server that was restarted has lost what it does not show.
 
 pub(super) mod command;
 
@@ -31,35 +31,35 @@ use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key::Key;
 
-/// What is known to be committed, by instance.
+/// What is known to be committed, for each instance.
 #[derive(Default)]
 pub(super) struct Watermarks {
     committed: HashMap<InstanceId, u64>,
-    /// Instances in the journal of whose records nobody knows yet whether they are committed.
+    /// Instances in the journal whose records may or may not be committed.
     unknown: Vec<InstanceId>,
-    /// The histories of the servers at the last connection, of this process or the one before; none before the first.
+    /// The servers' histories at the last connection, by this process or the one before; none before the first.
     history: Option<String>,
-    /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
+    /// Watermarks that claim too much or too little, and the numbers to set before anything else is sent.
     owed: HashMap<InstanceId, u64>,
 }
 
-/// How the lane goes on.
+/// How the lane resumes.
 pub(super) struct Resumed {
-    /// The histories of the servers that have the records.
+    /// The servers' histories.
     pub(super) history: String,
-    /// How many of the batch's records the servers have.
+    /// How many of the batch's records are in Redis.
     pub(super) found: usize,
-    /// Records that had been acknowledged and that a server lacks; they are sent again.
+    /// How many acknowledged records a server lacks and gets again.
     pub(super) replayed: u64,
-    /// Records that one lacks and that are kept no longer.
+    /// How many acknowledged records a server lacks and the journal no longer has.
     pub(super) lost: u64,
-    /// Watermarks that are missing though more is known, and what they were.
+    /// Missing watermarks whose number is known, and the number.
     pub(super) vanished: Vec<(Key, u64)>,
 }
 
 impl Watermarks {
-    /// Learns from the journal which instances there are, and what of each was acknowledged; what is `dead` no
-    /// server has.
+    /// Reads from the journal which instances there are, and which record of each was acknowledged last. No server has
+    /// `dead` ones.
     pub(super) fn survey<P: Policy>(journal: &Arc<Journal>, dead: impl Fn(u64) -> bool) -> Self {
         let mut watermarks = Self { history: journal.history(), ..Self::default() };
         let mut reader = journal.reader(journal.first());
@@ -77,7 +77,7 @@ impl Watermarks {
         watermarks
     }
 
-    /// What is known to be committed, by instance.
+    /// What is known to be committed, for each instance.
     pub(super) fn known(&self) -> &HashMap<InstanceId, u64> {
         &self.committed
     }
@@ -87,12 +87,12 @@ impl Watermarks {
         self.committed.insert(instance, sequence);
     }
 
-    /// A watermark must be set to this before anything else is sent.
+    /// Notes that a watermark must be set to this number before anything else is sent.
     pub(super) fn owe(&mut self, instance: InstanceId, sequence: u64) {
         self.owed.insert(instance, sequence);
     }
 
-    /// Sets the watermarks that must be. What fails stays owed.
+    /// Sets the watermarks that are owed. What fails stays owed.
     pub(super) fn settle<P: Policy>(
         &mut self,
         policy: &P,
@@ -111,8 +111,8 @@ impl Watermarks {
         Ok(())
     }
 
-    /// Asks the servers what they have, and lets source and batch go on by the rule above. `refused` is the first record
-    /// that is to be put aside and could not be so far.
+    /// Asks the servers what they have, and resumes intake and batch by the rule above. `refused` is the first refused
+    /// record that is no dead letter yet.
     pub(super) fn resume<P: Policy>(
         &mut self,
         policy: &P,
@@ -152,7 +152,7 @@ impl Watermarks {
                     resumed.replayed = journal.count(first.max(kept_from), last_missing);
                 }
                 for (first, last, instance) in missing() {
-                    // Of several instances nobody knows any more whose the last one lost was.
+                    // With several instances, nobody knows whose the last lost record was.
                     let lost = if last < kept_from { last } else { journal.before(kept_from) };
                     if first <= lost && first < kept_from {
                         intake.note_missing(lost, Some(instance));
@@ -165,7 +165,7 @@ impl Watermarks {
                 intake.resume(from, present.clone());
             }
             None => {
-                // Nothing is kept that was committed.
+                // Committed records are not kept.
                 missing().for_each(|(_, last, instance)| intake.note_missing(last, Some(instance)));
                 if let Some(first) = first_missing {
                     let missing = first..=last_missing;
@@ -191,7 +191,7 @@ impl Watermarks {
         Ok(resumed)
     }
 
-    /// Corrects what watermarks say of records that were refused, as far as an answer said so or the records do.
+    /// Corrects watermarks that cover refused records, as far as an answer or the records themselves show it.
     fn correct<P: Policy>(
         &self,
         policy: &P,
@@ -213,7 +213,7 @@ impl Watermarks {
             if *present > known
                 && let Evidence::Only(last) = policy.last_written(instance, producer, link)?
             {
-                // It was in doubt, and the answer that was lost was a refusal.
+                // It was in doubt, and the lost answer was a refusal.
                 *present = last.max(known).min(*present);
             }
             if *present != found {
@@ -223,7 +223,7 @@ impl Watermarks {
         Ok(())
     }
 
-    /// Finds out otherwise what is present where no watermark says so.
+    /// Finds out what is present where a watermark is missing.
     fn substitute<P: Policy>(
         &self,
         policy: &P,
@@ -255,13 +255,13 @@ impl Watermarks {
     }
 }
 
-/// Whether two histories are known to be the same.
+/// Whether two histories are certainly the same.
 fn is_same(one: &str, other: &str) -> bool {
-    // A user who may not ask is told nothing.
+    // A user without the permission to ask gets an empty one.
     !one.is_empty() && one == other
 }
 
-/// What the server has of this instance; none if no watermark says so. Its watermark is watched from now on.
+/// What the server has of this instance; none without a watermark. Watches the watermark from now on.
 fn look_up<P: Policy>(
     policy: &P,
     link: &mut Link,
@@ -283,11 +283,11 @@ fn look_up<P: Policy>(
     Ok(present)
 }
 
-/// Sees to it that no other journal goes on with these numbers.
+/// Makes sure that no other journal uses these numbers.
 fn undisputed(key: &str, present: u64, journal: Option<&Arc<Journal>>) -> Result<(), Failure> {
     let Some(journal) = journal else { return Ok(()) };
     if present > journal.given() {
-        // Kept until somebody starts this terminal anew: to go on would lose what either of them accepts.
+        // Noted until this terminal is restarted: continuing would lose what either journal accepts.
         let given = journal.given();
         journal
             .contest()

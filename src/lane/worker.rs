@@ -1,5 +1,5 @@
-//! The thread of a lane: take all that waits, write it, read the replies, commit; connect again when the
-//! connection breaks, wait when the server cannot take more, and never let go of what is not committed.
+//! The thread of a lane. It takes pending records, writes them, reads the replies and commits. It reconnects when a
+//! connection breaks, waits while the server accepts nothing, and keeps every record until it is committed.
 
 mod backoff;
 mod connecting;
@@ -27,13 +27,13 @@ use crate::panic_text;
 use crate::pressure::level;
 use backoff::Backoff;
 
-/// An idle connection is asked whether it still lives, so that the next record does not find out.
+/// An idle connection is checked this often, so that no record has to find out that it is dead.
 const IDLE_CHECK: Duration = Duration::from_secs(10);
-/// An idle lane connects anew so often, by which the watermarks live on.
+/// An idle lane reconnects this often, which renews the watermarks.
 const RENEW: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often the pressure is worth a look while all goes well.
+/// How often a busy lane reports to the pressure.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// An idle lane looks this often, under pressure, whether it is over.
+/// How often an idle lane checks whether pressure has ended.
 const PRESSURE_CHECK: Duration = Duration::from_secs(1);
 
 pub(super) struct Worker<P: Policy> {
@@ -47,26 +47,26 @@ pub(super) struct Worker<P: Policy> {
     batch_bytes: usize,
     rate: Rate,
     next_look: Instant,
-    /// When to look whether somebody has dealt with the dead letters.
+    /// When to check next whether somebody has dealt with the dead letters.
     next_letters: Instant,
-    /// When the server was last heard of.
+    /// When the server last answered.
     heard: Instant,
     /// When the watermarks were last renewed.
     renewed: Instant,
-    /// What the server will never take, and why, until it is put aside.
+    /// What the server will never accept, and why, until it is a dead letter.
     rejected: Vec<(P::Record, String)>,
-    /// What watermarks are set to then.
+    /// The watermarks to set once these letters are written.
     after_letters: Vec<(InstanceId, u64)>,
-    /// What was refused that no record depends on, and when that was told.
+    /// The last refusal that no record depends on, and when it was reported.
     aside: Option<(String, Instant)>,
     watermarks: Watermarks,
-    /// The watermarks knows what the journal holds.
+    /// The journal has been read for what earlier runs left.
     looked_back: bool,
     retention: Retention,
     backoff: Option<Backoff>,
-    /// When the servers were last asked whether they are still the right ones.
+    /// When the lane last checked that it writes to the right servers.
     checked: Instant,
-    /// All up to this sequence number is on the disk, if the user asked for that.
+    /// Everything up to this sequence number is on the disk, if `journal.sync` asks for it.
     synced: u64,
 }
 
@@ -108,7 +108,7 @@ impl<P: Policy> Worker<P> {
     pub(super) fn run(mut self) {
         self.shared.bell.belongs_to_this_thread();
         loop {
-            // A defect must not take the records with it: the batch stays, the connection goes.
+            // A bug must not cost records: the batch stays, the connection goes.
             match catch_unwind(AssertUnwindSafe(|| self.step())) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -119,17 +119,17 @@ impl<P: Policy> Worker<P> {
             }
         }
         self.journal.iter().for_each(|journal| journal.rest());
-        // The journal must be free for another before anybody hears that this thread has ended: it goes here.
+        // The journal is dropped here, so that it is free before anybody hears that this thread has ended.
     }
 
     /// One round. Returns whether there is to be another.
     fn step(&mut self) -> bool {
         if let Some(journal) = &self.journal {
             if !journal.has_room() {
-                // Better to keep committed records for a shorter time than to refuse new ones.
+                // Rather keep committed records for a shorter time than refuse new ones.
                 journal.release(self.done());
             }
-            // What fails here fails again where a record needs it, and is told there.
+            // A failure here happens again when a record needs the room, and is reported then.
             let _ = journal.prepare();
         }
         if self.shared.leave(self.is_idle()) {
@@ -175,18 +175,18 @@ impl<P: Policy> Worker<P> {
         true
     }
 
-    /// Takes what waits.
+    /// Takes pending records into the batch.
     fn take(&mut self) {
         let calm = self.shared.pressure.level() == level::NORMAL;
         let patience = self.link.rest(if calm { IDLE_CHECK } else { PRESSURE_CHECK });
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         match self.intake.fill(&mut self.batch, records, bytes, patience) {
             Taken::Records => {}
-            // What came may be in Redis already, after a restart.
+            // After a restart, what came may be in Redis already.
             Taken::Nothing => {
                 self.committed();
                 if self.backoff.is_some() && self.is_idle() {
-                    // It was, so all that was in doubt has settled.
+                    // It was, so nothing is in doubt any more.
                     self.succeeded();
                 }
             }
@@ -202,12 +202,12 @@ impl<P: Policy> Worker<P> {
         }
     }
 
-    /// Looks, once, at what the journal holds of an earlier life. Returns whether it has been looked at: whoever
-    /// abandons the lane need not wait for that.
+    /// Reads, once, what earlier runs left in the journal. Returns whether that is done: abandoning the lane interrupts
+    /// it.
     fn look_back(&mut self) -> Result<bool, Failure> {
         let Some(journal) = self.journal.clone().filter(|_| !self.looked_back) else { return Ok(true) };
         let shared = self.shared.clone();
-        // Callers need room meanwhile.
+        // Meanwhile callers need room.
         let go_on = || {
             let _ = journal.prepare();
             !shared.is_abandoned()
@@ -226,7 +226,7 @@ impl<P: Policy> Worker<P> {
         Ok(true)
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing is pending.
     fn is_idle(&self) -> bool {
         self.batch.is_empty() && self.rejected.is_empty() && !self.intake.is_behind()
     }

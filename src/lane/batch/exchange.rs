@@ -1,4 +1,4 @@
-//! An exchange: a batch is written to its servers in transactions, and every reply is read.
+//! An exchange: writes a batch to its servers in transactions and reads every reply.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
@@ -15,36 +15,35 @@ use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
 use crate::model::InstanceId;
 
-/// How much is encoded before it is sent; at first less, so that the server is not left waiting.
+/// How many bytes are encoded before they are sent. The first piece is smaller, so that the server starts early.
 const PIECE: usize = 16 * 1024;
 const FIRST_PIECE: usize = 4 * 1024;
 
-/// What became of a batch that was sent.
+/// What became of a batch.
 pub(in crate::lane) struct Outcome<R> {
-    /// Up to which sequence number each instance's records are in Redis now.
+    /// For each instance, the sequence number up to which its records are in Redis now.
     pub(in crate::lane) committed: Vec<(InstanceId, u64)>,
-    /// Watermarks that claim too much, or too little, and what they must be set to before anything else is sent.
+    /// Watermarks that claim too much or too little, and the numbers to set before anything else is sent.
     pub(in crate::lane) owed: Vec<(InstanceId, u64)>,
-    /// Records that the server will never take, with its reason.
+    /// Records that the server will never accept, with its reason.
     pub(in crate::lane) rejected: Vec<(R, String)>,
-    /// What watermarks are set to when the letters of these are on the disk.
+    /// The watermarks to set once the letters of these are on the disk.
     pub(in crate::lane) after_letters: Vec<(InstanceId, u64)>,
-    /// What was sent.
+    /// How many bytes were sent.
     pub(in crate::lane) bytes: usize,
-    /// Records that a later one made superfluous.
+    /// How many records a later one superseded.
     pub(in crate::lane) superseded: u64,
     /// Why some records are still in the batch.
     pub(in crate::lane) failure: Option<Failure>,
-    /// What a person has to do about that, if the policy knows.
+    /// What a person must do about that, if the policy knows.
     pub(in crate::lane) advice: Option<String>,
-    /// Why something was refused that no record depends on.
+    /// A refusal that no record depends on.
     pub(in crate::lane) aside: Option<Failure>,
 }
 
 impl<P: Policy> Batch<P> {
-    /// Writes the batch to its servers and reads every reply. Records that are in Redis now, or that it will
-    /// never take, leave the batch. `committed` says what each instance had before, `meanwhile` is done while the servers
-    /// work.
+    /// Writes the batch to its servers and reads every reply. Records leave the batch when they are in Redis or refused
+    /// for good. `committed` says what each instance had before. `meanwhile` runs while the servers work.
     pub(in crate::lane) fn exchange(
         &mut self,
         policy: &mut P,
@@ -83,7 +82,7 @@ impl<P: Policy> Batch<P> {
         outcome.sent(self.commands.send(link, self.server));
     }
 
-    /// What is written from now on is for this server; sends what was written for another one.
+    /// Writes for this server from now on. Sends what was written for another one.
     fn turn_to(&mut self, server: usize, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         if server != self.server {
             outcome.sent(self.commands.send(link, self.server));
@@ -91,8 +90,8 @@ impl<P: Policy> Batch<P> {
         }
     }
 
-    /// Writes the transactions and sends them piece by piece: the server works on the first while the last is not yet
-    /// encoded. Should the last never come, the server discards the transaction that lacks its EXEC.
+    /// Writes the transactions and sends them piece by piece, so that the server works on the first while the last is
+    /// being encoded. If the last piece never arrives, the server discards the transaction, which lacks its EXEC.
     fn write_transactions(
         &mut self,
         policy: &mut P,
@@ -140,8 +139,8 @@ impl<P: Policy> Batch<P> {
         self.transactions = transactions;
     }
 
-    /// EXEC ends what was watched. Watched again, a watermark that somebody else sets meanwhile makes the next
-    /// transaction void: a connection that was given up, whose bytes the server reads late.
+    /// Watches the watermarks again, because EXEC ends all watching. Late bytes of a dropped connection could set
+    /// one; then the next transaction is void.
     fn watch_again(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.guards.clear();
         let guarded = mem::take(&mut self.guarded);
@@ -157,7 +156,7 @@ impl<P: Policy> Batch<P> {
         self.guarded = guarded;
     }
 
-    /// Writes what belongs to no transaction, and what the policy asks.
+    /// Writes the trailers and questions, which belong to no transaction.
     fn write_asides(&mut self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let Self { commands, server, transactions, live, records, trailers, questions, .. } = self;
         let written = written(transactions, live, records);
@@ -179,7 +178,7 @@ impl<P: Policy> Batch<P> {
         policy.questions(&written, &mut |key, write| aside(questions, key, write));
     }
 
-    /// Watches the watermarks of instances that are new on these connections.
+    /// Watches the watermarks of instances that are new on this connection.
     fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
         for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
             if self.guarded.insert(part.instance) {
@@ -189,8 +188,8 @@ impl<P: Policy> Batch<P> {
         Ok(())
     }
 
-    /// Finds each transaction's server; what has none stays in the batch, and so does what has to wait for its
-    /// turn on that server's connection.
+    /// Finds each transaction's server. A transaction without one stays in the batch, and so does one that must wait
+    /// for its turn on the server's connection.
     fn route(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         let mut asks = mem::take(&mut self.asks);
         let mut taken = HashSet::new();
@@ -226,7 +225,7 @@ impl<P: Policy> Batch<P> {
         for transaction in &self.transactions {
             let answer = match transaction.receive(link) {
                 Ok(answer) => answer,
-                // The other servers' replies are still to be read.
+                // The other servers' replies must still be read.
                 Err(failure) => {
                     outcome.fail(failure);
                     continue;
@@ -244,23 +243,23 @@ impl<P: Policy> Batch<P> {
                     policy.forget();
                 }
                 Answer::Refused(Some(at), failure) if failure.class == Class::Reject => {
-                    // The others of this transaction stay in the batch and are sent again without it.
+                    // The other records stay in the batch and are sent again without this one.
                     done[at] = true;
                     rejected.insert(at, failure.text);
                     policy.forget();
                 }
-                // Who was asked, and sends elsewhere in turn, may do so for ever: then it is a failure as others.
+                // A server that was asked and redirects again may do so for ever. So only the first ASK is followed.
                 Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
                     self.asks.insert(*transaction.instance(), failure);
                     policy.forget();
                 }
-                // Of no record, so none is to blame.
+                // No record caused it.
                 Answer::Refused(_, failure) => outcome.hold(failure),
             }
         }
         for &server in &self.guards {
             match link.receive(server) {
-                // What was written is in Redis, but the next transaction would be unguarded. A key that is on its way to
+                // The records are in Redis, but the next transaction would be unguarded. A key that is being moved to
                 // another node is watched there.
                 Ok(Value::ServerError(error)) => {
                     let failure = Failure::of_reply(&error).without("WATCH");
@@ -292,7 +291,7 @@ impl<P: Policy> Batch<P> {
             self.after.clear();
             return self.records.clear();
         }
-        // From the back, so that the indices before stay what they are.
+        // From the back, so that the indices in front stay valid.
         for (at, text) in rejected.into_iter().rev() {
             done.remove(at);
             outcome.rejected.insert(0, (self.records.remove(at), text));
@@ -331,13 +330,13 @@ impl<R> Outcome<R> {
         }
     }
 
-    /// Notes a refusal that no record is put aside for, though it were for good.
+    /// Notes a refusal for which no record becomes a dead letter, even if it is permanent.
     pub(super) fn hold(&mut self, failure: Failure) {
         let class = if failure.class == Class::Reject { Class::Hold } else { failure.class };
         self.fail(Failure { class, ..failure });
     }
 
-    /// Notes a failure. The one that asks for most counts.
+    /// Notes a failure. The most severe one counts.
     fn fail(&mut self, failure: Failure) {
         if self.failure.as_ref().is_none_or(|other| failure.class < other.class) {
             self.failure = Some(failure);

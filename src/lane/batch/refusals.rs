@@ -1,7 +1,8 @@
 //! Which records of an executed transaction were refused, and what stays in the batch. Redis has executed the rest.
 //!
-//! A record that is refused for good is put aside, unless one before it may yet be taken: records go in order. From the
-//! first of those on, all of its instance stay and are sent again. A signal that was added is not sent twice, so it leaves.
+//! A record that was refused for good becomes a dead letter, unless a record before it was refused for the moment:
+//! records stay in order. From the first of those on, all records of the instance stay in the batch and are sent
+//! again, except signals that were added: those must not be sent twice.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,16 +13,15 @@ use crate::lane::policy::Policy;
 use crate::lane::transaction::{Part, Transaction};
 use crate::link::failure::{Class, Failure};
 
-/// What leaves the batch: indices of records.
+/// The records that leave the batch, by index.
 #[derive(Default)]
 pub(super) struct Settled {
     pub(super) done: Vec<usize>,
-    /// Those among them that are put aside, and why.
+    /// Those among them that become dead letters, and why.
     pub(super) rejected: Vec<(usize, String)>,
 }
 
-/// Sorts a transaction's records by the errors among EXEC's replies. The watermarks are owed what is true by that: see
-/// `watermark`.
+/// Sorts a transaction's records by the errors among EXEC's replies, and owes each watermark its true number.
 pub(super) fn settle<P: Policy>(
     policy: &P,
     transaction: &Transaction,
@@ -35,7 +35,7 @@ pub(super) fn settle<P: Policy>(
         let Value::ServerError(error) = reply else { continue };
         let failure = Failure::of_reply(error);
         match transaction.owners.get(*place) {
-            // A record makes several commands, and the error that may pass counts.
+            // Of a record's several errors, one that may pass counts.
             Some(Some(at)) => {
                 let known = refused.entry(*at).or_insert_with(|| failure.clone());
                 if known.class == Class::Reject && failure.class != Class::Reject {

@@ -1,21 +1,20 @@
-//! A watermark: the key that says what a server has of one instance's records. It is set by the transaction that writes
-//! them, and under watch from before that, so that nobody else sets it unseen.
+//! The watermark's commands. A transaction sets the watermark of the records that it writes. The key is watched from
+//! before that, so that nobody else sets it unseen.
 //!
-//! It stands for every record up to its number: in Redis, superseded, held back under pressure, or put aside. Redis
-//! executes the rest of a transaction of which it refuses a command, the SET of the watermark too. So the rule: where a
-//! record was refused, the watermark is set back to before the lowest of these, at once, and nothing else is sent until
-//! that is done. It is set forward again when the record is in Redis, or its letter on the disk. Whatever dies
-//! in between:
+//! A watermark covers every record up to its number: in Redis, superseded, or a dead letter. When Redis refuses a
+//! command of a transaction, it executes the rest, including the watermark's SET. So the rule: if a record was
+//! refused, the watermark is set back to before the lowest one at once, and nothing else is sent until that is done.
+//! It is set forward again when the record is in Redis, or its letter is on the disk. Whatever dies in between:
 //!
-//! - this process, or the connection, before it is set back: what the answer said is not known any more. The next
-//!   connection asks the records themselves, as far as their kind can tell (`Policy::last_written`).
-//! - ... after it: the record is sent again, and what came after it in the same transaction too, but for signals: a
-//!   stream that refuses one refuses all that follow, so nothing after it is there.
-//! - ... when the letter is written, and the watermark not yet set forward: the record is sent no more, its letter
-//!   is known; what came after it is sent again, states that say the same.
+//! - The process or the connection, before the watermark is set back: nobody knows the answer any more. The next
+//!   connection looks at the records themselves, as far as their kind allows (`Policy::last_written`).
+//! - ... after that: the record is sent again, and so are the records behind it in the same transaction. No signal is
+//!   sent twice, because a stream that refuses one entry refuses all that follow.
+//! - ... when the letter is written and the watermark is not set forward yet: the record is not sent again, because its
+//!   letter is known. The records behind it are sent again: states that say the same.
 //!
-//! Another instance in the same transaction has a watermark of its own, which stays. Another connection, whose bytes
-//! arrive late, makes the setting back void, or is void itself: then everything is asked for.
+//! Other instances in the same transaction have their own watermarks, which stay. If another connection's bytes arrive
+//! late, either they or the correction are void; then everything is read again.
 
 use redis::Value;
 
@@ -24,37 +23,37 @@ use crate::link::failure::{Class, Failure};
 use crate::link::resp::Commands;
 use crate::model::key::Key;
 
-/// A watermark outlives every record it may have to vouch for: 35 days.
+/// A watermark outlives every record that it covers: 35 days.
 const WATERMARK_SECONDS: &str = "3024000";
 
-/// Lets a watermark live for its full time again, though nothing may be written for long.
+/// Restarts a watermark's time to live.
 pub(in crate::lane) fn renew(link: &mut Link, key: &str) -> Result<(), Failure> {
     match link.ask(&["PEXPIRE", key, &format!("{WATERMARK_SECONDS}000")]) {
         Err(failure) if matches!(failure.class, Class::Reconnect | Class::Refresh) => Err(failure),
-        // A user may be without that permission.
+        // The user may lack that permission.
         _ => Ok(()),
     }
 }
 
-/// Watches a watermark: a transaction after that is void if anybody else has set it.
+/// Watches a watermark: the next transaction is void if anybody else sets it before.
 pub(in crate::lane) fn watch(link: &mut Link, key: &str) -> Result<(), Failure> {
     link.ask(&["WATCH", key]).map(drop).map_err(|failure| failure.without("WATCH"))
 }
 
-/// What it says; none if there is none.
+/// The watermark's number; none if there is no watermark.
 pub(in crate::lane) fn read(link: &mut Link, key: &str) -> Result<Option<u64>, Failure> {
     match link.ask(&["GET", key]) {
         Ok(Value::BulkString(text)) => {
             Ok(Some(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)))
         }
         Ok(_) => Ok(None),
-        // Somebody's list or hash: the next SET replaces it.
+        // Not a string: the next SET replaces it.
         Err(failure) if failure.class == Class::Reject => Ok(Some(0)),
         Err(failure) => Err(failure),
     }
 }
 
-/// Writes the command that sets it.
+/// Writes the command that sets a watermark.
 pub(in crate::lane) fn set(key: &str, number: u64, commands: &mut Commands) {
     commands.begin();
     commands.argument(b"SET");
@@ -65,7 +64,7 @@ pub(in crate::lane) fn set(key: &str, number: u64, commands: &mut Commands) {
     commands.end();
 }
 
-/// Sets one that is watched, in a transaction of its own, after which these are watched again.
+/// Sets a watched watermark in a transaction of its own, and then watches all of `watched` again.
 pub(in crate::lane) fn correct(
     link: &mut Link,
     key: &str,

@@ -1,5 +1,5 @@
-//! What keeps a lane from committing: when the next attempt is, and who hears of it. A cause is told in the server's
-//! words when it is new, when it is back after another one, and once a minute while it lasts.
+//! What a lane does while it cannot commit: when it tries again, and what the events say. They report a cause in the
+//! server's words when it is new, when it returns after another one, and once a minute while it lasts.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use crate::lane::Policy;
 use crate::link::failure::{Class, Failure};
 use crate::pressure::level;
 
-/// Delays between attempts, doubled from the first to the second, each with jitter.
+/// The first and the longest delay between attempts. Each delay is twice the last one, with jitter.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(5);
-/// Where another server may take over at any moment.
+/// The longest delay where another server may take over at any moment.
 const LAST_DELAY_OF_MANY: Duration = Duration::from_secs(1);
-/// How often a cause that lasts is told again.
+/// How often a lasting cause is reported again.
 pub(super) const REMIND: Duration = Duration::from_secs(60);
-/// How soon one is told again that is back after another one: at first, and twice as long each time.
+/// How soon a cause that returns after another one is reported again: at first. Each time takes twice as long.
 const BACK: Duration = Duration::from_secs(5);
 /// How many causes are remembered.
 const CAUSES: usize = 16;
@@ -26,7 +26,7 @@ pub(super) struct Backoff {
     pub(super) since: Instant,
     attempts: u32,
     pub(super) next_attempt: Instant,
-    /// What was told, the latest last.
+    /// The reported causes, the latest last.
     causes: Vec<Cause>,
 }
 
@@ -41,7 +41,7 @@ impl Backoff {
         Self { since: now, attempts: 0, next_attempt: now, causes: Vec::new() }
     }
 
-    /// Whether a cause is to be told now, which its caller then does.
+    /// Whether the caller must report a cause now.
     fn is_news(&mut self, failure: &Failure, now: Instant) -> bool {
         let words = failure.cause();
         let Some(at) = self.causes.iter().position(|cause| cause.words == words) else {
@@ -65,12 +65,12 @@ impl Backoff {
 }
 
 impl<P: Policy> Worker<P> {
-    /// Notes a failure, tells of it if it is news, and says when the next attempt is.
+    /// Notes a failure, reports it if it is news, and schedules the next attempt.
     pub(super) fn failed(&mut self, failure: Failure) {
         self.failed_for(failure, None);
     }
 
-    /// The same, with what a person has to do about it.
+    /// The same, with what a person must do about it.
     pub(super) fn failed_for(&mut self, failure: Failure, advice: Option<String>) {
         self.policy.forget();
         self.retention.interrupted();
@@ -126,7 +126,7 @@ mod tests {
         assert!(news("NOPERM you may not", 70));
         assert!(news("slot 1 is at h:7001", 70));
         assert!(!news("slot 2 is at h:7002", 71));
-        // Two that alternate end at one line a minute each.
+        // Two alternating causes end at one line a minute each.
         let told = (100..1300)
             .filter(|second| news(["OOM full", "NOPERM you may not"][*second as usize % 2], *second));
         assert!(told.count() <= 60);

@@ -1,4 +1,4 @@
-//! How a lane's thread connects, and finds out what the server at the other end has.
+//! How a lane's thread connects and finds out what the server has.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -9,8 +9,8 @@ use crate::lane::watermark::Resumed;
 use crate::link::failure::Failure;
 
 impl<P: Policy> Worker<P> {
-    /// Sees to it that there is a connection and, where another server may take over, that it leads to the
-    /// right one: one that accepts no writes may not be it any more, and nor may a busy one.
+    /// Makes sure that there is a connection and, where another server may take over, that it leads to the right one. A
+    /// server that accepts no writes may no longer be the right one; nor may a busy one.
     pub(super) fn be_connected(&mut self) -> Result<(), Failure> {
         if !self.link.is_connected() {
             self.connect()
@@ -21,7 +21,7 @@ impl<P: Policy> Worker<P> {
         }
     }
 
-    /// Connects and finds out what this server has.
+    /// Connects and finds out what the server has.
     fn connect(&mut self) -> Result<(), Failure> {
         self.checked = Instant::now();
         self.link.connect()?;
@@ -45,7 +45,7 @@ impl<P: Policy> Worker<P> {
         self.shared.counters.connected.store(true, Ordering::Relaxed);
         self.shared.set_blocked(false);
         if self.is_idle() {
-            // All that was in doubt is in Redis.
+            // Nothing is in doubt any more.
             self.succeeded();
         }
         Ok(())
@@ -60,7 +60,7 @@ impl<P: Policy> Worker<P> {
         let Self { policy, link, journal, intake, batch, watermarks, .. } = self;
         let Resumed { history, found, replayed, lost, vanished } =
             watermarks.resume(policy, link, journal.as_ref(), intake, batch, refused)?;
-        // What could not be put aside so far is refused once more.
+        // What is no dead letter yet is refused again.
         self.rejected.clear();
         self.after_letters.clear();
         self.retention.connected(history);
@@ -88,13 +88,13 @@ impl<P: Policy> Worker<P> {
         Ok(())
     }
 
-    /// Tells of servers that may throw away what this lane writes.
+    /// Warns of servers that may evict what this lane writes.
     fn warn_of_eviction(&mut self) -> Result<(), Failure> {
         self.link.evictions(P::COMMITTED)?.iter().for_each(|warning| self.tell(warning));
         Ok(())
     }
 
-    /// Asks whether the connections live and lead to the right servers.
+    /// Checks that the connections live and lead to the right servers.
     pub(super) fn check(&mut self) -> Result<(), Failure> {
         self.checked = Instant::now();
         self.link.check()

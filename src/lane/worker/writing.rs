@@ -1,4 +1,4 @@
-//! How a lane's thread writes a batch, and what follows from the answer.
+//! How a lane's thread writes a batch and acts on the answer.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -24,8 +24,8 @@ impl<P: Policy> Worker<P> {
         self.shared.gauge.lock().began(started);
         let records = self.batch.len();
         let Self { policy, link, journal, intake, batch, watermarks, synced, .. } = self;
-        // What the lane would do next, while the server works: a new segment takes as long as a hundred records,
-        // and so does the disk. What fails here fails again where it is needed.
+        // Done while the server works: a new segment or a sync takes as long as a hundred records. A failure here
+        // happens again where it matters.
         let meanwhile = || {
             journal.iter().for_each(|journal| drop(journal.prepare()));
             intake.take_ahead(self.batch_records);
@@ -55,19 +55,18 @@ impl<P: Policy> Worker<P> {
         if self.link.is_connected() {
             self.shared.unanswered.store(0, Ordering::Release);
         }
-        // The one that asks for most counts.
+        // The most severe one counts.
         let failures = [settled.err(), outcome.failure];
         let failure = failures.into_iter().flatten().min_by_key(|failure| failure.class);
         match failure.map_or(Ok(()), Err) {
             Ok(()) if self.batch.is_empty() => self.succeeded(),
-            // Some are sent again at once: to the server that has them for the moment, or without one that was
-            // rejected.
+            // Some are sent again at once: after an ASK, or without a rejected one.
             Ok(()) => {}
             Err(failure) => self.failed_for(failure, outcome.advice),
         }
     }
 
-    /// Does what must be done before anything else is sent: watermarks are set to what is true, and letters written.
+    /// Corrects watermarks and writes dead letters, before anything else is sent.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
         let Self { policy, link, batch, watermarks, .. } = self;
         let set = watermarks.settle(policy, link, batch);
@@ -84,7 +83,7 @@ impl<P: Policy> Worker<P> {
         watermarks.settle(policy, link, batch)
     }
 
-    /// Tells, now and then, of a refusal that no record depends on.
+    /// Reports a refusal that no record depends on, now and then.
     fn tell_aside(&mut self, failure: Failure) {
         let news = |(text, told): &(String, Instant)| *text != failure.text || told.elapsed() >= REMIND;
         if self.aside.as_ref().is_none_or(news) {
@@ -97,7 +96,7 @@ impl<P: Policy> Worker<P> {
         }
     }
 
-    /// Writes down what the server will never take, so that the lane can go on without it.
+    /// Makes dead letters of what the server will never accept, so that the lane can continue.
     fn put_aside(&mut self) -> Result<(), Failure> {
         let Some((first, reason)) = self.rejected.first() else { return Ok(()) };
         let address = self.link.address();
@@ -138,7 +137,7 @@ impl<P: Policy> Worker<P> {
         Ok(())
     }
 
-    /// Sees to it that all up to this sequence number is on the disk.
+    /// Makes sure that everything up to this sequence number is on the disk.
     fn be_on_disk(&mut self, sequence: u64) -> Result<(), Failure> {
         if let Some(journal) = &self.journal
             && sequence > self.synced
@@ -148,7 +147,7 @@ impl<P: Policy> Worker<P> {
         Ok(())
     }
 
-    /// Puts what was accepted on the disk before it is sent, if the user asked for that. Returns up to where.
+    /// Syncs the journal to the disk, if `journal.sync` asks for it. Returns the last number that is there.
     fn sync(journal: &Journal) -> Result<u64, Failure> {
         let last = journal.last();
         journal
@@ -157,15 +156,15 @@ impl<P: Policy> Worker<P> {
             .map_err(|error| Failure::held(format!("the journal cannot be written to disk: {error}")))
     }
 
-    /// Up to where everything is in Redis or put aside: before what is left of the batch, before what is still to be
-    /// put aside, and before what comes next. It goes back when a server lacks what was committed.
+    /// Everything up to this sequence number is in Redis or a dead letter: it is before the rest of the batch, before
+    /// refused records, and before what comes next. It goes back when a server lacks what was committed.
     pub(super) fn done(&self) -> u64 {
         let next = self.batch.first().unwrap_or(u64::MAX).min(self.intake.next());
         let rejected = self.rejected.iter().map(|(record, _)| P::sequence(record)).min();
         next.min(rejected.unwrap_or(next)) - 1
     }
 
-    /// Notes how far it is.
+    /// Publishes how far commits have come.
     pub(super) fn committed(&mut self) {
         self.shared.commit(self.done());
         if let Some(journal) = &self.journal {
@@ -179,7 +178,7 @@ impl<P: Policy> Worker<P> {
         self.shared.gauge.lock().replied(level::NORMAL);
         let released = self.retention.succeeded(Instant::now(), self.shared.committed());
         if let (Some(journal), Some(sequence)) = (&self.journal, released) {
-            // What is sent again is still needed.
+            // Records that are sent again are still needed.
             journal.release(sequence.min(self.done()));
         }
     }
