@@ -1,9 +1,9 @@
 //! The engine of a process: three lanes, shared by every session with the same configuration.
 //!
-//! Engines are leased. With the last lease given back, an engine's threads end as soon as nothing waits;
-//! a session that opens meanwhile takes the engine over as it is, queues and all. So a chart that changes
-//! its timeframe closes and opens without losing or reordering a record, and an Expert Advisor that was
-//! removed leaves no thread and no connection behind.
+//! Engines are leased. When the last lease is returned, the threads end as soon as nothing is pending. A session that
+//! opens before that takes over the engine with its queues. So a chart that changes its timeframe closes and opens
+//! without losing or reordering a record, and an Expert Advisor that was removed leaves no thread and no connection
+//! behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -32,34 +32,34 @@ pub(crate) struct Engine {
     pub(crate) rts: Lane<Rts>,
     pub(crate) rtss: Lane<Rtss>,
     started: Instant,
-    /// When the pressure was looked at last, ms since the start.
+    /// When a caller last looked at the pressure, ms since the start.
     looked_ms: AtomicU64,
 }
 
-/// How many records of each lane are not in Redis.
+/// How many records of each lane are pending.
 pub(crate) struct Waiting {
     pub(crate) trades: u64,
     pub(crate) signals: u64,
     pub(crate) heartbeats: u64,
 }
 
-/// How long a new configuration waits for the threads of one that nobody uses any more: longer than a
-/// reply's usual time-out. A thread that waits for longer goes on without its journal.
+/// How long a new configuration waits for the threads of an unused one: longer than a reply's usual time-out. A
+/// thread that takes longer continues without its journal.
 const TIDY: Duration = Duration::from_secs(3);
 
-/// How often a caller's question is worth a look.
+/// Callers' questions update the pressure at most this often.
 const LOOK_EVERY_MS: u64 = 100;
 
-/// Every engine of this process with its leases. One without leases is kept for who opens it again. Never locked
-/// for longer than a look.
+/// Every engine of this process with the number of its leases. An engine without leases is kept for the next session
+/// with its configuration. Never locked for longer than a look.
 static ENGINES: Mutex<Vec<(Arc<Engine>, usize)>> = Mutex::new(Vec::new());
 
-/// Whoever starts an engine, which takes the time of a disk, holds this.
+/// Held while opening an engine, which does disk I/O.
 static OPENING: Mutex<()> = Mutex::new(());
 
 impl Engine {
-    /// The engine of this configuration, started if there is none, and where its log ended before. Each
-    /// lease must be given back.
+    /// The engine of this configuration, started if there is none, and where its log ended before. Each lease must be
+    /// returned.
     pub(crate) fn lease(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
         let (engine, log_end) = match Self::lease_known(config) {
             Some(known) => known,
@@ -74,14 +74,14 @@ impl Engine {
 
     fn lease_new(config: &Config, instance: &InstanceId) -> Result<(Arc<Engine>, u64)> {
         let _opening = OPENING.lock();
-        // Another thread may have been faster.
+        // Another thread may have opened it meanwhile.
         if let Some(known) = Self::lease_known(config) {
             return Ok(known);
         }
         Self::tidy(config);
         let engine = Arc::new(Engine::new(config, instance)?);
         ENGINES.lock().push((engine.clone(), 1));
-        // What it found in its journals is news too.
+        // From the start of the log: what it found in its journals is news too.
         Ok((engine, 0))
     }
 
@@ -92,7 +92,7 @@ impl Engine {
         Some((engine.clone(), engine.events.end()))
     }
 
-    /// Gives a lease back. If it was the last one, waits for the threads to end, at most until `deadline`.
+    /// Returns a lease. After the last one, waits for the threads to end, at most until `deadline`.
     pub(crate) fn release(engine: &Arc<Engine>, deadline: Instant) {
         if Self::give_back(engine) {
             engine.has_ended(deadline);
@@ -107,21 +107,20 @@ impl Engine {
         };
         *leases -= 1;
         if *leases == 0 {
-            // Not without the lock: who leases it meanwhile starts it after this.
+            // Under the lock: a session that leases it now starts it after this.
             engine.retire();
         }
         *leases == 0
     }
 
-    /// Lets go of the engines that nobody leases and that have nothing to do, and of those that hold the
-    /// journals that `config` needs: what these have not sent is what the new engine will send, after a
-    /// mended password, say.
+    /// Drops unused engines that have ended, and those that hold the journals that `config` needs. The new engine
+    /// then sends what they have not, for example after a corrected password.
     fn tidy(config: &Config) {
         let deadline = Instant::now() + TIDY;
         let unused: Vec<_> = {
             let engines = ENGINES.lock();
             let unused = engines.iter().filter(|(_, leases)| *leases == 0).map(|(engine, _)| engine);
-            // Not without the lock: who leases one meanwhile starts it after this.
+            // Under the lock: a session that leases one now starts it after this.
             let in_the_way = |engine: &Arc<Engine>| engine.config.shares_journal_with(config);
             unused.map(|engine| (engine.clone(), in_the_way(engine))).inspect(Self::abandon).collect()
         };
@@ -131,14 +130,14 @@ impl Engine {
                 continue;
             }
             if Self::forget(&engine) && in_the_way {
-                // Its threads may wait for a server, and who closes it just now has a hold of it.
+                // Its threads may wait for a server, and a session that is closing may still use it.
                 engine.rts.hand_over();
                 engine.rtss.hand_over();
             }
         }
     }
 
-    /// Forgets an engine that nobody leases. Returns whether nobody does.
+    /// Drops an engine if nobody leases it. Returns whether it was dropped.
     fn forget(engine: &Arc<Engine>) -> bool {
         let mut engines = ENGINES.lock();
         let at = engines.iter().position(|(other, leases)| *leases == 0 && Arc::ptr_eq(other, engine));
@@ -154,7 +153,7 @@ impl Engine {
         };
         let rts_journal = journal(LaneName::Rts, &config.rts)?;
         let rtss_journal = journal(LaneName::Rtss, &config.rtss)?;
-        // Numbers belong to a journal, and so does the name of who gives them; without one both start anew.
+        // Sequence numbers and the producer belong to a journal. Without one, both start anew.
         let producer = |journal: &Option<Opened>| match journal {
             Some(opened) => Producer::named(opened.journal.producer()),
             None => Producer::random(),
@@ -217,7 +216,7 @@ impl Engine {
         })
     }
 
-    /// What it was opened with.
+    /// The configuration it was opened with.
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
@@ -246,8 +245,8 @@ impl Engine {
         self.rts.wait_for_end(deadline) && self.rtss.wait_for_end(deadline) && self.ris.wait_for_end(deadline)
     }
 
-    /// Waits until all that was accepted before this call is in Redis: trades and signals first, then heartbeats,
-    /// unless something keeps these from being written.
+    /// Waits until everything accepted before this call is in Redis: trades and signals first, then heartbeats,
+    /// unless these cannot be written.
     pub(crate) fn flush(&self, deadline: Instant) -> Waiting {
         let targets = (self.ris.accepted(), self.rts.accepted(), self.rtss.accepted());
         Waiting {
@@ -257,12 +256,12 @@ impl Engine {
         }
     }
 
-    /// How many trades and signals were put aside since their lanes were opened.
+    /// How many trades and signals became dead letters since their lanes were opened.
     pub(crate) fn put_aside(&self) -> (u64, u64) {
         (self.rts.put_aside(), self.rtss.put_aside())
     }
 
-    /// How the library fares, for the heartbeat.
+    /// The library's own health, for the heartbeat.
     pub(crate) fn health(&self) -> Health {
         Health {
             trades_waiting: self.rts.waiting(),
@@ -273,12 +272,12 @@ impl Engine {
             signals: self.rtss.accepted(),
             trade_commit_us: self.pressure.commit_us(LaneName::Rts),
             signal_commit_us: self.pressure.commit_us(LaneName::Rtss),
-            // Of the instance, which the engine does not know.
+            // The session adds it: the engine does not know the instance.
             follower: 0,
         }
     }
 
-    /// The pressure as of now: also while every lane's thread waits for a server.
+    /// The current pressure, also while every lane's thread waits for a server.
     pub(crate) fn pressure(&self) -> &Pressure {
         let now = Instant::now();
         let since_start = now.saturating_duration_since(self.started).as_millis() as u64;
@@ -291,7 +290,7 @@ impl Engine {
         &self.pressure
     }
 
-    /// Everything it counts, as JSON.
+    /// All counters, as JSON.
     pub(crate) fn stats(&self) -> String {
         #[derive(Serialize)]
         struct Stats<'a> {

@@ -1,7 +1,7 @@
-//! One Expert Advisor's session: which instance it speaks for, and its place in the log.
+//! One Expert Advisor's session: its instance, its place in the log, its subscription.
 //!
-//! It checks what enters, gives each record its time, and hands it to the right lane. It owns a lease of
-//! the engine and nothing else.
+//! It checks every record, gives it its time, leaves out what is not due under pressure, and hands the rest to the
+//! right lane. It holds a lease of the engine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,13 +30,13 @@ pub(crate) struct Session {
     /// The next line of the log that this Expert Advisor has not seen.
     cursor: Mutex<u64>,
     follower: Mutex<Option<Arc<Follower>>>,
-    /// How many trades and signals were put aside when this Expert Advisor was told last.
+    /// How many trades and signals had become dead letters when a flush last reported them.
     put_aside: Mutex<(u64, u64)>,
     thinning: Mutex<Thinning>,
 }
 
 impl Session {
-    /// Opens a session; connecting goes on in the background.
+    /// Opens a session. The lanes connect in the background.
     pub(crate) fn open(config: &str, instance: &str, folder: &str) -> Result<Self> {
         let instance = InstanceId::new(instance)?;
         let config = Config::read(config, folder)?;
@@ -52,7 +52,7 @@ impl Session {
         })
     }
 
-    /// Queues a heartbeat. 0: under pressure it is not due, and is not accepted.
+    /// Queues a heartbeat. Returns 0 if it is not due under pressure.
     pub(crate) fn instance_state(
         &self,
         state: InstanceState,
@@ -89,7 +89,7 @@ impl Session {
         Ok(accepted)
     }
 
-    /// Queues the state of a position. 0: it is a price that under pressure is not due, and is not accepted.
+    /// Queues the state of a position. Returns 0 for a price that is not due under pressure.
     pub(crate) fn trade_state(
         &self,
         state: TradeState,
@@ -151,7 +151,7 @@ impl Session {
         })
     }
 
-    /// Starts reading signals. `wish` gets the name to use where none was passed: this instance's own.
+    /// Starts reading signals. `wish` gets the default name: this instance's.
     pub(crate) fn subscribe(&self, wish: impl FnOnce(&str) -> Result<Wish>) -> Result<()> {
         let mut follower = self.follower.lock();
         if follower.is_some() {
@@ -176,7 +176,7 @@ impl Session {
         })
     }
 
-    /// Ends the subscription, if there is one; what was not acknowledged comes again. Acknowledgements are
+    /// Ends the subscription, if there is one. Signals that were not acknowledged come again. Acknowledgements are
     /// still sent in the background.
     pub(crate) fn unsubscribe(&self) -> Option<Arc<Follower>> {
         let follower = self.follower.lock().take()?;
@@ -184,7 +184,7 @@ impl Session {
         Some(follower)
     }
 
-    /// Everything that is counted, as JSON.
+    /// All counters, as JSON.
     pub(crate) fn stats(&self) -> String {
         let engine = self.engine.stats();
         match &*self.follower.lock() {
@@ -201,8 +201,8 @@ impl Session {
         &self.engine
     }
 
-    /// Waits until all trades and signals that were accepted are in Redis, and then for the heartbeats, while these can
-    /// be written. Returns whether they were too. What was put aside instead is told once.
+    /// Waits until all accepted trades and signals are in Redis, and then for the heartbeats, while these can be
+    /// written. Returns whether the heartbeats were written too. Reports new dead letters once.
     pub(crate) fn flush(&self, timeout: Duration) -> Result<bool> {
         let Waiting { trades, signals, heartbeats } = self.engine.flush(Instant::now() + timeout);
         if trades + signals > 0 {
@@ -210,8 +210,8 @@ impl Session {
             return Err(Error::new(
                 MT5REDIS_ERR_TIMEOUT,
                 format!(
-                    "{} records still wait after {} ms (rts: {}, rtss: {}, heartbeats: {}): they go on towards Redis; \
-                     see the events for the reason",
+                    "{} records are still pending after {} ms (rts: {}, rtss: {}, heartbeats: {}). They are not lost: see \
+                     the events for what keeps them",
                     trades + signals,
                     timeout.as_millis(),
                     lane(trades),
@@ -226,18 +226,19 @@ impl Session {
         if trades + signals == 0 {
             return Ok(heartbeats == 0);
         }
-        let records = if trades + signals == 1 { "record was" } else { "records were" };
+        let letters =
+            if trades + signals == 1 { "record is a dead letter" } else { "records are dead letters" };
         Err(Error::new(
             MT5REDIS_ERR_DEAD_LETTERS,
             format!(
-                "{} {records} put aside (rts: {trades}, rtss: {signals}), all others are in Redis: the server refuses \
-                 such for good; see the events for the reason, and dead.jsonl in the journal's folder",
+                "{} {letters} (rts: {trades}, rtss: {signals}): the server refuses such for good. All others are in Redis. \
+                 See the events for the reason, and dead.jsonl in the journal's folder",
                 trades + signals,
             ),
         ))
     }
 
-    /// Flushes, then gives the engine back.
+    /// Flushes, then returns the engine's lease.
     pub(crate) fn close(&self, timeout: Duration) -> Result<bool> {
         let deadline = Instant::now() + timeout;
         let follower = self.unsubscribe();
@@ -249,13 +250,13 @@ impl Session {
         flushed
     }
 
-    /// The next line of the log, if `accept` takes it; else it stays.
+    /// The next line of the log, if `accept` takes it. Otherwise it stays the next one.
     pub(crate) fn next_event(&self, accept: impl FnOnce(&str) -> bool) -> Option<String> {
         self.engine.events.next(&mut self.cursor.lock(), accept)
     }
 }
 
-/// What the caller says, or now.
+/// The caller's time, or now.
 fn time(time_ms: i64) -> i64 {
     if time_ms > 0 {
         return time_ms;

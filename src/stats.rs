@@ -1,4 +1,4 @@
-//! What a lane counts, as JSON for `mt5redis_stats`; each key is explained in `docs/statistics.md`.
+//! A lane's counters, as JSON for `mt5redis_stats`. `docs/statistics.md` explains each key.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) struct Counters {
     pub(crate) lost: AtomicU64,
     pub(crate) connects: AtomicU64,
     pub(crate) connected: AtomicBool,
-    /// Heartbeats and prices that pressure kept from being accepted.
+    /// Heartbeats and prices that were not due under pressure.
     pub(crate) thinned: AtomicU64,
     superseded: AtomicU64,
     rejected: AtomicU64,
@@ -26,7 +26,7 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        // One minute is the longest time-out; two digits keep the histogram at a few KiB.
+        // A minute is the longest time-out. Two digits keep the histogram at a few KiB.
         let exchange_us = Histogram::new_with_bounds(1, 60_000_000, 2).expect("the bounds are valid");
         Self {
             accepted: AtomicU64::new(0),
@@ -79,7 +79,7 @@ impl Counters {
     }
 }
 
-/// A lane's numbers at one moment.
+/// A lane's counters at one moment.
 #[derive(Serialize)]
 pub(crate) struct LaneStats {
     server: String,

@@ -242,11 +242,11 @@ fn a_flush_that_ends_early_says_which_lanes_are_done() {
     });
     assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
     let sentence =
-        "2 records still wait after 50 ms (rts: 2, rtss: done, heartbeats: done): they go on towards Redis";
+        "2 records are still pending after 50 ms (rts: 2, rtss: done, heartbeats: done). They are not lost";
     assert!(last_error().starts_with(sentence), "{}", last_error());
     assert_eq!(bridge.close(0), MT5REDIS_ERR_TIMEOUT);
     assert!(
-        last_error().starts_with("2 records still wait after 0 ms (rts: 2, rtss: done"),
+        last_error().starts_with("2 records are still pending after 0 ms (rts: 2, rtss: done"),
         "{}",
         last_error()
     );

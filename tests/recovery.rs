@@ -38,8 +38,9 @@ fn a_server_that_comes_late_gets_everything() {
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     assert_eq!(bridge.flush(50), MT5REDIS_ERR_TIMEOUT);
     assert!(
-        last_error()
-            .starts_with("100 records still wait after 50 ms (rts: done, rtss: 100, heartbeats: done)"),
+        last_error().starts_with(
+            "100 records are still pending after 50 ms (rts: done, rtss: 100, heartbeats: done)"
+        ),
         "{}",
         last_error()
     );

@@ -361,7 +361,7 @@ fn a_dead_letter_is_told_once_to_each_handle_that_waits() {
     for handle in [&bridge, &other] {
         assert_eq!(handle.flush(patience), MT5REDIS_ERR_DEAD_LETTERS, "{}", last_error());
         assert!(
-            last_error().starts_with("1 record was put aside (rts: 1, rtss: 0), all others are in Redis: ")
+            last_error().starts_with("1 record is a dead letter (rts: 1, rtss: 0): the server refuses such for good. All others are in Redis. ")
         );
         assert_eq!(handle.flush(patience), MT5REDIS_OK, "{}", last_error());
         assert_eq!(handle.committed(MT5REDIS_LANE_RTS), 1);

@@ -1,6 +1,6 @@
-//! What the operator or `mt5fleet govern` says: `<level>:<until ms>` in `ctl`, for all, and in `ctl:{I}`, for
-//! one instance. `until` is by the server's clock, which is asked with it: a terminal's own may be hours off.
-//! A directive ends by itself; one that cannot be read says nothing.
+//! A directive of the operator or `mt5fleet govern`: `<level>:<until ms>` in `ctl` for all instances, and in
+//! `ctl:{I}` for one. `until` is by the server's clock, because a terminal's clock may be hours off. A directive ends
+//! by itself. One that cannot be parsed is ignored.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use redis::Value;
 
 use super::level::CRITICAL;
 
-/// A level that somebody else asks for, and until when.
+/// A level that is asked for, and until when.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Directive {
     pub(crate) level: u8,
@@ -16,7 +16,7 @@ pub(crate) struct Directive {
 }
 
 impl Directive {
-    /// Reads a reply to GET, `server_ms` being the server's clock at `now`. None: nothing is asked for.
+    /// Reads a reply to GET. `server_ms` is the server's time at `now`. None: no directive.
     pub(crate) fn read(reply: &Value, server_ms: u64, now: Instant) -> Option<Self> {
         let Value::BulkString(text) = reply else { return None };
         let (level, until) = std::str::from_utf8(text).ok()?.trim().split_once(':')?;

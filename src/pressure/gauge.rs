@@ -1,59 +1,59 @@
-//! What a lane sees of its own way: how far commits are behind, how long the server takes compared with
-//! usually, what it refuses. The lane's thread tells it of each exchange; whoever wants to know looks.
+//! A lane's own measurements: how far commits are behind, how long the server takes compared with its usual time, and
+//! what it refuses. The lane's thread reports each exchange; any thread may look.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::level::Readings;
 
-/// Marks of what was accepted when: fine enough for a lag of a second.
+/// How often the last accepted number is noted: fine enough for a lag of a second.
 const MARK_EVERY: Duration = Duration::from_millis(100);
-/// More than anyone is behind without being told so.
+/// How many such marks are kept: a minute's worth, far beyond the highest level.
 const MARKS: usize = 600;
-/// Exchanges whose median is the latency of now.
+/// The current latency is the median of this many exchanges.
 const RECENT: usize = 5;
-/// Older ones say nothing of now.
+/// Older exchanges do not count.
 const FORGET: Duration = Duration::from_secs(10);
-/// An exchange that takes so long counts before it ends.
+/// An exchange that takes this long counts before it ends.
 const STALL: Duration = Duration::from_millis(500);
-/// How much of a difference the baseline takes over from one exchange, downwards and upwards.
+/// How fast the usual latency follows the current one, downwards and upwards.
 const LEARN_DOWN: f64 = 1.0 / 8.0;
 const LEARN_UP: f64 = 1.0 / 512.0;
-/// The most it rises at once, as a part of itself: one stall is no new habit.
+/// The most it rises at once, as a share of itself: one stall does not change what is usual.
 const RISE: f64 = 0.01;
 
-/// What is known of the lane when somebody looks.
+/// What the lane knows when somebody looks.
 pub(crate) struct Seen {
     pub(crate) accepted: u64,
     pub(crate) committed: u64,
-    /// How full the queue is where that matters, 0 to 1.
+    /// How full the queue is, 0 to 1; 0 beside a journal.
     pub(crate) queue: f64,
-    /// How much of the journal waits, 0 to 1.
+    /// How much of the journal's limit is pending, 0 to 1.
     pub(crate) journal: f64,
 }
 
 #[derive(Default)]
 pub(crate) struct Gauge {
-    /// When how much had been accepted that is not committed yet.
+    /// Pairs: when, and the last number accepted by then that is not committed yet.
     marks: VecDeque<(Instant, u64)>,
     last_mark: Option<Instant>,
-    /// The last exchanges, s.
+    /// How long the last exchanges took, s.
     recent: VecDeque<f64>,
     last_exchange: Option<Instant>,
-    /// When the exchange under way began.
+    /// When the current exchange began.
     began: Option<Instant>,
-    /// The usual latency, s; 0: not known yet.
+    /// The usual latency, s; 0: unknown.
     baseline: f64,
     reply: u8,
 }
 
 impl Gauge {
-    /// An exchange begins.
+    /// Notes that an exchange begins.
     pub(crate) fn began(&mut self, now: Instant) {
         self.began = Some(now);
     }
 
-    /// The exchange that began has ended, with all replies or without.
+    /// Notes that the exchange has ended, with all replies or without.
     pub(crate) fn ended(&mut self, now: Instant) {
         let Some(began) = self.began.take() else { return };
         let took = now.saturating_duration_since(began).as_secs_f64();
@@ -73,13 +73,13 @@ impl Gauge {
         };
     }
 
-    /// What the server's last answer was worth; 0 for one that is no refusal.
+    /// Notes the level that the server's last answer asks for; 0 if it is no refusal.
     pub(crate) fn replied(&mut self, level: u8) {
         self.reply = level;
     }
 
     fn median(&self) -> f64 {
-        // In place: a heartbeat's call looks too, and allocates nothing.
+        // On the stack: a heartbeat's call looks too and must not allocate.
         let mut recent = [f64::INFINITY; RECENT];
         recent.iter_mut().zip(&self.recent).for_each(|(place, &took)| *place = took);
         recent.sort_by(f64::total_cmp);
@@ -128,7 +128,7 @@ mod tests {
         Seen { accepted, committed, queue: 0.0, journal: 0.0 }
     }
 
-    /// Exchanges of so many ms each, one after the other.
+    /// Exchanges that take this many ms each, one after the other.
     fn exchange(gauge: &mut Gauge, now: &mut Instant, took: &[u64]) {
         for &took in took {
             gauge.began(*now);
@@ -153,14 +153,14 @@ mod tests {
         exchange(&mut gauge, &mut now, &[2; 50]);
         let readings = gauge.look(now, &seen(0, 0));
         assert_eq!((readings.latency, readings.baseline), (ms(2), ms(2)));
-        // One slow exchange is a blink; several are a slow server, and do not become usual soon.
+        // One slow exchange does not count. Several mean a slow server, and do not become usual soon.
         exchange(&mut gauge, &mut now, &[300]);
         assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 0);
         exchange(&mut gauge, &mut now, &[2, 2]);
         assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 0);
         exchange(&mut gauge, &mut now, &[300; 20]);
         assert_eq!(judge(&gauge.look(now, &seen(0, 0))).0, 2);
-        // Nobody knows how it is after a while without any.
+        // After a while without exchanges the latency is unknown.
         assert_eq!(judge(&gauge.look(now + ms(11_000), &seen(0, 0))).0, 0);
     }
 

@@ -1,5 +1,5 @@
-//! From what one lane sees to a level, and from levels that come and go to one that does not flap. Both are
-//! plain functions of their arguments and of the time they are told.
+//! From one lane's readings to a level, and from a changing level to one that does not flap. Both depend on nothing but
+//! their arguments.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 pub(crate) const NORMAL: u8 = 0;
 /// Heartbeats half as often, price-only updates once a second.
 pub(crate) const SLOW: u8 = 1;
-/// Opens, changes and closes only.
+/// No price-only updates.
 pub(crate) const HEAVY: u8 = 2;
 /// Heartbeats just often enough to stay alive.
 pub(crate) const CRITICAL: u8 = 3;
 
-/// A level for a reader of the log.
+/// A level's name for the log.
 pub(crate) fn name(level: u8) -> &'static str {
     ["normal", "slow", "heavy", "critical"][usize::from(level.min(CRITICAL))]
 }
@@ -21,19 +21,19 @@ pub(crate) fn name(level: u8) -> &'static str {
 /// What one lane sees at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Readings {
-    /// How full the queue is where a full one refuses calls, 0 to 1.
+    /// How full the queue is, 0 to 1; 0 beside a journal.
     pub(crate) queue: f64,
-    /// How much of the journal waits to be committed, 0 to 1.
+    /// How much of the journal's limit is pending, 0 to 1.
     pub(crate) journal: f64,
-    /// How long the oldest record that waits has waited.
+    /// The age of the oldest pending record.
     pub(crate) lag: Duration,
-    /// How long the server takes for a batch now.
+    /// The current round trip of a batch.
     pub(crate) latency: Duration,
-    /// How long it takes usually.
+    /// The usual round trip.
     pub(crate) baseline: Duration,
-    /// What its last answer was worth, if it was a refusal.
+    /// The level that the server's last refusal asks for.
     pub(crate) reply: u8,
-    /// How long commits take, for people: the latency, or the lag where that is longer.
+    /// How long commits take, for display: the latency, or the lag if that is longer.
     pub(crate) commit: Duration,
 }
 
@@ -47,18 +47,18 @@ pub(crate) enum Cause {
     Reply,
 }
 
-/// Thresholds of levels 1, 2 and 3.
+/// The thresholds of levels 1, 2 and 3.
 const QUEUE: [f64; 3] = [0.5, 0.75, 0.9];
-/// A full journal refuses calls: the highest level comes well before.
+/// A full journal refuses calls, so the highest level comes well before.
 const JOURNAL: [f64; 3] = [0.1, 0.25, 0.5];
 const LAG: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
-/// So many times the usual latency...
+/// Multiples of the usual latency...
 const LATENCY: [u32; 3] = [8, 16, 32];
-/// ...but not what is short anyway: a busy machine alone makes a millisecond into ten.
+/// ...and at least this long: a busy machine alone turns one millisecond into ten.
 const LATENCY_FLOOR: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
 
-/// The level that one lane's readings ask for, and why.
+/// The level that a lane's readings ask for, and the cause.
 pub(crate) fn judge(readings: &Readings) -> (u8, Cause) {
     let slow = |at: usize| readings.latency >= LATENCY_FLOOR[at].max(readings.baseline * LATENCY[at]);
     let candidates = [
@@ -68,7 +68,7 @@ pub(crate) fn judge(readings: &Readings) -> (u8, Cause) {
         (reached(|at| readings.lag >= LAG[at]), Cause::Lag),
         (reached(slow), Cause::Latency),
     ];
-    // The first of the highest.
+    // The first cause with the highest level.
     candidates.into_iter().rev().max_by_key(|(level, _)| *level).expect("there are some")
 }
 
@@ -76,10 +76,10 @@ fn reached(is: impl Fn(usize) -> bool) -> u8 {
     (0..3).rev().find(|&at| is(at)).map_or(NORMAL, |at| at as u8 + 1)
 }
 
-/// What a refusal of the server is worth, by its first word.
+/// The level that a server's refusal asks for, by its first word.
 pub(crate) fn of_reply(text: &str) -> u8 {
     match text.split(' ').next().unwrap_or_default() {
-        // Nothing can be written until somebody makes room.
+        // Nothing can be written until a person makes room.
         "OOM" => CRITICAL,
         "BUSY" | "LOADING" | "NOREPLICAS" | "MISCONF" => HEAVY,
         "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => SLOW,
@@ -109,13 +109,12 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// A level that rises at once and falls step by step, each step after a quiet time. Where it has to rise
-/// again soon after, the quiet time doubles: a load that comes in waves holds the level instead of making
-/// it swing.
+/// A level that rises at once and falls step by step, each step after a quiet time. If it must rise again soon, the
+/// quiet time doubles, so that a load in waves holds the level and does not make it swing.
 pub(crate) struct Hysteresis {
     level: u8,
     quiet: Duration,
-    /// What a fall waits for now: `quiet`, or longer.
+    /// The current quiet time: `quiet` or longer.
     patience: Duration,
     quiet_since: Option<Instant>,
     fell: Option<Instant>,
@@ -133,7 +132,7 @@ impl Hysteresis {
         self.level
     }
 
-    /// The level now that `wanted` is asked for.
+    /// The new level, given the wanted one.
     pub(crate) fn step(&mut self, now: Instant, wanted: u8) -> u8 {
         let since_fall = self.fell.map(|fell| now.saturating_duration_since(fell));
         if wanted > self.level {
