@@ -43,11 +43,12 @@ fn works(config: &str, folder: &Path) {
 fn a_server_of_another_kind_or_without_this_database_is_told_with_what_to_write() {
     let server = Server::start();
     let (port, folder) = (server.port, server.folder());
-    let plain = format!("this is no Cluster: write redis://127.0.0.1:{port}");
+    let plain = format!("this is not a Cluster: write redis://127.0.0.1:{port}");
     told(&format!("redis-cluster://127.0.0.1:{port}"), folder, &plain);
     told(&format!("redis://127.0.0.1:{port}/16"), folder, "the server has no database 16: leave /16 out");
-    let sentinels =
-        format!("this is no Sentinel: write a Sentinel's port, usually 26379, or redis://127.0.0.1:{port}");
+    let sentinels = format!(
+        "this is not a Sentinel: write a Sentinel's port, usually 26379, or redis://127.0.0.1:{port}"
+    );
     told(&format!("redis-sentinel://127.0.0.1:{port}/rts"), folder, &sentinels);
     works(&format!("redis://127.0.0.1:{port}"), folder);
 
@@ -92,7 +93,7 @@ fn a_wrong_login_is_told_with_what_to_write() {
 
     let open = Server::start();
     let needless = format!("redis://:hunter2@127.0.0.1:{}", open.port);
-    told(&needless, open.folder(), "the server has no password: leave it out of the configuration");
+    told(&needless, open.folder(), "the server has no password: remove it from the configuration");
 }
 
 #[test]
@@ -114,7 +115,7 @@ fn encryption_on_one_side_only_or_that_is_not_trusted_is_told_with_what_to_write
     told(
         &format!("rediss://localhost:{port}"),
         folder,
-        "nobody known here has signed the server's certificate: write tls_ca",
+        "the server's certificate is signed by an unknown authority: write tls_ca",
     );
     let (_kept_too, right) = trusting(port);
     works(&right, folder);

@@ -250,9 +250,9 @@ fn a_bad_configuration_is_refused_at_open() {
     refused(
         try_open("none.toml", "1.Demo", path),
         MT5REDIS_ERR_CONFIG_FILE,
-        "cannot read the configuration ",
+        &format!("the configuration {path}/none.toml cannot be read: "),
     );
-    refused(try_open(path, "1.Demo", ""), MT5REDIS_ERR_CONFIG_FILE, "cannot read the configuration ");
+    refused(try_open(path, "1.Demo", ""), MT5REDIS_ERR_CONFIG_FILE, "the configuration ");
     refused(try_open("redis://:s3cret@", "1.Demo", ""), MT5REDIS_ERR_CONFIG, "the configuration's URL ");
     assert!(!last_error().contains("s3cret"));
     refused(
@@ -261,29 +261,21 @@ fn a_bad_configuration_is_refused_at_open() {
         "the configuration is an address without a scheme: write redis:// before it",
     );
     std::fs::write(folder.path().join("binary.toml"), [0xFF, 0xFE, 0x00]).unwrap();
-    refused(
-        try_open("binary.toml", "1.Demo", path),
-        MT5REDIS_ERR_CONFIG_FILE,
-        "cannot read the configuration ",
-    );
+    refused(try_open("binary.toml", "1.Demo", path), MT5REDIS_ERR_CONFIG_FILE, "the configuration ");
     std::fs::write(folder.path().join("large.toml"), vec![b'#'; 2 << 20]).unwrap();
-    refused(
-        try_open("large.toml", "1.Demo", path),
-        MT5REDIS_ERR_CONFIG_FILE,
-        "cannot read the configuration ",
-    );
+    refused(try_open("large.toml", "1.Demo", path), MT5REDIS_ERR_CONFIG_FILE, "the configuration ");
     assert!(last_error().contains("2097152 bytes"), "{}", last_error());
 }
 
 #[test]
-fn what_is_left_out_of_a_password_file_is_told() {
+fn blanks_removed_from_a_password_file_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("redis.secret"), b"\xEF\xBB\xBFhunter2 \r\n").unwrap();
     let text = format!("url = \"{}\"\npassword_file = \"redis.secret\"\n", nowhere());
     std::fs::write(folder.path().join("site.toml"), text).unwrap();
     let bridge = Bridge::open("site.toml", "1.Demo", folder.path());
     let events = bridge.events().join("\n");
-    assert_eq!(events.matches("a byte order mark and blanks at its end are left out").count(), 1, "{events}");
+    assert_eq!(events.matches("blanks at the end are removed").count(), 1, "{events}");
     assert!(!events.contains("hunter2"), "{events}");
 }
 

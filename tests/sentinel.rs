@@ -103,12 +103,10 @@ fn a_sentinel_that_never_answers_is_passed_over() {
     let addresses: Vec<String> = [free_port(), silent.local_addr().expect("its address").port()]
         .into_iter()
         .chain([group.sentinels[2].port])
-        .map(|port| format!("\"127.0.0.1:{port}\""))
+        .map(|port| format!("127.0.0.1:{port}"))
         .collect();
-    let text = format!(
-        "sentinels = [{}]\nmaster = \"mt5-test\"\nconnect_timeout = \"200ms\"\n",
-        addresses.join(", ")
-    );
+    let text =
+        format!("url = \"redis-sentinel://{}/mt5-test\"\nconnect_timeout = \"200ms\"\n", addresses.join(","));
     let (folder, config) = configuration(&text.replace("connect", "[rtss]\nconnect"));
     let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.signal(&buy(1));
@@ -132,11 +130,11 @@ fn sentinels_that_know_nothing_are_told_in_the_events() {
 /// Three sentinels that name this server, and a configuration whose signals go by them. It waits long for each.
 fn sentinels_of(server: &Server) -> (Vec<Fake>, tempfile::TempDir, String) {
     let fakes: Vec<Fake> = (0..3).map(|_| Fake::sentinel(server.port)).collect();
-    let list: Vec<String> = fakes.iter().map(|fake| format!("\"127.0.0.1:{}\"", fake.port)).collect();
+    let list: Vec<String> = fakes.iter().map(|fake| format!("127.0.0.1:{}", fake.port)).collect();
     let (folder, config) = configuration(&format!(
-        "url = \"{}\"\n[rtss]\nsentinels = [{}]\nmaster = \"m\"\nconnect_timeout = \"60s\"\n",
+        "url = \"{}\"\n[rtss]\nurl = \"redis-sentinel://{}/m\"\nconnect_timeout = \"60s\"\n",
         server.url(),
-        list.join(", ")
+        list.join(",")
     ));
     (fakes, folder, config)
 }
@@ -201,7 +199,7 @@ fn one_permission_at_a_sentinel_is_enough() {
     let sentinel = Server::configured(&text, &["--sentinel"]);
     let toml = |user: &str| {
         format!(
-            "sentinels = [\"127.0.0.1:{}\"]\nmaster = \"m\"\n{user}sentinel_password = \"hunter2\"\n",
+            "url = \"redis-sentinel://127.0.0.1:{}/m\"\n{user}sentinel_password = \"hunter2\"\n",
             sentinel.port
         )
     };

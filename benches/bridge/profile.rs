@@ -20,7 +20,7 @@ const WORK: [&str; 6] = ["encode", "journal", "replies", "queue", "batch", "othe
 /// the work of whoever calls it.
 const FILES: [(&str, &str); 18] = [
     ("src/lane/journal/", "journal"),
-    ("src/model/stored", "journal"),
+    ("src/model/journal_layout", "journal"),
     ("crc32c-", "journal"),
     ("src/link/resp", "encode"),
     ("src/link/", "replies"),

@@ -12,10 +12,10 @@
 //! - No function waits, but those with a time-out, and never beyond it.
 //! - Any thread may call any function; a panic inside is an error code outside.
 
-mod border;
+mod guard;
 mod handle;
 mod module;
-mod reading;
+mod subscription;
 mod text;
 
 use std::time::Duration;
@@ -28,8 +28,8 @@ use crate::model::instance::{AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, SERVER_
 use crate::model::trade::{COMMENT_LIMIT, OPEN_SET_LIMIT, SYMBOL_LIMIT};
 use crate::model::{InstanceState, Signal, TradeState};
 use crate::session::Session;
-use border::{guard, reference};
-pub use reading::*;
+use guard::{copied, guard};
+pub use subscription::*;
 
 /// Version of this ABI. It changes when a function or a struct changes its shape; additions keep it.
 pub const MT5REDIS_ABI_VERSION: i32 = 1;
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn mt5redis_instance_state(
         // SAFETY: the caller's promise is this function's own.
         let (state, server, company, currency, agent) = unsafe {
             (
-                reference(state, "state")?,
+                copied(state, "state")?,
                 text::read::<SERVER_LIMIT>(server, MT5REDIS_ERR_SERVER, "server")?,
                 text::read::<COMPANY_LIMIT>(company, MT5REDIS_ERR_COMPANY, "company")?,
                 text::read::<CURRENCY_LIMIT>(currency, MT5REDIS_ERR_CURRENCY, "currency")?,
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn mt5redis_trade_state(
         // SAFETY: the caller's promise is this function's own.
         let (state, symbol, comment) = unsafe {
             (
-                reference(state, "state")?,
+                copied(state, "state")?,
                 text::read::<SYMBOL_LIMIT>(symbol, MT5REDIS_ERR_SYMBOL, "symbol")?,
                 text::read::<COMMENT_LIMIT>(comment, MT5REDIS_ERR_COMMENT, "comment")?,
             )
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn mt5redis_open_positions(
     guard(|| {
         crate::model::check::within(MT5REDIS_ERR_COUNT, "count", count.into(), 0, OPEN_SET_LIMIT as i64)?;
         if count > 0 {
-            border::not_null(positions, "positions")?;
+            guard::not_null(positions, "positions")?;
         }
         // SAFETY: `count` elements follow by the caller's promise, at any address.
         let position = |at| unsafe { positions.add(at).read_unaligned() };
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn mt5redis_signal(
         // SAFETY: the caller's promise is this function's own.
         let (signal, symbol, comment) = unsafe {
             (
-                reference(signal, "signal")?,
+                copied(signal, "signal")?,
                 text::read::<SYMBOL_LIMIT>(symbol, MT5REDIS_ERR_SYMBOL, "symbol")?,
                 text::read::<COMMENT_LIMIT>(comment, MT5REDIS_ERR_COMMENT, "comment")?,
             )
@@ -360,7 +360,7 @@ pub unsafe extern "C" fn mt5redis_next_event(handle: i64, buffer: *mut u16, capa
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mt5redis_last_error(buffer: *mut u16, capacity: i32) -> i32 {
     // SAFETY: the caller's promise is this function's own.
-    border::last_error(|text| unsafe { text::write(text, buffer, capacity) })
+    guard::last_error(|text| unsafe { text::write(text, buffer, capacity) })
 }
 
 fn no_lane(lane: i32) -> Error {

@@ -1,29 +1,29 @@
-//! What to write into the configuration instead, by what a server said or how the connection to it broke. People who
-//! read `MOVED` or `DB index is out of range` seldom know Redis so well that they know what to change.
+//! Advice on what to change in the configuration, given a server's error or a broken connection: few people who read
+//! `MOVED` or `DB index is out of range` know what to do about it.
 //!
-//! It goes by the words, since they are all that the lanes, the readers and `mt5fleet` have in common. It never repeats
-//! a user or a password. Words that say enough by themselves get no advice.
+//! It goes by the words of the error, which are all that the lanes, the readers and `mt5fleet` have in common. It never
+//! repeats a user or a password. An error that is clear by itself gets no advice.
 
 use super::endpoint::{Endpoint, Site};
 
-/// Stands at the end of the words about a connection that never came to be.
+/// The end of every error about a connection that was never established.
 pub const WHILE_CONNECTING: &str = " while connecting";
 
-/// How the numbers of a connection that the other side ended look; the words beside them are in the system's
-/// language. Linux, then Windows.
+/// The error numbers of a connection that the other side closed, on Linux and on Windows. The words beside them are in
+/// the system's language.
 const HUNG_UP: [&str; 4] = ["os error 104)", "os error 32)", "os error 10053)", "os error 10054)"];
 
-/// What lanes, followers and workers send first; a Sentinel knows none of them.
+/// The commands that lanes, followers and workers send first. A Sentinel knows none of them.
 const SERVER_COMMANDS: [&str; 12] =
     ["GET", "HGETALL", "HSET", "MULTI", "SCAN", "SET", "TIME", "WATCH", "XADD", "XGROUP", "XREAD", "ZSCAN"];
 
-/// How many characters words and advice may have together, and the words at least: a line of the log has 250, and
-/// says where and for how long as well.
+/// The most characters of error and advice together: a line of the log has 250, and also says where and how long.
 const ROOM: usize = 170;
+/// The error keeps at least this many characters.
 const LEAST: usize = 40;
 
 impl Endpoint {
-    /// These words as people are told them: with what to change, where that is known.
+    /// The error with advice, where there is any.
     pub fn told(&self, words: &str) -> String {
         match self.advice(words) {
             Some(advice) => {
@@ -38,135 +38,115 @@ impl Endpoint {
         }
     }
 
-    /// What to change, as a part of a sentence; none where nothing is known.
+    /// What to change, as a part of a sentence. None where no advice is known.
     pub fn advice(&self, words: &str) -> Option<String> {
-        self.on_login(words)
-            .or_else(|| self.on_database(words))
-            .or_else(|| self.on_kind(words))
-            .or_else(|| self.on_encryption(words))
-    }
-
-    fn on_login(&self, words: &str) -> Option<String> {
         let says = |part: &str| words.contains(part);
-        if says("NOPERM") {
-            return Some(
-                "check username, password and permissions: mt5fleet acl prints users that may do enough"
-                    .into(),
-            );
-        }
-        if says("without any password configured") {
-            return Some("the server has no password: leave it out of the configuration".into());
-        }
-        match (says("WRONGPASS"), says("NOAUTH")) {
-            (false, false) => None,
-            _ if is_of_sentinels(words) => Some(
-                "write sentinel_username and sentinel_password_file, as they are there, into a TOML file"
+        let any = |parts: &[&str]| parts.iter().any(|part| says(part));
+        let lacks = |command: &str| says(&format!("unknown command '{command}'"));
+        let of_sentinels = words.starts_with("no sentinel knows");
+        let connecting = of_sentinels || words.ends_with(WHILE_CONNECTING);
+        let hung_up = any(&HUNG_UP) || says("closed the connection");
+        let (database, scheme, first) = (self.database, self.scheme(), self.first());
+        let (server, sentinel, cluster) = match &self.site {
+            Site::Server(_) => (true, false, false),
+            Site::Sentinel { .. } => (false, true, false),
+            Site::Cluster(_) => (false, false, true),
+        };
+        let tls = self.tls.is_some();
+        let as_cluster = format!("{scheme}-cluster://{first}");
+        // The first that applies.
+        let all = [
+            (
+                says("NOPERM"),
+                "check username, password and permissions: mt5fleet acl prints users with sufficient rights".into(),
+            ),
+            (
+                says("without any password configured"),
+                "the server has no password: remove it from the configuration".into(),
+            ),
+            (
+                any(&["WRONGPASS", "NOAUTH"]) && of_sentinels,
+                "write sentinel_username and sentinel_password_file, as set there, into a TOML file".into(),
+            ),
+            (
+                says("WRONGPASS"),
+                "wrong username or password; in a URL write its special characters percent-encoded, @ as %40".into(),
+            ),
+            (
+                says("NOAUTH"),
+                format!("it wants a password: write {scheme}://username:password@{first}, or password_file in a TOML file"),
+            ),
+            (
+                database > 0 && says("SELECT is not allowed in cluster mode"),
+                format!("this is a Cluster, which has no database numbers: write {as_cluster}"),
+            ),
+            (
+                database > 0 && says("DB index is out of range"),
+                format!("the server has no database {database}: leave /{database} out, or write a lower number"),
+            ),
+            (
+                database > 0 && any(&["'SELECT'", "'select'"]),
+                format!("the server has a single database: leave /{database} out"),
+            ),
+            (
+                server && any(&["MOVED ", "CROSSSLOT", "CLUSTERDOWN"]),
+                format!("this is a node of a Cluster: write {as_cluster}"),
+            ),
+            (
+                server && says("READONLY"),
+                "this is a replica: write the address of its master, or its Sentinels".into(),
+            ),
+            (
+                server && SERVER_COMMANDS.into_iter().any(lacks),
+                format!("if this is a Sentinel, write {scheme}-sentinel://{first}/MASTER"),
+            ),
+            (
+                cluster && (says("cluster support disabled") || lacks("CLUSTER")),
+                format!("this is not a Cluster: write {scheme}://{first}"),
+            ),
+            (
+                sentinel && (lacks("SENTINEL") || says("is no sentinel")),
+                format!("this is not a Sentinel: write a Sentinel's port, usually 26379, or {scheme}://{first}"),
+            ),
+            (
+                sentinel && says("knows no master of this name"),
+                "the name must be the one in the Sentinels' own `sentinel monitor`".into(),
+            ),
+            (
+                !tls && connecting && (hung_up || says("not Redis' protocol")),
+                "if this port is encrypted, write rediss in place of redis".into(),
+            ),
+            (
+                tls && any(&["CertificateRequired", "certificate required"]),
+                "the server asks for a certificate: write tls_certificate and tls_key into a TOML file".into(),
+            ),
+            (
+                tls && any(&["NotValidForName", "not valid for name"]),
+                "the server's certificate is for another host name: write that name".into(),
+            ),
+            (
+                tls && any(&["certificate: Expired", "certificate expired"]),
+                "renew the server's certificate, or correct this machine's clock".into(),
+            ),
+            (
+                tls && says("CaUsedAsEndEntity"),
+                "the server presents an authority's certificate: create one for it with CA:FALSE".into(),
+            ),
+            (
+                tls && says("invalid peer certificate"),
+                "the server's certificate is signed by an unknown authority: write tls_ca, its file, into a TOML file"
                     .into(),
             ),
-            (true, _) => Some(
-                "wrong username or password; in a URL write its special characters percent-encoded, @ as %40"
-                    .into(),
+            (
+                tls && connecting && any(&["time-out", "corrupt message", "closed the connection"]),
+                "if this port is not encrypted, write redis in place of rediss".into(),
             ),
-            _ => Some(format!(
-                "it wants a password: write {}, or password_file into a TOML file",
-                self.url("username:password@")
-            )),
-        }
-    }
-
-    fn on_database(&self, words: &str) -> Option<String> {
-        let (database, says) = (self.database, |part: &str| words.contains(part));
-        if database == 0 {
-            return None;
-        }
-        if says("SELECT is not allowed in cluster mode") {
-            Some(format!("this is a Cluster, which has no database numbers: write {}", self.cluster()))
-        } else if says("DB index is out of range") {
-            Some(format!(
-                "the server has no database {database}: leave /{database} out, or write a lower number"
-            ))
-        } else if says("'SELECT'") || says("'select'") {
-            Some(format!("the server has a single database: leave /{database} out"))
-        } else {
-            None
-        }
-    }
-
-    /// The server is of another kind than the configuration says.
-    fn on_kind(&self, words: &str) -> Option<String> {
-        let says = |part: &str| words.contains(part);
-        let one_of = |parts: &[&str]| parts.iter().any(|part| says(part));
-        let knows_no = |command: &str| says(&format!("unknown command '{command}'"));
-        match &self.site {
-            Site::Server(_) if one_of(&["MOVED ", "CROSSSLOT", "CLUSTERDOWN"]) => {
-                Some(format!("this is a node of a Cluster: write {}", self.cluster()))
-            }
-            Site::Server(_) if says("READONLY") => {
-                Some("this is a replica: write the address of its master, or its Sentinels".into())
-            }
-            Site::Server(_) if SERVER_COMMANDS.into_iter().any(knows_no) => Some(format!(
-                "if this is a Sentinel, write {}-sentinel://{}/MASTER",
-                self.scheme(),
-                self.first()
-            )),
-            Site::Cluster(_) if says("cluster support disabled") || knows_no("CLUSTER") => {
-                Some(format!("this is no Cluster: write {}", self.url("")))
-            }
-            Site::Sentinel { .. } if knows_no("SENTINEL") || says("is no sentinel") => Some(format!(
-                "this is no Sentinel: write a Sentinel's port, usually 26379, or {}",
-                self.url("")
-            )),
-            Site::Sentinel { .. } if says("knows no master of this name") => {
-                Some("the name must be the one in the Sentinels' own `sentinel monitor`".into())
-            }
-            _ => None,
-        }
-    }
-
-    /// One side encrypts and the other does not, or does not trust what it is shown.
-    fn on_encryption(&self, words: &str) -> Option<String> {
-        let says = |part: &str| words.contains(part);
-        let one_of = |parts: &[&str]| parts.iter().any(|part| says(part));
-        let connecting = words.ends_with(WHILE_CONNECTING) || is_of_sentinels(words);
-        if self.tls.is_none() {
-            let hung_up = one_of(&HUNG_UP) || one_of(&["closed the connection", "not Redis' protocol"]);
-            return (connecting && hung_up)
-                .then(|| "if this port is encrypted, write rediss in place of redis".into());
-        }
-        if one_of(&["CertificateRequired", "certificate required"]) {
-            Some(
-                "the server wants to see a certificate: write tls_certificate and tls_key into a TOML file"
-                    .into(),
-            )
-        } else if one_of(&["NotValidForName", "not valid for name"]) {
-            Some("the server's certificate is for another host name: write that name".into())
-        } else if one_of(&["certificate: Expired", "certificate expired"]) {
-            Some("renew the server's certificate, or set this machine's clock".into())
-        } else if says("CaUsedAsEndEntity") {
-            Some("the server shows an authority's certificate: have one made for it with CA:FALSE".into())
-        } else if says("invalid peer certificate") {
-            Some(
-                "nobody known here has signed the server's certificate: write tls_ca, the signer's, into a TOML file"
-                    .into(),
-            )
-        } else if connecting && one_of(&["time-out", "corrupt message", "closed the connection"]) {
-            Some("if this port is not encrypted, write redis in place of rediss".into())
-        } else {
-            None
-        }
+        ];
+        all.into_iter().find(|(applies, _)| *applies).map(|(_, advice)| advice)
     }
 
     fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "rediss" } else { "redis" }
-    }
-
-    /// The first server as one that stands alone.
-    fn url(&self, login: &str) -> String {
-        format!("{}://{login}{}", self.scheme(), self.first())
-    }
-
-    fn cluster(&self) -> String {
-        format!("{}-cluster://{}", self.scheme(), self.first())
     }
 
     fn first(&self) -> String {
@@ -175,11 +155,6 @@ impl Endpoint {
             Site::Sentinel { sentinels: several, .. } | Site::Cluster(several) => several[0].to_string(),
         }
     }
-}
-
-/// Whether these words are what sentinels said, one after the other.
-fn is_of_sentinels(words: &str) -> bool {
-    words.starts_with("no sentinel knows")
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! Where a lane's Redis is and who we are there.
+//! Where a lane's Redis is, and the user and password for it.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::tls::Tls;
 
-/// The longest name that the domain name system has.
+/// The longest host name in the domain name system, bytes.
 const HOST_LIMIT: usize = 253;
 
-/// A site of Redis, our identity there, and how long we wait for it.
+/// A site of Redis, our identity there, and the limits for its answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     /// Which servers, and how they work together.
@@ -17,14 +17,14 @@ pub struct Endpoint {
     pub database: i64,
     /// Who we are at the Redis servers.
     pub identity: Identity,
-    /// How connections are encrypted; none: they are not.
+    /// How connections are encrypted. None: they are not.
     pub tls: Option<Tls>,
-    /// How long it may take to reach a server, the resolution of its name included; to agree on encryption; and
-    /// to get each reply of the handshake and of a sentinel.
+    /// The time to reach a server, including the resolution of its name. It applies again to the TLS handshake, and
+    /// to each reply of Redis' handshake and of a sentinel.
     pub connect_timeout: Duration,
-    /// How long a whole reply may take, from when we wait for it.
+    /// The time for a whole reply, counted from when the lane waits for it.
     pub reply_timeout: Duration,
-    /// How many bytes a reply may have, of which each value counts at least what it takes in memory.
+    /// The largest reply, bytes; each value counts with at least the memory it takes.
     pub reply_bytes: usize,
 }
 
@@ -33,28 +33,28 @@ pub struct Endpoint {
 pub enum Site {
     /// One server at one address.
     Server(Address),
-    /// A master with replicas, and sentinels that know which of them is the master.
+    /// A master with replicas, and sentinels that know which server is the master.
     Sentinel {
-        /// The sentinels, in the order in which they are asked at first.
+        /// The sentinels, in the order in which they are asked first.
         sentinels: Vec<Address>,
-        /// The name the sentinels have for the master.
+        /// The sentinels' name for the master.
         master: String,
-        /// Where the master may be; a port of 0 is any. None: on the sentinels' hosts, or wherever a certificate of
-        /// our own authority proves its name.
+        /// Where the master may be; port 0 means any port. Empty: on the sentinels' hosts, or on any host whose
+        /// certificate by our own authority proves its name.
         masters: Vec<Address>,
         /// Who we are at the sentinels.
         identity: Identity,
     },
-    /// A Redis Cluster, found by any of these nodes.
+    /// A Redis Cluster, found through any of these nodes.
     Cluster(Vec<Address>),
 }
 
 /// A user and its password.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
-    /// ACL user; none: the server's default user.
+    /// ACL user. None: the server's default user.
     pub username: Option<String>,
-    /// Its password; none: nobody logs in.
+    /// Its password. None: there is no login.
     pub password: Option<Secret>,
 }
 
@@ -68,7 +68,7 @@ pub struct Address {
 }
 
 impl Endpoint {
-    /// An endpoint that nothing was said about but its site.
+    /// The endpoint of a site, with defaults for everything else.
     pub(super) fn at(site: Site) -> Self {
         Self {
             site,
@@ -81,7 +81,7 @@ impl Endpoint {
         }
     }
 
-    /// Over how many streams signals are spread when nobody says: a Cluster shall share the load.
+    /// The default number of shards: more than one on a Cluster, so that its nodes share the load.
     pub(super) fn default_shards(&self) -> u16 {
         match self.site {
             Site::Cluster(_) => 16,
@@ -89,7 +89,7 @@ impl Endpoint {
         }
     }
 
-    /// The site in a few words, the same for as long as its first server is listed first: `host:port`,
+    /// A short name, which stays the same as long as the first server is listed first: `host:port`,
     /// `master@sentinel:port` or `cluster@node:port`.
     pub fn name(&self) -> String {
         match &self.site {
@@ -101,7 +101,7 @@ impl Endpoint {
 }
 
 impl Address {
-    /// What a server says is an address, if it can be one.
+    /// An address as a server reports it, if it is valid.
     pub(crate) fn new(host: String, port: u16) -> Option<Self> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
         let valid = !host.is_empty() && host.len() <= HOST_LIMIT && host.chars().all(plain) && port > 0;
@@ -152,7 +152,7 @@ impl Secret {
         Self(text)
     }
 
-    /// The text itself, for the server's eyes only.
+    /// The text itself, to be sent to the server and nowhere else.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,12 +1,12 @@
-//! What the user sets: one URL for all three lanes, or a TOML file with a table a lane.
+//! The configuration: one URL for all three lanes, or a TOML file with a table for each lane.
 //!
-//! Everything is checked at open. What is unknown or out of range is refused with file, line, key and
-//! reason; what is a secret appears in no error, no event and no `Debug` output.
+//! Everything is checked at open. An unknown key or a value out of range is refused with file, line, key and reason.
+//! Secrets appear in no error, event or `Debug` output.
 
 mod advice;
 mod endpoint;
 mod file;
-mod reading;
+mod text_file;
 mod tls;
 mod url;
 
@@ -15,22 +15,22 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-
 pub use advice::WHILE_CONNECTING;
 pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
 pub use file::parse;
+#[doc(hidden)]
+pub use text_file::text;
 pub use tls::Tls;
 
 use crate::codes::MT5REDIS_ERR_CONFIG;
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;
 
-/// The server of someone who set nothing.
+/// What an empty configuration means.
 const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
 
-/// A configuration that was checked. Two equal ones share their connections.
+/// A checked configuration. Sessions with equal ones share their connections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Instance states.
@@ -39,42 +39,42 @@ pub struct Config {
     pub rts: LaneConfig,
     /// Trade signals.
     pub rtss: LaneConfig,
-    /// Where accepted records are kept until they are in Redis.
+    /// The journals of rts and rtss.
     pub journal: JournalConfig,
-    /// How long it must be calm before the pressure's level falls by one.
+    /// How long the load must be low before the pressure level falls by one.
     pub pressure_quiet: Duration,
-    /// How long an instance's state outlives its last heartbeat.
+    /// How long an instance's state is kept after its last heartbeat.
     pub ris_ttl: Duration,
     /// How long a closed position is kept.
     pub rts_retention: Duration,
     /// How long a signal is kept.
     pub rtss_retention: Duration,
-    /// How many signals a stream keeps at most, a net below the retention by time.
+    /// About the most entries in a source's stream: a safety net beside the retention.
     pub rtss_max_length: u64,
-    /// Over how many streams signals are spread, by instance.
+    /// How many shards the sources of signals are spread over.
     pub rtss_shards: u16,
-    /// What its writer should know of what was read, for the events.
+    /// What was corrected while reading: one line each, for the events.
     pub notes: Vec<String>,
 }
 
-/// What every lane has.
+/// The configuration of one lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneConfig {
-    /// Its server.
+    /// Where its Redis is.
     pub endpoint: Endpoint,
     /// How its records are written.
     pub encoding: Encoding,
-    /// How many records its queue holds; beside a journal, which has all of them, no more than 64.
+    /// How many records its queue holds. With a journal, which holds all of them, at most 64 are used.
     pub queue: usize,
-    /// How many records go into one batch at most.
+    /// The most records in one batch.
     pub batch_records: usize,
-    /// How many bytes a batch is meant to have at most.
+    /// The intended size of a batch, bytes; a single larger record is a batch too.
     pub batch_bytes: usize,
-    /// How much it may send.
+    /// How fast it may send.
     pub rate: RateLimit,
 }
 
-/// A limit for a thin line; off by default.
+/// Limits for a slow connection; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RateLimit {
     /// Records a second.
@@ -84,15 +84,15 @@ pub struct RateLimit {
 }
 
 impl LaneConfig {
-    /// The name of the folder for this lane's journal: one for each site, since what was accepted for one
-    /// must not go to another.
+    /// The name of the folder for this lane's journal. Each site has its own, because a record that was accepted for
+    /// one site must not go to another.
     pub(crate) fn journal_name(&self, lane: impl Display) -> String {
         let Endpoint { database, .. } = self.endpoint;
         let name = format!("{lane}@{}-{database}", self.endpoint.name());
         let foreign = |c: char| !(c.is_ascii_alphanumeric() || "@.-_".contains(c));
         let folder = name.replace(foreign, "-");
-        // A port's colon becomes a dash. What else may make two names one folder, capitals on Windows among it,
-        // gets a number of its own.
+        // The colon before a port becomes a dash. Other replaced characters, and capitals on Windows, could give two
+        // sites the same folder, so a checksum tells those apart.
         if name.matches(foreign).count() > 1 || name.contains(|c: char| c.is_ascii_uppercase()) {
             format!("{folder}-{:08x}", crc32c::crc32c(name.as_bytes()))
         } else {
@@ -104,11 +104,11 @@ impl LaneConfig {
 /// The journals of rts and rtss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JournalConfig {
-    /// The folder in which each set of servers has a folder of its own.
+    /// The folder that has a subfolder for each lane and site.
     pub folder: PathBuf,
-    /// How large a lane's journal may grow; beyond, calls are refused.
+    /// How large a lane's journal may grow, bytes. Beyond it, calls are refused.
     pub max_bytes: u64,
-    /// How long a record is kept after its commit, for a master that fails over.
+    /// How long a record is kept after its commit, in case the master fails over.
     pub retain_acked: Duration,
     /// What accepted records survive.
     pub sync: JournalSync,
@@ -123,36 +123,27 @@ impl JournalConfig {
         Err(Error::new(
             MT5REDIS_ERR_CONFIG,
             format!(
-                "nothing says where journals are kept: pass a data folder, set the environment variable {home}, or \
-                 journal.folder in the configuration"
+                "there is no folder for journals: pass a data folder, set journal.folder in the configuration, or set \
+                 the environment variable {home}"
             ),
         ))
     }
 }
 
-/// What a journal survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What accepted records survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JournalSync {
-    /// Nothing: there is no journal. What was accepted lives in the queue and ends with the process, and a
-    /// full queue refuses calls.
+    /// Nothing: there is no journal. Accepted records are in the queue alone and end with the process, and a full
+    /// queue refuses calls.
     Off,
-    /// The end of the process, however it comes: the operating system writes the files in its own time.
+    /// The end of the process, also by a crash: the operating system writes the files to disk later.
     Os,
-    /// A loss of power as well: the lane's thread has them written before it sends them.
+    /// A power failure too: the lane's thread flushes records to disk before it sends them.
     Disk,
 }
 
-/// What a text file says, whichever form Windows gave it. The reason of a refusal holds nothing of what is in it.
-#[doc(hidden)]
-pub fn text(path: &Path) -> std::result::Result<String, String> {
-    let unreadable = |reason: &dyn Display| format!("cannot read {}: {reason}", path.display());
-    let content = reading::read(path).map_err(|reason| unreadable(&reason))?;
-    String::from_utf8(content.bytes).map_err(|_| unreadable(&"it is not UTF-8: save it as UTF-8"))
-}
-
 impl Config {
-    /// Reads what the Expert Advisor passed: nothing, a URL, or a path relative to `folder`.
+    /// Reads the text that an Expert Advisor passed: empty, a URL, or a path relative to `folder`.
     pub fn read(text: &str, folder: &str) -> Result<Self> {
         let text = text.trim();
         let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -172,7 +163,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether both would write one and the same journal.
+    /// Whether both would write the same journal.
     pub(crate) fn shares_journal_with(&self, other: &Self) -> bool {
         let same = |one: &LaneConfig, other: &LaneConfig| one.journal_name("") == other.journal_name("");
         self.journal.sync != JournalSync::Off
@@ -184,7 +175,7 @@ impl Config {
     pub fn of_url(url: &str, folder: &str) -> Result<Self> {
         let endpoint = Endpoint::parse(url)
             .map_err(|reason| Error::new(MT5REDIS_ERR_CONFIG, format!("the configuration's URL {reason}")))?;
-        // An idle library stays small: a slot is 0.3 to 0.6 KiB.
+        // A slot of a queue takes 0.3 to 0.6 KiB, and an idle library should stay small.
         let lane = |encoding, queue| LaneConfig {
             endpoint: endpoint.clone(),
             encoding,
@@ -214,15 +205,8 @@ impl Config {
     }
 }
 
-/// Reads a certificate or a key.
-fn small_file(path: &Path) -> std::result::Result<Vec<u8>, String> {
-    let content =
-        reading::read(path).map_err(|reason| format!("{} cannot be read: {reason}", path.display()))?;
-    Ok(content.bytes)
-}
-
-/// The data folder's `mt5-redis`; without a data folder the one for a program's state on this platform. Empty if
-/// nothing says where that is: a folder that others can write too, like the one for temporary files, is none.
+/// `mt5-redis` in the data folder or, without one, in the platform's folder for a program's state. Empty if there is
+/// none: a folder that other users can write to, like the one for temporary files, will not do.
 fn journal_folder(data_folder: &str) -> PathBuf {
     let home = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = || {
@@ -236,19 +220,17 @@ fn journal_folder(data_folder: &str) -> PathBuf {
     data_folder.or_else(state).map(|folder| folder.join("mt5-redis")).unwrap_or_default()
 }
 
-/// What a text that [may be a URL](may_be_a_url) lacks. It is not repeated: it may hold a password.
-fn no_url(text: &str) -> String {
-    let is_address = Address::parse(text, url::REDIS_PORT).is_some();
-    let advice = if is_address {
-        "is an address without a scheme: write redis:// before it"
+/// What to write instead of a text that [may be a URL](may_be_a_url). It is not quoted: it may hold a password.
+fn no_url(text: &str) -> &'static str {
+    if Address::parse(text, url::REDIS_PORT).is_some() {
+        "the configuration is an address without a scheme: write redis:// before it"
     } else {
-        "is neither a URL nor the name of a file that is there: write redis://host:port, with user:password@ before \
-         the host if need be, or the name of a TOML file"
-    };
-    format!("the configuration {advice}")
+        "the configuration is neither a URL nor the name of an existing file: write redis://host:port, with \
+         user:password@ before the host if the server asks for them, or the name of a TOML file"
+    }
 }
 
-/// Whether a text that names no file may be meant as a URL, with a password perhaps.
+/// Whether a text that names no file may be meant as a URL, perhaps with a password.
 fn may_be_a_url(text: &str) -> bool {
     let path = match text.as_bytes() {
         [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic() => &text[2..],
@@ -262,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_the_local_server() {
+    fn an_empty_configuration_is_the_local_server() {
         assert_eq!(Config::read(" ", "").unwrap(), Config::of_url(DEFAULT_URL, "").unwrap());
     }
 
@@ -277,18 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_folder_of_its_own_there_is_no_journal() {
+    fn a_journal_needs_a_folder() {
         let mut journal = Config::of_url(DEFAULT_URL, "data").unwrap().journal;
         assert!(journal.folder.ends_with("data/mt5-redis") && journal.check().is_ok());
         journal.folder = PathBuf::new();
         let error = journal.check().unwrap_err();
-        assert!(error.to_string().starts_with("nothing says where journals are kept"), "{error}");
+        assert!(error.to_string().starts_with("there is no folder for journals"), "{error}");
         journal.sync = JournalSync::Off;
         assert!(journal.check().is_ok());
     }
 
     #[test]
-    fn what_is_meant_as_a_url_is_never_repeated() {
+    fn a_text_that_may_be_a_url_is_never_quoted() {
         for text in [
             "default:hunter2@127.0.0.1:6379",
             "redis:/:hunter2@127.0.0.1",

@@ -1,15 +1,22 @@
-//! One line that says where Redis is: `redis://`, `redis-sentinel://` or `redis-cluster://`, each also with
-//! `rediss` for TLS. The reason of a refusal holds nothing of the line, which may have a password anywhere.
+//! The URLs that say where Redis is: `redis://`, `redis-sentinel://` and `redis-cluster://`, each also with `rediss`
+//! for TLS. An error quotes no part of the URL, which may have a password anywhere.
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::IntoConnectionInfo;
 
 use super::endpoint::{Address, Endpoint, Identity, Secret, Site};
 use super::tls::Tls;
 
-const FORMS: &str = "is no redis:// URL: write redis://host:port, redis-sentinel://host:26379,host:26379/master \
+const FORMS: &str = "is not a redis:// URL: write redis://host:port, redis-sentinel://host:26379,host:26379/master \
                      or redis-cluster://host:port,host:port (rediss for TLS)";
+const SERVER: &str =
+    "is malformed: write redis://user:password@host:port/database and percent-encode the password";
+const SENTINEL: &str = "is malformed: write redis-sentinel://user:password@host:26379,host:26379/master/database and \
+                        percent-encode the password";
+const CLUSTER: &str = "is malformed: write redis-cluster://user:password@host:port,host:port and percent-encode the \
+                       password; a Cluster has no database numbers";
+const NO_MASTER: &str = "has no name of a master: add it at the end, like /mymaster";
 
-pub(super) const SENTINEL_PORT: u16 = 26379;
+const SENTINEL_PORT: u16 = 26379;
 pub(super) const REDIS_PORT: u16 = 6379;
 
 impl Endpoint {
@@ -22,90 +29,56 @@ impl Endpoint {
         let known = [("rediss", true), ("redis", false), ("valkeys", true), ("valkey", false)];
         let mut known = known.into_iter().filter_map(|(name, tls)| Some((scheme.strip_prefix(name)?, tls)));
         let (kind, tls) = known.next().ok_or(FORMS)?;
-        let tls = tls.then(Tls::default);
-        if rest.contains(['?', '#']) {
-            return Err("has a query or a fragment: percent-encode ? and # in a password, \
-                        or use the file's keys username and password");
-        }
-        let endpoint = match kind {
-            "" => server(rest),
-            "-sentinel" => sentinel(rest),
-            "-cluster" => cluster(rest),
-            _ => Err(FORMS),
+        let form = match kind {
+            "" => SERVER,
+            "-sentinel" => SENTINEL,
+            "-cluster" => CLUSTER,
+            _ => return Err(FORMS),
         };
-        Ok(Self { tls, ..endpoint? })
+        if rest.contains(['?', '#']) {
+            return Err("has a query or a fragment: write ? in a password as %3F and # as %23, \
+                        or put username and password into a TOML file");
+        }
+        let (identity, rest) = match rest.rsplit_once('@') {
+            Some((login, rest)) => (identity(login).ok_or(form)?, rest),
+            None => (Identity::default(), rest),
+        };
+        let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let port = if form == SENTINEL { SENTINEL_PORT } else { REDIS_PORT };
+        let addresses =
+            hosts.split(',').map(|host| Address::parse(host.trim(), port)).collect::<Option<Vec<_>>>();
+        let mut addresses = addresses.ok_or(form)?;
+        let (site, database) = match form {
+            SERVER => (Site::Server(addresses.pop().filter(|_| addresses.is_empty()).ok_or(form)?), path),
+            CLUSTER if path.is_empty() => (Site::Cluster(addresses), ""),
+            CLUSTER => return Err(form),
+            _ => {
+                let (master, database) = path.split_once('/').unwrap_or((path, ""));
+                if master.is_empty()
+                    || !master.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                {
+                    return Err(NO_MASTER);
+                }
+                // A password for the sentinels themselves has keys of its own in the file.
+                let (identity, master, masters) = (Identity::default(), master.to_owned(), Vec::new());
+                (Site::Sentinel { sentinels: addresses, master, masters, identity }, database)
+            }
+        };
+        let database = match database {
+            "" => 0,
+            number => number.parse().ok().filter(|number| *number >= 0).ok_or(form)?,
+        };
+        Ok(Self { database, identity, tls: tls.then(Tls::default), ..Self::at(site) })
     }
 }
 
-fn server(rest: &str) -> Result<Endpoint, &'static str> {
-    let info = read(
-        rest,
-        "is malformed: write redis://user:password@host:port/database and percent-encode the password",
-        "has a bad database number, user or password: write redis://user:password@host:port/0",
-    )?;
-    let redis::ConnectionAddr::Tcp(host, port) = info.addr() else { return Err(FORMS) };
-    if ["", "0.0.0.0", "::"].contains(&host.as_str()) {
-        return Err("names no host one can connect to: write redis://host:port");
-    }
-    let database = info.redis_settings().db();
-    if database < 0 {
-        return Err("has a negative database number: write redis://host:port/0");
-    }
-    let site = Site::Server(Address { host: host.clone(), port: *port });
-    Ok(Endpoint { database, identity: identity(&info), ..Endpoint::at(site) })
-}
-
-fn sentinel(rest: &str) -> Result<Endpoint, &'static str> {
-    const FORM: &str = "is malformed: write redis-sentinel://user:password@host:26379,host:26379/master/database \
-                        and percent-encode the password";
-    let (identity, rest) = login(rest, FORM)?;
-    let (hosts, path) = rest.split_once('/').ok_or("names no master: add its name, /mymaster, at the end")?;
-    let (master, database) = path.split_once('/').unwrap_or((path, "0"));
-    if !is_master_name(master) {
-        return Err("names no master: add its name, /mymaster, at the end");
-    }
-    let database = database.parse().ok().filter(|database| *database >= 0).ok_or(FORM)?;
-    let sentinels = addresses(hosts, SENTINEL_PORT).ok_or(FORM)?;
-    // Sentinels that want a login have their own keys in the file.
-    let (master, masters) = (master.to_owned(), Vec::new());
-    let site = Site::Sentinel { sentinels, master, masters, identity: Identity::default() };
-    Ok(Endpoint { database, identity, ..Endpoint::at(site) })
-}
-
-fn cluster(rest: &str) -> Result<Endpoint, &'static str> {
-    const FORM: &str = "is malformed: write redis-cluster://user:password@host:port,host:port and percent-encode \
-                        the password; a Cluster has no database numbers";
-    let (identity, hosts) = login(rest, FORM)?;
-    let nodes = addresses(hosts.strip_suffix('/').unwrap_or(hosts), REDIS_PORT).ok_or(FORM)?;
-    Ok(Endpoint { identity, ..Endpoint::at(Site::Cluster(nodes)) })
-}
-
-/// What a sentinel may call a master.
-pub(super) fn is_master_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-}
-
-fn addresses(hosts: &str, default_port: u16) -> Option<Vec<Address>> {
-    hosts.split(',').map(|host| Address::parse(host.trim(), default_port)).collect()
-}
-
-/// Splits user and password off.
-fn login<'a>(rest: &'a str, form: &'static str) -> Result<(Identity, &'a str), &'static str> {
-    let Some((login, rest)) = rest.rsplit_once('@') else { return Ok((Identity::default(), rest)) };
-    Ok((identity(&read(&format!("{login}@host"), form, form)?), rest))
-}
-
-fn read(rest: &str, malformed: &'static str, wrong: &'static str) -> Result<ConnectionInfo, &'static str> {
-    let url = redis::parse_redis_url(&format!("redis://{rest}")).ok_or(malformed)?;
-    url.into_connection_info().map_err(|_| wrong)
-}
-
-fn identity(info: &ConnectionInfo) -> Identity {
+fn identity(login: &str) -> Option<Identity> {
+    let info = redis::parse_redis_url(&format!("redis://{login}@host"))?.into_connection_info().ok()?;
     let settings = info.redis_settings();
-    Identity {
+    Some(Identity {
         username: settings.username().map(str::to_owned),
         password: settings.password().map(|password| Secret::new(password.to_owned())),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -151,17 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_refused_with_the_form() {
+    fn a_malformed_url_is_refused_with_the_right_form() {
         for (url, reason) in [
-            ("localhost:6379", "is no redis:// URL"),
-            ("redis+sentinel://a/b", "is no redis:// URL"),
-            ("redisx://a", "is no redis:// URL"),
-            ("http://a", "is no redis:// URL"),
-            ("redis-sentinel://a:26379", "names no master"),
-            ("redis-sentinel://a:26379/", "names no master"),
-            ("redis-sentinel://a:26379/my master", "names no master"),
-            ("redis-sentinel:///m", "is malformed: write redis-sentinel://"),
+            ("localhost:6379", "is not a redis:// URL"),
+            ("redis+sentinel://a/b", "is not a redis:// URL"),
+            ("redisx://a", "is not a redis:// URL"),
+            ("http://a", "is not a redis:// URL"),
+            ("redis-sentinel://a:26379", "has no name of a master"),
+            ("redis-sentinel://a:26379/", "has no name of a master"),
+            ("redis-sentinel://a:26379/my master", "has no name of a master"),
             ("redis-sentinel://a,/m", "is malformed: write redis-sentinel://"),
+            ("redis-sentinel:///m", "is malformed: write redis-sentinel://"),
+            ("redis://a,b", "is malformed: write redis://"),
+            ("redis://a/-1", "is malformed: write redis://"),
+            ("redis://a/x@b", "is malformed: write redis://"),
+            ("redis://", "is malformed: write redis://"),
             ("redis-sentinel://a/m/-1", "is malformed: write redis-sentinel://"),
             ("redis-cluster://a:1,b:x", "is malformed: write redis-cluster://"),
             ("redis-cluster://a:1/3", "is malformed: write redis-cluster://"),

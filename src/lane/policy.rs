@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use redis::Value;
-use serde::Serialize;
 
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::link::resp::Commands;
-use crate::model::encoding::{self, Encoding, Producer};
+use crate::model::encoding::{self, Encoding, Field, Producer};
 use crate::model::key::{self, Key};
 use crate::model::{InstanceId, LaneName};
 
@@ -139,7 +138,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
 pub(crate) fn append(
     commands: &mut Commands,
     encoding: Encoding,
-    record: &impl Serialize,
+    record: &[Field<'_>],
     scratch: &mut Vec<u8>,
 ) {
     match encoding {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use serde_json::json;
 
 use super::policy::{Evidence, Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
@@ -18,7 +17,7 @@ use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::permanent;
 use crate::link::resp::Commands;
-use crate::model::encoding::{Encoding, Producer};
+use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::received::Received;
 use crate::model::signal::SignalRecord;
@@ -207,7 +206,7 @@ impl Policy for Rtss {
     }
 
     fn describe(&self, record: &SignalRecord) -> serde_json::Value {
-        json!(record.fields(&self.producer, 0))
+        encoding::json(&record.fields(&self.producer, 0))
     }
 
     fn size(_: &SignalRecord) -> usize {

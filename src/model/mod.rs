@@ -8,11 +8,11 @@
 pub mod check;
 pub mod encoding;
 pub mod instance;
+pub(crate) mod journal_layout;
 pub mod key;
 pub(crate) mod lane_name;
 pub mod received;
 pub mod signal;
-pub(crate) mod stored;
 pub mod trade;
 
 pub use instance::{InstanceId, InstanceState};

@@ -1,10 +1,9 @@
 //! RTSS: a trade signal, one stream entry each. Signals are events, not states: every one is kept.
 
 use arrayvec::ArrayString;
-use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::encoding::{Number, Producer};
+use super::encoding::{Field, Producer, record};
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
 use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
@@ -81,34 +80,12 @@ pub struct SignalRecord {
     pub comment: ArrayString<COMMENT_LIMIT>,
 }
 
-/// The record as it stands in Redis: the order is that of `packed`, the names those of `fields`.
-#[derive(Serialize)]
-pub(crate) struct SignalFields<'a> {
-    v: u8,
-    p: &'a str,
-    q: u64,
-    t: i64,
-    o: i32,
-    i: &'a str,
-    a: char,
-    sy: &'a str,
-    vo: Number,
-    pr: Number,
-    sl: Number,
-    tp: Number,
-    mg: i64,
-    po: i64,
-    ex: i64,
-    co: &'a str,
-    pq: u64,
-}
-
 impl SignalRecord {
     /// The record behind the previous one of its source and producer, whose number is `predecessor`; 0 where
     /// none is known.
-    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> SignalFields<'a> {
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> [Field<'a>; 17] {
         let signal = &self.signal;
-        SignalFields {
+        record! {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.stamp.sequence,
@@ -116,20 +93,20 @@ impl SignalRecord {
             o: signal.server_offset_s,
             i: self.instance.as_str(),
             a: match signal.action {
-                MT5REDIS_ACTION_BUY => 'b',
-                MT5REDIS_ACTION_SELL => 's',
-                MT5REDIS_ACTION_CLOSE => 'c',
-                _ => 'm',
+                MT5REDIS_ACTION_BUY => "b",
+                MT5REDIS_ACTION_SELL => "s",
+                MT5REDIS_ACTION_CLOSE => "c",
+                _ => "m",
             },
-            sy: &self.symbol,
-            vo: Number(signal.volume),
-            pr: Number(signal.price),
-            sl: Number(signal.stop_loss),
-            tp: Number(signal.take_profit),
+            sy: self.symbol.as_str(),
+            vo: signal.volume,
+            pr: signal.price,
+            sl: signal.stop_loss,
+            tp: signal.take_profit,
             mg: signal.magic,
             po: signal.position,
             ex: signal.expiry_ms,
-            co: &self.comment,
+            co: self.comment.as_str(),
             pq: predecessor,
         }
     }

@@ -104,7 +104,7 @@ fn a_single_server_leads_nowhere_else() {
 
 #[test]
 fn a_cluster_leads_to_its_own_nodes_only() {
-    led_astray("", |port| as_ea(&format!("nodes = [\"127.0.0.1:{port}\"]")), " 866 127.0.0.1:");
+    led_astray("", |port| as_ea(&format!("url = \"redis-cluster://127.0.0.1:{port}\"")), " 866 127.0.0.1:");
 }
 
 #[test]
@@ -113,8 +113,9 @@ fn a_node_that_sends_to_itself_for_ever_is_told() {
     let fake = Fake::before(server.port, |_| Reply::Pass);
     let own = fake.port;
     fake.does(move |command| cluster_of(own, command));
-    let (folder, config) =
-        configuration(&as_ea(&format!("nodes = [\"127.0.0.1:{own}\"]")).replace("username", "# "));
+    let (folder, config) = configuration(
+        &as_ea(&format!("url = \"redis-cluster://127.0.0.1:{own}\"")).replace("username", "# "),
+    );
     let _: String = server.ask(&format!("ACL SETUSER default on >{SECRET}"));
     let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.signal(&buy(1));
@@ -142,8 +143,9 @@ fn nodes_that_left_a_cluster_are_forgotten() {
         }
         _ => cluster_of(own, command),
     });
-    let (folder, config) =
-        configuration(&toml("", &format!("nodes = [\"127.0.0.1:{own}\"]")).replace("url = \"\"\n", ""));
+    let (folder, config) = configuration(
+        &toml("", &format!("url = \"redis-cluster://127.0.0.1:{own}\"")).replace("url = \"\"\n", ""),
+    );
     let bridge = Bridge::open(&config, "1.Demo", folder.path());
     bridge.signal(&buy(1));
     settle(&bridge);
@@ -167,7 +169,7 @@ fn slot_maps_that_cannot_be_are_refused() {
     let fake = Fake::before(server.port, |_| Reply::Pass);
     let own = fake.port;
     let (folder, config) = configuration(
-        &toml("", &format!("nodes = [\"127.0.0.1:{own}\"]"))
+        &toml("", &format!("url = \"redis-cluster://127.0.0.1:{own}\""))
             .replace("url = \"\"\n", "")
             .replace("65536", "16777216")
             .replace("2s", "20s"),
@@ -216,7 +218,7 @@ fn a_master_that_is_not_of_the_site_is_not_believed() {
     let theirs = thief.local_addr().expect("its address").port();
     thief.set_nonblocking(true).expect("a socket");
     let sentinel = Fake::start(names("127.0.0.2", theirs));
-    let keys = format!("sentinels = [\"127.0.0.1:{}\"]\nmaster = \"m\"", sentinel.port);
+    let keys = format!("url = \"redis-sentinel://127.0.0.1:{}/m\"", sentinel.port);
     let (folder, config) = configuration(&as_ea(&keys));
     let _: String = server.ask(&format!("ACL SETUSER ea reset on >{SECRET} ~* +@all"));
     let bridge = Bridge::open(&config, "1.Demo", folder.path());

@@ -207,7 +207,10 @@ impl Cluster {
 
     /// The keys of a configuration that lead here: two of the nodes will do.
     pub fn toml(&self) -> String {
-        format!("nodes = [\"127.0.0.1:{}\", \"127.0.0.1:{}\"]\n", self.nodes[0].port, self.nodes[4].port)
+        format!(
+            "url = \"redis-cluster://127.0.0.1:{},127.0.0.1:{}\"\n",
+            self.nodes[0].port, self.nodes[4].port
+        )
     }
 }
 

@@ -100,7 +100,7 @@ impl Sentinels {
     /// The keys of a configuration that lead here.
     pub fn toml(&self) -> String {
         let list: Vec<String> =
-            self.sentinels.iter().map(|sentinel| format!("\"127.0.0.1:{}\"", sentinel.port)).collect();
-        format!("sentinels = [{}]\nmaster = \"{MASTER}\"\n", list.join(", "))
+            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port)).collect();
+        format!("url = \"redis-sentinel://{}/{MASTER}\"\n", list.join(","))
     }
 }

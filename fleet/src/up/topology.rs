@@ -78,18 +78,16 @@ impl Topology {
     /// The configuration for the bridge, for servers on these ports.
     pub fn toml(self, ports: &[u16]) -> String {
         let addresses = |ports: &[u16]| {
-            let quoted: Vec<_> = ports.iter().map(|port| format!("\"127.0.0.1:{port}\"")).collect();
-            quoted.join(", ")
+            let all: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+            all.join(",")
         };
         let table = |(at, lane): (usize, &str)| {
-            let way = match self {
-                Self::Single => format!("url = \"redis://127.0.0.1:{}\"\n", ports[at]),
-                Self::Sentinel => {
-                    format!("sentinels = [{}]\nmaster = \"{lane}\"\n", addresses(&ports[6..]))
-                }
-                Self::Cluster => format!("nodes = [{}]\n", addresses(ports)),
+            let url = match self {
+                Self::Single => format!("redis://127.0.0.1:{}", ports[at]),
+                Self::Sentinel => format!("redis-sentinel://{}/{lane}", addresses(&ports[6..])),
+                Self::Cluster => format!("redis-cluster://{}", addresses(ports)),
             };
-            format!("[{lane}]\n{way}")
+            format!("[{lane}]\nurl = \"{url}\"\n")
         };
         LANES.into_iter().enumerate().map(table).collect()
     }

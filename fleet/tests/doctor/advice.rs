@@ -121,7 +121,7 @@ fn what_it_says_of_a_clusters_settings_works_and_lasts() {
         assert!(Instant::now() < deadline, "the Cluster does not settle: {}", state());
         thread::sleep(Duration::from_millis(10));
     }
-    heal(&format!("nodes = [\"127.0.0.1:{}\"]\n", nodes[0].port), &mut nodes);
+    heal(&format!("url = \"redis-cluster://127.0.0.1:{}\"\n", nodes[0].port), &mut nodes);
 }
 
 #[test]

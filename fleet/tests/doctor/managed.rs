@@ -132,7 +132,7 @@ fn who_is_not_let_in_is_told_with_what_to_write() {
         (
             format!("redis-cluster://:hunter22@{at}"),
             "refuses us: ERR This instance has cluster",
-            "this is no Cluster: write",
+            "this is not a Cluster: write",
         ),
         (
             format!("rediss://:hunter22@{at}"),

@@ -35,7 +35,7 @@ fn each_fault_of_a_master_with_sentinels_is_found() {
     };
 
     let other = config.with_file_name("other.toml");
-    let text = fs::read_to_string(&config).unwrap().replace("\"rtss\"", "\"nobody\"");
+    let text = fs::read_to_string(&config).unwrap().replace("/rtss\"", "/nobody\"");
     fs::write(&other, text).unwrap();
     expect(&examine(&other, root.path()), Light::Red, "roles", "knows no master named nobody");
 

@@ -1,256 +1,140 @@
-//! The keys that say where a lane's Redis is, who we are there, and how the way is encrypted. A key of the
-//! lane's table counts before the same key outside a table.
+//! Where a lane's Redis is, who we are there, and how connections are encrypted. A key of the lane's table wins over
+//! the same key outside a table.
 
-use std::path::{Path, PathBuf};
-
-use toml::{Spanned, Value};
+use std::path::Path;
 
 use super::super::endpoint::{Address, Endpoint, Identity, Secret, Site};
 use super::super::tls::Tls;
-use super::super::url::{REDIS_PORT, SENTINEL_PORT, is_master_name};
-use super::super::{DEFAULT_URL, reading};
-use super::{File, Key, Source, Table};
-use crate::error::{Error, Result};
+use super::super::{DEFAULT_URL, text_file};
+use super::table::{Section, Setting};
+use crate::error::Result;
 
 /// One lane's view of the file.
 pub(super) struct Lane<'a> {
-    pub(super) source: &'a Source<'a>,
-    pub(super) name: &'a str,
-    pub(super) table: &'a Table,
-    pub(super) file: &'a File,
-    /// What relative paths start at.
+    pub(super) own: &'a Section<'a>,
+    /// What stands outside a table.
+    pub(super) shared: &'a Section<'a>,
+    /// Relative paths start here.
     pub(super) folder: &'a Path,
 }
 
 impl<'a> Lane<'a> {
     pub(super) fn endpoint(&self) -> Result<Endpoint> {
-        let mut endpoint = self.site()?;
-        self.identity("", &mut endpoint.identity)?;
-        match &mut endpoint.site {
-            Site::Sentinel { identity, masters, .. } => {
-                self.identity("sentinel_", identity)?;
-                if let Some((key, value)) = self.find("masters") {
-                    *masters = self.addresses(&key, value, 0)?;
-                }
-            }
-            _ => self.means_nothing(
-                [
-                    "masters",
-                    "sentinel_username",
-                    "sentinel_password",
-                    "sentinel_password_env",
-                    "sentinel_password_file",
-                ],
-                "sentinels",
-            )?,
-        }
-        endpoint.tls = self.tls(endpoint.tls)?;
+        let mut endpoint = match self.find("url") {
+            Some(url) => Endpoint::parse(&url.text()?).map_err(|reason| url.refused(reason))?,
+            None => Endpoint::parse(DEFAULT_URL).expect("a valid URL"),
+        };
+        let of_url = std::mem::take(&mut endpoint.identity);
+        endpoint.identity = self.identity(["username", "password", "password_file"], of_url)?;
+        self.sentinels(&mut endpoint.site)?;
+        self.certificates(&mut endpoint.tls)?;
         Ok(endpoint)
     }
 
-    fn site(&self) -> Result<Endpoint> {
-        let Some((key, value)) = self.one_of(["url", "sentinels", "nodes"])? else {
-            self.means_nothing(["master"], "sentinels")?;
-            return Ok(Endpoint::parse(DEFAULT_URL).expect("a valid URL"));
-        };
-        if key.key != "sentinels" {
-            self.means_nothing(["master"], "sentinels")?;
-        }
-        match key.key {
-            "url" => {
-                Endpoint::parse(&self.text_of(&key, value)?).map_err(|reason| self.refused(&key, reason))
+    fn sentinels(&self, site: &mut Site) -> Result<()> {
+        let keys = ["sentinel_username", "sentinel_password", "sentinel_password_file"];
+        let at_sentinels = self.identity(keys, Identity::default())?;
+        let listed = self.find("masters");
+        if let Site::Sentinel { identity, masters, .. } = site {
+            *identity = at_sentinels;
+            if let Some(setting) = listed {
+                let address = |text| Address::parse(text, 0);
+                let list = setting.list().and_then(|list| list.into_iter().map(address).collect());
+                *masters = list.ok_or_else(|| {
+                    setting.refused("is not a list of addresses: write [\"host:port\", \"host\"]")
+                })?;
             }
-            "nodes" => Ok(Endpoint::at(Site::Cluster(self.addresses(&key, value, REDIS_PORT)?))),
-            _ => {
-                let sentinels = self.addresses(&key, value, SENTINEL_PORT)?;
-                let (key, master) = self
-                    .text("master")?
-                    .ok_or_else(|| self.refused(&key, "need a master: add master = \"mymaster\""))?;
-                if !is_master_name(&master) {
-                    return Err(self.refused(&key, "is no name of a master: use letters, digits, . _ and -"));
-                }
-                let (masters, identity) = (Vec::new(), Identity::default());
-                Ok(Endpoint::at(Site::Sentinel { sentinels, master, masters, identity }))
-            }
+        } else if let Some(own) = keys.into_iter().chain(["masters"]).find_map(|key| self.own.get(key)) {
+            // Outside a table they are for other lanes.
+            return Err(own.refused("has no meaning here: the url is not of redis-sentinel://"));
         }
-    }
-
-    fn addresses(&self, key: &Key<'a>, value: &Value, default_port: u16) -> Result<Vec<Address>> {
-        let form = || self.refused(key, "is no list of addresses: write [\"host:port\", \"host:port\"]");
-        let list = value.as_array().filter(|list| !list.is_empty()).ok_or_else(form)?;
-        list.iter()
-            .map(|item| Address::parse(item.as_str()?, default_port))
-            .collect::<Option<_>>()
-            .ok_or_else(form)
-    }
-
-    /// User and password from the keys with this prefix, over what the URL says.
-    fn identity(&self, prefix: &str, into: &mut Identity) -> Result<()> {
-        let names: [&'static str; 4] = match prefix {
-            "" => ["username", "password", "password_env", "password_file"],
-            _ => {
-                ["sentinel_username", "sentinel_password", "sentinel_password_env", "sentinel_password_file"]
-            }
-        };
-        let [username, plain, from_environment, from_file] = names;
-        if let Some((_, username)) = self.text(username)? {
-            into.username = Some(username);
-        }
-        let Some((key, value)) = self.one_of([plain, from_environment, from_file])? else { return Ok(()) };
-        let text = self.text_of(&key, value)?;
-        let password = if key.key == plain {
-            text
-        } else if key.key == from_environment {
-            environment(&text).map_err(|reason| self.refused(&key, reason))?
-        } else {
-            let path = self.folder.join(self.source.path(&text, key.at, &key)?);
-            let (password, note) = reading::password(&path).map_err(|reason| {
-                self.refused(&key, format!("{} cannot be read: {reason}", path.display()))
-            })?;
-            let mut notes = self.source.notes.borrow_mut();
-            // Each lane reads it.
-            if let Some(note) = note
-                && !notes.contains(&note)
-            {
-                notes.push(note);
-            }
-            password
-        };
-        if password.is_empty() {
-            return Err(self.refused(&key, "gives an empty password: leave it out where none is wanted"));
-        }
-        into.password = Some(Secret::new(password));
         Ok(())
     }
 
-    fn tls(&self, of_url: Option<Tls>) -> Result<Option<Tls>> {
-        let wanted = match self.find("tls") {
-            None => of_url.is_some(),
-            Some((key, value)) => match value.as_bool() {
-                None => return Err(self.refused(&key, "is neither true nor false")),
-                Some(false) if of_url.is_some() => {
-                    return Err(
-                        self.refused(&key, "contradicts the URL: write redis instead of rediss there")
-                    );
-                }
-                Some(wanted) => wanted,
-            },
+    /// User and password, from these keys or from the URL.
+    fn identity(&self, keys: [&'static str; 3], of_url: Identity) -> Result<Identity> {
+        let Some(first) = keys.map(|key| self.find(key)).into_iter().flatten().next() else {
+            return Ok(of_url);
         };
-        let [ca, certificate, private] = ["tls_ca", "tls_certificate", "tls_key"];
-        if !wanted {
-            return match [ca, certificate, private].into_iter().find_map(|key| self.find(key)) {
-                None => Ok(None),
-                Some((key, _)) => {
-                    Err(self
-                        .refused(&key, "means nothing without TLS: write rediss in the URL, or tls = true"))
+        if of_url != Identity::default() {
+            return Err(first.refused("and the user or password in the url exclude each other: keep one"));
+        }
+        let [username, password, file] = keys;
+        let username = self.find(username).map(|setting| setting.text()).transpose()?;
+        let password = match self.one_of(password, file)? {
+            Some(setting) => Some(self.password(&setting, setting.key == file)?),
+            None => None,
+        };
+        Ok(Identity { username, password })
+    }
+
+    fn password(&self, setting: &Setting<'a>, is_file: bool) -> Result<Secret> {
+        let password = if is_file {
+            let path = setting.path(self.folder)?;
+            let (password, blanks) =
+                text_file::password(&path).map_err(|reason| setting.refused(format!("= {reason}")))?;
+            let note = format!(
+                "{}: blanks at the end are removed; a password that ends with one goes in quotes, as {}",
+                path.display(),
+                setting.key.trim_end_matches("_file")
+            );
+            let mut notes = setting.source.notes.borrow_mut();
+            // Each lane reads the file.
+            if blanks && !notes.contains(&note) {
+                notes.push(note);
+            }
+            password
+        } else {
+            setting.text()?
+        };
+        if password.is_empty() {
+            return Err(setting.refused("is empty: leave the key out if the server has no password"));
+        }
+        Ok(Secret::new(password))
+    }
+
+    /// The files are read at once, so that a wrong path is reported at open.
+    fn certificates(&self, tls: &mut Option<Tls>) -> Result<()> {
+        let [ca, certificate, key] = ["tls_ca", "tls_certificate", "tls_key"].map(|key| self.find(key));
+        let Some(tls) = tls else {
+            let no_tls = "has no meaning without TLS: write rediss in place of redis in the url";
+            return ca.or(certificate).or(key).map_or(Ok(()), |setting| Err(setting.refused(no_tls)));
+        };
+        if let Some(ca) = ca {
+            tls.ca = Some(ca.path(self.folder)?);
+            tls.client().map_err(|reason| ca.refused(format!("= {reason}")))?;
+        }
+        match (certificate, key) {
+            (None, None) => Ok(()),
+            (Some(certificate), Some(key)) => {
+                tls.client = Some((certificate.path(self.folder)?, key.path(self.folder)?));
+                tls.client().map(drop).map_err(|reason| certificate.refused(format!("= {reason}")))
+            }
+            (Some(certificate), None) => {
+                Err(certificate.refused("needs tls_key, the file with its private key"))
+            }
+            (None, Some(key)) => Err(key.refused("needs tls_certificate, the file with its certificate")),
+        }
+    }
+
+    fn find(&self, key: &'static str) -> Option<Setting<'a>> {
+        let shared = self.shared.get(key);
+        self.own.get(key).or(shared)
+    }
+
+    /// Finds the one of two keys that exclude each other.
+    fn one_of(&self, one: &'static str, other: &'static str) -> Result<Option<Setting<'a>>> {
+        for section in [self.own, self.shared] {
+            match (section.get(one), section.get(other)) {
+                (Some(one), Some(other)) => {
+                    return Err(other.refused(format!("and {one} exclude each other: keep one")));
                 }
-            };
-        }
-        let mut tls = Tls::default();
-        if let Some((key, path)) = self.path(ca)? {
-            tls.ca = Some(path);
-            tls.client().map_err(|reason| self.refused(&key, reason))?;
-        }
-        match (self.path(certificate)?, self.path(private)?) {
-            (None, None) => {}
-            (Some((key, certificate)), Some((_, private))) => {
-                tls.client = Some((certificate, private));
-                tls.client().map_err(|reason| self.refused(&key, reason))?;
-            }
-            (Some((key, _)), None) => return Err(self.refused(&key, "needs tls_key, the file with its key")),
-            (None, Some((key, _))) => {
-                return Err(self.refused(&key, "needs tls_certificate, the file with its certificate"));
-            }
-        }
-        Ok(Some(tls))
-    }
-
-    fn path(&self, key: &'static str) -> Result<Option<(Key<'a>, PathBuf)>> {
-        let Some((key, text)) = self.text(key)? else { return Ok(None) };
-        let path = self.folder.join(self.source.path(&text, key.at, &key)?);
-        Ok(Some((key, path)))
-    }
-
-    /// A key's value, from the lane's table or else from outside a table.
-    fn find(&self, key: &'static str) -> Option<(Key<'a>, &'a Value)> {
-        let own = self.table.get(key).map(|value| (self.name, value));
-        own.or_else(|| self.file.get(key).map(|value| ("", value)))
-            .map(|(lane, value)| found(lane, key, value))
-    }
-
-    /// Which of these keys is there, of which only one can be meant.
-    fn one_of<const N: usize>(&self, keys: [&'static str; N]) -> Result<Option<(Key<'a>, &'a Value)>> {
-        let in_table = keys.iter().filter_map(|key| Some(found(self.name, key, self.table.get(key)?)));
-        let in_file = keys.iter().filter_map(|key| Some(found("", key, self.file.get(key)?)));
-        for mut present in [in_table.collect::<Vec<_>>(), in_file.collect()] {
-            if present.len() > 1 {
-                let (first, second) = (present.swap_remove(0).0, present.pop().expect("two").0);
-                return Err(self.refused(&second, format!("and {first} exclude each other: keep one")));
-            }
-            if let Some(one) = present.pop() {
-                return Ok(Some(one));
+                (None, None) => {}
+                (found, or) => return Ok(found.or(or)),
             }
         }
         Ok(None)
     }
-
-    /// Refuses keys of the lane's own table that only mean something beside another.
-    fn means_nothing<const N: usize>(&self, keys: [&'static str; N], without: &str) -> Result<()> {
-        for key in keys {
-            if let Some(value) = self.table.get(key) {
-                let (key, _) = found(self.name, key, value);
-                return Err(self.refused(&key, format!("means nothing without {without}")));
-            }
-        }
-        Ok(())
-    }
-
-    fn text(&self, key: &'static str) -> Result<Option<(Key<'a>, String)>> {
-        let Some((key, value)) = self.find(key) else { return Ok(None) };
-        let text = self.text_of(&key, value)?;
-        Ok(Some((key, text)))
-    }
-
-    /// A text, with `${NAME}` replaced.
-    fn text_of(&self, key: &Key<'a>, value: &Value) -> Result<String> {
-        let Value::String(text) = value else {
-            return Err(self.refused(key, "is no text: put it in quotes"));
-        };
-        with_environment(text).map_err(|reason| self.refused(key, reason))
-    }
-
-    fn refused(&self, key: &Key<'_>, reason: impl std::fmt::Display) -> Error {
-        self.source.refused(key.at, format!("{key} {reason}"))
-    }
-}
-
-fn found<'a>(lane: &'a str, key: &'static str, value: &'a Spanned<Value>) -> (Key<'a>, &'a Value) {
-    (Key { lane, key, at: value.span().start }, value.get_ref())
-}
-
-/// Replaces each `${NAME}` by the environment's value, and `$${` by `${`.
-fn with_environment(text: &str) -> std::result::Result<String, String> {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        if let Some(before) = before.strip_suffix('$') {
-            whole.push_str(before);
-            whole.push_str("${");
-            rest = after;
-            continue;
-        }
-        let (name, after) =
-            after.split_once('}').ok_or("has a ${ without its }: write $${ where ${ itself is meant")?;
-        whole.push_str(before);
-        whole.push_str(&environment(name)?);
-        rest = after;
-    }
-    Ok(whole + rest)
-}
-
-fn environment(name: &str) -> std::result::Result<String, String> {
-    std::env::var(name)
-        .map_err(|_| format!("needs the environment variable {name:?}, which is not set to a text"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The exported functions of a subscription: signals of other terminals, for an Expert Advisor that follows
 //! them. The rules are those of the [module above](super).
 
-use super::border::{guard, not_null};
+use super::guard::{guard, not_null};
 use super::{PATH_LIMIT, handle, text};
 use crate::codes::*;
 use crate::error::Error;

@@ -53,7 +53,7 @@ pub(super) fn not_null<T>(pointer: *const T, field: &str) -> Result<()> {
 ///
 /// # Safety
 /// `pointer` is null or points at a whole `T` that nobody writes meanwhile.
-pub(super) unsafe fn reference<T: Copy>(pointer: *const T, field: &str) -> Result<T> {
+pub(super) unsafe fn copied<T: Copy>(pointer: *const T, field: &str) -> Result<T> {
     not_null(pointer, field)?;
     // SAFETY: not null, whole and still by the caller's promise; unaligned reads need no more.
     Ok(unsafe { pointer.read_unaligned() })
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn null_is_named() {
         // SAFETY: null is allowed.
-        let error = unsafe { reference::<u64>(std::ptr::null(), "state") }.unwrap_err();
+        let error = unsafe { copied::<u64>(std::ptr::null(), "state") }.unwrap_err();
         assert_eq!(error.code(), MT5REDIS_ERR_NULL);
         assert!(error.to_string().starts_with("state is null"));
     }
@@ -85,7 +85,7 @@ mod tests {
     fn a_struct_may_stand_at_any_address() {
         let bytes = [0u8, 1, 0, 0, 0, 0, 0, 0, 0];
         // SAFETY: eight bytes follow the address.
-        let value = unsafe { reference(bytes.as_ptr().wrapping_add(1).cast::<u64>(), "state") };
+        let value = unsafe { copied(bytes.as_ptr().wrapping_add(1).cast::<u64>(), "state") };
         assert_eq!(value.unwrap().to_le(), 1);
     }
 }
