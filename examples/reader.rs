@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, Options, Reader, Start};
+use mt5_redis::inbox::{Item, Start, Worker, WorkerOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let config = Config::read(&arguments.next().unwrap_or_default(), "")?;
     let mut left: u64 = arguments.next().map_or(Ok(u64::MAX), |count| count.parse())?;
-    let options = Options {
+    let options = WorkerOptions {
         group: "example-rust".into(),
         consumer: "reader".into(),
         start: Start::Resume,
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         take_over: None,
         delete: false,
     };
-    let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}")))?;
+    let reader = Worker::start(&config, options, Arc::new(|line| eprintln!("{line}")))?;
     while left > 0 {
         match reader.next(Duration::from_secs(1)) {
             Some(Item::Signal(delivery)) => {

@@ -13,7 +13,7 @@ use crate::codes::*;
 use crate::config::Config;
 use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
-use crate::inbox::{self, Follower, Wish};
+use crate::inbox::{self, Follower, Subscription};
 use crate::model::instance::{
     AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
 };
@@ -151,8 +151,8 @@ impl Session {
         })
     }
 
-    /// Starts reading signals. `wish` gets the default name: this instance's.
-    pub(crate) fn subscribe(&self, wish: impl FnOnce(&str) -> Result<Wish>) -> Result<()> {
+    /// Starts reading signals. `subscription` gets the default name: this instance's.
+    pub(crate) fn subscribe(&self, subscription: impl FnOnce(&str) -> Result<Subscription>) -> Result<()> {
         let mut follower = self.follower.lock();
         if follower.is_some() {
             return Err(Error::new(
@@ -162,7 +162,8 @@ impl Session {
         }
         let (instance, events) = (self.instance.as_str(), self.engine.events.clone());
         let tell = Arc::new(move |line| events.tell(line));
-        *follower = Some(Arc::new(Follower::start(self.engine.config(), instance, wish(instance)?, tell)?));
+        *follower =
+            Some(Arc::new(Follower::start(self.engine.config(), instance, subscription(instance)?, tell)?));
         Ok(())
     }
 

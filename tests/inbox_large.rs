@@ -54,8 +54,8 @@ impl Site {
         bridge
     }
 
-    fn worker(&self, take_over: Duration) -> Reader {
-        let options = Options {
+    fn worker(&self, take_over: Duration) -> Worker {
+        let options = WorkerOptions {
             group: "g".into(),
             consumer: "one".into(),
             start: Start::Resume,
@@ -64,7 +64,7 @@ impl Site {
             delete: false,
         };
         let config = Config::read(&self.config, "").expect("a configuration");
-        Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("it starts")
+        Worker::start(&config, options, Arc::new(|line| println!("{line}"))).expect("it starts")
     }
 
     fn pending(&self) -> i64 {
@@ -90,7 +90,7 @@ fn follows(follower: &Bridge, mut expected: Vec<i64>) {
 }
 
 /// Takes signals until these have come. Returns how many entries were none, which are buried.
-fn works(worker: &Reader, mut expected: Vec<i64>) -> usize {
+fn works(worker: &Worker, mut expected: Vec<i64>) -> usize {
     let (mut got, mut buried) = (Vec::new(), 0);
     eventually("the signals come", || {
         match worker.next(Duration::from_millis(20)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mt5_redis::abi::mt5redis_acknowledge;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_RESUME, Options, Reader, Start};
+use mt5_redis::inbox::{Item, MT5REDIS_START_RESUME, Start, Worker, WorkerOptions};
 use mt5_redis::model::key;
 use support::bridge::{Bridge, buy};
 use support::cluster::{Cluster, Moving};
@@ -54,9 +54,9 @@ impl Site {
         bridge
     }
 
-    fn worker(&self) -> Reader {
+    fn worker(&self) -> Worker {
         let config = Config::read(&self.config, "").expect("a configuration");
-        let options = Options {
+        let options = WorkerOptions {
             group: "g".into(),
             consumer: "one".into(),
             start: Start::Resume,
@@ -64,7 +64,7 @@ impl Site {
             take_over: Some(Duration::from_secs(60)),
             delete: true,
         };
-        Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
+        Worker::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
     }
 }
 
@@ -78,7 +78,7 @@ fn take(bridge: &Bridge) -> i64 {
     got.magic
 }
 
-fn take_at(worker: &Reader) -> i64 {
+fn take_at(worker: &Worker) -> i64 {
     let mut magic = None;
     eventually("a signal comes", || match worker.next(Duration::from_millis(20)) {
         Some(Item::Signal(delivery)) => {

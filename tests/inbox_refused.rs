@@ -57,8 +57,8 @@ impl Site {
         self.publisher.settle();
     }
 
-    fn worker(&self, delete: bool) -> (Reader, Arc<Mutex<Vec<String>>>) {
-        let options = Options {
+    fn worker(&self, delete: bool) -> (Worker, Arc<Mutex<Vec<String>>>) {
+        let options = WorkerOptions {
             group: "g".into(),
             consumer: "one".into(),
             start: Start::Resume,
@@ -70,7 +70,7 @@ impl Site {
         let lines = told.clone();
         let config = Config::read(&self.url(), "").expect("an address");
         let tell = Arc::new(move |line| lines.lock().expect("nobody panics").push(line));
-        (Reader::start(&config, options, tell).expect("it starts"), told)
+        (Worker::start(&config, options, tell).expect("it starts"), told)
     }
 
     /// A worker takes three signals and ends; all is acknowledged, and noted as such.
@@ -86,7 +86,7 @@ impl Site {
     }
 }
 
-fn take(worker: &Reader) -> i64 {
+fn take(worker: &Worker) -> i64 {
     let mut got = None;
     eventually("a signal comes", || {
         got = worker.next(Duration::from_millis(20));
@@ -102,7 +102,7 @@ fn take(worker: &Reader) -> i64 {
 }
 
 /// Nothing is handed out while this goes on; then it is told.
-fn holds(site: &Site, worker: &Reader, told: &Mutex<Vec<String>>, words: &str) {
+fn holds(site: &Site, worker: &Worker, told: &Mutex<Vec<String>>, words: &str) {
     eventually("it was refused more than once", || {
         let item = worker.next(Duration::from_millis(20));
         assert!(item.is_none(), "{item:?}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mt5_redis::abi::mt5redis_acknowledge;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_BEGINNING, Options, Reader, Start};
+use mt5_redis::inbox::{Item, MT5REDIS_START_BEGINNING, Start, Worker, WorkerOptions};
 use mt5_redis::model::Signal;
 use support::bridge::Bridge;
 use support::cluster::Cluster;
@@ -110,7 +110,7 @@ fn an_idle_follower_notices_a_failover() {
 
 /// Two workers of one group, and what they were given together.
 struct Crew {
-    readers: Vec<Reader>,
+    readers: Vec<Worker>,
     got: BTreeSet<i64>,
 }
 
@@ -118,7 +118,7 @@ impl Crew {
     fn start(config: &str) -> Self {
         let config = Config::read(config, "").expect("a configuration");
         let start = |name: &str| {
-            let options = Options {
+            let options = WorkerOptions {
                 group: "g".into(),
                 consumer: name.into(),
                 start: Start::Resume,
@@ -126,7 +126,7 @@ impl Crew {
                 take_over: Some(Duration::from_secs(2)),
                 delete: true,
             };
-            Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
+            Worker::start(&config, options, Arc::new(|line| println!("{line}"))).expect("a reader")
         };
         Self { readers: vec![start("one"), start("two")], got: BTreeSet::new() }
     }

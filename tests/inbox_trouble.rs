@@ -28,8 +28,8 @@ const ALL: Wants<'static> = Wants {
     start: MT5REDIS_START_RESUME,
 };
 
-fn options() -> Options {
-    Options {
+fn options() -> WorkerOptions {
+    WorkerOptions {
         group: "g".into(),
         consumer: "one".into(),
         start: Start::Resume,
@@ -39,9 +39,9 @@ fn options() -> Options {
     }
 }
 
-fn worker(url: &str) -> Reader {
+fn worker(url: &str) -> Worker {
     let config = Config::read(url, "").expect("an address");
-    Reader::start(&config, options(), Arc::new(|line| println!("{line}"))).expect("it starts")
+    Worker::start(&config, options(), Arc::new(|line| println!("{line}"))).expect("it starts")
 }
 
 fn url(fake: &Fake) -> String {
@@ -54,7 +54,7 @@ fn take(bridge: &Bridge) -> i64 {
     got.magic
 }
 
-fn signal(worker: &Reader) -> Delivery {
+fn signal(worker: &Worker) -> Delivery {
     let mut got = None;
     eventually("a signal comes", || {
         got = worker.next(Duration::from_millis(20));
@@ -66,7 +66,7 @@ fn signal(worker: &Reader) -> Delivery {
     }
 }
 
-fn take_at(worker: &Reader) -> i64 {
+fn take_at(worker: &Worker) -> i64 {
     let delivery = signal(worker);
     worker.acknowledge(delivery.place);
     delivery.signal.signal.magic
@@ -320,8 +320,8 @@ fn what_could_not_be_deleted_at_once_is_deleted_later() {
         let loading = || say("-LOADING Redis is loading\r\n");
         let fake = Fake::before(server.port, once(move |command| command[0] == refused, loading));
         let config = Config::read(&url(&fake), "").expect("an address");
-        let options = Options { delete: true, consumer: refused.into(), ..options() };
-        let worker = Reader::start(&config, options, Arc::new(|line| println!("{line}"))).expect("it starts");
+        let options = WorkerOptions { delete: true, consumer: refused.into(), ..options() };
+        let worker = Worker::start(&config, options, Arc::new(|line| println!("{line}"))).expect("it starts");
         publisher.signal(&buy(1));
         assert_eq!(take_at(&worker), 1);
         eventually("it is deleted", || server.ask::<i64>(&format!("XLEN {STREAM}")) == 0);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mt5_redis::codes::MT5REDIS_ERR_NAME_IN_USE;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Delivery, Gap, Item, MT5REDIS_START_RESUME, Options, Place, Reader, Start};
+use mt5_redis::inbox::{Delivery, Gap, Item, MT5REDIS_START_RESUME, Place, Start, Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::eventually;
 use support::follower::{Wants, reads, subscribe, wait};
@@ -22,13 +22,13 @@ use support::server::Server;
 const STREAM: &str = "ss:{0}:1.Demo";
 
 /// A worker, and what it told.
-struct Worker {
-    reader: Reader,
+struct WatchedWorker {
+    reader: Worker,
     told: Arc<Mutex<Vec<String>>>,
 }
 
-fn options(name: &str) -> Options {
-    Options {
+fn options(name: &str) -> WorkerOptions {
+    WorkerOptions {
         group: "g".into(),
         consumer: name.into(),
         start: Start::Resume,
@@ -42,16 +42,16 @@ fn config(server: &Server) -> Config {
     Config::read(&server.url(), "").expect("an address")
 }
 
-impl Worker {
-    fn start(server: &Server, options: Options) -> Self {
+impl WatchedWorker {
+    fn start(server: &Server, options: WorkerOptions) -> Self {
         Self::at(&config(server), options)
     }
 
-    fn at(config: &Config, options: Options) -> Self {
+    fn at(config: &Config, options: WorkerOptions) -> Self {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = told.clone();
         let tell = Arc::new(move |line| tell.lock().unwrap().push(line));
-        Self { reader: Reader::start(config, options, tell).expect("it starts"), told }
+        Self { reader: Worker::start(config, options, tell).expect("it starts"), told }
     }
 
     fn next(&self) -> Item {
@@ -114,7 +114,7 @@ fn a_group_reads_every_source_also_those_that_come_later() {
         bridge.signal(&buy(magic));
         bridge.settle();
     }
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     let got: BTreeSet<i64> = (0..3).map(|_| worker.take()).collect();
     assert_eq!(got, BTreeSet::from([1, 2, 3]));
     assert_eq!(worker.reader.reading(), 3);
@@ -158,7 +158,7 @@ fn a_hundred_thousand_invented_names_cost_a_reader_little() {
     let follower = Bridge::open(&server.url(), "8.Demo", server.folder());
     let wants = Wants { follower: "f", instances: "*", start: MT5REDIS_START_RESUME, ..Default::default() };
     assert_eq!(subscribe(&follower, &wants), 0);
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     assert_eq!(worker.take(), 1);
     assert_eq!(wait(&follower).signal.magic, 1);
     assert_eq!(worker.reader.reading(), 1, "a name without a stream is nobody's");
@@ -177,7 +177,7 @@ fn a_hundred_thousand_invented_names_cost_a_reader_little() {
 fn a_group_that_was_destroyed_hands_out_nothing_that_was_acknowledged() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     for magic in 11..=12 {
         bridge.signal(&buy(magic));
         assert_eq!(worker.take(), magic);
@@ -200,7 +200,7 @@ fn a_group_that_was_destroyed_hands_out_nothing_that_was_acknowledged() {
     worker.reader.acknowledge(open[0]);
     eventually("one is open", || pending(&server, STREAM) == 1);
     worker.reader.stop();
-    let next = Worker::start(&server, options("one"));
+    let next = WatchedWorker::start(&server, options("one"));
     assert_eq!(next.take(), 16);
     next.has_nothing();
 }
@@ -210,7 +210,8 @@ fn a_group_that_was_destroyed_hands_out_nothing_that_was_acknowledged() {
 fn what_colleagues_acknowledged_is_known_after_the_group_was_lost() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    let crew = ["one", "two"].map(|name| Worker::start(&server, Options { prefetch: 1, ..options(name) }));
+    let crew = ["one", "two"]
+        .map(|name| WatchedWorker::start(&server, WorkerOptions { prefetch: 1, ..options(name) }));
     let mut open = Vec::new();
     for magic in 1..=40 {
         bridge.signal(&buy(magic));
@@ -234,7 +235,7 @@ fn what_colleagues_acknowledged_is_known_after_the_group_was_lost() {
     crew.into_iter().for_each(|worker| worker.reader.stop());
     server.ask::<()>(&format!("XGROUP DESTROY {STREAM} g"));
     bridge.signal(&buy(41));
-    let worker = Worker::start(&server, options("three"));
+    let worker = WatchedWorker::start(&server, options("three"));
     assert_eq!([worker.take(), worker.take()], [7, 41]);
     worker.has_nothing();
 }
@@ -243,7 +244,7 @@ fn what_colleagues_acknowledged_is_known_after_the_group_was_lost() {
 fn a_server_that_comes_up_empty_gets_everything_again_and_a_worker_nothing_twice() {
     let mut server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     for magic in 1..=5 {
         bridge.signal(&buy(magic));
         assert_eq!(worker.take(), magic);
@@ -272,7 +273,7 @@ fn a_server_that_comes_up_empty_gets_everything_again_and_a_worker_nothing_twice
 #[test]
 fn a_copy_of_a_signal_in_work_waits_for_what_becomes_of_it() {
     let server = Server::start();
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     server.ask::<()>("ZADD sl:{0} 1 1.Demo");
     forge(&server, "1.Demo", 1, 0, 1);
     let delivery = worker.signal();
@@ -290,7 +291,7 @@ fn a_signal_does_not_wait_for_one_of_another_source_that_has_its_number() {
     let server = Server::start();
     server.ask::<()>("ZADD sl:{0} 1 1.Demo 2 2.Demo");
     forge(&server, "2.Demo", 1, 0, 66);
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     let theirs = worker.signal();
     forge(&server, "1.Demo", 1, 0, 1);
     let ours = worker.signal();
@@ -308,7 +309,7 @@ fn a_signal_does_not_wait_for_one_of_another_source_that_has_its_number() {
 fn a_gap_is_told_before_what_is_behind_it() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     bridge.signal(&buy(1));
     assert_eq!(worker.take(), 1);
     eventually("it is acknowledged", || pending(&server, STREAM) == 0);
@@ -316,7 +317,7 @@ fn a_gap_is_told_before_what_is_behind_it() {
     (2..=11).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
     bridge.settle();
     assert_eq!(server.ask::<i64>(&format!("XTRIM {STREAM} MAXLEN 3")), 8);
-    let worker = Worker::start(&server, options("two"));
+    let worker = WatchedWorker::start(&server, options("two"));
     let gap = worker.gap();
     assert_eq!((gap.source.as_str(), gap.signals), ("1.Demo", 8), "it cannot know what a colleague read");
     assert_eq!([worker.take(), worker.take(), worker.take()], [9, 10, 11]);
@@ -328,8 +329,8 @@ fn colleagues_that_share_a_source_see_no_gaps() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
     let crew = ["one", "two", "three"].map(|name| {
-        let options = Options { prefetch: 2, delete: true, ..options(name) };
-        Worker::start(&server, options)
+        let options = WorkerOptions { prefetch: 2, delete: true, ..options(name) };
+        WatchedWorker::start(&server, options)
     });
     (1..=300).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
     let mut got = BTreeSet::new();
@@ -355,7 +356,7 @@ fn a_forged_entry_is_no_signal_and_goes_to_the_dead_letters() {
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     assert_eq!(worker.take(), 1);
     for (text, words) in [
         (
@@ -387,7 +388,7 @@ fn a_letter_and_its_acknowledgement_are_one_transaction() {
     let server = Server::start();
     let recorder = Recorder::before(server.port);
     let config = Config::read(&recorder.url(), "").expect("an address");
-    let worker = Worker::at(&config, options("one"));
+    let worker = WatchedWorker::at(&config, options("one"));
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     let delivery = worker.signal();
@@ -420,7 +421,7 @@ fn a_worker_deletes_what_every_other_group_and_every_follower_has_passed() {
     bridge.signal(&buy(0));
     bridge.settle();
     server.ask::<()>(&format!("XGROUP CREATE {STREAM} slow 0"));
-    let worker = Worker::start(&server, Options { delete: true, ..options("one") });
+    let worker = WatchedWorker::start(&server, WorkerOptions { delete: true, ..options("one") });
     (1..=9).for_each(|magic| assert!(bridge.signal(&buy(magic)) > 0));
     (0..=9).for_each(|magic| assert_eq!(worker.take(), magic));
     let length = || server.ask::<i64>(&format!("XLEN {STREAM}"));
@@ -455,8 +456,8 @@ fn a_worker_deletes_what_every_other_group_and_every_follower_has_passed() {
 #[test]
 fn two_workers_of_one_name_are_refused() {
     let server = Server::start();
-    let worker = Worker::start(&server, options("one"));
-    let refused = Reader::start(&config(&server), options("one"), Arc::new(|_| {})).err().expect("a refusal");
+    let worker = WatchedWorker::start(&server, options("one"));
+    let refused = Worker::start(&config(&server), options("one"), Arc::new(|_| {})).err().expect("a refusal");
     assert_eq!(refused.code(), MT5REDIS_ERR_NAME_IN_USE);
     assert!(refused.to_string().contains("reads as worker one of group g"), "{refused}");
     let bridge = Bridge::at(&server, "1.Demo");
@@ -464,7 +465,7 @@ fn two_workers_of_one_name_are_refused() {
     let delivery = worker.signal();
     worker.reader.stop();
     // What the first was handed and did not acknowledge comes to the next of its name.
-    let next = Worker::start(&server, options("one"));
+    let next = WatchedWorker::start(&server, options("one"));
     let again = next.signal();
     assert_eq!((again.place, again.deliveries), (delivery.place, 2));
 }
@@ -476,7 +477,7 @@ fn a_worker_that_ends_asks_a_dead_server_now_and_then() {
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
-    let worker = Worker::start(&server, options("one"));
+    let worker = WatchedWorker::start(&server, options("one"));
     let delivery = worker.signal();
     bridge.close(0);
     server.kill();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_NEW, Options, Reader, Start};
+use mt5_redis::inbox::{Item, MT5REDIS_START_NEW, Start, Worker, WorkerOptions};
 use mt5_redis::model::Signal;
 use nix::time::{ClockId, clock_gettime};
 
@@ -212,7 +212,7 @@ fn by_subscription(count: usize, group: &str, instances: &str, url: &str, folder
 
 fn by_reader(count: usize, group: &str, url: &str) -> Vec<i64> {
     let config = Config::read(url, "").expect("an address");
-    let options = Options {
+    let options = WorkerOptions {
         group: group.to_owned(),
         consumer: "one".into(),
         start: Start::New,
@@ -220,7 +220,7 @@ fn by_reader(count: usize, group: &str, url: &str) -> Vec<i64> {
         take_over: None,
         delete: false,
     };
-    let reader = Reader::start(&config, options, Arc::new(|line| eprintln!("{line}"))).expect("it starts");
+    let reader = Worker::start(&config, options, Arc::new(|line| eprintln!("{line}"))).expect("it starts");
     while reader.reading() == 0 {
         reader.next(Duration::from_millis(1));
     }

@@ -5,7 +5,7 @@ use super::guard::{guard, not_null};
 use super::{PATH_LIMIT, handle, text};
 use crate::codes::*;
 use crate::error::Error;
-use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Wish};
+use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Subscription};
 
 /// Starts following signals of other terminals, in the background. A handle has one subscription at a time.
 ///
@@ -40,11 +40,11 @@ pub unsafe extern "C" fn mt5redis_subscribe(
                 text::read::<PATH_LIMIT>(symbols, MT5REDIS_ERR_FILTER, "symbols")?,
             )
         };
-        let wish = |own: &str| {
+        let subscription = |own: &str| {
             let follower = if follower.is_empty() { own } else { &follower };
-            Wish::new(follower, &instances, &symbols, magic, max_age_ms, start)
+            Subscription::new(follower, &instances, &symbols, magic, max_age_ms, start)
         };
-        handle::enter(handle)?.subscribe(wish).map(|()| 0)
+        handle::enter(handle)?.subscribe(subscription).map(|()| 0)
     })
 }
 

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 
 use redis::Value;
 
+use super::client::{Client, command, good};
 use super::reply;
-use super::wire::{Wire, command, good};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key;
@@ -42,10 +42,10 @@ impl Catalogue {
     /// Looks at the list, the first time to its end. Returns the sources that are not known and have a stream.
     pub(super) fn look(
         &mut self,
-        wire: &mut Wire,
+        client: &mut Client,
         known: impl Fn(&InstanceId) -> bool,
     ) -> Result<Vec<InstanceId>, Failure> {
-        let looked = self.read(wire, known);
+        let looked = self.read(client, known);
         if looked.is_err() && !self.complete {
             self.restart();
         }
@@ -54,12 +54,12 @@ impl Catalogue {
 
     fn read(
         &mut self,
-        wire: &mut Wire,
+        client: &mut Client,
         known: impl Fn(&InstanceId) -> bool,
     ) -> Result<Vec<InstanceId>, Failure> {
         let (mut found, mut read, mut looked_at) = (Vec::new(), 0, HashSet::new());
         loop {
-            let (mut names, count) = match self.page(wire) {
+            let (mut names, count) = match self.page(client) {
                 Ok(page) => page,
                 Err(failure) => {
                     // Names of any length may be in it: the next look asks for fewer of them at once.
@@ -70,7 +70,7 @@ impl Catalogue {
             read += count;
             // The server may name one twice.
             names.retain(|name| !known(name) && looked_at.insert(*name));
-            found.extend(self.existing(wire, names)?);
+            found.extend(self.existing(client, names)?);
             let at_the_end = self.cursor == "0";
             self.complete |= at_the_end;
             if at_the_end || self.complete && read >= LOOK {
@@ -80,10 +80,10 @@ impl Catalogue {
     }
 
     /// Of the next names those that can be a source's here, and how many all are.
-    fn page(&mut self, wire: &mut Wire) -> Result<(Vec<InstanceId>, usize), Failure> {
+    fn page(&mut self, client: &mut Client) -> Result<(Vec<InstanceId>, usize), Failure> {
         let list = key::sources(self.shard);
         let page = self.page.to_string();
-        let reply = wire.ask(&list, command(["ZSCAN", &list, &self.cursor, "COUNT", &page]))?;
+        let reply = client.ask(&list, command(["ZSCAN", &list, &self.cursor, "COUNT", &page]))?;
         let parts = reply::array(&reply);
         let cursor = parts.first().and_then(reply::number).unwrap_or(0);
         self.cursor = cursor.to_string();
@@ -97,13 +97,13 @@ impl Catalogue {
     }
 
     /// Those of these names that have a stream.
-    fn existing(&self, wire: &mut Wire, names: Vec<InstanceId>) -> Result<Vec<InstanceId>, Failure> {
+    fn existing(&self, client: &mut Client, names: Vec<InstanceId>) -> Result<Vec<InstanceId>, Failure> {
         if names.is_empty() {
             return Ok(names);
         }
         let commands: Vec<_> =
             names.iter().map(|name| command(["TYPE", &key::signals(self.shard, name.as_str())])).collect();
-        let types = wire.exchange(&key::sources(self.shard), &commands)?;
+        let types = client.exchange(&key::sources(self.shard), &commands)?;
         // A refusal is no proof that there is nothing.
         let types = types.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
         let exists = |kind: &Value| reply::bytes(kind) == Some(b"stream".as_slice());

@@ -74,7 +74,7 @@ pub enum Item {
 pub struct Delivery {
     /// Where it stands.
     pub place: Place,
-    /// How often it was handed out; 1: for the first time. A follower cannot tell more than that it may have been
+    /// How often it was handed out; 1: for the first time. A follower cannot report more than that it may have been
     /// handed out before: 2.
     pub deliveries: u64,
     /// The signal.
@@ -119,7 +119,7 @@ impl std::fmt::Display for Gap {
 }
 
 /// Who is told what a reader meets: a server that is away, a permission that is missing.
-pub type Tell = Arc<dyn Fn(String) + Send + Sync>;
+pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
 /// Refuses what cannot be a name.
 pub(super) fn name(field: &str, text: &str) -> Result<()> {

@@ -1,26 +1,31 @@
-//! Reading signals: by a follower, which is an Expert Advisor and reads the sources that it names, and by workers,
-//! which are the operator's and share all signals as a consumer group.
+//! The way back: signals read from Redis streams.
 //!
-//! Both hand out [`Item`]s: signals, each until somebody acknowledges it, and gaps, so that a signal that was
-//! trimmed before it was read is never passed over in silence. Who gave a signal is told by the key of its stream,
-//! which nobody else may write.
+//! - [`follower`]: an Expert Advisor follows the sources that it names and keeps a position in each of them
+//! - [`worker`]: workers belong to the operator and share the signals of all sources as a consumer group; for
+//!   `mt5fleet` and Rust programs, with the feature `worker`, which the DLL is built without
+//!
+//! Both hand out each signal until it is acknowledged, and report a gap where signals were trimmed before they were
+//! read. The stream's key alone says whose signals it holds: only its source may write it.
+//!
+//! What both use: [`client`] asks the servers, [`reply`] takes their replies apart, [`catalogue`] finds the sources,
+//! [`sequences`] tells gaps and second copies by the signals' numbers, [`reader_name`] keeps two readers in one process from
+//! using one name, and [`item`] is what readers hand out.
 
 mod catalogue;
+mod client;
 mod follower;
-mod group;
 mod item;
-pub mod letters;
-mod names;
-mod numbers;
+mod reader_name;
 mod reply;
-mod wire;
+mod sequences;
+mod worker;
 
 pub use crate::model::received::Received;
-pub(crate) use follower::{Follower, Next, Wish};
+pub(crate) use follower::{Follower, Next, Subscription};
 pub use follower::{
     MT5REDIS_ROLE_ACTING, MT5REDIS_ROLE_CONNECTING, MT5REDIS_ROLE_STANDBY, MT5REDIS_START_BEGINNING,
     MT5REDIS_START_NEW, MT5REDIS_START_RESUME, ReceivedSignal,
 };
-pub use group::{Options, Reader};
-pub use item::{Delivery, Gap, Item, NAME_LIMIT, Place, Start, Tell};
-pub(crate) use names::role;
+pub use item::{Delivery, Gap, Item, NAME_LIMIT, Place, Report, Start};
+pub(crate) use reader_name::role;
+pub use worker::{DeadLetter, DeadLetters, Worker, WorkerOptions};

@@ -14,8 +14,7 @@ use redis::Value;
 use super::policy::{Evidence, Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
-use crate::link::failure::{Class, Failure};
-use crate::link::permanent;
+use crate::link::failure::{Class, Failure, Refusal};
 use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
@@ -342,7 +341,7 @@ impl Policy for Rtss {
 
     fn advice(&self, source: &InstanceId, refusal: &Failure) -> Option<String> {
         let key = key::signals(self.shard(source), source.as_str());
-        permanent::says_out_of_ids(&refusal.text).then(|| {
+        (refusal.refusal == Some(Refusal::OutOfIds)).then(|| {
             format!(
                 "ALARM: {key} has no ids left: delete the entries at its end whose ids are in the future (XREVRANGE, \
                  XDEL), then XSETID {key} <id of the last good entry>"

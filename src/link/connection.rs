@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::failure::{Class, Failure, plain};
+use super::failure::{Class, Failure, Refusal, plain};
 use super::reply::{Replies, Sparse};
 use super::resolve;
 use super::resp::Commands;
@@ -35,8 +35,8 @@ impl Connection {
         match connection.ask(&["CLIENT", "SETNAME", name]) {
             Err(failure) if failure.class == Class::Reconnect => return Err(failure),
             // A name is a courtesy. A server that refuses it but answers a PING takes what matters.
-            Err(refusal) if !refusal.text.starts_with("NOPERM ") => {
-                connection.ask(&["PING"]).map_err(|_| refusal)?;
+            Err(refused) if refused.refusal != Some(Refusal::NoPermission) => {
+                connection.ask(&["PING"]).map_err(|_| refused)?;
             }
             _ => {}
         }

@@ -35,10 +35,59 @@ pub(crate) enum Class {
     Reject,
 }
 
+/// A refusal of the server that somebody answers with more than its class asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The user may not run the command, or not on this key.
+    NoPermission,
+    /// The server does not have the command, or it has another name there.
+    UnknownCommand,
+    /// The memory limit is reached.
+    OutOfMemory,
+    /// A script runs, the data is being loaded, replicas are missing, or the disk fails.
+    Strained,
+    /// A slot moves, or no master is known.
+    Reconfiguring,
+    /// The stream's last id is the highest there is.
+    OutOfIds,
+    /// The stream or its consumer group does not exist.
+    NoGroup,
+    /// The consumer group exists already.
+    GroupExists,
+    /// There is no stream to create a consumer group on.
+    NoStream,
+}
+
+impl Refusal {
+    /// By the code, and by the text where the code is `ERR`. A transaction that was refused names its reason in the text.
+    fn of(code: &str, detail: &str) -> Option<Self> {
+        let (code, detail) = match code {
+            "EXECABORT" => detail.strip_prefix(DISCARDED)?.split_once(' ')?,
+            _ => (code, detail),
+        };
+        Some(match code {
+            "NOPERM" => Self::NoPermission,
+            "OOM" => Self::OutOfMemory,
+            "BUSY" | "LOADING" | "NOREPLICAS" | "MISCONF" => Self::Strained,
+            "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => Self::Reconfiguring,
+            "NOGROUP" => Self::NoGroup,
+            "BUSYGROUP" => Self::GroupExists,
+            "ERR" if detail.starts_with("unknown command") => Self::UnknownCommand,
+            // The second is what Redis said before 7.0, where the last id is not below the one it would give.
+            "ERR" if detail.starts_with("The stream has exhausted the last possible ID") => Self::OutOfIds,
+            "ERR" if detail.starts_with("The ID specified in XADD is equal or smaller") => Self::OutOfIds,
+            "ERR" if detail.starts_with("The XGROUP subcommand requires the key to exist") => Self::NoStream,
+            _ => return None,
+        })
+    }
+}
+
 /// Why an exchange with the server did not succeed.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) class: Class,
+    /// Which refusal of the server it is, if it is one of these.
+    pub(crate) refusal: Option<Refusal>,
     pub(crate) text: String,
     /// A reply was larger than one may be.
     pub(crate) too_large: bool,
@@ -46,7 +95,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(class: Class, text: String) -> Self {
-        Self { class, text, too_large: false }
+        Self { class, refusal: None, text, too_large: false }
     }
 
     /// The connection could not be made, or broke.
@@ -81,6 +130,12 @@ impl Failure {
         Self::new(Class::Hold, plain(text.as_ref()))
     }
 
+    /// Whether the server has answered all the same: what it says is about the command, its key or the user. Any other
+    /// failure says only that the server cannot answer here or now.
+    pub(crate) fn is_an_answer(&self) -> bool {
+        matches!(self.class, Class::Unlisted | Class::Alarm | Class::Reject)
+    }
+
     /// What tells this failure from another one: its words. Ports, slots, times and counts make no other cause.
     pub(crate) fn cause(&self) -> String {
         self.text.chars().filter(|c| !c.is_ascii_digit()).collect()
@@ -91,10 +146,8 @@ impl Failure {
         // What EXEC itself may not do is told like this.
         let text = self.text.strip_prefix("EXECABORT ").and_then(|text| text.strip_prefix(DISCARDED));
         let text = text.unwrap_or(&self.text);
-        if self.class != Class::Reject
-            && !text.starts_with("NOPERM ")
-            && !text.starts_with("ERR unknown command")
-        {
+        let is_final = matches!(self.refusal, Some(Refusal::NoPermission | Refusal::UnknownCommand));
+        if self.class != Class::Reject && !is_final {
             return self;
         }
         // In this order, since the end may be cut off.
@@ -103,17 +156,18 @@ impl Failure {
     }
 
     fn of_code(code: &str, detail: Option<&str>) -> Self {
-        let class = class(code, detail.unwrap_or_default());
+        let refusal = Refusal::of(code, detail.unwrap_or_default());
+        let class = class(code, detail.unwrap_or_default(), refusal);
         let text = match detail {
             Some(detail) => plain(&format!("{code} {detail}")),
             None => plain(code),
         };
-        Self::new(class, text)
+        Self { refusal, ..Self::new(class, text) }
     }
 }
 
 /// What to do about an error, by its code and the text after it.
-fn class(code: &str, said: &str) -> Class {
+fn class(code: &str, said: &str, refusal: Option<Refusal>) -> Class {
     match code {
         "UNBLOCKED" => Class::Reconnect,
         "READONLY" | "MOVED" | "CLUSTERDOWN" | "MASTERDOWN" => Class::Refresh,
@@ -126,7 +180,7 @@ fn class(code: &str, said: &str) -> Class {
             _ => Class::Hold,
         },
         code if permanent::is_for_good(code, said) => Class::Reject,
-        code if permanent::needs_somebody(code, said) => Class::Alarm,
+        _ if matches!(refusal, Some(Refusal::UnknownCommand | Refusal::OutOfIds)) => Class::Alarm,
         "LOADING" | "TRYAGAIN" | "BUSY" | "OOM" | "MISCONF" | "NOREPLICAS" => Class::Hold,
         // Refused for want of a free place, in words instead of a code.
         "ERR" if said.starts_with("max number of clients") => Class::Hold,
@@ -191,6 +245,36 @@ mod tests {
         ] {
             assert_eq!(Failure::of_code(code, Some(detail)).class, class, "{code} {detail}");
         }
+    }
+
+    #[test]
+    fn a_refusal_that_is_answered_has_a_name() {
+        let key_missing =
+            "The XGROUP subcommand requires the key to exist. Note that for CREATE you may want";
+        for (code, detail, refusal) in [
+            ("NOPERM", "this user has no permissions", Some(Refusal::NoPermission)),
+            ("ERR", "unknown command 'XADD'", Some(Refusal::UnknownCommand)),
+            ("OOM", "command not allowed", Some(Refusal::OutOfMemory)),
+            ("BUSY", "Redis is busy running a script", Some(Refusal::Strained)),
+            ("LOADING", "Redis is loading", Some(Refusal::Strained)),
+            ("NOREPLICAS", "Not enough good replicas", Some(Refusal::Strained)),
+            ("MISCONF", "errors writing to the AOF", Some(Refusal::Strained)),
+            ("TRYAGAIN", "Multiple keys", Some(Refusal::Reconfiguring)),
+            ("CLUSTERDOWN", "Hash slot not served", Some(Refusal::Reconfiguring)),
+            ("MASTERDOWN", "Link with MASTER is down", Some(Refusal::Reconfiguring)),
+            ("ERR", "The stream has exhausted the last possible ID, unable", Some(Refusal::OutOfIds)),
+            ("ERR", "The ID specified in XADD is equal or smaller than", Some(Refusal::OutOfIds)),
+            ("NOGROUP", "No such key 'x' or consumer group 'g'", Some(Refusal::NoGroup)),
+            ("BUSYGROUP", "Consumer Group name already exists", Some(Refusal::GroupExists)),
+            ("ERR", key_missing, Some(Refusal::NoStream)),
+            ("EXECABORT", "Transaction discarded because of: OOM command", Some(Refusal::OutOfMemory)),
+            ("EXECABORT", "Transaction discarded because of previous errors.", None),
+            ("WRONGPASS", "invalid username-password pair", None),
+            ("ERR", "syntax error", None),
+        ] {
+            assert_eq!(Failure::of_code(code, Some(detail)).refusal, refusal, "{code} {detail}");
+        }
+        assert_eq!(Failure::lost("no answer within the time-out").refusal, None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use redis::Value;
 
 use super::Link;
-use super::failure::{Class, Failure};
+use super::failure::{Class, Failure, Refusal};
 
 impl Link {
     /// Which histories the records are written into: the ids of the servers in use, of which each changes
@@ -64,7 +64,11 @@ impl Link {
         match self.ask_server(server, &["PING", &word]) {
             Ok(Value::BulkString(echo)) if echo == word.as_bytes() => Ok(()),
             // A refusal repeats the word, or does not get so far as to know it.
-            Err(failure) if failure.text.starts_with("NOPERM ") || failure.text.contains(&word) => Ok(()),
+            Err(failure)
+                if failure.refusal == Some(Refusal::NoPermission) || failure.text.contains(&word) =>
+            {
+                Ok(())
+            }
             Err(failure) if !is_lasting(&failure) => Err(failure),
             _ => {
                 self.drop_connection(server);

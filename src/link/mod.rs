@@ -10,7 +10,7 @@ mod cluster;
 mod connection;
 pub(crate) mod failure;
 mod info;
-pub(crate) mod permanent;
+mod permanent;
 pub(crate) mod reply;
 mod resolve;
 pub(crate) mod resp;

@@ -26,21 +26,3 @@ const FOR_GOOD: [(&str, &str); 9] = [
 pub(super) fn is_for_good(code: &str, detail: &str) -> bool {
     FOR_GOOD.iter().any(|(its_code, begins)| code == *its_code && detail.starts_with(begins))
 }
-
-/// Whether the command may work once somebody has changed the server, and not before.
-pub(super) fn needs_somebody(code: &str, detail: &str) -> bool {
-    // A command that is renamed, or unknown to this version.
-    code == "ERR" && (detail.starts_with("unknown command") || is_out_of_ids(detail))
-}
-
-/// Whether a stream takes no entries because its last id is the highest there is, or, in the words of Redis before
-/// 7.0, not below the one it would give.
-fn is_out_of_ids(detail: &str) -> bool {
-    detail.starts_with("The stream has exhausted the last possible ID")
-        || detail.starts_with("The ID specified in XADD is equal or smaller")
-}
-
-/// The same of a failure's text.
-pub(crate) fn says_out_of_ids(text: &str) -> bool {
-    text.strip_prefix("ERR ").is_some_and(is_out_of_ids)
-}

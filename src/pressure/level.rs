@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::link::failure::Refusal;
+
 /// All is accepted.
 pub(crate) const NORMAL: u8 = 0;
 /// Heartbeats half as often, price-only updates once a second.
@@ -76,13 +78,13 @@ fn reached(is: impl Fn(usize) -> bool) -> u8 {
     (0..3).rev().find(|&at| is(at)).map_or(NORMAL, |at| at as u8 + 1)
 }
 
-/// The level that a server's refusal asks for, by its first word.
-pub(crate) fn of_reply(text: &str) -> u8 {
-    match text.split(' ').next().unwrap_or_default() {
+/// The level that a server's refusal asks for.
+pub(crate) fn of_refusal(refusal: Option<Refusal>) -> u8 {
+    match refusal {
         // Nothing can be written until a person makes room.
-        "OOM" => CRITICAL,
-        "BUSY" | "LOADING" | "NOREPLICAS" | "MISCONF" => HEAVY,
-        "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => SLOW,
+        Some(Refusal::OutOfMemory) => CRITICAL,
+        Some(Refusal::Strained) => HEAVY,
+        Some(Refusal::Reconfiguring) => SLOW,
         _ => NORMAL,
     }
 }

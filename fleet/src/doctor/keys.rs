@@ -183,7 +183,7 @@ fn ask<T: FromRedisValue>(
     }
     let words: Vec<&str> = command.split(' ').chain([key]).collect();
     let answer: RedisResult<Option<T>> = member.ask(&words);
-    if answer.as_ref().is_err_and(|error| error.to_string().contains("no such key")) {
+    if answer.as_ref().is_err_and(|error| error.detail() == Some("no such key")) {
         return Ok(None);
     }
     let (answer, refused) = allowed(answer)?;

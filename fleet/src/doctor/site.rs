@@ -36,6 +36,7 @@ pub struct Member {
     pub settings: HashMap<String, String>,
     /// Why CONFIG is refused.
     pub no_settings: Option<String>,
+    is_managed: bool,
     is_master: bool,
     /// The beginnings of command lines: for it, and for its Cluster.
     shell: String,
@@ -48,8 +49,10 @@ impl Member {
         let mut connection = connect_server(address, endpoint)?;
         let (info, no_info) = allowed(redis::cmd("INFO").arg("all").query(&mut connection))?;
         let info: InfoDict = info.unwrap_or_else(|| InfoDict::new(""));
-        let (settings, no_settings) =
-            allowed(redis::cmd("CONFIG").arg("GET").arg("*").query(&mut connection))?;
+        let settings = redis::cmd("CONFIG").arg("GET").arg("*").query(&mut connection);
+        // A user may lack the permission. Where nobody has it, somebody else looks after the server.
+        let is_managed = settings.as_ref().is_err_and(|refused| refused.code() == Some("ERR"));
+        let (settings, no_settings) = allowed(settings)?;
         let settings = settings.unwrap_or_else(|| settings_in(&info));
         let is_master = match info.get::<String>("role") {
             Some(role) => role == "master",
@@ -63,6 +66,7 @@ impl Member {
             no_info,
             settings,
             no_settings,
+            is_managed,
             is_master,
             shell: shell::server(address, endpoint),
             cluster_shell: shell::cluster(endpoint),
@@ -75,7 +79,7 @@ impl Member {
 
     /// Whether nobody may change its settings while it runs, as where somebody else looks after it.
     pub fn is_managed(&self) -> bool {
-        self.no_settings.as_ref().is_some_and(|why| !why.starts_with("NOPERM"))
+        self.is_managed
     }
 
     /// A line for a shell with a command for this server.

@@ -24,6 +24,7 @@ use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use mt5_redis::config::{Address, Config};
 use mt5_redis::model::key;
+use redis::RedisError;
 use serde_json::{Value, json};
 
 use crate::{plain, stop, told};
@@ -269,7 +270,7 @@ impl Governor {
         let time = (self.options.every * LEASE_ROUNDS).max(LEASE_LEAST);
         self.leads = match lease::take(self.lanes[0].connection(&owner)?, &self.name, time) {
             // A full server takes no lease, and needs somebody who trims: two do no harm.
-            Err(error) if error.to_string().contains("OOM") => true,
+            Err(error) if error.downcast_ref().and_then(RedisError::code) == Some("OOM") => true,
             taken => taken?,
         };
         if self.leads != before {

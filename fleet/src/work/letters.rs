@@ -4,13 +4,13 @@ use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use mt5_redis::config::Config;
-use mt5_redis::inbox::letters::{DeadSignal, Letters};
+use mt5_redis::inbox::{DeadLetter, DeadLetters};
 
 use crate::plain;
 
-fn open(config: &str) -> Result<Letters> {
+fn open(config: &str) -> Result<DeadLetters> {
     let config = Config::read(config, "").map_err(|error| anyhow!("{error}"))?;
-    Ok(Letters::new(&config))
+    Ok(DeadLetters::new(&config))
 }
 
 /// Prints every dead letter, oldest first in each shard. Returns whether there are none.
@@ -20,7 +20,7 @@ pub fn list(config: &str, json: bool, out: &mut impl Write) -> Result<bool> {
         if json {
             writeln!(out, "{}", plain::json(letter, false)?)?;
         } else {
-            let DeadSignal { id, source, group, deliveries, error, signal, .. } = letter;
+            let DeadLetter { id, source, group, deliveries, error, signal, .. } = letter;
             let line = format!("{id} of {source} by group {group} after {deliveries} deliveries: {error}");
             writeln!(out, "{}\n    {}", plain::text(&line), plain::text(signal))?;
         }
@@ -46,7 +46,7 @@ fn change(
     ids: &[String],
     out: &mut impl Write,
     done: &str,
-    mut act: impl FnMut(&mut Letters, &DeadSignal) -> mt5_redis::error::Result<bool>,
+    mut act: impl FnMut(&mut DeadLetters, &DeadLetter) -> mt5_redis::error::Result<bool>,
 ) -> Result<bool> {
     let mut letters = open(config)?;
     let mut count = 0;
@@ -59,6 +59,6 @@ fn change(
     Ok(ids.is_empty() || count as usize == ids.len())
 }
 
-fn all(letters: &mut Letters) -> Result<Vec<DeadSignal>> {
+fn all(letters: &mut DeadLetters) -> Result<Vec<DeadLetter>> {
     letters.all().map_err(|error| anyhow!("{error}"))
 }

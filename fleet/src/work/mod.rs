@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Delivery, Item, Options as ReaderOptions, Place, Reader, Start};
+use mt5_redis::inbox::{Delivery, Item, Place, Start, Worker, WorkerOptions};
 
 use crate::{plain, stop};
 use deliver::{Refusal, Target};
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
     let config = Config::read(&options.config, "").map_err(|error| anyhow::anyhow!("{error}"))?;
     let name =
         options.name.clone().unwrap_or_else(|| format!("worker-{}-{:08x}", process::id(), fastrand::u32(..)));
-    let reading = ReaderOptions {
+    let reading = WorkerOptions {
         group: options.group.clone(),
         consumer: name,
         start: Start::Resume,
@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Result<()> {
         delete: true,
     };
     let tell = Arc::new(|line: String| plain::complain(&format!("mt5fleet work: {line}")));
-    let reader = Reader::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let reader = Worker::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
     let target = Target::new(options)?;
     let done = Done::default();
     thread::scope(|scope| {
@@ -129,7 +129,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-fn act(item: Item, reader: &Reader, target: &Target, options: &Options, done: &Done) {
+fn act(item: Item, reader: &Worker, target: &Target, options: &Options, done: &Done) {
     match item {
         Item::Gap(gap) => plain::complain(&format!("mt5fleet work: {gap}")),
         Item::Unreadable(place, reason) => {
@@ -157,7 +157,7 @@ fn act(item: Item, reader: &Reader, target: &Target, options: &Options, done: &D
     }
 }
 
-fn failed(delivery: &Delivery, error: &str, reader: &Reader, options: &Options, done: &Done) {
+fn failed(delivery: &Delivery, error: &str, reader: &Worker, options: &Options, done: &Done) {
     if stop::requested() {
         // Whoever ends us may have ended the command too: that is no failure of the signal.
         return;
@@ -175,7 +175,7 @@ fn failed(delivery: &Delivery, error: &str, reader: &Reader, options: &Options, 
     reader.again(delivery, after);
 }
 
-fn bury(reader: &Reader, done: &Done, place: Place, what: &str, deliveries: u64, error: &str) {
+fn bury(reader: &Worker, done: &Done, place: Place, what: &str, deliveries: u64, error: &str) {
     done.buried.fetch_add(1, Relaxed);
     plain::complain(&format!(
         "mt5fleet work: {what} is a dead letter after {deliveries} deliveries: {error}"

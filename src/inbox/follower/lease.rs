@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use crate::clock::own_ms;
+use crate::inbox::client::{Client, Node, command, executed, good, server_ms};
 use crate::inbox::reply;
-use crate::inbox::wire::{Node, Wire, command, executed, good, server_ms};
 use crate::link::failure::Failure;
 use crate::model::key::{self, Key};
 
@@ -88,11 +88,11 @@ impl Lease {
     }
 
     /// Who holds it, as of the last exchange.
-    pub(super) fn look(&mut self, wire: &mut Wire) -> Result<Holder, Failure> {
+    pub(super) fn look(&mut self, client: &mut Client) -> Result<Holder, Failure> {
         if let Some((holder, _)) = &self.seen {
             return Ok(holder.clone());
         }
-        let (replies, node) = wire.exchange_where(&self.key, &self.questions())?;
+        let (replies, node) = client.exchange_where(&self.key, &self.questions())?;
         self.hear(replies, node)
     }
 
@@ -131,7 +131,7 @@ impl Lease {
     /// until when this terminal may rely on it; none if somebody else was faster.
     pub(super) fn write(
         &mut self,
-        wire: &mut Wire,
+        client: &mut Client,
         positions: &[(String, String)],
         gone: &[String],
     ) -> Result<Option<Instant>, Failure> {
@@ -152,7 +152,7 @@ impl Lease {
         commands.extend([command(["PEXPIRE", &self.position, POSITION_MS]), command(["EXEC"])]);
         let transaction = commands.len();
         commands.extend(self.questions());
-        let mut replies = wire.send(node, &commands)?;
+        let mut replies = client.send(node, &commands)?;
         let answers = replies.split_off(transaction);
         // What is not answered there and now is asked again at the next look.
         let _ = self.hear(answers, node);
@@ -161,18 +161,18 @@ impl Lease {
     }
 
     /// Gives the lease back, if it is ours.
-    pub(super) fn release(&mut self, wire: &mut Wire) -> Result<(), Failure> {
-        if self.look(wire)? == Holder::Us
+    pub(super) fn release(&mut self, client: &mut Client) -> Result<(), Failure> {
+        if self.look(client)? == Holder::Us
             && let Some((_, node)) = self.seen.take()
         {
-            wire.transact_at(node, vec![command(["DEL", &self.key])])?;
+            client.transact_at(node, vec![command(["DEL", &self.key])])?;
         }
         Ok(())
     }
 
     /// The positions that stand in Redis, by source, and when they were written last, ms.
-    pub(super) fn positions(&self, wire: &mut Wire) -> Result<(Vec<(String, String)>, u64), Failure> {
-        let reply = wire.ask(&self.key, command(["HGETALL", &self.position]))?;
+    pub(super) fn positions(&self, client: &mut Client) -> Result<(Vec<(String, String)>, u64), Failure> {
+        let reply = client.ask(&self.key, command(["HGETALL", &self.position]))?;
         let (mut positions, mut written) = (Vec::new(), 0);
         for pair in reply::array(&reply).chunks_exact(2) {
             let text = |value| reply::bytes(value).and_then(|bytes| str::from_utf8(bytes).ok());

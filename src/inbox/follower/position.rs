@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::inbox::item::{Delivery, Gap, Id, LARGEST_ENTRY, Place, before, entry};
-use crate::inbox::numbers::{Circumstance, Seen, Verdict};
+use crate::inbox::sequences::{Context, SeenSequences, Verdict};
 use crate::model::received::Received;
 use crate::model::signal::MT5REDIS_ACTION_CLOSE;
 
@@ -17,7 +17,7 @@ use crate::model::signal::MT5REDIS_ACTION_CLOSE;
 pub(super) struct Position {
     /// All up to here was read.
     read: Id,
-    seen: Seen,
+    seen: SeenSequences,
     /// What was read and not acknowledged.
     open: BTreeMap<(Id, Part), Open>,
     /// Entries up to here may have been handed out in an earlier life, ms of the server's clock.
@@ -69,7 +69,7 @@ impl Position {
         let repeats_until = alive.saturating_add(slack.as_millis() as u64);
         Some(Self {
             read,
-            seen: Seen::parse(words),
+            seen: SeenSequences::parse(words),
             repeats_until,
             away_since: Some(alive),
             ..Self::default()
@@ -113,7 +113,7 @@ impl Position {
         let may_repeat = place.id.0 <= self.repeats_until;
         let was_away =
             self.away_since.is_some_and(|since| since + (retention.as_millis() as u64) < place.id.0);
-        let circumstance = Circumstance { may_repeat, was_away };
+        let circumstance = Context { may_repeat, was_away };
         let deliveries = 1 + u64::from(may_repeat || signal.retried);
         match self.seen.judge(&signal, circumstance) {
             Verdict::New { gap } => {
@@ -137,7 +137,7 @@ impl Position {
     }
 
     fn note_gap(&mut self, place: Place, producer: &str, (above, until): (u64, u64)) -> Gap {
-        self.seen.tell(producer, (above, until));
+        self.seen.report(producer, (above, until));
         let open = Open { producer: producer.to_owned(), numbers: (above + 1, until) };
         self.open.insert((place.id, Part::Gap), open);
         Gap::of(place.source, producer, (above, until))

@@ -81,7 +81,7 @@ impl<P: Policy> Worker<P> {
         self.shared.set_blocked(true);
         let now = Instant::now();
         let refusal =
-            if failure.class == Class::Hold { level::of_reply(&failure.text) } else { level::NORMAL };
+            if failure.class == Class::Hold { level::of_refusal(failure.refusal) } else { level::NORMAL };
         self.shared.gauge.lock().replied(refusal);
         self.shared.look(now);
         let backoff = self.backoff.get_or_insert_with(|| Backoff::new(now));

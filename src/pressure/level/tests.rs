@@ -24,11 +24,9 @@ fn each_reading_raises_the_level_by_itself() {
         (latency(60), SLOW, Cause::Latency),
         (latency(300), HEAVY, Cause::Latency),
         (latency(1500), CRITICAL, Cause::Latency),
-        (Readings { reply: of_reply("OOM command not allowed"), ..readings() }, CRITICAL, Cause::Reply),
-        (Readings { reply: of_reply("BUSY Redis is busy"), ..readings() }, HEAVY, Cause::Reply),
-        (Readings { reply: of_reply("LOADING Redis is loading"), ..readings() }, HEAVY, Cause::Reply),
-        (Readings { reply: of_reply("NOREPLICAS Not enough"), ..readings() }, HEAVY, Cause::Reply),
-        (Readings { reply: of_reply("TRYAGAIN Multiple keys"), ..readings() }, SLOW, Cause::Reply),
+        (Readings { reply: of_refusal(Some(Refusal::OutOfMemory)), ..readings() }, CRITICAL, Cause::Reply),
+        (Readings { reply: of_refusal(Some(Refusal::Strained)), ..readings() }, HEAVY, Cause::Reply),
+        (Readings { reply: of_refusal(Some(Refusal::Reconfiguring)), ..readings() }, SLOW, Cause::Reply),
     ] {
         assert_eq!(judge(&readings), (level, cause), "{readings:?}");
     }
@@ -49,8 +47,8 @@ fn a_slow_line_is_no_pressure_and_neither_is_a_blink() {
 
 #[test]
 fn a_wrong_password_is_no_pressure() {
-    assert_eq!(of_reply("WRONGPASS invalid"), NORMAL);
-    assert_eq!(of_reply("no answer within the time-out"), NORMAL);
+    assert_eq!(of_refusal(None), NORMAL);
+    assert_eq!(of_refusal(Some(Refusal::NoPermission)), NORMAL);
 }
 
 /// The levels of a series, one wanted level a second.

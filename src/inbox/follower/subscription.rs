@@ -8,7 +8,7 @@ use crate::model::InstanceId;
 use crate::model::received::Received;
 use crate::model::trade::SYMBOL_LIMIT;
 
-use super::feed::Sources;
+use super::mailbox::SourceFilter;
 
 /// Start with the signals that are given from now on.
 pub const MT5REDIS_START_NEW: i32 = 0;
@@ -21,10 +21,10 @@ pub const MT5REDIS_START_RESUME: i32 = 2;
 const MOST_SOURCES: usize = 1000;
 
 /// What an Expert Advisor wants.
-pub(crate) struct Wish {
+pub(crate) struct Subscription {
     /// The name by which its position is kept.
     pub(crate) follower: String,
-    pub(super) sources: Sources,
+    pub(super) sources: SourceFilter,
     /// The symbols to follow; empty: all.
     symbols: Vec<String>,
     /// The magic number to follow; 0: all.
@@ -34,7 +34,7 @@ pub(crate) struct Wish {
     pub(super) start: Start,
 }
 
-impl Wish {
+impl Subscription {
     /// Checks what was passed: `instances` and `symbols` are lists with commas.
     pub(crate) fn new(
         follower: &str,
@@ -83,7 +83,7 @@ fn parts(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-fn sources(text: &str) -> Result<Sources> {
+fn sources(text: &str) -> Result<SourceFilter> {
     let refused = |reason: String| Err(Error::new(MT5REDIS_ERR_FILTER, reason));
     let mut names = parts(text);
     names.sort_unstable();
@@ -93,7 +93,7 @@ fn sources(text: &str) -> Result<Sources> {
             "instances is empty: pass the instances to follow, with commas between them, or * for all there are"
                 .to_owned(),
         ),
-        ["*"] => Ok(Sources::All),
+        ["*"] => Ok(SourceFilter::All),
         names if names.len() > MOST_SOURCES => {
             refused(format!("instances has {} names: pass {MOST_SOURCES} at most", names.len()))
         }
@@ -104,7 +104,7 @@ fn sources(text: &str) -> Result<Sources> {
                     Error::new(MT5REDIS_ERR_FILTER, format!("instances: {error}{all}"))
                 })
             };
-            Ok(Sources::These(names.iter().map(source).collect::<Result<_>>()?))
+            Ok(SourceFilter::Named(names.iter().map(source).collect::<Result<_>>()?))
         }
     }
 }
@@ -139,17 +139,17 @@ fn symbols(text: &str) -> Result<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn wish(instances: &str, symbols: &str) -> Result<Wish> {
-        Wish::new("f", instances, symbols, 0, 0, MT5REDIS_START_NEW)
+    fn subscription(instances: &str, symbols: &str) -> Result<Subscription> {
+        Subscription::new("f", instances, symbols, 0, 0, MT5REDIS_START_NEW)
     }
 
     #[test]
     fn blanks_and_commas_too_many_are_harmless() {
-        let wish = wish(" 2.Demo,1.Demo ,, 2.Demo,", "EURUSD , XAUUSD.m").unwrap();
+        let subscription = subscription(" 2.Demo,1.Demo ,, 2.Demo,", "EURUSD , XAUUSD.m").unwrap();
         let ids = ["1.Demo", "2.Demo"].map(|id| InstanceId::new(id).unwrap());
-        assert_eq!(wish.sources, Sources::These(ids.to_vec()));
-        assert_eq!(wish.symbols, ["EURUSD", "XAUUSD.m"]);
-        assert_eq!(self::wish(" * ", "").unwrap().sources, Sources::All);
+        assert_eq!(subscription.sources, SourceFilter::Named(ids.to_vec()));
+        assert_eq!(subscription.symbols, ["EURUSD", "XAUUSD.m"]);
+        assert_eq!(self::subscription(" * ", "").unwrap().sources, SourceFilter::All);
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
             ("1.Demo", "EUR\tUSD", "has the character '\\t'"),
             ("1.Demo", &"x".repeat(49), "is longer than 48 bytes"),
         ] {
-            let error = wish(instances, symbols).err().expect(reason);
+            let error = subscription(instances, symbols).err().expect(reason);
             assert_eq!(error.code(), MT5REDIS_ERR_FILTER);
             assert!(error.to_string().contains(reason), "{error}");
         }

@@ -1,6 +1,6 @@
 //! Which numbers of a source's producers were seen: what tells a gap, a second copy and a number that cannot be.
 //!
-//! Numbers come from whoever may write the stream, so they may be wrong. They decide what is a second copy, and
+//! ProducerSequences come from whoever may write the stream, so they may be wrong. They decide what is a second copy, and
 //! nothing else about a signal to close.
 
 mod ranges;
@@ -35,7 +35,7 @@ pub(super) enum Verdict {
 
 /// What is known of when a signal was written.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Circumstance {
+pub(super) struct Context {
     /// It may have been seen in an earlier life, which did not write down that much.
     pub(super) may_repeat: bool,
     /// Nobody read the source for longer than signals are kept.
@@ -44,11 +44,11 @@ pub(super) struct Circumstance {
 
 /// What was seen of a source, by producer; the one that was heard last comes last.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Seen(Vec<(String, Numbers)>);
+pub(super) struct SeenSequences(Vec<(String, ProducerSequences)>);
 
-impl Seen {
+impl SeenSequences {
     /// Judges a signal.
-    pub(super) fn judge(&self, signal: &Received, circumstance: Circumstance) -> Verdict {
+    pub(super) fn judge(&self, signal: &Received, circumstance: Context) -> Verdict {
         let Received { sequence, predecessor, .. } = *signal;
         let known = self.of(&signal.producer);
         if signal.retried {
@@ -58,7 +58,7 @@ impl Seen {
         if predecessor >= sequence {
             return Verdict::Strange(format!("its number {sequence} follows {predecessor}, it says"));
         }
-        let before = known.map_or(predecessor, Numbers::top);
+        let before = known.map_or(predecessor, ProducerSequences::top);
         if sequence.saturating_sub(before) > FARTHEST {
             return Verdict::Strange(format!(
                 "its number {sequence} follows {before}: no journal leaps so far"
@@ -118,7 +118,7 @@ impl Seen {
     }
 
     /// Notes that the signals with these numbers are missing, and that this was told.
-    pub(super) fn tell(&mut self, producer: &str, (above, until): (u64, u64)) {
+    pub(super) fn report(&mut self, producer: &str, (above, until): (u64, u64)) {
         let numbers = self.entry(producer, above);
         numbers.told.insert(above + 1, until);
         while numbers.told.0.len() > WRITTEN {
@@ -126,7 +126,7 @@ impl Seen {
         }
     }
 
-    /// Takes back what [`add`](Self::add) and [`tell`](Self::tell) noted.
+    /// Takes back what [`add`](Self::add) and [`report`](Self::report) noted.
     pub(super) fn take_back(&mut self, producer: &str, (from, to): (u64, u64), told: bool) {
         let Some((_, numbers)) = self.0.iter_mut().find(|(name, _)| name == producer) else { return };
         if from <= numbers.floor {
@@ -140,18 +140,18 @@ impl Seen {
         numbers.open = Some(numbers.open.map_or(from, |open| open.min(from)));
     }
 
-    fn of(&self, producer: &str) -> Option<&Numbers> {
+    fn of(&self, producer: &str) -> Option<&ProducerSequences> {
         self.0.iter().find(|(name, _)| name == producer).map(|(_, numbers)| numbers)
     }
 
-    fn entry(&mut self, producer: &str, floor: u64) -> &mut Numbers {
+    fn entry(&mut self, producer: &str, floor: u64) -> &mut ProducerSequences {
         let last = self.0.len();
         let at = self.0.iter().position(|(name, _)| name == producer).unwrap_or(last);
         if at == last {
             if last == PRODUCERS {
                 self.0.remove(0);
             }
-            self.0.push((producer.to_owned(), Numbers { floor, ..Numbers::default() }));
+            self.0.push((producer.to_owned(), ProducerSequences { floor, ..ProducerSequences::default() }));
         } else {
             self.0[at..].rotate_left(1);
         }
@@ -164,14 +164,14 @@ impl Seen {
             let mut parts = word.split(':');
             let (producer, floor) = (parts.next()?, parts.next()?.parse().ok()?);
             let (seen, told) = (Ranges::parse(parts.next()?)?, Ranges::parse(parts.next()?)?);
-            Some((producer.to_owned(), Numbers { floor, seen, told, open: None }))
+            Some((producer.to_owned(), ProducerSequences { floor, seen, told, open: None }))
         };
         Self(words.filter_map(one).take(PRODUCERS).collect())
     }
 }
 
 /// As it is written down: a word a producer.
-impl fmt::Display for Seen {
+impl fmt::Display for SeenSequences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (producer, numbers)) in self.0.iter().enumerate() {
             let mut short = numbers.clone();
@@ -185,7 +185,7 @@ impl fmt::Display for Seen {
 
 /// The numbers of one producer.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Numbers {
+struct ProducerSequences {
     /// What is below or at this was seen, was given before this reader came, or is too long ago.
     floor: u64,
     /// What was seen above.
@@ -196,7 +196,7 @@ struct Numbers {
     open: Option<u64>,
 }
 
-impl Numbers {
+impl ProducerSequences {
     fn top(&self) -> u64 {
         self.seen.top().max(self.told.top()).max(self.floor)
     }
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use crate::model::Signal;
 
-    const HERE: Circumstance = Circumstance { may_repeat: false, was_away: false };
+    const HERE: Context = Context { may_repeat: false, was_away: false };
 
     fn signal(producer: &str, sequence: u64, predecessor: u64) -> Received {
         Received {
@@ -263,11 +263,11 @@ mod tests {
     }
 
     /// Judges and notes, as a reader does.
-    fn read(seen: &mut Seen, signal: &Received) -> Verdict {
+    fn read(seen: &mut SeenSequences, signal: &Received) -> Verdict {
         let verdict = seen.judge(signal, HERE);
         if let Verdict::New { gap } = verdict {
             if let Some(gap) = gap {
-                seen.tell(&signal.producer, gap);
+                seen.report(&signal.producer, gap);
             }
             seen.add(signal);
         }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_chain_has_no_gaps_and_copies_are_found() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         // An instance that shares its journal: its numbers have holes.
         for (number, before) in [(7, 5), (8, 7), (12, 8), (13, 12)] {
             assert_eq!(read(&mut seen, &signal("a", number, before)), new(None));
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_found_once_and_before_what_is_behind_it() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         read(&mut seen, &signal("a", 1, 0));
         assert_eq!(read(&mut seen, &signal("a", 9, 8)), new(Some((1, 8))));
         assert_eq!(read(&mut seen, &signal("a", 10, 9)), new(None));
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_number_that_cannot_be_changes_nothing() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         read(&mut seen, &signal("a", 100, 99));
         read(&mut seen, &signal("a", 110, 100));
         for (number, before) in [(u64::MAX >> 1, 110), (105, 50), (105, 0), (120, 120), (111, 500)] {
@@ -316,7 +316,7 @@ mod tests {
     /// Whoever has a source's password may write a number far ahead; it must not silence what comes then.
     #[test]
     fn a_number_far_ahead_silences_nobody() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         read(&mut seen, &signal("a", 1, 0));
         assert_eq!(read(&mut seen, &signal("a", 1_000_000, 1)), new(None));
         assert_eq!(read(&mut seen, &signal("a", 2, 1)), new(None));
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_close_is_passed_over_only_if_it_was_seen() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         read(&mut seen, &signal("a", 100, 99));
         assert_eq!(read(&mut seen, &signal("a", 50, 49)), Verdict::Again, "given before this reader came");
         assert_eq!(read(&mut seen, &close("a", 50, 49)), new(None));
@@ -334,9 +334,9 @@ mod tests {
 
     #[test]
     fn a_producer_that_was_not_heard_is_a_gap_only_after_an_absence() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         assert_eq!(read(&mut seen, &signal("a", 41, 40)), new(None));
-        let away = Circumstance { was_away: true, may_repeat: false };
+        let away = Context { was_away: true, may_repeat: false };
         assert_eq!(seen.judge(&signal("b", 9, 8), away), new(Some((0, 8))));
         assert_eq!(seen.judge(&signal("b", 1, 0), away), new(None));
         assert_eq!(seen.judge(&signal("b", 42, 41), away), new(None), "the same journal by another name");
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn what_an_operator_puts_back_comes_once() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         read(&mut seen, &signal("a", 1, 0));
         read(&mut seen, &signal("a", 5, 4));
         let back = |number| Received { retried: true, ..signal("a", number, number - 1) };
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn what_is_written_down_comes_back_and_what_is_open_comes_again() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         (1..=9).for_each(|number| {
             read(&mut seen, &signal("a", number, number - 1));
         });
@@ -368,9 +368,9 @@ mod tests {
         written.take_back("a", (10, 15), true);
         let text = written.to_string();
         assert_eq!(text, "b:20:30: a:0:1-2,5-9,20:");
-        let read_again = Seen::parse(text.split(' '));
+        let read_again = SeenSequences::parse(text.split(' '));
         assert_eq!(read_again.to_string(), text);
-        let again = Circumstance { may_repeat: true, was_away: false };
+        let again = Context { may_repeat: true, was_away: false };
         assert_eq!(read_again.judge(&signal("a", 2, 1), again), Verdict::Again);
         assert_eq!(read_again.judge(&signal("a", 3, 2), again), new(None));
         assert_eq!(read_again.judge(&signal("a", 4, 3), again), new(Some((2, 3))), "3 was trimmed meanwhile");
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn what_is_written_down_stays_short_and_forgets_nothing_that_is_open() {
-        let mut seen = Seen::default();
+        let mut seen = SeenSequences::default();
         (1..=5_000).for_each(|number| {
             read(&mut seen, &signal("a", 2 * number, 2 * number - 2));
         });
@@ -389,14 +389,14 @@ mod tests {
         seen.take_back("a", (6, 6), false);
         let text = seen.to_string();
         assert!(text.len() < 800, "{text}");
-        let again = Circumstance { may_repeat: true, was_away: false };
-        assert_eq!(Seen::parse(text.split(' ')).judge(&signal("a", 6, 4), again), new(None));
+        let again = Context { may_repeat: true, was_away: false };
+        assert_eq!(SeenSequences::parse(text.split(' ')).judge(&signal("a", 6, 4), again), new(None));
     }
 
     #[test]
     fn nonsense_is_no_position() {
         for text in ["", "a", "a:1", "a:1:2", "a:x:1:", "a:1:5-3:", "a:1:0:", "a:1:3,2:", "a:1:1-x:", ":::"] {
-            assert_eq!(Seen::parse(text.split(' ')), Seen::default(), "{text}");
+            assert_eq!(SeenSequences::parse(text.split(' ')), SeenSequences::default(), "{text}");
         }
     }
 }

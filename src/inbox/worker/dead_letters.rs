@@ -5,12 +5,12 @@ use std::sync::Arc;
 use redis::Value;
 use serde::Serialize;
 
-use super::Received;
-use super::reply;
-use super::wire::{Wire, command, good, server_ms};
 use crate::codes::{MT5REDIS_ERR_INSTANCE, MT5REDIS_ERR_TIMEOUT};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::inbox::Received;
+use crate::inbox::client::{Client, command, good, server_ms};
+use crate::inbox::reply;
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::{InstanceId, key};
@@ -22,7 +22,7 @@ const PAGE: usize = 500;
 
 /// A signal that no reader could act on.
 #[derive(Clone, Debug, Serialize)]
-pub struct DeadSignal {
+pub struct DeadLetter {
     /// The letter's id in `sd:{k}`.
     pub id: String,
     /// Its shard, k.
@@ -42,27 +42,27 @@ pub struct DeadSignal {
 }
 
 /// The dead letters of all shards.
-pub struct Letters {
-    wire: Wire,
+pub struct DeadLetters {
+    client: Client,
     shards: u16,
     /// How long signals are kept, ms.
     retention_ms: String,
 }
 
-impl Letters {
+impl DeadLetters {
     /// Those of this configuration.
     pub fn new(config: &Config) -> Self {
         let link = Link::new(config.rtss.endpoint.clone(), "mt5redis:deadletters".into());
         Self {
             // What fails is said by what it returns.
-            wire: Wire::new(link, "dead letters".to_owned(), Arc::new(|_| {})),
+            client: Client::new(link, "dead letters".to_owned(), Arc::new(|_| {})),
             shards: config.rtss_shards,
             retention_ms: config.rtss_retention.as_millis().to_string(),
         }
     }
 
     /// Every letter, by shard, oldest first.
-    pub fn all(&mut self) -> Result<Vec<DeadSignal>> {
+    pub fn all(&mut self) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
         for shard in 0..self.shards {
             let key = key::dead_letters(shard);
@@ -83,7 +83,7 @@ impl Letters {
     }
 
     /// Puts a letter's signal back at the end of its stream. Says whether the letter was still there.
-    pub fn retry(&mut self, letter: &DeadSignal) -> Result<bool> {
+    pub fn retry(&mut self, letter: &DeadLetter) -> Result<bool> {
         let source = InstanceId::new(&letter.source)?;
         if key::shard(&letter.source, self.shards) != letter.shard {
             let text = format!("source {} is not in shard {}: see rtss.shards", letter.source, letter.shard);
@@ -104,7 +104,7 @@ impl Letters {
     fn put_back(
         &mut self,
         source: &InstanceId,
-        letter: &DeadSignal,
+        letter: &DeadLetter,
     ) -> std::result::Result<Option<bool>, Failure> {
         let (letters, signals) =
             (key::dead_letters(letter.shard), key::signals(letter.shard, source.as_str()));
@@ -113,7 +113,7 @@ impl Letters {
             command(["TIME"]),
             command(["XRANGE", &letters, &letter.id, &letter.id]),
         ];
-        let (replies, node) = self.wire.exchange_where(&letters, &asked)?;
+        let (replies, node) = self.client.exchange_where(&letters, &asked)?;
         let mut replies = replies.into_iter().map(good);
         let mut next = || replies.next().expect("one a command");
         let (_, time, found) = (next()?, next()?, next()?);
@@ -129,35 +129,35 @@ impl Letters {
             command(["ZADD", &sources, &now, source.as_str()]),
             command(["XDEL", &letters, &letter.id]),
         ];
-        Ok(self.wire.transact_at(node, commands)?.map(|_| true))
+        Ok(self.client.transact_at(node, commands)?.map(|_| true))
     }
 
     /// Deletes a letter. Says whether it was still there.
-    pub fn drop(&mut self, letter: &DeadSignal) -> Result<bool> {
+    pub fn drop(&mut self, letter: &DeadLetter) -> Result<bool> {
         let key = key::dead_letters(letter.shard);
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 
     fn failed(&self, failure: &Failure) -> Error {
-        let text = format!("the signals' server does not do it: {}", self.wire.told(failure));
+        let text = format!("the signals' server does not do it: {}", self.client.told(failure));
         Error::new(MT5REDIS_ERR_TIMEOUT, text)
     }
 
     fn connect(&mut self) -> Result<()> {
-        if self.wire.is_connected() {
+        if self.client.is_connected() {
             Ok(())
         } else {
-            self.wire.connect().map_err(|failure| self.failed(&failure))
+            self.client.connect().map_err(|failure| self.failed(&failure))
         }
     }
 
     fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
         self.connect()?;
-        self.wire.ask(key, words).map_err(|failure| self.failed(&failure))
+        self.client.ask(key, words).map_err(|failure| self.failed(&failure))
     }
 }
 
-fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadSignal {
+fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadLetter {
     let fields = fields.unwrap_or_default();
     // The worker's come last: what stands before may be anybody's.
     let text = |name: &str| {
@@ -165,7 +165,7 @@ fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadSignal {
         pair.map(|pair| String::from_utf8_lossy(&pair[1]).into_owned()).unwrap_or_default()
     };
     let received = Received::decode(&fields);
-    DeadSignal {
+    DeadLetter {
         id: format!("{ms}-{number}"),
         shard,
         source: text("x-source"),

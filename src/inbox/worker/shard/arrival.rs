@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use super::{COPY, Joining, ShardReader};
-use crate::inbox::group::acknowledger::Order;
-use crate::inbox::group::evidence::{Doubt, Known};
-use crate::inbox::group::pool::{Open, Pool};
+use super::{COPY, JoinedSource, ShardReader};
 use crate::inbox::item::{Delivery, Gap, Item, LARGEST_ENTRY, Place};
-use crate::inbox::numbers::{Circumstance, Seen, Verdict};
+use crate::inbox::sequences::{Context, SeenSequences, Verdict};
+use crate::inbox::worker::acknowledged::{Answer, Question};
+use crate::inbox::worker::acknowledger::Order;
+use crate::inbox::worker::in_flight::{InFlight, Open};
 use crate::model::received::Received;
 
-/// An entry on its way into the pool.
+/// An entry on its way into the in_flight.
 pub(super) struct Arriving {
     /// Its source.
     at: usize,
@@ -18,33 +18,33 @@ pub(super) struct Arriving {
     fields: Vec<Vec<u8>>,
     /// None if it is no signal.
     signal: Option<Received>,
-    /// What may be missing before it, and which doubt there is.
+    /// What may be missing before it, and which question there is.
     gap: Option<(u64, u64)>,
-    pub(super) doubt: Option<usize>,
+    pub(super) question: Option<usize>,
 }
 
 impl ShardReader {
-    /// Looks at an entry that was read for the first time. What this reader cannot tell alone is a doubt.
+    /// Looks at an entry that was read for the first time. What this reader cannot report alone is a question.
     pub(super) fn arrive(
         &mut self,
         at: usize,
         place: Place,
         fields: Vec<Vec<u8>>,
-        doubts: &mut Vec<Doubt>,
+        questions: &mut Vec<Question>,
     ) -> Option<Arriving> {
         let Ok(signal) = readable(place, &fields) else {
-            return Some(Arriving { at, place, fields, signal: None, gap: None, doubt: None });
+            return Some(Arriving { at, place, fields, signal: None, gap: None, question: None });
         };
-        let Joining { seen, done, new, .. } = &mut self.sources[at];
+        let JoinedSource { seen, done, new, .. } = &mut self.sources[at];
         // What an operator puts back was acknowledged when it was buried.
         let is_done =
-            done.contains(&signal.name()) || self.pool.has_acknowledged(&place.source, &signal.name());
+            done.contains(&signal.name()) || self.in_flight.has_acknowledged(&place.source, &signal.name());
         if is_done && !signal.retried {
             seen.add(&signal);
             self.settle(place);
             return None;
         }
-        let (mut gap, mut doubt) = (None, None);
+        let (mut gap, mut question) = (None, None);
         let Received { sequence, predecessor, .. } = signal;
         let first_heard = *new && !seen.knows(&signal.producer);
         if !signal.retried && !first_heard {
@@ -53,39 +53,39 @@ impl ShardReader {
                 false => (predecessor > 0).then_some((0, predecessor)),
             };
             if gap.is_some() || seen.has(&signal) || seen.is_past(&signal) {
-                doubt = Some(doubts.len());
-                doubts.push(Doubt { place, producer: signal.producer.clone(), sequence, predecessor });
+                question = Some(questions.len());
+                questions.push(Question { place, producer: signal.producer.clone(), sequence, predecessor });
             }
         }
         seen.add(&signal);
-        Some(Arriving { at, place, fields, signal: Some(signal), gap, doubt })
+        Some(Arriving { at, place, fields, signal: Some(signal), gap, question })
     }
 
     /// A second copy of what the group has acknowledged.
     pub(super) fn settle(&self, place: Place) {
-        self.pool.lock().duplicates += 1;
+        self.in_flight.lock().duplicates += 1;
         let _ = self.orders.send(Order::Settle(place));
     }
 
     /// Hands an entry out, unless the group is known to have acknowledged it, and before it the gap that it shows.
-    pub(super) fn admit(&mut self, arriving: Arriving, known: Option<Known>) {
+    pub(super) fn admit(&mut self, arriving: Arriving, known: Option<Answer>) {
         let Arriving { at, place, fields, signal, gap, .. } = arriving;
-        let Some(signal) = signal else { return hand_out(&self.pool, place, 1, fields) };
+        let Some(signal) = signal else { return hand_out(&self.in_flight, place, 1, fields) };
         if known.is_some_and(|known| known.done) {
             return self.settle(place);
         }
         if let Some(gap) = gap.filter(|_| known.is_some_and(|known| !known.follows)) {
-            self.sources[at].seen.tell(&signal.producer, gap);
-            self.pool.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
+            self.sources[at].seen.report(&signal.producer, gap);
+            self.in_flight.take(Item::Gap(Gap::of(place.source, &signal.producer, gap)), None);
         }
         let name = signal.name();
-        if self.pool.has_copy(&name, &place) {
+        if self.in_flight.has_copy(&name, &place) {
             // A copy of what is in work here: what becomes of that one decides.
             let _ = self.orders.send(Order::Again { place, deliveries: 2, at: Instant::now() + COPY });
             return;
         }
         let delivery = Delivery { place, deliveries: 1 + u64::from(signal.retried), signal };
-        self.pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
+        self.in_flight.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
     }
 }
 
@@ -99,25 +99,30 @@ pub(super) fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, Str
     if signal.instance != place.source.as_str() {
         return Err(format!("it names {} as its source", signal.instance));
     }
-    match Seen::default().judge(&signal, Circumstance::default()) {
+    match SeenSequences::default().judge(&signal, Context::default()) {
         Verdict::Strange(reason) => Err(reason),
         _ => Ok(signal),
     }
 }
 
 /// Hands out an entry whatever its number.
-pub(in crate::inbox::group) fn hand_out(pool: &Pool, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
+pub(in crate::inbox::worker) fn hand_out(
+    in_flight: &InFlight,
+    place: Place,
+    deliveries: u64,
+    fields: Vec<Vec<u8>>,
+) {
     match readable(place, &fields) {
         Ok(signal) => {
             let name = signal.name();
             let delivery = Delivery { place, deliveries, signal };
-            pool.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
+            in_flight.take(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
         }
         Err(reason) => {
             let fields =
                 if fields.iter().map(Vec::len).sum::<usize>() > LARGEST_ENTRY { Vec::new() } else { fields };
             let open = Open { name: place.entry(), fields };
-            pool.take(Item::Unreadable(place, reason), Some((place, open)));
+            in_flight.take(Item::Unreadable(place, reason), Some((place, open)));
         }
     }
 }

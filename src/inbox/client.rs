@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::item::Tell;
+use super::item::Report;
 pub(super) use crate::clock::server_ms;
 use crate::link::Link;
-use crate::link::failure::{Class, Failure};
+use crate::link::failure::{Class, Failure, Refusal};
 use crate::link::resp::Commands;
 
 /// The longest wait between two attempts to reach a server.
@@ -20,12 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// A connection, and what it said last.
-pub(super) struct Wire {
+pub(super) struct Client {
     link: Link,
     generation: u64,
     /// What the connection is for, in what is told.
     what: String,
-    tell: Tell,
+    report: Report,
     /// What was told last about a failure: the same is not told again until something succeeds.
     told: String,
     wait: Duration,
@@ -33,9 +33,9 @@ pub(super) struct Wire {
     due: Option<Instant>,
 }
 
-impl Wire {
-    pub(super) fn new(link: Link, what: String, tell: Tell) -> Self {
-        Self { link, generation: 0, what, tell, told: String::new(), wait: Duration::ZERO, due: None }
+impl Client {
+    pub(super) fn new(link: Link, what: String, report: Report) -> Self {
+        Self { link, generation: 0, what, report, told: String::new(), wait: Duration::ZERO, due: None }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -67,8 +67,8 @@ impl Wire {
         self.link.address()
     }
 
-    pub(super) fn tell(&self, line: impl std::fmt::Display) {
-        (self.tell)(format!("{}: {line}", self.what));
+    pub(super) fn report(&self, line: impl std::fmt::Display) {
+        (self.report)(format!("{}: {line}", self.what));
     }
 
     /// Sends commands about this key's slot in one go and reads their replies. Error replies are replies, but for
@@ -186,7 +186,7 @@ impl Wire {
         (self.wait, self.due) = (Duration::ZERO, None);
         if !self.told.is_empty() {
             self.told.clear();
-            self.tell(format_args!("{} answers again", self.address()));
+            self.report(format_args!("{} answers again", self.address()));
         }
     }
 
@@ -195,7 +195,7 @@ impl Wire {
         let cause = failure.cause();
         if self.told != cause {
             self.told = cause;
-            self.tell(format_args!("{}; trying again", self.link.told(failure)));
+            self.report(format_args!("{}; trying again", self.link.told(failure)));
         }
         if matches!(failure.class, Class::Reconnect | Class::Refresh) {
             self.link.doubt();
@@ -249,7 +249,7 @@ pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Fa
 fn no_answer(reply: &Value) -> Option<Failure> {
     let Value::ServerError(error) = reply else { return None };
     let failure = Failure::of_reply(error);
-    (!matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject)).then_some(failure)
+    (!failure.is_an_answer()).then_some(failure)
 }
 
 /// The reply, or the failure that it says.
@@ -260,9 +260,10 @@ pub(super) fn good(reply: Value) -> Result<Value, Failure> {
     }
 }
 
-/// Whether a reply is an error with this code.
-pub(super) fn is_error(reply: &Value, code: &str) -> bool {
-    matches!(reply, Value::ServerError(error) if error.code() == code)
+/// Which refusal a reply is, if it is one that is answered.
+pub(super) fn refusal(reply: &Value) -> Option<Refusal> {
+    let Value::ServerError(error) = reply else { return None };
+    Failure::of_reply(error).refusal
 }
 
 /// A command of these words.
@@ -284,13 +285,14 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let lines = told.clone();
         let link = Link::new(Endpoint::parse("redis://127.0.0.1:1").expect("an address"), "test".into());
-        let mut wire = Wire::new(link, "acknowledging".into(), Arc::new(move |line| lines.lock().push(line)));
+        let mut client =
+            Client::new(link, "acknowledging".into(), Arc::new(move |line| lines.lock().push(line)));
         for line in [
             "ERR unknown command, with args beginning with: '1764291600001'",
             "ERR unknown command, with args beginning with: '1764291600987'",
             "LOADING Redis is loading the dataset in memory",
         ] {
-            wire.failed(&Failure::held(line));
+            client.failed(&Failure::held(line));
         }
         let told = told.lock();
         assert_eq!(told.len(), 2, "{told:?}");

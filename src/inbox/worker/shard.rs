@@ -2,7 +2,7 @@
 //! `XREADGROUP` that waits at the server, bounded by the room there is.
 
 mod arrival;
-mod careful;
+mod oversized;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use redis::Value;
 
+use super::acknowledged;
 use super::acknowledger::Order;
-use super::evidence;
+use super::in_flight::InFlight;
 use super::join::{Joined, join};
-use super::pool::Pool;
 use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
+use crate::inbox::client::{Client, command, good, refusal};
 use crate::inbox::item::{Gap, Id, Item, Place, entry};
-use crate::inbox::numbers::Seen;
 use crate::inbox::reply::{self, Entry};
-use crate::inbox::wire::{Wire, command, good, is_error};
+use crate::inbox::sequences::SeenSequences;
 use crate::link::Link;
-use crate::link::failure::Failure;
+use crate::link::failure::{Failure, Refusal};
 use crate::model::{InstanceId, key};
 pub(super) use arrival::hand_out;
 use arrival::readable;
@@ -40,12 +40,12 @@ pub(super) const COPY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_millis(100);
 
 pub(super) struct ShardReader {
-    wire: Wire,
-    pool: Arc<Pool>,
+    client: Client,
+    in_flight: Arc<InFlight>,
     orders: Sender<Order>,
     shard: u16,
     catalogue: Catalogue,
-    sources: Vec<Joining>,
+    sources: Vec<JoinedSource>,
     /// The sources that were there when this reader started were found.
     started: bool,
     next_discovery: Instant,
@@ -55,13 +55,13 @@ pub(super) struct ShardReader {
     busy: usize,
     /// A reply was larger than one may be: fewer entries are asked for, and then one of one source at a time.
     most: usize,
-    careful: bool,
+    one_by_one: bool,
 }
 
 /// A source whose group this reader is in.
-struct Joining {
+struct JoinedSource {
     source: InstanceId,
-    seen: Seen,
+    seen: SeenSequences,
     /// What this reader was handed before is to be read again, behind this id.
     look_back: Option<Id>,
     /// After the group was lost, until what it is handed is new: what was acknowledged.
@@ -71,13 +71,13 @@ struct Joining {
 }
 
 impl ShardReader {
-    pub(super) fn new(config: &Config, shard: u16, pool: Arc<Pool>, orders: Sender<Order>) -> Self {
+    pub(super) fn new(config: &Config, shard: u16, in_flight: Arc<InFlight>, orders: Sender<Order>) -> Self {
         let endpoint = config.rtss.endpoint.clone();
         let limit = BLOCK.min(endpoint.reply_timeout / 2);
-        let link = Link::new(endpoint, format!("mt5redis:{}:in", pool.options.consumer));
+        let link = Link::new(endpoint, format!("mt5redis:{}:in", in_flight.options.consumer));
         Self {
-            wire: Wire::new(link, format!("reading shard {shard}"), pool.tell.clone()),
-            pool,
+            client: Client::new(link, format!("reading shard {shard}"), in_flight.report.clone()),
+            in_flight,
             orders,
             shard,
             catalogue: Catalogue::new(shard, config.rtss_shards),
@@ -87,13 +87,13 @@ impl ShardReader {
             limit,
             busy: 1,
             most: OF_ONE,
-            careful: false,
+            one_by_one: false,
         }
     }
 
     pub(super) fn run(mut self) {
-        self.pool.name.wait_for_predecessor(|| !self.pool.ended());
-        while !self.pool.ended() {
+        self.in_flight.name.wait_for_predecessor(|| !self.in_flight.ended());
+        while !self.in_flight.ended() {
             self.turn(BLOCK);
         }
     }
@@ -101,60 +101,60 @@ impl ShardReader {
     /// Reads once, and waits for that at most so long. Connecting takes its own time.
     pub(super) fn turn(&mut self, most: Duration) {
         if !self.started {
-            self.pool.name.wait_for_predecessor(|| !self.pool.ended());
+            self.in_flight.name.wait_for_predecessor(|| !self.in_flight.ended());
         }
-        if !self.wire.rested(most, || !self.pool.ended()) || self.pool.ended() {
+        if !self.client.rested(most, || !self.in_flight.ended()) || self.in_flight.ended() {
             return;
         }
         match self.step(most) {
             Ok(()) => {
-                self.wire.succeeded();
+                self.client.succeeded();
                 self.most = (self.most * 2).min(OF_ONE);
             }
             Err(failure) => {
                 if failure.too_large {
-                    self.careful |= self.most == 1;
+                    self.one_by_one |= self.most == 1;
                     self.most = (self.most / 16).max(1);
                 }
                 // What was on its way when a connection broke belongs to us and was not seen.
                 self.look_back_at_all();
-                self.wire.failed(&failure);
+                self.client.failed(&failure);
             }
         }
     }
 
     fn step(&mut self, most: Duration) -> Result<(), Failure> {
-        if !self.wire.is_connected() {
-            self.wire.connect()?;
+        if !self.client.is_connected() {
+            self.client.connect()?;
         }
         if Instant::now() >= self.next_discovery {
             if !self.started {
                 self.catalogue.restart();
             }
             let known: HashSet<_> = self.sources.iter().map(|one| one.source).collect();
-            let found = self.catalogue.look(&mut self.wire, |source| known.contains(source))?;
+            let found = self.catalogue.look(&mut self.client, |source| known.contains(source))?;
             self.join(&found)?;
             self.started = true;
             self.next_discovery = Instant::now() + DISCOVER;
         }
         if self.sources.is_empty() {
-            self.pool.pause(most.min(IDLE));
+            self.in_flight.pause(most.min(IDLE));
             return Ok(());
         }
-        if self.pool.lock().unseen.remove(&self.shard) {
+        if self.in_flight.lock().unseen.remove(&self.shard) {
             self.look_back_at_all();
         }
-        let room = self.pool.wait_for_room(most.min(self.limit));
-        if room == 0 || self.pool.ended() {
+        let room = self.in_flight.wait_for_room(most.min(self.limit));
+        if room == 0 || self.in_flight.ended() {
             return Ok(());
         }
-        if self.careful {
+        if self.one_by_one {
             return self.read_one_by_one();
         }
         if self.sources.iter().any(|one| one.look_back.is_some()) {
-            self.pool.look_back();
+            self.in_flight.look_back();
             let outcome = self.look_back(room);
-            self.pool.looked_back();
+            self.in_flight.looked_back();
             return outcome;
         }
         self.read(room, most.min(self.limit))
@@ -169,14 +169,14 @@ impl ShardReader {
         if found.is_empty() {
             return Ok(());
         }
-        let joined = join(&mut self.wire, &self.pool.options, self.shard, found, !self.started)?;
+        let joined = join(&mut self.client, &self.in_flight.options, self.shard, found, !self.started)?;
         for (source, joined) in found.iter().zip(joined) {
             let (done, new) = match joined {
                 Joined::Gone => continue,
                 Joined::Member { done, new, .. } => (done, new),
             };
-            let (seen, look_back) = (Seen::default(), Some((0, 0)));
-            self.sources.push(Joining { source: *source, seen, look_back, done, new });
+            let (seen, look_back) = (SeenSequences::default(), Some((0, 0)));
+            self.sources.push(JoinedSource { source: *source, seen, look_back, done, new });
         }
         self.publish();
         Ok(())
@@ -184,13 +184,13 @@ impl ShardReader {
 
     fn publish(&self) {
         let sources = self.sources.iter().map(|one| one.source).collect();
-        self.pool.lock().sources.insert(self.shard, sources);
+        self.in_flight.lock().sources.insert(self.shard, sources);
     }
 
     /// A group is gone: somebody destroyed it, its stream expired, or a server without it took over.
     fn heal(&mut self) -> Result<(), Failure> {
         let sources: Vec<_> = self.sources.iter().map(|one| one.source).collect();
-        let joined = join(&mut self.wire, &self.pool.options, self.shard, &sources, false)?;
+        let joined = join(&mut self.client, &self.in_flight.options, self.shard, &sources, false)?;
         let mut gone = HashSet::new();
         for (one, joined) in self.sources.iter_mut().zip(joined) {
             match joined {
@@ -198,7 +198,7 @@ impl ShardReader {
                 Joined::Member { done, .. } => {
                     one.done = done;
                     one.look_back = None;
-                    self.wire.tell(format_args!(
+                    self.client.report(format_args!(
                         "the group on {} was gone; it goes on behind what was acknowledged",
                         one.source.as_str()
                     ));
@@ -218,13 +218,13 @@ impl ShardReader {
         let count = (room / behind.len()).clamp(1, self.most);
         let places: Vec<_> = behind.iter().map(|(source, id)| (*source, entry(*id))).collect();
         let reply =
-            self.wire.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
+            self.client.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
         self.take_back(reply)
     }
 
     /// Takes in a reply with what this reader was handed before.
     fn take_back(&mut self, reply: Value) -> Result<(), Failure> {
-        if is_error(&reply, "NOGROUP") {
+        if refusal(&reply) == Some(Refusal::NoGroup) {
             return self.heal();
         }
         for (source, entries) in self.streams(&good(reply)?) {
@@ -238,21 +238,21 @@ impl ShardReader {
                     let _ = self.orders.send(Order::Settle(place));
                     continue;
                 };
-                if self.pool.is_known(&place) {
+                if self.in_flight.is_known(&place) {
                     continue;
                 }
-                let Joining { seen, done, .. } = &mut self.sources[at];
+                let JoinedSource { seen, done, .. } = &mut self.sources[at];
                 let signal = readable(place, &fields).ok();
                 // It was given to this reader, so what follows it has no gap before it.
                 signal.iter().for_each(|signal| seen.add(signal));
                 if signal.is_some_and(|signal| done.contains(&signal.name()) && !signal.retried) {
                     self.settle(place);
                 } else {
-                    hand_out(&self.pool, place, 2, fields);
+                    hand_out(&self.in_flight, place, 2, fields);
                 }
             }
             if gone > 0 {
-                self.pool.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
+                self.in_flight.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
             }
         }
         Ok(())
@@ -264,7 +264,7 @@ impl ShardReader {
         count: usize,
         block: Option<Duration>,
     ) -> Vec<Vec<u8>> {
-        let options = &self.pool.options;
+        let options = &self.in_flight.options;
         let count = count.to_string();
         let mut words = command(["XREADGROUP", "GROUP", &options.group, &options.consumer, "COUNT", &count]);
         if let Some(block) = block {
@@ -292,36 +292,36 @@ impl ShardReader {
         let count = (room / self.busy).min(OF_ALL / self.sources.len()).clamp(1, self.most);
         let places: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
         let words = self.command(&places, count, Some(block));
-        let reply = self.wire.exchange(&key::sources(self.shard), &[words])?.remove(0);
+        let reply = self.client.exchange(&key::sources(self.shard), &[words])?.remove(0);
         self.take_in(reply, count)
     }
 
     /// Takes in a reply with what is new, so many entries of a source at most.
     fn take_in(&mut self, reply: Value, count: usize) -> Result<(), Failure> {
-        if is_error(&reply, "NOGROUP") {
+        if refusal(&reply) == Some(Refusal::NoGroup) {
             return self.heal();
         }
         let found = self.streams(&good(reply)?);
         self.busy = found.len().max(1);
         let mut arriving = Vec::new();
-        let mut doubts = Vec::new();
+        let mut questions = Vec::new();
         for (source, entries) in found {
             let Some(at) = self.sources.iter().position(|one| one.source == source) else { continue };
             let all = entries.len() < count;
             for (id, fields) in entries {
                 let place = Place { source, shard: self.shard, id };
                 // After the group was lost, what somebody here has in hand comes once more.
-                if !self.pool.is_open(&place) {
-                    arriving.extend(self.arrive(at, place, fields.unwrap_or_default(), &mut doubts));
+                if !self.in_flight.is_open(&place) {
+                    arriving.extend(self.arrive(at, place, fields.unwrap_or_default(), &mut questions));
                 }
             }
             if all {
                 self.sources[at].done = HashSet::new();
             }
         }
-        let known = evidence::resolve(&mut self.wire, &self.pool.options.group, &doubts)?;
+        let known = acknowledged::ask_group(&mut self.client, &self.in_flight.options.group, &questions)?;
         for one in arriving {
-            let known = one.doubt.map(|at| known[at]);
+            let known = one.question.map(|at| known[at]);
             self.admit(one, known);
         }
         Ok(())

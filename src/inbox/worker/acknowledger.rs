@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use redis::Value;
 
-use super::evidence::{self, Doubt};
-use super::others::Others;
-use super::pool::Pool;
+use super::acknowledged::{self, Question};
+use super::in_flight::InFlight;
 use super::shard::{COPY, hand_out};
+use super::trimmer::Trimmer;
 use crate::config::Config;
+use crate::inbox::client::{Client, command, good, refusal};
 use crate::inbox::item::{Gap, Item, Place};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, is_error};
 use crate::link::Link;
-use crate::link::failure::Failure;
+use crate::link::failure::{Failure, Refusal};
 use crate::model::received::Received;
 use crate::model::{InstanceId, key};
 
@@ -51,28 +51,28 @@ pub(super) enum Order {
 }
 
 pub(super) struct Acknowledger {
-    wire: Wire,
-    pool: Arc<Pool>,
+    client: Client,
+    in_flight: Arc<InFlight>,
     inbound: Receiver<Order>,
     shards: u16,
     /// What is to be acknowledged, and the name that is noted with it.
     done: Vec<(Place, Option<String>)>,
     again: Vec<(Instant, Place, u64)>,
     dead: Vec<(Place, u64, String)>,
-    others: Others,
+    trimmer: Trimmer,
     next_round: Instant,
     next_claims: Instant,
 }
 
 impl Acknowledger {
-    pub(super) fn new(config: &Config, pool: Arc<Pool>, inbound: Receiver<Order>) -> Self {
-        let name = format!("mt5redis:{}:acknowledge", pool.options.consumer);
+    pub(super) fn new(config: &Config, in_flight: Arc<InFlight>, inbound: Receiver<Order>) -> Self {
+        let name = format!("mt5redis:{}:acknowledge", in_flight.options.consumer);
         let link = Link::new(config.rtss.endpoint.clone(), name);
         let now = Instant::now();
         Self {
-            wire: Wire::new(link, "acknowledging".to_owned(), pool.tell.clone()),
-            others: Others::new(pool.options.group.clone(), pool.options.delete),
-            pool,
+            client: Client::new(link, "acknowledging".to_owned(), in_flight.report.clone()),
+            trimmer: Trimmer::new(in_flight.options.group.clone(), in_flight.options.delete),
+            in_flight,
             inbound,
             shards: config.rtss_shards,
             done: Vec::new(),
@@ -84,7 +84,7 @@ impl Acknowledger {
     }
 
     pub(super) fn run(mut self) {
-        while !self.pool.ended() {
+        while !self.in_flight.ended() {
             self.collect();
             self.attempt(false);
         }
@@ -95,21 +95,21 @@ impl Acknowledger {
             if written && self.done.is_empty() && self.dead.is_empty() && self.inbound.is_empty() {
                 break;
             }
-            self.wire.rested(until.saturating_duration_since(Instant::now()), || true);
+            self.client.rested(until.saturating_duration_since(Instant::now()), || true);
         }
         self.leave();
     }
 
     /// Does what is to be done, if the next attempt is due. Returns whether it is done.
     fn attempt(&mut self, ending: bool) -> bool {
-        let pool = self.pool.clone();
-        if !self.wire.rested(Duration::MAX, || !ending && !pool.ended()) {
+        let in_flight = self.in_flight.clone();
+        if !self.client.rested(Duration::MAX, || !ending && !in_flight.ended()) {
             return false;
         }
         match self.work(ending) {
-            Ok(()) => self.wire.succeeded(),
+            Ok(()) => self.client.succeeded(),
             Err(failure) => {
-                self.wire.failed(&failure);
+                self.client.failed(&failure);
                 return false;
             }
         }
@@ -121,11 +121,11 @@ impl Acknowledger {
         let now = Instant::now();
         let due = self.again.iter().map(|(at, ..)| at.saturating_duration_since(now)).min();
         let wait = due.unwrap_or(Duration::MAX).min(Duration::from_millis(100));
-        let waiting = !self.done.is_empty() || !self.dead.is_empty() || self.pool.ended();
+        let waiting = !self.done.is_empty() || !self.dead.is_empty() || self.in_flight.ended();
         match self.inbound.recv_timeout(if waiting { Duration::ZERO } else { wait }) {
             Ok(order) => self.sort(order),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.pool.pause(wait),
+            Err(RecvTimeoutError::Disconnected) => self.in_flight.pause(wait),
         }
         while self.done.len() + self.dead.len() < 4 * BATCH {
             let Ok(order) = self.inbound.try_recv() else { break };
@@ -136,7 +136,7 @@ impl Acknowledger {
     fn sort(&mut self, order: Order) {
         match order {
             Order::Acknowledge(place) => {
-                let name = self.pool.lock().open.get(&place).map(|open| open.name.clone());
+                let name = self.in_flight.lock().open.get(&place).map(|open| open.name.clone());
                 self.done.push((place, name));
             }
             Order::Settle(place) => self.done.push((place, None)),
@@ -153,8 +153,8 @@ impl Acknowledger {
         if self.done.is_empty() && self.dead.is_empty() && !due && !round {
             return Ok(());
         }
-        if !self.wire.is_connected() {
-            self.wire.connect()?;
+        if !self.client.is_connected() {
+            self.client.connect()?;
         }
         self.acknowledge()?;
         self.bury()?;
@@ -163,9 +163,9 @@ impl Acknowledger {
         }
         if round {
             self.next_round = now + ROUND;
-            self.wire.check_whether_moved()?;
+            self.client.check_whether_moved()?;
             self.claims(now)?;
-            self.others.round(&mut self.wire)?;
+            self.trimmer.round(&mut self.client)?;
         }
         Ok(())
     }
@@ -187,10 +187,10 @@ impl Acknowledger {
                 for (source, signals) in &sources {
                     commands.extend(self.acknowledgement(shard, source, signals));
                 }
-                self.wire.transact(&key::sources(shard), commands)?;
+                self.client.transact(&key::sources(shard), commands)?;
                 let places: Vec<_> = sources.values().flatten().map(|(place, _)| *place).collect();
-                self.others.acknowledged(shard, sources.keys());
-                self.pool.acknowledged(&places);
+                self.trimmer.acknowledged(shard, sources.keys());
+                self.in_flight.acknowledged(&places);
                 let places: BTreeSet<_> = places.into_iter().collect();
                 self.done.retain(|(place, _)| !places.contains(place));
             }
@@ -205,13 +205,13 @@ impl Acknowledger {
         source: &InstanceId,
         signals: &[(Place, Option<String>)],
     ) -> Vec<Vec<Vec<u8>>> {
-        let group = &self.pool.options.group;
+        let group = &self.in_flight.options.group;
         let mut commands = vec![command(["XACK", &key::signals(shard, source.as_str()), group])];
         commands[0].extend(signals.iter().map(|(place, _)| place.entry().into_bytes()));
         let noted = signals.iter().filter_map(|(place, name)| Some((place.id.0, name.clone()?)));
         let mut noted = noted.peekable();
         if noted.peek().is_some() {
-            commands.extend(evidence::note(&evidence::key_of(shard, source, group), noted));
+            commands.extend(acknowledged::note(&acknowledged::key_of(shard, source, group), noted));
         }
         commands
     }
@@ -219,14 +219,15 @@ impl Acknowledger {
     /// Writes letters, each in one transaction with the acknowledgement of its signal.
     fn bury(&mut self) -> Result<(), Failure> {
         while let Some((place, deliveries, error)) = self.dead.first() {
-            let (place, group) = (*place, &self.pool.options.group);
+            let (place, group) = (*place, &self.in_flight.options.group);
             let stream = key::signals(place.shard, place.source.as_str());
             let id = place.entry();
             let asked = command(["XPENDING", &stream, group, &id, &id, "1"]);
-            let pending = self.wire.exchange(&stream, &[asked])?.remove(0);
+            let pending = self.client.exchange(&stream, &[asked])?.remove(0);
             // A group that is gone hands it out again.
-            let pending = if is_error(&pending, "NOGROUP") { Value::Nil } else { good(pending)? };
-            let open = self.pool.lock().open.get(&place).cloned();
+            let pending =
+                if refusal(&pending) == Some(Refusal::NoGroup) { Value::Nil } else { good(pending)? };
+            let open = self.in_flight.lock().open.get(&place).cloned();
             // Not pending any more, it was buried by an earlier attempt, or another reader has dealt with it.
             if let Some(open) = open.filter(|_| !reply::array(&pending).is_empty()) {
                 let letters = key::dead_letters(place.shard);
@@ -240,11 +241,11 @@ impl Acknowledger {
                     &place.source,
                     &[(place, Some(open.name))],
                 ));
-                self.wire.transact(&stream, commands)?;
-                self.others.acknowledged(place.shard, [&place.source].into_iter());
-                self.pool.acknowledged(&[place]);
+                self.client.transact(&stream, commands)?;
+                self.trimmer.acknowledged(place.shard, [&place.source].into_iter());
+                self.in_flight.acknowledged(&[place]);
             }
-            self.pool.done(&[place]);
+            self.in_flight.done(&[place]);
             self.dead.remove(0);
         }
         Ok(())
@@ -263,41 +264,42 @@ impl Acknowledger {
     /// taken it over, and acted on it, while the server or this process was away.
     fn claim(&mut self, place: Place, deliveries: u64) -> Result<(), Failure> {
         let stream = key::signals(place.shard, place.source.as_str());
-        let options = &self.pool.options;
+        let options = &self.in_flight.options;
         let (id, count) = (place.entry(), deliveries.to_string());
         let pending = command(["XPENDING", &stream, &options.group, &id, &id, "1", &options.consumer]);
-        let pending = self.wire.exchange(&stream, &[pending])?.remove(0);
-        if is_error(&pending, "NOGROUP") {
+        let pending = self.client.exchange(&stream, &[pending])?.remove(0);
+        if refusal(&pending) == Some(Refusal::NoGroup) {
             return self.without_a_group(place);
         }
         if reply::array(&good(pending)?).is_empty() {
-            self.pool.done(&[place]);
+            self.in_flight.done(&[place]);
             return Ok(());
         }
         let claim =
             command(["XCLAIM", &stream, &options.group, &options.consumer, "0", &id, "RETRYCOUNT", &count]);
-        let reply = self.wire.ask(&stream, claim)?;
+        let reply = self.client.ask(&stream, claim)?;
         let Some((_, Some(fields))) = reply::entries(&reply).pop() else {
             // Trimmed while it waited for its next attempt.
-            self.pool.done(&[place]);
-            self.pool.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
+            self.in_flight.done(&[place]);
+            self.in_flight.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
             return Ok(());
         };
         if let Ok(signal) = Received::decode(&fields) {
-            if self.pool.has_copy(&signal.name(), &place) {
+            if self.in_flight.has_copy(&signal.name(), &place) {
                 self.again.push((Instant::now() + COPY, place, deliveries));
                 return Ok(());
             }
             let Received { sequence, predecessor, producer, retried, .. } = signal;
-            let doubt = Doubt { place, producer, sequence, predecessor };
-            let known = evidence::resolve(&mut self.wire, &self.pool.options.group, &[doubt])?;
+            let question = Question { place, producer, sequence, predecessor };
+            let known =
+                acknowledged::ask_group(&mut self.client, &self.in_flight.options.group, &[question])?;
             if known[0].done && !retried {
-                self.pool.lock().duplicates += 1;
+                self.in_flight.lock().duplicates += 1;
                 self.done.push((place, None));
                 return Ok(());
             }
         }
-        hand_out(&self.pool, place, deliveries, fields);
+        hand_out(&self.in_flight, place, deliveries, fields);
         Ok(())
     }
 
@@ -305,17 +307,17 @@ impl Acknowledger {
     /// reading thread has made the group anew.
     fn without_a_group(&mut self, place: Place) -> Result<(), Failure> {
         let (stream, id) = (key::signals(place.shard, place.source.as_str()), place.entry());
-        let entry = self.wire.ask(&stream, command(["XRANGE", &stream, &id, &id]))?;
-        self.pool.done(&[place]);
+        let entry = self.client.ask(&stream, command(["XRANGE", &stream, &id, &id]))?;
+        self.in_flight.done(&[place]);
         if reply::array(&entry).is_empty() {
-            self.pool.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
+            self.in_flight.take(Item::Gap(Gap { source: place.source, signals: 1, numbers: None }), None);
         }
         Ok(())
     }
 
     /// Renews and takes over, if this reader does that.
     fn claims(&mut self, now: Instant) -> Result<(), Failure> {
-        let Some(idle) = self.pool.options.take_over else { return Ok(()) };
+        let Some(idle) = self.in_flight.options.take_over else { return Ok(()) };
         if now < self.next_claims {
             return Ok(());
         }
@@ -330,18 +332,18 @@ impl Acknowledger {
 
     fn renew(&mut self) -> Result<(), Failure> {
         let mut open: BTreeMap<(u16, InstanceId), Vec<String>> = BTreeMap::new();
-        for place in self.pool.lock().open.keys() {
+        for place in self.in_flight.lock().open.keys() {
             open.entry((place.shard, place.source)).or_default().push(place.entry());
         }
         for ((shard, source), entries) in open {
             let stream = key::signals(shard, source.as_str());
-            let options = &self.pool.options;
+            let options = &self.in_flight.options;
             for entries in entries.chunks(BATCH) {
                 let mut words = command(["XCLAIM", &stream, &options.group, &options.consumer, "0"]);
                 words.extend(entries.iter().map(|entry| entry.clone().into_bytes()));
                 words.push(b"JUSTID".to_vec());
                 // The reading thread makes a group that is gone.
-                self.wire.exchange(&stream, &[words])?;
+                self.client.exchange(&stream, &[words])?;
             }
         }
         Ok(())
@@ -349,14 +351,14 @@ impl Acknowledger {
 
     /// Takes over what other readers of the group left in this shard, as far as there is room.
     fn take_over(&mut self, shard: u16, idle: &str) -> Result<(), Failure> {
-        let sources = self.pool.lock().sources.get(&shard).cloned().unwrap_or_default();
+        let sources = self.in_flight.lock().sources.get(&shard).cloned().unwrap_or_default();
         let mut cursors: Vec<_> = sources.into_iter().map(|source| (source, "0-0".to_owned())).collect();
-        while !cursors.is_empty() && !self.pool.ended() {
-            let room = self.pool.free().min(BATCH);
+        while !cursors.is_empty() && !self.in_flight.ended() {
+            let room = self.in_flight.free().min(BATCH);
             if room == 0 {
                 return Ok(());
             }
-            let options = &self.pool.options;
+            let options = &self.in_flight.options;
             let count = room.div_ceil(cursors.len()).to_string();
             let claim = |(source, cursor): &(InstanceId, String)| {
                 let stream = key::signals(shard, source.as_str());
@@ -365,15 +367,15 @@ impl Acknowledger {
                 words
             };
             let commands: Vec<_> = cursors.iter().map(claim).collect();
-            let replies = self.wire.exchange(&key::sources(shard), &commands);
+            let replies = self.client.exchange(&key::sources(shard), &commands);
             // What was claimed is ours, though nobody saw it.
             let note = |_: &Failure| {
-                self.pool.lock().unseen.insert(shard);
+                self.in_flight.lock().unseen.insert(shard);
             };
             let replies = replies.inspect_err(note)?;
             let mut further = Vec::new();
             for ((source, _), reply) in cursors.into_iter().zip(replies) {
-                if is_error(&reply, "NOGROUP") {
+                if refusal(&reply) == Some(Refusal::NoGroup) {
                     continue;
                 }
                 let reply = good(reply)?;
@@ -382,7 +384,7 @@ impl Acknowledger {
                 // Deleted while they were pending; nobody acted on them as far as the server knows.
                 let gone = parts.get(2).map_or(0, |gone| reply::array(gone).len() as u64);
                 if gone > 0 {
-                    self.pool.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
+                    self.in_flight.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
                 }
                 self.take_claimed(shard, source, claimed)?;
                 if let Some((ms, number)) = parts.first().and_then(reply::id).filter(|id| *id != (0, 0)) {
@@ -401,7 +403,7 @@ impl Acknowledger {
         claimed: Vec<reply::Entry>,
     ) -> Result<(), Failure> {
         let stream = key::signals(shard, source.as_str());
-        let group = &self.pool.options.group;
+        let group = &self.in_flight.options.group;
         let count = |(id, _): &reply::Entry| {
             let id = crate::inbox::item::entry(*id);
             command(["XPENDING", &stream, group, &id, &id, "1"])
@@ -411,7 +413,7 @@ impl Acknowledger {
             return Ok(());
         }
         // A claim whose count stays unknown comes with another one.
-        let counts = self.wire.exchange(&stream, &asked).unwrap_or_default();
+        let counts = self.client.exchange(&stream, &asked).unwrap_or_default();
         let mut counts = counts.iter().map(|reply| {
             reply::array(reply).first().and_then(|one| reply::number(reply::array(one).get(3)?))
         });
@@ -419,8 +421,8 @@ impl Acknowledger {
             let place = Place { source, shard, id };
             let deliveries = counts.next().flatten().unwrap_or(2).max(2);
             let Some(fields) = fields else { continue };
-            if !self.pool.is_open(&place) {
-                hand_out(&self.pool, place, deliveries, fields);
+            if !self.in_flight.is_open(&place) {
+                hand_out(&self.in_flight, place, deliveries, fields);
             }
         }
         Ok(())
@@ -428,25 +430,25 @@ impl Acknowledger {
 
     /// A reader that ends in order leaves no trace; one with open signals leaves them to others.
     fn leave(&mut self) {
-        if self.pool.options.take_over.is_none() || !self.wire.is_connected() {
+        if self.in_flight.options.take_over.is_none() || !self.client.is_connected() {
             return;
         }
-        let sources = self.pool.lock().sources.clone();
-        let options = &self.pool.options;
+        let sources = self.in_flight.lock().sources.clone();
+        let options = &self.in_flight.options;
         for (shard, sources) in sources {
             let streams: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
             let pending = |stream: &key::Key| {
                 command(["XPENDING", stream, &options.group, "-", "+", "1", &options.consumer])
             };
             let commands: Vec<_> = streams.iter().map(pending).collect();
-            let Ok(replies) = self.wire.exchange(&key::sources(shard), &commands) else { return };
+            let Ok(replies) = self.client.exchange(&key::sources(shard), &commands) else { return };
             let idle = |reply: &Value| matches!(reply, Value::Array(pending) if pending.is_empty());
             let leave = |stream: &key::Key| {
                 command(["XGROUP", "DELCONSUMER", stream, &options.group, &options.consumer])
             };
             let idle = streams.iter().zip(&replies).filter(|(_, reply)| idle(reply));
             let commands: Vec<_> = idle.map(|(stream, _)| leave(stream)).collect();
-            if !commands.is_empty() && self.wire.exchange(&key::sources(shard), &commands).is_err() {
+            if !commands.is_empty() && self.client.exchange(&key::sources(shard), &commands).is_err() {
                 return;
             }
         }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
-use super::feed::{Feed, TOO_LARGE, Turn};
+use super::mailbox::{Mailbox, TOO_LARGE, Turn};
 use crate::config::Config;
+use crate::inbox::client::{Client, command, good, server_ms};
 use crate::inbox::item::{Id, before, entry};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
-use crate::link::failure::{Class, Failure};
+use crate::link::failure::Failure;
 use crate::model::{InstanceId, key};
 
 /// How long the server holds a read that finds nothing, at most; stopping takes as long.
@@ -28,36 +28,36 @@ const STUBBORN: u32 = 3;
 /// How often it asks whether the server is still the one to read from: a master that became a replica answers.
 const CHECK: Duration = Duration::from_secs(2);
 
-pub(super) struct Streams {
-    wire: Wire,
-    feed: Arc<Feed>,
+pub(super) struct ShardReader {
+    client: Client,
+    mailbox: Arc<Mailbox>,
     shard: u16,
     /// How long the server may hold a read.
     block: Duration,
     /// How many sources had something to say in the last read.
     busy: usize,
     /// A reply was larger than one may be: the sources are read one by one, so many entries at once.
-    careful: bool,
+    one_by_one: bool,
     most: usize,
     /// Up to where sources were passed over the last time, and how often in vain.
     passed_over: HashMap<InstanceId, (Id, u32)>,
     next_check: Instant,
 }
 
-impl Streams {
-    pub(super) fn new(config: &Config, feed: Arc<Feed>, shard: u16, instance: &str) -> Self {
+impl ShardReader {
+    pub(super) fn new(config: &Config, mailbox: Arc<Mailbox>, shard: u16, instance: &str) -> Self {
         let endpoint = config.rtss.endpoint.clone();
         let block = BLOCK.min(endpoint.reply_timeout / 2);
         let link = Link::new(endpoint, format!("mt5redis:{instance}:in"));
         let what = format!("reading shard {shard}");
-        let wire = Wire::new(link, what, feed.tell.clone());
+        let client = Client::new(link, what, mailbox.report.clone());
         Self {
-            wire,
-            feed,
+            client,
+            mailbox,
             shard,
             block,
             busy: 1,
-            careful: false,
+            one_by_one: false,
             most: 1,
             passed_over: HashMap::new(),
             next_check: Instant::now(),
@@ -65,39 +65,39 @@ impl Streams {
     }
 
     pub(super) fn run(mut self) {
-        let feed = self.feed.clone();
-        while !feed.ended() {
-            if !self.wire.rested(BLOCK, || !feed.ended()) {
+        let mailbox = self.mailbox.clone();
+        while !mailbox.ended() {
+            if !self.client.rested(BLOCK, || !mailbox.ended()) {
                 continue;
             }
-            let Some(turn) = feed.turn(self.shard, BLOCK) else { continue };
+            let Some(turn) = mailbox.turn(self.shard, BLOCK) else { continue };
             match self.read(&turn) {
-                Ok(()) => self.wire.succeeded(),
+                Ok(()) => self.client.succeeded(),
                 Err(failure) => {
-                    if failure.too_large && !self.careful {
-                        (self.careful, self.most) = (true, 1);
+                    if failure.too_large && !self.one_by_one {
+                        (self.one_by_one, self.most) = (true, 1);
                         continue;
                     }
-                    if matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject) {
+                    if failure.is_an_answer() {
                         // One stream that is none, or that may not be read, is told from the others there.
-                        feed.ask_for_survey();
+                        mailbox.ask_for_survey();
                     }
-                    self.wire.failed(&failure);
+                    self.client.failed(&failure);
                 }
             }
         }
     }
 
     fn read(&mut self, turn: &Turn) -> Result<(), Failure> {
-        if !self.wire.is_connected() {
-            self.wire.connect()?;
+        if !self.client.is_connected() {
+            self.client.connect()?;
         }
         if Instant::now() >= self.next_check {
-            self.wire.check_whether_moved()?;
+            self.client.check_whether_moved()?;
             self.next_check = Instant::now() + CHECK;
         }
-        self.feed.reads(self.shard);
-        if self.careful {
+        self.mailbox.reads(self.shard);
+        if self.one_by_one {
             return self.read_one_by_one(turn);
         }
         let streams = turn.streams.len();
@@ -105,14 +105,14 @@ impl Streams {
         let count = (turn.room / self.busy).min(OF_ALL / streams).clamp(1, OF_ONE);
         let words = read_command(&turn.streams, self.shard, count, Some(self.block));
         let first = key::signals(self.shard, turn.streams[0].0.as_str());
-        let reply = self.wire.ask(&first, words)?;
+        let reply = self.client.ask(&first, words)?;
         let mut found = self.take(turn, &reply, count);
         // Those that came with nothing have nothing more.
         self.busy = found.len().max(1);
         if found.len() < streams {
             for (source, _) in &turn.streams {
                 if !found.remove(source) {
-                    self.feed.take(turn.epoch, *source, Vec::new(), true);
+                    self.mailbox.take(turn.epoch, *source, Vec::new(), true);
                 }
             }
         }
@@ -130,7 +130,7 @@ impl Streams {
             let Some(source) = source else { continue };
             let entries = reply::entries(entries);
             let all = entries.len() < count;
-            self.feed.take(turn.epoch, source, entries, all);
+            self.mailbox.take(turn.epoch, source, entries, all);
             found.insert(source);
         }
         found
@@ -139,7 +139,7 @@ impl Streams {
     /// Reads source by source what is too large together. An entry that is so by itself is passed over. Nobody who writes
     /// one stream holds up the others.
     fn read_one_by_one(&mut self, turn: &Turn) -> Result<(), Failure> {
-        let time = self.wire.ask(&key::sources(self.shard), command(["TIME"]))?;
+        let time = self.client.ask(&key::sources(self.shard), command(["TIME"]))?;
         let now = server_ms(&time).unwrap_or(0);
         let (mut more, mut stuck) = (false, Vec::new());
         for (source, read) in &turn.streams {
@@ -147,14 +147,14 @@ impl Streams {
             loop {
                 let count = self.most;
                 let words = read_command(&[(*source, *read)], self.shard, count, None);
-                match self.wire.exchange(&key, &[words]) {
+                match self.client.exchange(&key, &[words]) {
                     Ok(mut replies) => {
                         more |= self.take(turn, &good(replies.remove(0))?, count).contains(source);
                         self.most = (2 * count).min(OF_ONE);
                         break;
                     }
                     Err(failure) if failure.too_large => {
-                        self.wire.connect()?;
+                        self.client.connect()?;
                         self.most = 1;
                         if count == 1 {
                             stuck.push((*source, *read));
@@ -165,7 +165,7 @@ impl Streams {
                 }
             }
         }
-        self.careful = more || !stuck.is_empty();
+        self.one_by_one = more || !stuck.is_empty();
         for (source, read) in stuck {
             self.pass_over(source, read, now)?;
         }
@@ -185,15 +185,16 @@ impl Streams {
         let times = if last == read { times + 1 } else { 1 };
         self.passed_over.insert(source, (next, times));
         if times > STUBBORN {
-            if self.feed.lock().bar(&source, Some(TOO_LARGE.to_owned())) {
-                self.wire.tell(format_args!("{name} cannot be read until it gives a signal: {TOO_LARGE}"));
+            if self.mailbox.lock().bar(&source, Some(TOO_LARGE.to_owned())) {
+                self.client
+                    .report(format_args!("{name} cannot be read until it gives a signal: {TOO_LARGE}"));
             }
             return Ok(());
         }
         if times == 1 {
-            self.wire.tell(format_args!("an entry of {name} is too large to be read: it is passed over"));
+            self.client.report(format_args!("an entry of {name} is too large to be read: it is passed over"));
         }
-        self.feed.lock().skip(&source, next);
+        self.mailbox.lock().skip(&source, next);
         Ok(())
     }
 
@@ -203,9 +204,9 @@ impl Streams {
         let (mut first, mut end) = (None, "+".to_owned());
         for _ in 0..BACKWARDS {
             let words = command(["XREVRANGE", &key, &end, &format!("({}", entry(read)), "COUNT", "1"]);
-            let reply = match self.wire.exchange(&key, &[words]) {
+            let reply = match self.client.exchange(&key, &[words]) {
                 Err(failure) if failure.too_large => {
-                    self.wire.connect()?;
+                    self.client.connect()?;
                     return Ok(first);
                 }
                 reply => good(reply?.remove(0))?,

@@ -5,12 +5,12 @@
 //! in their order; that a gap is told once and before what is behind it; and that of two terminals with one name
 //! one is handed signals at a time. What an Expert Advisor does not want is acknowledged at once and counted.
 
-mod acknowledger;
-mod feed;
+mod coordinator;
 mod lease;
+mod mailbox;
 mod position;
-mod stream;
-mod wish;
+mod shard;
+mod subscription;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::item::{Delivery, Gap, Place, Tell};
-use super::names::Name;
+use super::item::{Delivery, Gap, Place, Report};
+use super::reader_name::ReaderName;
 use crate::background;
 use crate::clock::own_ms;
 use crate::codes::{MT5REDIS_ERR_RECEIVED, MT5REDIS_ERR_THREAD};
@@ -30,12 +30,12 @@ use crate::error::{Error, Result};
 use crate::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 use crate::model::key;
 use crate::model::signal::MT5REDIS_ACTION_CLOSE;
-use acknowledger::Acknowledger;
-use feed::{Feed, Sources, Waiting};
-pub use feed::{MT5REDIS_ROLE_ACTING, MT5REDIS_ROLE_CONNECTING, MT5REDIS_ROLE_STANDBY};
-use stream::Streams;
-pub(crate) use wish::Wish;
-pub use wish::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_RESUME};
+use coordinator::Coordinator;
+pub use mailbox::{MT5REDIS_ROLE_ACTING, MT5REDIS_ROLE_CONNECTING, MT5REDIS_ROLE_STANDBY};
+use mailbox::{Mailbox, SourceFilter, Waiting};
+use shard::ShardReader;
+pub(crate) use subscription::Subscription;
+pub use subscription::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_RESUME};
 
 /// How many signals are fetched in advance.
 const PREFETCH: usize = 256;
@@ -92,9 +92,9 @@ pub(crate) enum Next {
 
 /// One subscription.
 pub(crate) struct Follower {
-    feed: Arc<Feed>,
-    wish: Wish,
-    tell: Tell,
+    mailbox: Arc<Mailbox>,
+    subscription: Subscription,
+    report: Report,
     /// The signals handed out, by their numbers.
     open: Mutex<HashMap<i64, Place>>,
     last_number: AtomicI64,
@@ -108,25 +108,31 @@ pub(crate) struct Follower {
 
 impl Follower {
     /// Starts following as this instance. Connecting goes on in the background.
-    pub(crate) fn start(config: &Config, instance: &str, wish: Wish, tell: Tell) -> Result<Self> {
-        let name = Name::take(&config.rtss.endpoint, format!("follower {}", wish.follower), instance)?;
-        let shards: BTreeSet<u16> = match &wish.sources {
-            Sources::All => (0..config.rtss_shards).collect(),
-            Sources::These(sources) => {
+    pub(crate) fn start(
+        config: &Config,
+        instance: &str,
+        subscription: Subscription,
+        report: Report,
+    ) -> Result<Self> {
+        let name =
+            ReaderName::take(&config.rtss.endpoint, format!("follower {}", subscription.follower), instance)?;
+        let shards: BTreeSet<u16> = match &subscription.sources {
+            SourceFilter::All => (0..config.rtss_shards).collect(),
+            SourceFilter::Named(sources) => {
                 sources.iter().map(|source| key::shard(source.as_str(), config.rtss_shards)).collect()
             }
         };
-        let feed = Arc::new(Feed::new(config, &wish, PREFETCH, name, tell.clone()));
+        let mailbox = Arc::new(Mailbox::new(config, &subscription, PREFETCH, name, report.clone()));
         for shard in shards {
-            let streams = Streams::new(config, feed.clone(), shard, instance);
-            spawn(&feed, format!("mt5redis-in{shard}"), move || streams.run())?;
+            let streams = ShardReader::new(config, mailbox.clone(), shard, instance);
+            spawn(&mailbox, format!("mt5redis-in{shard}"), move || streams.run())?;
         }
-        let acknowledger = Acknowledger::new(config, feed.clone(), instance);
-        spawn(&feed, "mt5redis-ack".into(), move || acknowledger.run())?;
+        let acknowledger = Coordinator::new(config, mailbox.clone(), instance);
+        spawn(&mailbox, "mt5redis-ack".into(), move || acknowledger.run())?;
         Ok(Self {
-            feed,
-            wish,
-            tell,
+            mailbox,
+            subscription,
+            report,
             open: Mutex::default(),
             last_number: AtomicI64::new(0),
             stuck: AtomicBool::new(false),
@@ -140,19 +146,19 @@ impl Follower {
     /// The next signal that is wanted, if one is here and this terminal acts.
     pub(crate) fn next(&self) -> Next {
         for _ in 0..PASSED_OVER {
-            match self.feed.next() {
+            match self.mailbox.next() {
                 None => {
                     self.tell_if_stuck();
                     break;
                 }
                 Some(Waiting::Gap(gap, _)) => {
                     self.missed.fetch_add(gap.signals, Relaxed);
-                    (self.tell)(format!("signals of follower {}: {gap}", self.wish.follower));
+                    (self.report)(format!("signals of follower {}: {gap}", self.subscription.follower));
                     return Next::Gap(gap);
                 }
                 Some(Waiting::Signal(delivery)) => match self.wanted(&delivery) {
                     Some(signal) => return Next::Signal(signal, delivery),
-                    None => self.feed.acknowledge(delivery.place),
+                    None => self.mailbox.acknowledge(delivery.place),
                 },
             }
         }
@@ -161,12 +167,12 @@ impl Follower {
 
     /// An Expert Advisor that acknowledges nothing would wait for ever, and not know for what.
     fn tell_if_stuck(&self) {
-        let stuck = self.feed.lock().open() >= PREFETCH && self.feed.role() == MT5REDIS_ROLE_ACTING;
+        let stuck = self.mailbox.lock().open() >= PREFETCH && self.mailbox.role() == MT5REDIS_ROLE_ACTING;
         if !self.stuck.swap(stuck, Relaxed) && stuck {
-            (self.tell)(format!(
+            (self.report)(format!(
                 "signals of follower {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
                  mt5redis_acknowledge for each signal that was acted on",
-                self.wish.follower
+                self.subscription.follower
             ));
         }
     }
@@ -174,21 +180,21 @@ impl Follower {
     fn wanted(&self, delivery: &Delivery) -> Option<ReceivedSignal> {
         let Delivery { place, deliveries, signal: received } = delivery;
         let signal = &received.signal;
-        if !self.wish.wants(received) {
+        if !self.subscription.wants(received) {
             self.filtered.fetch_add(1, Relaxed);
             return None;
         }
-        let now = own_ms() as i64 + self.feed.ahead_ms.load(Relaxed);
+        let now = own_ms() as i64 + self.mailbox.ahead_ms.load(Relaxed);
         // A signal may have waited for Redis in its terminal, or for us in Redis.
         let age_ms = (now - signal.time_ms).max(now.saturating_sub_unsigned(place.id.0)).max(0);
         let expired = signal.expiry_ms > 0 && now > signal.expiry_ms;
         // By a clock that is wrong nobody knows how old it is.
         let future = signal.time_ms > now + FUTURE_MS;
-        let (max_age_ms, close) = (self.wish.max_age_ms, signal.action == MT5REDIS_ACTION_CLOSE);
+        let (max_age_ms, close) = (self.subscription.max_age_ms, signal.action == MT5REDIS_ACTION_CLOSE);
         if expired || max_age_ms > 0 && (age_ms > max_age_ms || future) || future && !close {
             self.late.fetch_add(1, Relaxed);
             if future {
-                (self.tell)(format!(
+                (self.report)(format!(
                     "signal {} of {} is passed over: its time is {} s ahead of the server's, so its terminal's clock is \
                      wrong",
                     received.key(),
@@ -225,7 +231,7 @@ impl Follower {
     pub(crate) fn acknowledge(&self, number: i64) -> Result<()> {
         match self.open.lock().remove(&number) {
             Some(place) => {
-                self.feed.acknowledge(place);
+                self.mailbox.acknowledge(place);
                 Ok(())
             }
             None => Err(Error::new(
@@ -237,23 +243,23 @@ impl Follower {
 
     /// What this terminal does by the follower's name, one of `MT5REDIS_ROLE_*`.
     pub(crate) fn role(&self) -> i32 {
-        self.feed.role()
+        self.mailbox.role()
     }
 
     /// Ends the threads in their own time.
     pub(crate) fn end(&self) {
-        self.feed.end();
+        self.mailbox.end();
     }
 
     /// After the end: waits until the acknowledgements are written, this long at most.
     pub(crate) fn wait(&self, timeout: Duration) {
-        self.feed.wait_for_end(timeout);
+        self.mailbox.wait_for_end(timeout);
     }
 
     /// What it counts.
     pub(crate) fn stats(&self) -> serde_json::Value {
         let role = ["connecting", "acting", "standby"][self.role() as usize];
-        let state = self.feed.lock();
+        let state = self.mailbox.lock();
         json!({
             "role": role,
             "received": self.received.load(Relaxed),
@@ -271,17 +277,17 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.feed.end();
+        self.mailbox.end();
     }
 }
 
-fn spawn(feed: &Arc<Feed>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    feed.name.enter();
-    let ending = feed.clone();
+fn spawn(mailbox: &Arc<Mailbox>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    mailbox.name.enter();
+    let ending = mailbox.clone();
     let end = move |outcome: std::result::Result<(), String>| {
         if let Err(panic) = outcome {
             let follower = &ending.follower;
-            (ending.tell)(format!(
+            (ending.report)(format!(
                 "signals of follower {follower} come no more: a defect, please report it: {panic}"
             ));
             ending.end();
@@ -289,8 +295,8 @@ fn spawn(feed: &Arc<Feed>, name: String, body: impl FnOnce() + Send + 'static) -
         ending.leave();
     };
     background::start(name, body, end).map(drop).map_err(|error| {
-        feed.leave();
-        feed.end();
+        mailbox.leave();
+        mailbox.end();
         Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
     })
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::feed::{Feed, Sources};
 use super::lease::{Holder, LIFE, Lease, terminal};
+use super::mailbox::{Mailbox, SourceFilter};
 use super::position::Position;
 use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
+use crate::inbox::client::{Client, command, good, server_ms};
 use crate::inbox::item::{Id, Start};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good, server_ms};
 use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::received::Received;
@@ -34,9 +34,9 @@ const PARKED: char = '~';
 /// How long a follower that ends tries to write its last positions.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-pub(super) struct Acknowledger {
-    wire: Wire,
-    feed: Arc<Feed>,
+pub(super) struct Coordinator {
+    client: Client,
+    mailbox: Arc<Mailbox>,
     lease: Lease,
     acting: bool,
     /// Another terminal acted since this follower started.
@@ -55,20 +55,20 @@ pub(super) struct Acknowledger {
     next_survey: Instant,
 }
 
-impl Acknowledger {
-    pub(super) fn new(config: &Config, feed: Arc<Feed>, instance: &str) -> Self {
+impl Coordinator {
+    pub(super) fn new(config: &Config, mailbox: Arc<Mailbox>, instance: &str) -> Self {
         let link = Link::new(config.rtss.endpoint.clone(), format!("mt5redis:{instance}:acknowledge"));
-        let what = format!("signals of follower {}", feed.follower);
+        let what = format!("signals of follower {}", mailbox.follower);
         let now = Instant::now();
-        let shards = if feed.sources == Sources::All { feed.shards } else { 0 };
+        let shards = if mailbox.sources == SourceFilter::All { mailbox.shards } else { 0 };
         Self {
-            wire: Wire::new(link, what, feed.tell.clone()),
-            lease: Lease::new(&feed.follower, &terminal(instance)),
+            client: Client::new(link, what, mailbox.report.clone()),
+            lease: Lease::new(&mailbox.follower, &terminal(instance)),
             acting: false,
             succeeds: false,
             ends: None,
-            catalogues: (0..shards).map(|shard| Catalogue::new(shard, feed.shards)).collect(),
-            feed,
+            catalogues: (0..shards).map(|shard| Catalogue::new(shard, mailbox.shards)).collect(),
+            mailbox,
             first: 0,
             troubled: false,
             next_write: now,
@@ -79,37 +79,37 @@ impl Acknowledger {
     }
 
     pub(super) fn run(mut self) {
-        let feed = self.feed.clone();
-        feed.name.wait_for_predecessor(|| !feed.ended());
-        while !feed.ended() {
-            if !self.wire.rested(Duration::MAX, || !feed.ended()) {
+        let mailbox = self.mailbox.clone();
+        mailbox.name.wait_for_predecessor(|| !mailbox.ended());
+        while !mailbox.ended() {
+            if !self.client.rested(Duration::MAX, || !mailbox.ended()) {
                 break;
             }
             if let Err(failure) = self.step() {
                 self.lease.forget();
-                self.wire.failed(&failure);
+                self.client.failed(&failure);
                 continue;
             }
             // The lease and the positions do not wait for a shard that is in trouble. What was watched may be so no more.
-            let watching = self.wire.generation();
+            let watching = self.client.generation();
             match self.look_around() {
                 Ok(looked) => self.troubled &= !looked,
                 Err(failure) => {
                     self.troubled = true;
-                    self.wire.suffered(&failure);
+                    self.client.suffered(&failure);
                 }
             }
-            if watching != self.wire.generation() {
+            if watching != self.client.generation() {
                 self.lease.forget();
             }
             if !self.troubled {
-                self.wire.succeeded();
+                self.client.succeeded();
             }
             let discovery = if self.catalogues.is_empty() { self.next_renewal } else { self.next_discovery };
-            feed.wait_for_work(self.next_renewal.min(discovery));
+            mailbox.wait_for_work(self.next_renewal.min(discovery));
             // Acknowledgements come one by one: those of the next moment go along.
             let pause = self.next_write.saturating_duration_since(Instant::now());
-            if !feed.ended() {
+            if !mailbox.ended() {
                 thread::sleep(pause.min(GATHER));
             }
         }
@@ -117,37 +117,37 @@ impl Acknowledger {
         while self.acting && Instant::now() < until {
             if let Err(failure) = self.say_good_bye() {
                 self.lease.forget();
-                self.wire.failed(&failure);
-                self.wire.rested(until.saturating_duration_since(Instant::now()), || true);
+                self.client.failed(&failure);
+                self.client.rested(until.saturating_duration_since(Instant::now()), || true);
             }
         }
     }
 
     /// Writes what is left and gives the lease back.
     fn say_good_bye(&mut self) -> Result<(), Failure> {
-        if !self.wire.is_connected() {
+        if !self.client.is_connected() {
             self.lease.forget();
-            self.wire.connect()?;
+            self.client.connect()?;
         }
-        if matches!(self.lease.look(&mut self.wire)?, Holder::Us | Holder::Nobody) {
+        if matches!(self.lease.look(&mut self.client)?, Holder::Us | Holder::Nobody) {
             self.write(false)?;
-            self.lease.release(&mut self.wire)?;
+            self.lease.release(&mut self.client)?;
         }
         self.acting = false;
         Ok(())
     }
 
     fn step(&mut self) -> Result<(), Failure> {
-        let fresh = !self.wire.is_connected();
+        let fresh = !self.client.is_connected();
         if fresh {
             self.lease.forget();
-            self.wire.connect()?;
+            self.client.connect()?;
         }
         if self.ends.is_none() {
             self.note_ends()?;
         }
-        let holder = self.lease.look(&mut self.wire)?;
-        self.feed.ahead_ms.store(self.lease.ahead_ms(), Relaxed);
+        let holder = self.lease.look(&mut self.client)?;
+        self.mailbox.ahead_ms.store(self.lease.ahead_ms(), Relaxed);
         match holder {
             Holder::Other(other) => {
                 self.stand_by(&other);
@@ -169,8 +169,8 @@ impl Acknowledger {
         (self.acting, self.succeeds) = (false, true);
         self.lease.give_up();
         self.next_renewal = Instant::now() + TRY;
-        if self.feed.stand_by() {
-            self.wire.tell(format_args!(
+        if self.mailbox.stand_by() {
+            self.client.report(format_args!(
                 "{other} acts by this name; this terminal stands by, and takes over within {} s of its end",
                 (LIFE + TRY).as_secs() + 1
             ));
@@ -179,17 +179,17 @@ impl Acknowledger {
 
     /// Takes the lease, and starts from the positions that are written.
     fn begin(&mut self) -> Result<(), Failure> {
-        let (written, alive) = self.lease.positions(&mut self.wire)?;
-        let mut written = Written::sort(written, &self.feed.sources);
+        let (written, alive) = self.lease.positions(&mut self.client)?;
+        let mut written = Written::sort(written, &self.mailbox.sources);
         let read =
             |(source, text): (&InstanceId, &String)| Some((*source, Position::resume(text, alive, LIFE)?));
         let mut positions: BTreeMap<_, _> = written.wanted.iter().filter_map(read).collect();
-        if let Sources::These(sources) = &self.feed.sources {
+        if let SourceFilter::Named(sources) = &self.mailbox.sources {
             for source in sources {
                 positions.entry(*source).or_default();
             }
         }
-        match self.feed.start {
+        match self.mailbox.start {
             Start::Beginning if !self.succeeds => {
                 positions.values_mut().for_each(|position| *position = Position::default());
             }
@@ -205,16 +205,16 @@ impl Acknowledger {
             _ => {}
         }
         written.write.extend(positions.iter().map(|(source, position)| (name(source), position.to_string())));
-        let Some(until) = self.lease.write(&mut self.wire, &written.write, &written.gone)? else {
+        let Some(until) = self.lease.write(&mut self.client, &written.write, &written.gone)? else {
             return Ok(());
         };
         self.acting = true;
-        let shards = self.feed.shards;
+        let shards = self.mailbox.shards;
         let placed =
             |(source, position): (InstanceId, _)| (source, (key::shard(source.as_str(), shards), position));
-        self.feed.act(positions.into_iter().map(placed).collect(), until);
+        self.mailbox.act(positions.into_iter().map(placed).collect(), until);
         self.next_renewal = Instant::now() + RENEW;
-        self.wire.tell(match self.succeeds {
+        self.client.report(match self.succeeds {
             true => "this terminal takes over, and acts now",
             false => "this terminal acts",
         });
@@ -227,22 +227,22 @@ impl Acknowledger {
     fn write(&mut self, every: bool) -> Result<(), Failure> {
         let now = Instant::now();
         if now >= self.next_renewal {
-            self.wire.check_whether_moved()?;
+            self.client.check_whether_moved()?;
         }
-        let unwritten = self.feed.unwritten(every);
-        if unwritten.is_empty() && now < self.next_renewal && !self.feed.ended() {
+        let unwritten = self.mailbox.unwritten(every);
+        if unwritten.is_empty() && now < self.next_renewal && !self.mailbox.ended() {
             return Ok(());
         }
         let texts: Vec<_> = unwritten.iter().map(|(source, text)| (name(source), text.clone())).collect();
-        match self.lease.write(&mut self.wire, &texts, &[]) {
+        match self.lease.write(&mut self.client, &texts, &[]) {
             Ok(Some(until)) => {
-                self.feed.act_on(until);
+                self.mailbox.act_on(until);
                 self.next_write = now + GATHER;
                 self.next_renewal = now + RENEW;
                 Ok(())
             }
             outcome => {
-                self.feed.not_written(&unwritten);
+                self.mailbox.not_written(&unwritten);
                 outcome.map(drop)
             }
         }
@@ -251,18 +251,18 @@ impl Acknowledger {
     /// Where each source ends: whoever wants new signals begins there.
     fn note_ends(&mut self) -> Result<(), Failure> {
         let mut ends = HashMap::new();
-        if self.feed.start == Start::New {
-            let sources = match &self.feed.sources {
-                Sources::These(sources) => sources.clone(),
-                Sources::All => {
+        if self.mailbox.start == Start::New {
+            let sources = match &self.mailbox.sources {
+                SourceFilter::Named(sources) => sources.clone(),
+                SourceFilter::All => {
                     self.catalogues.iter_mut().for_each(Catalogue::restart);
                     let (found, whole) = self.discover();
                     whole.map(|()| found)?
                 }
             };
-            for (shard, sources) in by_shard(&sources, self.feed.shards) {
-                let last = last_entries(&mut self.wire, shard, &sources)?;
-                let time = self.wire.ask(&key::sources(shard), command(["TIME"]))?;
+            for (shard, sources) in by_shard(&sources, self.mailbox.shards) {
+                let last = last_entries(&mut self.client, shard, &sources)?;
+                let time = self.client.ask(&key::sources(shard), command(["TIME"]))?;
                 let now = server_ms(&time).unwrap_or(0);
                 let end = |last| end(last, now);
                 ends.extend(sources.into_iter().zip(last.into_iter().map(end)));
@@ -272,13 +272,13 @@ impl Acknowledger {
         Ok(())
     }
 
-    /// Sources that are not followed yet, and what kept it from looking at every shard.
+    /// SourceFilter that are not followed yet, and what kept it from looking at every shard.
     fn discover(&mut self) -> (Vec<InstanceId>, Result<(), Failure>) {
-        let known = self.feed.lock().sources();
+        let known = self.mailbox.lock().sources();
         let mut found = Vec::new();
         for shard in self.turn() {
             let catalogue = &mut self.catalogues[usize::from(shard)];
-            let looked = catalogue.look(&mut self.wire, |source| known.contains(source));
+            let looked = catalogue.look(&mut self.client, |source| known.contains(source));
             match looked {
                 Ok(sources) => found.extend(sources),
                 Err(failure) => {
@@ -292,7 +292,7 @@ impl Acknowledger {
 
     /// All shards, first of them the one behind the last that was in trouble.
     fn turn(&self) -> impl Iterator<Item = u16> + use<> {
-        let (first, shards) = (self.first, self.feed.shards);
+        let (first, shards) = (self.first, self.mailbox.shards);
         (0..shards).map(move |at| (first + at) % shards)
     }
 
@@ -306,13 +306,13 @@ impl Acknowledger {
         if now >= self.next_discovery && !self.catalogues.is_empty() {
             (looked, self.next_discovery) = (true, now + DISCOVER);
             let (found, whole) = self.discover();
-            let shards = self.feed.shards;
+            let shards = self.mailbox.shards;
             let placed =
                 |source: InstanceId| (source, key::shard(source.as_str(), shards), Position::default());
-            self.feed.follow(found.into_iter().map(placed).collect());
+            self.mailbox.follow(found.into_iter().map(placed).collect());
             outcome = whole;
         }
-        let wanted = std::mem::take(&mut self.feed.lock().survey);
+        let wanted = std::mem::take(&mut self.mailbox.lock().survey);
         if wanted || now >= self.next_survey {
             looked = true;
             let surveyed = self.survey();
@@ -326,12 +326,12 @@ impl Acknowledger {
     /// being read, and one that was made anew by a server whose clock is behind is read from its beginning.
     fn survey(&mut self) -> Result<(), Failure> {
         for shard in self.turn() {
-            let followed = self.feed.lock().followed(shard);
+            let followed = self.mailbox.lock().followed(shard);
             if followed.is_empty() {
                 continue;
             }
             let sources: Vec<_> = followed.iter().map(|(source, _)| *source).collect();
-            let last = last_entries(&mut self.wire, shard, &sources);
+            let last = last_entries(&mut self.client, shard, &sources);
             let last = last.inspect_err(|_| self.first = shard + 1)?;
             for ((source, read), last) in followed.into_iter().zip(last) {
                 if last.as_ref().is_err_and(|failure| failure.too_large) {
@@ -340,16 +340,16 @@ impl Acknowledger {
                 }
                 let reason = last.as_ref().err().map(|failure| failure.text.clone());
                 if let Ok(Some((id, _))) = &last {
-                    self.feed.lock().newest(&source, *id);
+                    self.mailbox.lock().newest(&source, *id);
                 }
-                let news = self.feed.lock().bar(&source, reason.clone());
+                let news = self.mailbox.lock().bar(&source, reason.clone());
                 match (reason, last) {
                     (Some(reason), _) if news => {
-                        self.wire.tell(format_args!("{} cannot be read: {reason}", source.as_str()));
+                        self.client.report(format_args!("{} cannot be read: {reason}", source.as_str()));
                     }
-                    (None, Ok(Some((id, _)))) if id < read => self.feed.lock().rewind(&source),
+                    (None, Ok(Some((id, _)))) if id < read => self.mailbox.lock().rewind(&source),
                     (None, _) if news => {
-                        self.wire.tell(format_args!("{} can be read again", source.as_str()))
+                        self.client.report(format_args!("{} can be read again", source.as_str()))
                     }
                     _ => {}
                 }
@@ -373,14 +373,14 @@ struct Written {
 impl Written {
     /// One of a source that is not followed is parked: workers pay no heed to it, and it is there should the source
     /// be followed again.
-    fn sort(written: Vec<(String, String)>, sources: &Sources) -> Self {
+    fn sort(written: Vec<(String, String)>, sources: &SourceFilter) -> Self {
         let mut sorted = Self { wanted: BTreeMap::new(), write: Vec::new(), gone: Vec::new() };
         for (field, text) in written {
             let parked = field.strip_prefix(PARKED);
             let Ok(source) = InstanceId::new(parked.unwrap_or(&field)) else { continue };
             let wanted = match sources {
-                Sources::All => true,
-                Sources::These(sources) => sources.contains(&source),
+                SourceFilter::All => true,
+                SourceFilter::Named(sources) => sources.contains(&source),
             };
             match (wanted, parked) {
                 (true, None) => drop(sorted.wanted.insert(source, text)),
@@ -396,8 +396,8 @@ impl Written {
             }
         }
         match sources {
-            Sources::All => sorted.write.push((key::EVERY_SOURCE.to_owned(), "1".to_owned())),
-            Sources::These(_) => sorted.gone.push(key::EVERY_SOURCE.to_owned()),
+            SourceFilter::All => sorted.write.push((key::EVERY_SOURCE.to_owned(), "1".to_owned())),
+            SourceFilter::Named(_) => sorted.gone.push(key::EVERY_SOURCE.to_owned()),
         }
         sorted
     }
@@ -406,7 +406,7 @@ impl Written {
 /// The last entry of each stream, if it has one, or why it cannot be read.
 type Last = Result<Option<(Id, Option<Received>)>, Failure>;
 
-fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<Vec<Last>, Failure> {
+fn last_entries(client: &mut Client, shard: u16, sources: &[InstanceId]) -> Result<Vec<Last>, Failure> {
     let keys: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
     let commands: Vec<_> =
         keys.iter().map(|key| command(["XREVRANGE", key, "+", "-", "COUNT", "1"])).collect();
@@ -416,23 +416,23 @@ fn last_entries(wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<V
         let signal = |fields: Option<Vec<Vec<u8>>>| Received::decode(&fields?).ok();
         Ok(entries.pop().map(|(id, fields)| (id, signal(fields))))
     };
-    match wire.exchange(first, &commands) {
+    match client.exchange(first, &commands) {
         // The connection is gone with that reply: each for itself.
         Err(failure) if failure.too_large => {}
         replies => return Ok(replies?.into_iter().map(last).collect()),
     }
     let mut found = Vec::new();
     for command in commands {
-        if !wire.is_connected() {
-            wire.connect()?;
+        if !client.is_connected() {
+            client.connect()?;
         }
-        found.push(match wire.exchange(first, &[command]) {
+        found.push(match client.exchange(first, &[command]) {
             Err(failure) if failure.too_large => Err(failure),
             replies => last(replies?.remove(0)),
         });
     }
-    if !wire.is_connected() {
-        wire.connect()?;
+    if !client.is_connected() {
+        client.connect()?;
     }
     Ok(found)
 }

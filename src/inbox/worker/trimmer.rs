@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::Value;
 
-use super::evidence;
+use super::acknowledged;
+use crate::inbox::client::{Client, command, good};
 use crate::inbox::item::{Id, before, entry};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good};
 use crate::link::failure::{Class, Failure};
 use crate::model::InstanceId;
 use crate::model::key::{self, Key};
@@ -23,7 +23,7 @@ use crate::model::key::{self, Key};
 const PAGE: &str = "1000";
 const PAGES: usize = 20;
 
-pub(super) struct Others {
+pub(super) struct Trimmer {
     group: String,
     /// Whether anything is deleted.
     delete: bool,
@@ -43,7 +43,7 @@ pub(super) struct Others {
     refused: bool,
 }
 
-impl Others {
+impl Trimmer {
     pub(super) fn new(group: String, delete: bool) -> Self {
         Self {
             group,
@@ -65,10 +65,10 @@ impl Others {
     }
 
     /// Goes on looking who else reads, and deletes what everybody has passed.
-    pub(super) fn round(&mut self, wire: &mut Wire) -> Result<(), Failure> {
-        if self.generation != wire.generation() {
+    pub(super) fn round(&mut self, client: &mut Client) -> Result<(), Failure> {
+        if self.generation != client.generation() {
             // The servers have other places now.
-            (self.generation, self.cursors) = (wire.generation(), None);
+            (self.generation, self.cursors) = (client.generation(), None);
         }
         if self.cursors.is_none() {
             if self.looks == 0 {
@@ -76,18 +76,18 @@ impl Others {
                     return Ok(());
                 }
                 self.now.append(&mut self.later);
-                self.looks = if wire.has_slots() { 2 } else { 1 };
+                self.looks = if client.has_slots() { 2 } else { 1 };
             }
-            let servers = if self.delete && !self.refused { wire.masters()? } else { Vec::new() };
+            let servers = if self.delete && !self.refused { client.masters()? } else { Vec::new() };
             self.cursors = Some(servers.into_iter().map(|server| (server, "0".to_owned())).collect());
         }
-        let looked = self.look(wire);
+        let looked = self.look(client);
         match looked {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(failure) if matches!(failure.class, Class::Unlisted | Class::Alarm | Class::Reject) => {
+            Err(failure) if failure.is_an_answer() => {
                 self.refused = true;
-                wire.tell(format_args!("nothing is deleted: {}", failure.text));
+                client.report(format_args!("nothing is deleted: {}", failure.text));
             }
             Err(failure) => {
                 self.cursors = None;
@@ -107,7 +107,7 @@ impl Others {
         }
         let mut shards = shards.into_iter();
         let done = shards.by_ref().try_for_each(|(shard, sources)| {
-            let done = self.shard(wire, shard, &sources);
+            let done = self.shard(client, shard, &sources);
             if done.is_err() {
                 self.acknowledged(shard, sources.iter());
             }
@@ -118,12 +118,12 @@ impl Others {
     }
 
     /// Looks for followers. Returns whether all keys were looked at.
-    fn look(&mut self, wire: &mut Wire) -> Result<bool, Failure> {
+    fn look(&mut self, client: &mut Client) -> Result<bool, Failure> {
         let cursors = self.cursors.as_mut().expect("a look goes on");
         for _ in 0..PAGES {
             let Some((server, cursor)) = cursors.last_mut() else { return Ok(true) };
             let words = command(["SCAN", cursor, "MATCH", "fp:*", "COUNT", PAGE]);
-            let reply = good(wire.exchange_at(*server, &[words])?.remove(0))?;
+            let reply = good(client.exchange_at(*server, &[words])?.remove(0))?;
             let parts = reply::array(&reply);
             let keys = parts.get(1).map(reply::array).unwrap_or_default().iter();
             let text = |key| str::from_utf8(reply::bytes(key)?).ok().map(str::to_owned);
@@ -137,24 +137,24 @@ impl Others {
     }
 
     /// Moves this group's marks, and trims what everybody has passed.
-    fn shard(&mut self, wire: &mut Wire, shard: u16, sources: &[InstanceId]) -> Result<(), Failure> {
+    fn shard(&mut self, client: &mut Client, shard: u16, sources: &[InstanceId]) -> Result<(), Failure> {
         let list = key::sources(shard);
         let streams: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
         let groups: Vec<_> = streams.iter().map(|stream| command(["XINFO", "GROUPS", stream])).collect();
-        let groups = wire.exchange(&list, &groups)?;
+        let groups = client.exchange(&list, &groups)?;
         let mut lows: BTreeMap<InstanceId, Id> = BTreeMap::new();
         let mut marks = Vec::new();
         for ((source, stream), groups) in sources.iter().zip(&streams).zip(&groups) {
-            let Some(passed) = passed(wire, stream, groups)? else { continue };
+            let Some(passed) = passed(client, stream, groups)? else { continue };
             let Some(own) = passed.iter().find(|(name, _)| *name == self.group) else { continue };
-            marks.push((evidence::key_of(shard, source, &self.group), own.1));
+            marks.push((acknowledged::key_of(shard, source, &self.group), own.1));
             lows.insert(*source, passed.iter().map(|(_, low)| *low).min().expect("its own at least"));
         }
-        evidence::advance(wire, shard, &marks)?;
+        acknowledged::advance(client, shard, &marks)?;
         if !self.delete || self.refused {
             return Ok(());
         }
-        self.lower(wire, &mut lows)?;
+        self.lower(client, &mut lows)?;
         let trim = |(source, low): (&InstanceId, &Id)| {
             let (ms, number) = *low;
             let next = entry((ms, number.saturating_add(1)));
@@ -162,7 +162,7 @@ impl Others {
         };
         let trims: Vec<_> = lows.iter().filter(|(_, low)| **low > (0, 0)).map(trim).collect();
         if !trims.is_empty() {
-            for reply in wire.exchange(&list, &trims)? {
+            for reply in client.exchange(&list, &trims)? {
                 good(reply)?;
             }
         }
@@ -170,14 +170,14 @@ impl Others {
     }
 
     /// Lowers what may be deleted to what each follower has passed.
-    fn lower(&mut self, wire: &mut Wire, lows: &mut BTreeMap<InstanceId, Id>) -> Result<(), Failure> {
+    fn lower(&mut self, client: &mut Client, lows: &mut BTreeMap<InstanceId, Id>) -> Result<(), Failure> {
         if lows.is_empty() {
             return Ok(());
         }
         for follower in self.followers.clone() {
             let mut words = command(["HMGET", &follower, key::EVERY_SOURCE, "@"]);
             words.extend(lows.keys().map(|source| source.as_str().as_bytes().to_vec()));
-            let reply = match wire.ask(&follower, words) {
+            let reply = match client.ask(&follower, words) {
                 // Not a position, whatever its name says.
                 Err(failure) if failure.class == Class::Reject => Value::Nil,
                 reply => reply?,
@@ -207,7 +207,7 @@ impl Others {
 }
 
 /// Up to where each group of a stream has passed it; none if there is no stream.
-fn passed(wire: &mut Wire, stream: &Key, groups: &Value) -> Result<Option<Vec<(String, Id)>>, Failure> {
+fn passed(client: &mut Client, stream: &Key, groups: &Value) -> Result<Option<Vec<(String, Id)>>, Failure> {
     if matches!(groups, Value::ServerError(_)) {
         return Ok(None);
     }
@@ -226,7 +226,7 @@ fn passed(wire: &mut Wire, stream: &Key, groups: &Value) -> Result<Option<Vec<(S
             // A name is bytes: one that is no text is asked for as it came.
             let name = reply::named(group, "name").and_then(reply::bytes).unwrap_or_default();
             let words = vec![b"XPENDING".to_vec(), stream.as_bytes().to_vec(), name.to_vec()];
-            let summary = wire.ask(stream, words)?;
+            let summary = client.ask(stream, words)?;
             if let Some(lowest) = reply::array(&summary).get(1).and_then(reply::id) {
                 low = low.min(before(lowest));
             }

@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 /// How long a reader waits at most for the one before it: longer than that one tries to say good-bye.
 const PREDECESSOR: Duration = Duration::from_secs(3);
 
-static TAKEN: Mutex<Vec<Weak<Name>>> = Mutex::new(Vec::new());
+static TAKEN: Mutex<Vec<Weak<ReaderName>>> = Mutex::new(Vec::new());
 
-/// A name that is taken until its owner has [left](Name::leave).
-pub(super) struct Name {
+/// A name that is taken until its owner has [left](ReaderName::leave).
+pub(super) struct ReaderName {
     endpoint: Endpoint,
     text: String,
     /// The instance that reads; empty for a worker.
@@ -31,15 +31,15 @@ pub(super) struct Name {
     threads: AtomicUsize,
     left: AtomicBool,
     /// Who had it before.
-    before: Option<Weak<Name>>,
+    before: Option<Weak<ReaderName>>,
 }
 
-impl Name {
+impl ReaderName {
     /// Takes a name at these servers.
     pub(super) fn take(endpoint: &Endpoint, text: String, instance: &str) -> Result<Arc<Self>> {
         let mut taken = TAKEN.lock();
         taken.retain(|name| name.upgrade().is_some_and(|name| !name.left.load(Relaxed)));
-        let same = |name: &Arc<Name>| name.endpoint == *endpoint && name.text == text;
+        let same = |name: &Arc<ReaderName>| name.endpoint == *endpoint && name.text == text;
         let before = taken.iter().rev().filter_map(Weak::upgrade).find(same);
         if before.as_ref().is_some_and(|before| !before.ended.load(Relaxed)) {
             return Err(Error::new(

@@ -9,9 +9,9 @@ use std::collections::HashSet;
 
 use redis::Value;
 
+use crate::inbox::client::{Client, command, good};
 use crate::inbox::item::{Id, Place, before};
 use crate::inbox::reply;
-use crate::inbox::wire::{Wire, command, good};
 use crate::link::failure::Failure;
 use crate::model::InstanceId;
 use crate::model::key::{self, Key};
@@ -58,7 +58,7 @@ pub(super) fn first_mark(key: &Key, ms: u64) -> Vec<Vec<u8>> {
 
 /// The signals of each source that were acknowledged from its mark on.
 pub(super) fn since(
-    wire: &mut Wire,
+    client: &mut Client,
     list: &Key,
     marks: &[(&Key, Id)],
 ) -> Result<Vec<HashSet<String>>, Failure> {
@@ -71,18 +71,18 @@ pub(super) fn since(
         let texts = reply::array(&members).iter().filter_map(reply::bytes);
         Ok(texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect())
     };
-    wire.exchange(list, &commands)?.into_iter().map(done).collect()
+    client.exchange(list, &commands)?.into_iter().map(done).collect()
 }
 
 /// Moves marks forward: everything of a source up to an id is acknowledged. What is older goes, but for the last few.
-pub(super) fn advance(wire: &mut Wire, shard: u16, marks: &[(Key, Id)]) -> Result<(), Failure> {
+pub(super) fn advance(client: &mut Client, shard: u16, marks: &[(Key, Id)]) -> Result<(), Failure> {
     if marks.is_empty() {
         return Ok(());
     }
     let last = format!("-{REMEMBERED}");
     let ranks: Vec<_> =
         marks.iter().map(|(key, _)| command(["ZRANGE", key, &last, &last, "WITHSCORES"])).collect();
-    let oldest = wire.exchange(&key::sources(shard), &ranks)?;
+    let oldest = client.exchange(&key::sources(shard), &ranks)?;
     let mut commands = Vec::new();
     for ((key, low), oldest) in marks.iter().zip(&oldest) {
         commands.push(command(["ZADD", key, "GT", &low.0.to_string(), MARK]));
@@ -90,11 +90,11 @@ pub(super) fn advance(wire: &mut Wire, shard: u16, marks: &[(Key, Id)]) -> Resul
             commands.push(command(["ZREMRANGEBYSCORE", key, "-inf", &format!("({}", score.min(low.0))]));
         }
     }
-    wire.exchange(&key::sources(shard), &commands).map(drop)
+    client.exchange(&key::sources(shard), &commands).map(drop)
 }
 
 /// What a reader wants to know of a signal that it does not find in its own memory.
-pub(super) struct Doubt {
+pub(super) struct Question {
     pub(super) place: Place,
     pub(super) producer: String,
     pub(super) sequence: u64,
@@ -103,7 +103,7 @@ pub(super) struct Doubt {
 
 /// What the group knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Known {
+pub(super) struct Answer {
     /// The signal itself was acknowledged.
     pub(super) done: bool,
     /// Somebody of the group was given its predecessor.
@@ -111,10 +111,14 @@ pub(super) struct Known {
 }
 
 /// Asks what the group knows of these signals.
-pub(super) fn resolve(wire: &mut Wire, group: &str, doubts: &[Doubt]) -> Result<Vec<Known>, Failure> {
-    let Some(first) = doubts.first() else { return Ok(Vec::new()) };
+pub(super) fn ask_group(
+    client: &mut Client,
+    group: &str,
+    questions: &[Question],
+) -> Result<Vec<Answer>, Failure> {
+    let Some(first) = questions.first() else { return Ok(Vec::new()) };
     let mut commands = Vec::new();
-    for Doubt { place, producer, sequence, predecessor } in doubts {
+    for Question { place, producer, sequence, predecessor } in questions {
         let key = key_of(place.shard, &place.source, group);
         commands.push(command(["ZSCORE", &key, &format!("{producer}-{sequence}")]));
         commands.push(command(["ZSCORE", &key, &format!("{producer}-{predecessor}")]));
@@ -123,28 +127,28 @@ pub(super) fn resolve(wire: &mut Wire, group: &str, doubts: &[Doubt]) -> Result<
         commands.push(command(["XREVRANGE", &stream, &end, "-", "COUNT", NEIGHBOURS]));
     }
     let first = key::signals(first.place.shard, first.place.source.as_str());
-    let replies = match wire.exchange(&first, &commands) {
+    let replies = match client.exchange(&first, &commands) {
         Err(failure) if failure.too_large => {
             // Somebody wrote an entry before one of them that nobody can read: who its neighbours are stays unknown.
-            wire.connect()?;
+            client.connect()?;
             commands.iter_mut().skip(2).step_by(3).for_each(|search| *search = command(["PING"]));
-            wire.exchange(&first, &commands)?
+            client.exchange(&first, &commands)?
         }
         replies => replies?,
     };
     // A refusal does not say that nobody knows.
     let replies = replies.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
-    let known = |(doubt, replies): (&Doubt, &[Value])| {
+    let known = |(question, replies): (&Question, &[Value])| {
         let there = |value: &Value| reply::number(value).is_some();
         let is_it = |(_, fields): &reply::Entry| {
             let signal =
                 fields.as_ref().and_then(|fields| crate::model::received::Received::decode(fields).ok());
-            signal.is_some_and(|it| it.producer == doubt.producer && it.sequence == doubt.predecessor)
+            signal.is_some_and(|it| it.producer == question.producer && it.sequence == question.predecessor)
         };
-        Known {
+        Answer {
             done: there(&replies[0]),
             follows: there(&replies[1]) || reply::entries(&replies[2]).iter().any(is_it),
         }
     };
-    Ok(doubts.iter().zip(replies.chunks_exact(3)).map(known).collect())
+    Ok(questions.iter().zip(replies.chunks_exact(3)).map(known).collect())
 }

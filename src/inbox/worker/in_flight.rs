@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::Options;
-use crate::inbox::item::{Item, Place, Tell};
-use crate::inbox::names::Name;
+use super::WorkerOptions;
+use crate::inbox::item::{Item, Place, Report};
+use crate::inbox::reader_name::ReaderName;
 use crate::model::InstanceId;
 
 /// How many acknowledged signals are remembered: more than a terminal sends again within a minute.
 const RECENT: usize = 65_536;
 
 /// A worker's shared state.
-pub(super) struct Pool {
-    pub(super) options: Options,
-    pub(super) name: Arc<Name>,
-    pub(super) tell: Tell,
+pub(super) struct InFlight {
+    pub(super) options: WorkerOptions,
+    pub(super) name: Arc<ReaderName>,
+    pub(super) report: Report,
     stop: AtomicBool,
     state: Mutex<State>,
     /// An item came.
@@ -57,12 +57,12 @@ pub(super) struct Open {
     pub(super) fields: Vec<Vec<u8>>,
 }
 
-impl Pool {
-    pub(super) fn new(options: Options, name: Arc<Name>, tell: Tell) -> Self {
+impl InFlight {
+    pub(super) fn new(options: WorkerOptions, name: Arc<ReaderName>, report: Report) -> Self {
         Self {
             options,
             name,
-            tell,
+            report,
             stop: AtomicBool::new(false),
             state: Mutex::default(),
             filled: Condvar::new(),

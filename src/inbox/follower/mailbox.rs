@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::position::{Position, Taken};
-use super::wish::Wish;
+use super::subscription::Subscription;
 use crate::config::Config;
-use crate::inbox::item::{Delivery, Gap, Id, Place, Start, Tell, before};
-use crate::inbox::names::Name;
+use crate::inbox::item::{Delivery, Gap, Id, Place, Report, Start, before};
+use crate::inbox::reader_name::ReaderName;
 use crate::inbox::reply::Entry;
 use crate::model::InstanceId;
 
@@ -31,26 +31,26 @@ pub(super) const TOO_LARGE: &str = "an entry is larger than a reply may be, and 
 
 /// Which sources a follower follows.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Sources {
+pub(crate) enum SourceFilter {
     /// Every source there is.
     All,
-    /// These.
-    These(Vec<InstanceId>),
+    /// Named.
+    Named(Vec<InstanceId>),
 }
 
 /// A follower's shared state.
-pub(super) struct Feed {
+pub(super) struct Mailbox {
     /// The follower's name, by which position and lease are kept.
     pub(super) follower: String,
-    pub(super) sources: Sources,
+    pub(super) sources: SourceFilter,
     pub(super) start: Start,
     pub(super) shards: u16,
     /// How long signals are kept.
     pub(super) retention: Duration,
     /// How many signals may be read and not acknowledged; a read that was on its way may exceed it.
     pub(super) prefetch: usize,
-    pub(super) name: Arc<Name>,
-    pub(super) tell: Tell,
+    pub(super) name: Arc<ReaderName>,
+    pub(super) report: Report,
     stop: AtomicBool,
     /// The server's clock minus ours, ms.
     pub(super) ahead_ms: AtomicI64,
@@ -116,17 +116,23 @@ pub(super) struct Turn {
     pub(super) room: usize,
 }
 
-impl Feed {
-    pub(super) fn new(config: &Config, wish: &Wish, prefetch: usize, name: Arc<Name>, tell: Tell) -> Self {
+impl Mailbox {
+    pub(super) fn new(
+        config: &Config,
+        subscription: &Subscription,
+        prefetch: usize,
+        name: Arc<ReaderName>,
+        report: Report,
+    ) -> Self {
         Self {
-            follower: wish.follower.clone(),
-            sources: wish.sources.clone(),
-            start: wish.start,
+            follower: subscription.follower.clone(),
+            sources: subscription.sources.clone(),
+            start: subscription.start,
             shards: config.rtss_shards,
             retention: config.rtss_retention,
             prefetch,
             name,
-            tell,
+            report,
             stop: AtomicBool::new(false),
             ahead_ms: AtomicI64::new(0),
             state: Mutex::default(),
@@ -259,7 +265,7 @@ impl Feed {
         }
         let told = one.complain(&passed_over);
         drop(guard);
-        told.into_iter().for_each(|line| (self.tell)(line));
+        told.into_iter().for_each(|line| (self.report)(line));
     }
 
     pub(super) fn reads(&self, shard: u16) {
@@ -339,7 +345,7 @@ impl Feed {
         unwritten.iter().filter_map(|source| state.followed.get_key_value(source)).map(one).collect()
     }
 
-    /// These were not written.
+    /// Named were not written.
     pub(super) fn not_written(&self, positions: &[(InstanceId, String)]) {
         self.lock().unwritten.extend(positions.iter().map(|(source, _)| *source));
     }
