@@ -12,7 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::plain;
+use crate::output;
 
 /// One record that was put aside.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -47,13 +47,13 @@ pub fn list(folders: &[PathBuf], json: bool, out: &mut impl Write) -> Result<boo
     letters.sort_by_key(|letter| letter.time_ms);
     for letter in &letters {
         if json {
-            writeln!(out, "{}", plain::json(letter, false)?)?;
+            writeln!(out, "{}", output::json(letter, false)?)?;
             continue;
         }
         let moment = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(letter.time_ms));
         let Letter { lane, server, producer, sequence, error, record, .. } = letter;
         let line = format!("{moment} {lane} {producer}/{sequence} {server}: {error}");
-        writeln!(out, "{}\n    {}", plain::text(&line), plain::text(&record.to_string()))?;
+        writeln!(out, "{}\n    {}", output::sanitized(&line), output::sanitized(&record.to_string()))?;
     }
     if !json {
         writeln!(out, "{} dead letters", letters.len())?;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::oracle::{self, Verdict};
-use crate::plain;
+use crate::output;
 use crate::simulate::{self, Outcome, Size};
 use crate::table::View;
 use crate::up::{Plan, Servers, Topology};
@@ -22,11 +22,11 @@ const KEPT: u64 = 1_000_000_000;
 /// `mt5fleet simulate`: returns whether every terminal came to its end with all committed.
 pub fn simulate(size: &Size, config: &str) -> Result<bool> {
     let outcome = fleet(size, config, &mut |_| Ok(()))?;
-    outcome.failures.iter().take(TOLD).try_for_each(|failure| plain::say(failure))?;
+    outcome.failures.iter().take(TOLD).try_for_each(|failure| output::print(failure))?;
     let accepted: u64 = outcome.ledgers.iter().flat_map(|ledger| ledger.accepted()).sum();
     let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
     let good = outcome.failures.is_empty() && committed == accepted;
-    plain::say(&format!(
+    output::print(&format!(
         "simulate {}: terminals={} accepted={accepted} committed={committed} refused={} level={} superseded={} {}",
         if good { "ok" } else { "failed" },
         size.terminals,
@@ -51,9 +51,9 @@ pub fn demo(size: &Size, topology: Topology) -> Result<bool> {
             (vec![format!("{error:#}")], false, nothing)
         }
     };
-    findings.iter().try_for_each(|finding| plain::say(finding))?;
+    findings.iter().try_for_each(|finding| output::print(finding))?;
     let verdict = if good { "ok" } else { "failed" };
-    plain::say(&format!("demo {verdict}: terminals={} {numbers}", size.terminals))?;
+    output::print(&format!("demo {verdict}: terminals={} {numbers}", size.terminals))?;
     Ok(good)
 }
 
@@ -61,7 +61,7 @@ fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
     let plan = Plan { topology, terminals: Some(size.terminals.into()), ports: None };
     let mut servers = Servers::start_here(&plan)?;
     let [ris, rts, rtss] = servers.urls();
-    plain::say(&format!(
+    output::print(&format!(
         "{} terminals for {} s against {ris}, {rts} and {rtss}.",
         size.terminals, size.seconds
     ))?;
@@ -83,9 +83,9 @@ fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
         }
     })?;
     if let Some(trouble) = trouble {
-        plain::say(&format!("Half-way: {}", trouble.end()?))?;
+        output::print(&format!("Half-way: {}", trouble.end()?))?;
     }
-    plain::say(&format!(
+    output::print(&format!(
         "Checking Redis against what was accepted; {} calls were refused.",
         refused(&outcome)
     ))?;

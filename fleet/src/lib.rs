@@ -13,7 +13,7 @@
 //! - [`govern`]: asks the fleet to send less before a server falls over
 //! - [`acl`]: users for Redis that can do their own work and nothing else
 //! - [`doctor`]: looks at servers as an experienced operator does; [`top`]: the fleet on one screen
-//! - [`told`]: what is told of an error, and what to change; [`plain`]: what may be printed
+//! - [`errors`]: an error in words, with what to change; [`output`]: everything that is printed
 //! - [`demo`]: all of it, with a verdict in one line
 
 #![deny(unsafe_code, clippy::print_stdout, clippy::print_stderr)]
@@ -23,20 +23,20 @@ pub mod agent;
 pub mod deadletters;
 pub mod demo;
 pub mod doctor;
+pub mod errors;
 pub mod govern;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;
 pub mod market;
 pub mod oracle;
-pub mod plain;
+pub mod output;
 pub mod simulate;
 pub mod size;
 pub mod slow;
 pub mod stop;
 pub mod table;
 pub mod terminal;
-pub mod told;
 pub mod top;
 pub mod up;
 pub mod work;

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::Size;
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, plain, size, stop, terminal, top, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, output, size, stop, terminal, top, up, work};
 
 /// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
 #[derive(Parser)]
@@ -144,7 +144,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            plain::complain(&format!("mt5fleet: {error:#}"));
+            output::print_error(&format!("mt5fleet: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -154,9 +154,9 @@ fn main() -> ExitCode {
 fn told(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     if error.use_stderr() {
-        text.lines().for_each(plain::complain);
-    } else if let Err(error) = text.lines().try_for_each(plain::say) {
-        plain::complain(&format!("mt5fleet: {error:#}"));
+        text.lines().for_each(output::print_error);
+    } else if let Err(error) = text.lines().try_for_each(output::print) {
+        output::print_error(&format!("mt5fleet: {error:#}"));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -185,9 +185,9 @@ fn run(command: Command) -> Result<bool> {
         }
         Command::Acl(options) => {
             let printed = acl::acl(&options)?;
-            printed.lines.iter().try_for_each(|line| plain::say(line))?;
+            printed.lines.iter().try_for_each(|line| output::print(line))?;
             // Apart, so that the lines can be piped into redis-cli or a file.
-            printed.secrets.iter().for_each(|secret| plain::complain(secret));
+            printed.secrets.iter().for_each(|secret| output::print_error(secret));
             Ok(true)
         }
         Command::Size(options) => size::size(&options).map(|()| true),

@@ -11,7 +11,7 @@ use mt5_redis::model::{InstanceState, Signal, TradeState};
 use redis::{Connection, InfoDict};
 
 use crate::library::{self, Account, Bridge, Session, Text};
-use crate::plain;
+use crate::output;
 use crate::up::{Servers, Topology, server, sizing};
 
 const INSTANCES: u64 = 200;
@@ -68,7 +68,7 @@ pub fn size(options: &Options) -> Result<()> {
             node.max_clients
         ));
     }
-    lines.iter().try_for_each(|line| plain::say(line))
+    lines.iter().try_for_each(|line| output::print(line))
 }
 
 /// What the library's records and idle connections take.

@@ -13,7 +13,7 @@ use ratatui::widgets::{Block, Row, Table};
 use ratatui::{DefaultTerminal, Frame};
 
 use crate::terminal::Progress;
-use crate::{plain, stop};
+use crate::{output, stop};
 
 const LANES: [&str; 3] = ["ris   instances", "rts   trades", "rtss  signals"];
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -48,7 +48,7 @@ impl View {
             }
         } else if elapsed >= self.next_line {
             self.next_line = elapsed + LINE_EVERY;
-            plain::say(&totals.line(elapsed))?;
+            output::print(&totals.line(elapsed))?;
         }
         Ok(())
     }
@@ -165,7 +165,10 @@ fn draw(frame: &mut Frame, elapsed: Duration, totals: &Totals, rates: &Rates, te
     let hidden = terminals.len().saturating_sub(visible);
     frame.render_widget(terminal_table(&terminals[..terminals.len() - hidden], hidden), fleet);
     let newest = terminals.iter().rev().find_map(|terminal| terminal.event.as_deref());
-    frame.render_widget(Line::from(format!(" {}", plain::text(newest.unwrap_or_default()))).dim(), event);
+    frame.render_widget(
+        Line::from(format!(" {}", output::sanitized(newest.unwrap_or_default()))).dim(),
+        event,
+    );
 }
 
 fn lane_table(totals: &Totals, rates: &Rates) -> Table<'static> {

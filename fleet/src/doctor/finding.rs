@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::plain;
+use crate::output;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -80,11 +80,11 @@ impl Finding {
         };
         let light = if coloured { format!("\x1b[{colour}m{name}\x1b[0m") } else { name.to_owned() };
         let server = if self.server.is_empty() { String::new() } else { format!(" {}:", self.server) };
-        let words = plain::text(&format!("{:<12}{server} {}", self.check, self.text));
+        let words = output::sanitized(&format!("{:<12}{server} {}", self.check, self.text));
         let mut out = stdout().lock();
         // The colour is our own.
         writeln!(out, "{light}  {words}").context("standard output takes no more")?;
         let mut cures = self.commands.iter().chain(&self.cure);
-        cures.try_for_each(|cure| plain::say(&format!("         -> {cure}")))
+        cures.try_for_each(|cure| output::print(&format!("         -> {cure}")))
     }
 }

@@ -26,7 +26,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use mt5_redis::config::{Config, Site};
 
-use crate::{plain, told};
+use crate::{errors, output};
 
 pub use finding::{Finding, Light};
 pub use settings::AT_START;
@@ -60,7 +60,7 @@ pub struct Patient {
 pub fn doctor(options: &Options) -> Result<bool> {
     let findings = examine(options)?;
     if options.json {
-        plain::json(&findings, true)?.lines().try_for_each(plain::say)?;
+        output::json(&findings, true)?.lines().try_for_each(output::print)?;
     } else {
         let coloured = stdout().is_terminal();
         findings.iter().try_for_each(|finding| finding.print(coloured))?;
@@ -69,7 +69,7 @@ pub fn doctor(options: &Options) -> Result<bool> {
     let red = count(Light::Red);
     if !options.json {
         let (green, yellow) = (count(Light::Green), count(Light::Yellow));
-        plain::say(&format!("doctor: {green} green, {yellow} yellow, {red} red"))?;
+        output::print(&format!("doctor: {green} green, {yellow} yellow, {red} red"))?;
     }
     Ok(red == 0)
 }
@@ -101,9 +101,8 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     for (name, check) in checks {
         match check(&mut patient) {
             Ok(found) => findings.extend(found.into_iter().map(|finding| finding.of(name))),
-            Err(error) => {
-                findings.push(Finding::yellow("", format!("broke off: {}", told::words(&error))).of(name))
-            }
+            Err(error) => findings
+                .push(Finding::yellow("", format!("broke off: {}", errors::describe(&error))).of(name)),
         }
     }
     Ok(findings)

@@ -8,7 +8,7 @@ use redis::RedisResult;
 
 use super::settings::set;
 use super::{Finding, Member, Patient, Place};
-use crate::told::said;
+use crate::errors::server_reply;
 
 /// A replica that lacks more than this has not kept up for seconds.
 const LAG_BYTES: u64 = 16 << 20;
@@ -67,7 +67,7 @@ fn quorum(
         let view = match view {
             Ok(view) => view,
             Err(error) => {
-                let words = said(&error);
+                let words = server_reply(&error);
                 let text = format!("knows no master named {master}: {words}");
                 let cure = "the name in the configuration must be that of `sentinel monitor`";
                 let cure = endpoint.advice(&words).unwrap_or_else(|| cure.to_owned());

@@ -12,7 +12,7 @@ use redis::{
 };
 
 use super::{Finding, shell};
-use crate::told::{CONNECTING, said, words};
+use crate::errors::{CONNECTING, describe, server_reply};
 
 /// One site of Redis: a server, a master with its replicas, or a Cluster.
 pub struct Place {
@@ -123,7 +123,9 @@ impl Member {
 pub fn allowed<T>(answer: RedisResult<T>) -> Result<(Option<T>, Option<String>)> {
     match answer {
         Ok(answer) => Ok((Some(answer), None)),
-        Err(error) if matches!(error.code(), Some("ERR" | "NOPERM")) => Ok((None, Some(said(&error)))),
+        Err(error) if matches!(error.code(), Some("ERR" | "NOPERM")) => {
+            Ok((None, Some(server_reply(&error))))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -160,7 +162,7 @@ pub fn places(config: &Config, findings: &mut Vec<Finding>) -> Vec<Place> {
 fn visit(lanes: Vec<&'static str>, endpoint: Endpoint, findings: &mut Vec<Finding>) -> Place {
     let mut unreachable = |address: &Address, error: anyhow::Error| {
         let refused = error.downcast_ref::<RedisError>().is_some_and(|error| error.code().is_some());
-        let words = words(&error);
+        let words = describe(&error);
         let text = format!("{}: {words}", if refused { "refuses us" } else { "does not answer" });
         let mut finding = Finding::red(address, text).of("reach");
         finding.cure = endpoint.advice(&words);
@@ -294,7 +296,7 @@ fn log_in(connection: &mut Connection, identity: &Identity) -> RedisResult<()> {
     let password = password.expose();
     let answer = redis::cmd("AUTH").arg(identity.username.as_deref()).arg(password).exec(connection);
     // A server that does not know the command repeats what it was given.
-    answer.map_err(|error| match said(&error).contains(password) {
+    answer.map_err(|error| match server_reply(&error).contains(password) {
         true => RedisError::from((ErrorKind::AuthenticationFailed, "the server knows no AUTH")),
         false => error,
     })

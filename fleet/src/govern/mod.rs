@@ -27,7 +27,7 @@ use mt5_redis::model::key;
 use redis::RedisError;
 use serde_json::{Value, json};
 
-use crate::{plain, stop, told};
+use crate::{errors, output, stop};
 use directives::{Directive, Directives, FOR_ALL, for_one};
 use fleet_view::Fleet;
 use judge::Calm;
@@ -251,7 +251,7 @@ impl Governor {
                         self.unseen += 1;
                         let level = judge::judge_failure(&error);
                         if level > highest.0 {
-                            highest = (level, format!("{lane} {address}: {}", told::words(&error)));
+                            highest = (level, format!("{lane} {address}: {}", errors::describe(&error)));
                         }
                         self.warn(&format!("{lane} {address}"), self.lanes[at].told(&error));
                     }
@@ -432,5 +432,5 @@ fn log(event: &str, details: Value) {
         line.extend(details);
     }
     // Where nobody listens any more the governor governs on.
-    let _ = plain::json(&line, false).and_then(|line| plain::say(&line));
+    let _ = output::json(&line, false).and_then(|line| output::print(&line));
 }

@@ -9,7 +9,7 @@ use mt5_redis::config::{Address, Endpoint, Site};
 use mt5_redis::model::key;
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use crate::{doctor, told};
+use crate::{doctor, errors};
 
 /// Commands that are sent together.
 const TOGETHER: usize = 500;
@@ -37,7 +37,7 @@ impl Nodes {
 
     /// What is told of an error at one of them.
     pub fn told(&self, error: &anyhow::Error) -> String {
-        told::told(error, &self.endpoint)
+        errors::with_advice(error, &self.endpoint)
     }
 
     /// Finds out who is the master, or are the masters, now.

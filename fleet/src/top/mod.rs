@@ -15,7 +15,7 @@ use mt5_redis::config::{Address, Config, LaneConfig};
 
 use crate::govern::nodes::Nodes;
 use crate::govern::sample::{self, Replica, Sample, Seen};
-use crate::{plain, stop};
+use crate::{output, stop};
 use fleet::{Instance, Sort};
 use screen::Screen;
 
@@ -70,7 +70,7 @@ pub fn top(options: &Options) -> Result<bool> {
         let look = watch.look();
         let good = look.trouble.is_none() && look.nodes.iter().all(|node| node.seen.is_ok());
         for (line, _) in screen::lines(&look, options.sort, &options.filter) {
-            plain::say(&line)?;
+            output::print(&line)?;
         }
         return Ok(good);
     }

@@ -12,7 +12,7 @@ use ratatui::text::{Line, Text};
 
 use super::fleet::{Instance, Sort};
 use super::{Look, Node};
-use crate::{plain, stop};
+use crate::{output, stop};
 
 /// How it stands with what a line shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +182,7 @@ fn whole(why: &str, margin: &str) -> Vec<(String, Mark)> {
 
 /// The beginning of a text of others.
 fn cut(text: &str, width: usize) -> String {
-    plain::text(text).chars().take(width).collect()
+    output::sanitized(text).chars().take(width).collect()
 }
 
 /// The terminal, and what its user wants to see.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::{plain, stop};
+use crate::{output, stop};
 use note::Note;
 use server::Server;
 use topology::Node;
@@ -303,25 +303,25 @@ pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
         None => Servers::start_here(plan)?,
     };
     for (node, _) in &servers.servers {
-        plain::say(&format!("{:<10}  {}", node.name, server::url(node.port)))?;
+        output::print(&format!("{:<10}  {}", node.name, server::url(node.port)))?;
     }
     let file = servers.config_file();
     ["", &format!("The configuration for the bridge, also in {}:", file.display()), ""]
         .into_iter()
         .chain(servers.toml().lines())
-        .try_for_each(plain::say)?;
+        .try_for_each(output::print)?;
     if let (true, Some(data)) = (detach, data) {
-        plain::say("")?;
-        plain::say(&format!("They stay. mt5fleet down --data {} stops them.", data.display()))?;
+        output::print("")?;
+        output::print(&format!("They stay. mt5fleet down --data {} stops them.", data.display()))?;
         return Ok(());
     }
-    ["", "Ctrl-C stops them."].into_iter().try_for_each(plain::say)?;
+    ["", "Ctrl-C stops them."].into_iter().try_for_each(output::print)?;
     let outcome = loop {
         match servers.attend() {
             Ok(None) => {}
             // As `mt5fleet down` in another shell does.
             Ok(Some(name)) => {
-                break plain::say(&format!("The server for {name} has ended; stopping the others."));
+                break output::print(&format!("The server for {name} has ended; stopping the others."));
             }
             Err(error) => break Err(error),
         }
@@ -334,7 +334,7 @@ pub fn up(data: Option<&Path>, plan: &Plan, detach: bool) -> Result<()> {
     if let Some(data) = data {
         Note::rest(data)?;
     }
-    plain::say("Stopped.")?;
+    output::print("Stopped.")?;
     outcome
 }
 
@@ -348,5 +348,5 @@ pub fn down(data: &Path) -> Result<()> {
     };
     note.stop()?;
     Note::rest(data)?;
-    plain::say("Stopped.")
+    output::print("Stopped.")
 }

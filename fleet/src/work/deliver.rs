@@ -16,7 +16,7 @@ use serde::Serialize;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::Options;
-use crate::plain;
+use crate::output;
 
 /// How much of a command's complaint or a server's answer goes into the error.
 const EXCERPT: u64 = 400;
@@ -67,7 +67,7 @@ pub(super) fn json(delivery: &Delivery) -> String {
         position: signal.position,
         server_offset_s: signal.server_offset_s,
     };
-    plain::json(&line, false).expect("numbers and texts are JSON")
+    output::json(&line, false).expect("numbers and texts are JSON")
 }
 
 pub(super) enum Target {
@@ -112,7 +112,7 @@ impl Target {
     pub(super) fn deliver(&self, delivery: &Delivery) -> Result<(), Refusal> {
         let (line, key) = (json(delivery), delivery.signal.key());
         match self {
-            Self::Stdout => plain::give(&line).map_err(Refusal::OfAll),
+            Self::Stdout => output::print_data(&line).map_err(Refusal::OfAll),
             Self::Exec { command, timeout } => Ok(exec(command, line, &key, *timeout)?),
             Self::Http { url, place, agent } => Ok(post(url, place, agent, &line, &key)?),
         }

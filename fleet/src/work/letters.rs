@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use mt5_redis::config::Config;
 use mt5_redis::inbox::{DeadLetter, DeadLetters};
 
-use crate::plain;
+use crate::output;
 
 fn open(config: &str) -> Result<DeadLetters> {
     let config = Config::read(config, "").map_err(|error| anyhow!("{error}"))?;
@@ -18,11 +18,11 @@ pub fn list(config: &str, json: bool, out: &mut impl Write) -> Result<bool> {
     let letters = all(&mut open(config)?)?;
     for letter in &letters {
         if json {
-            writeln!(out, "{}", plain::json(letter, false)?)?;
+            writeln!(out, "{}", output::json(letter, false)?)?;
         } else {
             let DeadLetter { id, source, group, deliveries, error, signal, .. } = letter;
             let line = format!("{id} of {source} by group {group} after {deliveries} deliveries: {error}");
-            writeln!(out, "{}\n    {}", plain::text(&line), plain::text(signal))?;
+            writeln!(out, "{}\n    {}", output::sanitized(&line), output::sanitized(signal))?;
         }
     }
     if !json {

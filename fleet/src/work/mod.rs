@@ -19,7 +19,7 @@ use clap::Args;
 use mt5_redis::config::Config;
 use mt5_redis::inbox::{Delivery, Item, Place, Start, Worker, WorkerOptions};
 
-use crate::{plain, stop};
+use crate::{output, stop};
 use deliver::{Refusal, Target};
 
 /// A signal that was delivered so many times beyond the attempts, and never answered for, took its workers
@@ -97,7 +97,7 @@ pub fn run(options: &Options) -> Result<()> {
         take_over: Some(options.take_over),
         delete: true,
     };
-    let tell = Arc::new(|line: String| plain::complain(&format!("mt5fleet work: {line}")));
+    let tell = Arc::new(|line: String| output::print_error(&format!("mt5fleet work: {line}")));
     let reader = Worker::start(&config, reading, tell).map_err(|error| anyhow::anyhow!("{error}"))?;
     let target = Target::new(options)?;
     let done = Done::default();
@@ -117,7 +117,7 @@ pub fn run(options: &Options) -> Result<()> {
     let duplicates = reader.duplicates();
     reader.stop();
     let Done { processed, failed, buried, sink_gone } = done;
-    plain::complain(&format!(
+    output::print_error(&format!(
         "mt5fleet work: {} signals processed, {} attempts failed, {} buried, {duplicates} duplicates dropped",
         processed.into_inner(),
         failed.into_inner(),
@@ -131,7 +131,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn act(item: Item, reader: &Worker, target: &Target, options: &Options, done: &Done) {
     match item {
-        Item::Gap(gap) => plain::complain(&format!("mt5fleet work: {gap}")),
+        Item::Gap(gap) => output::print_error(&format!("mt5fleet work: {gap}")),
         Item::Unreadable(place, reason) => {
             let what = format!("entry {} of {}", place.entry(), place.source.as_str());
             bury(reader, done, place, &what, 1, &reason);
@@ -169,7 +169,7 @@ fn failed(delivery: &Delivery, error: &str, reader: &Worker, options: &Options, 
     }
     let doublings = u32::try_from(deliveries.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let after = (options.backoff * 2u32.pow(doublings)).min(LONGEST_WAIT);
-    plain::complain(&format!(
+    output::print_error(&format!(
         "mt5fleet work: signal {key}, delivery {deliveries}: {error}; again in {after:?}"
     ));
     reader.again(delivery, after);
@@ -177,7 +177,7 @@ fn failed(delivery: &Delivery, error: &str, reader: &Worker, options: &Options, 
 
 fn bury(reader: &Worker, done: &Done, place: Place, what: &str, deliveries: u64, error: &str) {
     done.buried.fetch_add(1, Relaxed);
-    plain::complain(&format!(
+    output::print_error(&format!(
         "mt5fleet work: {what} is a dead letter after {deliveries} deliveries: {error}"
     ));
     reader.bury(place, deliveries, error);

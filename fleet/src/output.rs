@@ -20,7 +20,7 @@ const SHORTEST: usize = 4;
 const TELLING: usize = 12;
 
 /// A text of others as a part of a line: short, without control characters and secrets.
-pub fn text(text: &str) -> String {
+pub fn sanitized(text: &str) -> String {
     let mut characters = text.chars();
     let mut cut: String = characters.by_ref().take(LONGEST).collect();
     if characters.next().is_some() {
@@ -36,18 +36,18 @@ pub fn json(value: &impl Serialize, pretty: bool) -> Result<String> {
 }
 
 /// Prints a line for people.
-pub fn say(words: &str) -> Result<()> {
-    give(&line(words))
+pub fn print(words: &str) -> Result<()> {
+    print_data(&line(words))
 }
 
 /// Prints a line for programs: data in JSON, as it is.
-pub fn give(data: &str) -> Result<()> {
+pub fn print_data(data: &str) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "{data}").and_then(|()| out.flush()).context("standard output takes no more")
 }
 
 /// Prints a line to standard error, where there is one.
-pub fn complain(words: &str) {
+pub fn print_error(words: &str) {
     let _ = writeln!(stderr(), "{}", line(words));
 }
 
@@ -163,7 +163,7 @@ mod tests {
             line("größer 买入 \u{1b}[2J\u{9b}31m\r\n\u{202e}x"),
             "größer 买入 \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}x"
         );
-        assert_eq!(text(&"é".repeat(LONGEST + 1)), "é".repeat(LONGEST) + "…");
+        assert_eq!(sanitized(&"é".repeat(LONGEST + 1)), "é".repeat(LONGEST) + "…");
         let value = "a\u{1b}\u{7f}\u{9b}\u{2028}\n";
         let shown = json(&value, false).unwrap();
         assert_eq!(shown, r#""a\u001b\u007f\u009b\u2028\n""#);

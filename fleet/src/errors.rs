@@ -9,17 +9,17 @@ use redis::RedisError;
 pub const CONNECTING: &str = "cannot connect";
 
 /// An error and, where it is known, what to change.
-pub fn told(error: &Error, endpoint: &Endpoint) -> String {
-    endpoint.told(&words(error))
+pub fn with_advice(error: &Error, endpoint: &Endpoint) -> String {
+    endpoint.told(&describe(error))
 }
 
 /// An error alone.
-pub fn words(error: &Error) -> String {
+pub fn describe(error: &Error) -> String {
     let mut parts = Vec::new();
     for cause in error.chain() {
         match cause.downcast_ref::<RedisError>() {
             Some(error) => {
-                parts.push(said(error));
+                parts.push(server_reply(error));
                 // What it is based on says the same once more.
                 break;
             }
@@ -33,7 +33,7 @@ pub fn words(error: &Error) -> String {
 }
 
 /// The words of a server, or how the connection to it broke.
-pub fn said(error: &RedisError) -> String {
+pub fn server_reply(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("{code} {}", error.detail().unwrap_or_default()),
         None if error.is_timeout() => "no answer within the time-out".to_owned(),
@@ -49,13 +49,13 @@ mod tests {
     fn it_is_the_servers_words_once_and_says_whether_there_ever_was_a_connection() {
         let reply = redis::parse_redis_value(b"-WRONGPASS invalid pair\r\n").unwrap();
         let refused = Error::from(reply.extract_error().unwrap_err());
-        assert_eq!(words(&refused), "WRONGPASS invalid pair");
-        assert_eq!(words(&refused.context("10.0.0.1:6379")), "10.0.0.1:6379: WRONGPASS invalid pair");
+        assert_eq!(describe(&refused), "WRONGPASS invalid pair");
+        assert_eq!(describe(&refused.context("10.0.0.1:6379")), "10.0.0.1:6379: WRONGPASS invalid pair");
         let reset = std::io::Error::from_raw_os_error(104);
         let reset = Error::from(RedisError::from(reset)).context(CONNECTING).context("10.0.0.1:6379");
-        assert!(words(&reset).starts_with("10.0.0.1:6379: "), "{}", words(&reset));
-        assert!(words(&reset).ends_with("(os error 104) while connecting"), "{}", words(&reset));
+        assert!(describe(&reset).starts_with("10.0.0.1:6379: "), "{}", describe(&reset));
+        assert!(describe(&reset).ends_with("(os error 104) while connecting"), "{}", describe(&reset));
         let late = Error::from(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)));
-        assert_eq!(words(&late), "no answer within the time-out");
+        assert_eq!(describe(&late), "no answer within the time-out");
     }
 }
