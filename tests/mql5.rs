@@ -224,15 +224,50 @@ fn every_return_code_has_a_meaning() {
         .collect();
     // 10004 to 10046; the reference has no 10005 and no 10037.
     assert_eq!(codes.len(), 41);
+    let (outcomes, person) = source.split_once("bool Mt5RedisNeedsPerson").expect("both functions");
     for (name, number) in codes {
-        assert!(source.contains(&format!("case {name}:")), "Mt5RedisRetcodes.mqh has no {name}");
+        let case = format!("case {name}:");
+        let (_, behind) =
+            outcomes.split_once(&case).unwrap_or_else(|| panic!("Mt5RedisRetcodes.mqh has no {name}"));
+        let outcome =
+            behind.split_once("return(").and_then(|(_, rest)| rest.split_once(';')).expect("a return").0;
         let row = format!("| {number} | {} |", name.trim_start_matches("TRADE_RETCODE_"));
-        assert!(table.contains(&row), "docs/mql5.md has no row {row}");
+        let cells = table.lines().find_map(|line| line.strip_prefix(&row));
+        let cells = cells.unwrap_or_else(|| panic!("docs/mql5.md has no row {row}"));
+        assert_eq!(cells.trim_matches([' ', '|']), cells_of(outcome, person.contains(&case)), "{row}");
         let word = name.trim_start_matches("TRADE_RETCODE_").to_lowercase();
         let plain = word == "done" || word == "done_partial";
         assert!(
             plain || tried.contains(&format!("broker {word}")),
             "follower_retcodes.txt does not try {word}"
         );
+    }
+}
+
+/// What the table says of an opening, a close and a change whose outcome the source gives so.
+fn cells_of(outcome: &str, needs_person: bool) -> &'static str {
+    match (outcome.trim_end_matches(')'), needs_person) {
+        ("MT5REDIS_DONE", false) => "done | done | done",
+        ("request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_PART", false) => {
+            "done, with what was filled | the rest at once | done"
+        }
+        ("request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_UNKNOWN", false) => {
+            "looked for | looked for | done"
+        }
+        ("request_==MT5REDIS_CHANGE ? MT5REDIS_LATER : MT5REDIS_UNKNOWN", false) => {
+            "looked for | looked for | again"
+        }
+        ("request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_LATER", false) => "again | again | done",
+        ("MT5REDIS_LATER", false) => "again | again | again",
+        ("MT5REDIS_LATER", true) => {
+            "again, with an alert at once | again, with an alert at once | again, with an alert at once"
+        }
+        ("request_==MT5REDIS_CLOSING ? MT5REDIS_LATER : MT5REDIS_REFUSED", false) => {
+            "skipped | again | skipped"
+        }
+        ("request_==MT5REDIS_CLOSING ? MT5REDIS_LATER : MT5REDIS_REFUSED", true) => {
+            "skipped | again, with an alert at once | skipped"
+        }
+        other => panic!("the table has no words for {other:?}"),
     }
 }

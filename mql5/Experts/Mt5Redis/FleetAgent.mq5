@@ -19,7 +19,7 @@ input int    InpHeartbeatMs = 1000;                     // Publish the account e
 CMt5Redis redis;
 string    publishing="";       // the instance that was said last
 ulong     next_heartbeat_ms=0;
-int       shown_level=0;
+string    shown="";            // on the chart
 
 //+------------------------------------------------------------------+
 int OnInit(void)
@@ -61,8 +61,13 @@ void Announce(void)
 void OnTimer(void)
   {
    redis.PrintEvents();
-   if(!redis.IsOpen())
-      return;
+   if(redis.IsOpen())
+      Publish();
+   Show(redis.IsOpen() ? Pressure() : "FleetAgent: "+redis.Trouble());
+  }
+//+------------------------------------------------------------------+
+void Publish(void)
+  {
    Announce();
    ulong now_ms=GetTickCount64();
    if(now_ms>=next_heartbeat_ms)
@@ -72,31 +77,29 @@ void OnTimer(void)
      }
    redis.PublishPositions();
    redis.PrintEvents();
-   ShowLevel();
   }
 //+------------------------------------------------------------------+
-//| The pressure on the chart, while there is any.                   |
+//| The pressure for the chart, while there is any.                  |
 //+------------------------------------------------------------------+
-void ShowLevel(void)
+string Pressure(void)
   {
-   int level=MathMax(0,redis.Throttle());
-   if(level==shown_level)
-      return;
-   shown_level=level;
-   switch(level)
+   switch(redis.Throttle())
      {
       case 1:
-         Comment("mt5-redis: slow (1 of 3). Heartbeats and prices are sent less often");
-         break;
+         return("mt5-redis: slow (1 of 3). Heartbeats and prices are sent less often");
       case 2:
-         Comment("mt5-redis: heavy (2 of 3). No prices; opens, changes, closes and signals as ever");
-         break;
+         return("mt5-redis: heavy (2 of 3). No prices; opens, changes, closes and signals as ever");
       case 3:
-         Comment("mt5-redis: critical (3 of 3). No prices and few heartbeats; see the Experts tab");
-         break;
-      default:
-         Comment("");
+         return("mt5-redis: critical (3 of 3). No prices and few heartbeats; see the Experts tab");
      }
+   return("");
+  }
+//+------------------------------------------------------------------+
+void Show(const string text)
+  {
+   if(text!=shown)
+      Comment(text);
+   shown=text;
   }
 //+------------------------------------------------------------------+
 void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &request,const MqlTradeResult &result)
@@ -107,9 +110,7 @@ void OnTradeTransaction(const MqlTradeTransaction &trans,const MqlTradeRequest &
 void OnDeinit(const int reason)
   {
    EventKillTimer();
-   if(shown_level>0)
-      Comment("");
-   shown_level=0;
+   Show("");
    redis.Close(reason);
   }
 //+------------------------------------------------------------------+

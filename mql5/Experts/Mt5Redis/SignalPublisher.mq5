@@ -22,6 +22,7 @@ CMt5Redis redis;
 int       fast_average=INVALID_HANDLE;
 int       slow_average=INVALID_HANDLE;
 datetime  last_bar=0;
+string    shown="";            // on the chart
 
 //+------------------------------------------------------------------+
 int OnInit(void)
@@ -92,11 +93,21 @@ void Publish(const bool buy,const double price,const double direction)
 void OnTimer(void)
   {
    redis.PrintEvents();
+   string trouble=redis.Trouble();
+   Show(trouble=="" ? "" : "SignalPublisher: "+trouble);
+  }
+//+------------------------------------------------------------------+
+void Show(const string text)
+  {
+   if(text!=shown)
+      Comment(text);
+   shown=text;
   }
 //+------------------------------------------------------------------+
 void OnDeinit(const int reason)
   {
    EventKillTimer();
+   Show("");
    IndicatorRelease(fast_average);
    IndicatorRelease(slow_average);
    fast_average=INVALID_HANDLE;

@@ -34,6 +34,7 @@ private:
    int               m_executed;
    int               m_skipped;
    string            m_error;
+   string            m_trouble;      // why nothing can be read
 
    bool              Ready(CMt5RedisFollower &redis_);
    void              Recall(void);
@@ -47,7 +48,7 @@ private:
 
 public:
                      CMt5RedisCopier(void) : m_account(""),m_open_ms(0),m_role(MT5REDIS_ROLE_CONNECTING),m_executed(0),
-                                             m_skipped(0),m_error("") { }
+                                             m_skipped(0),m_error(""),m_trouble("") { }
    bool              Start(const SMt5RedisCopyRules &rules_);
    void              Work(CMt5RedisFollower &redis_);
    void              Stop(const int reason_);
@@ -82,9 +83,11 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
   {
+   m_trouble=redis_.Trouble();
    if(!Ready(redis_))
       return;
-   TakeRole(redis_.Role());
+   int role_=redis_.Role();
+   TakeRole(role_<0 ? MT5REDIS_ROLE_CONNECTING : role_);
    for(int i_=0; i_<50 && ArraySize(m_tasks)<MT5R_TASKS_MOST; i_++)
      {
       SFollowedSignal signal_;
@@ -133,6 +136,7 @@ bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
    m_open_ms=GetTickCount64()+1000;
    if(m_book.memory.Open("mt5-redis-follower\\"+account_+"."+IntegerToString(m_rules.magic)+".txt"))
      {
+      m_error="";
       Recall();
       return(true);
      }
@@ -299,7 +303,7 @@ void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool 
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::TakeRole(const int role_)
   {
-   if(role_==m_role || role_<0)
+   if(role_==m_role)
       return;
    if(role_==MT5REDIS_ROLE_STANDBY)
      {
@@ -385,6 +389,8 @@ void CMt5RedisCopier::Stop(const int reason_)
 //+------------------------------------------------------------------+
 string CMt5RedisCopier::Status(void) const
   {
+   if(m_trouble!="")
+      return(m_trouble);
    if(m_error!="")
       return(m_error);
    if(m_role==MT5REDIS_ROLE_STANDBY)

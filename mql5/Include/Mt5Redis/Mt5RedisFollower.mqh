@@ -36,6 +36,9 @@ class CMt5RedisFollower : public CMt5RedisRecords
 private:
    CMt5RedisMark     m_marks;
    bool              m_reads;          // Subscribe was called: with what follows
+   string            m_refused;        // why that was refused later; empty: it was not
+   int               m_refused_code;
+   ulong             m_next_ms;        // of the next attempt
    string            m_instances;
    string            m_name;
    string            m_symbols;
@@ -44,12 +47,15 @@ private:
    int               m_start;
 
    bool              SubscribeNow(void);
+   void              SubscribeAgain(void);
+   bool              Reads(void);
 
 protected:
    virtual void      OnOpenedAgain(void) override;
 
 public:
-                     CMt5RedisFollower(void) : m_reads(false),m_instances(""),m_name(""),m_symbols(""),m_magic(0),
+                     CMt5RedisFollower(void) : m_reads(false),m_refused(""),m_refused_code(MT5REDIS_OK),m_next_ms(0),
+                                               m_instances(""),m_name(""),m_symbols(""),m_magic(0),
                                                m_max_age_ms(0),m_start(MT5REDIS_START_RESUME) { }
    bool              Subscribe(const string instances_,const string name_="",const string symbols_="",
                                const long magic_=0,const long max_age_ms_=0,
@@ -58,6 +64,7 @@ public:
    bool              Acknowledge(const long number_);
    bool              Unsubscribe(void);
    int               Role(void);
+   virtual string    Trouble(void) const override;
    string            Mark(const SFollowedSignal &signal_) const;
   };
 //+------------------------------------------------------------------+
@@ -77,6 +84,7 @@ bool CMt5RedisFollower::Subscribe(const string instances_,const string name_,con
    m_magic=magic_;
    m_max_age_ms=max_age_ms_;
    m_start=start_;
+   m_refused="";
    if(Ready())
       m_reads=SubscribeNow();
    else
@@ -93,8 +101,41 @@ bool CMt5RedisFollower::SubscribeNow(void)
 //+------------------------------------------------------------------+
 void CMt5RedisFollower::OnOpenedAgain(void)
   {
-   if(m_reads && !SubscribeNow())
-      Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",ErrorText());
+   if(!m_reads)
+      return;
+   SubscribeAgain();
+   if(m_refused!="")
+      Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",m_refused);
+  }
+//+------------------------------------------------------------------+
+//| Nobody waits for the result of this, so a refusal is kept.       |
+//+------------------------------------------------------------------+
+void CMt5RedisFollower::SubscribeAgain(void)
+  {
+   m_next_ms=GetTickCount64()+MT5R_SESSION_AGAIN_MS;
+   m_refused=(SubscribeNow() ? "" : ErrorText());
+   m_refused_code=(m_refused=="" ? MT5REDIS_OK : ErrorCode());
+  }
+//+------------------------------------------------------------------+
+//| Whether the subscription stands. One that was refused because of |
+//| another program is asked for again, once a second.               |
+//+------------------------------------------------------------------+
+bool CMt5RedisFollower::Reads(void)
+  {
+   bool passes_=(m_refused_code==MT5REDIS_ERR_NAME_IN_USE || m_refused_code==MT5REDIS_ERR_THREAD);
+   if(m_refused!="" && passes_ && GetTickCount64()>=m_next_ms)
+      SubscribeAgain();
+   if(m_refused!="")
+      Refuse(m_refused_code,m_refused);
+   return(m_refused=="");
+  }
+//+------------------------------------------------------------------+
+//| Why it is not open, or does not read; empty: it does.            |
+//+------------------------------------------------------------------+
+string CMt5RedisFollower::Trouble(void) const
+  {
+   string closed_=CMt5RedisSession::Trouble();
+   return(closed_=="" ? m_refused : closed_);
   }
 //+------------------------------------------------------------------+
 //| The next signal: 1 with one, 0 without, below 0 an error code.   |
@@ -103,6 +144,8 @@ int CMt5RedisFollower::Next(SFollowedSignal &signal_)
   {
    if(!Ready())
       return((int)NotOpen());
+   if(!Reads())
+      return(m_refused_code);
    ushort instance_[41];
    ushort symbol_[49];
    ushort comment_[97];
@@ -125,6 +168,8 @@ int CMt5RedisFollower::Role(void)
   {
    if(!Ready())
       return((int)NotOpen());
+   if(!Reads())
+      return(m_refused_code);
    return((int)Checked(mt5redis_role(m_handle)));
   }
 //+------------------------------------------------------------------+
@@ -142,6 +187,7 @@ bool CMt5RedisFollower::Acknowledge(const long number_)
 bool CMt5RedisFollower::Unsubscribe(void)
   {
    m_reads=false;
+   m_refused="";
    if(!Ready())
       return(NotOpen()==0);
    return(Checked(mt5redis_unsubscribe(m_handle))>=0);

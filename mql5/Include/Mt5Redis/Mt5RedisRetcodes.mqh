@@ -45,6 +45,8 @@ ENUM_MT5REDIS_OUTCOME Mt5RedisOutcome(const uint retcode_,const ENUM_MT5REDIS_RE
          return(request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_LATER);
       case 0:                     // the terminal itself did not send it
       case TRADE_RETCODE_REQUOTE:
+      case TRADE_RETCODE_REJECT:         // a dealer or a gateway may take the next one
+      case TRADE_RETCODE_REJECT_CANCEL:
       case TRADE_RETCODE_INVALID_PRICE:
       case TRADE_RETCODE_INVALID_STOPS:
       case TRADE_RETCODE_TRADE_DISABLED:
@@ -67,14 +69,12 @@ ENUM_MT5REDIS_OUTCOME Mt5RedisOutcome(const uint retcode_,const ENUM_MT5REDIS_RE
       case TRADE_RETCODE_CLOSE_ORDER_EXIST:
       case TRADE_RETCODE_FIFO_CLOSE:
          return(MT5REDIS_LATER);
-      case TRADE_RETCODE_REJECT:
       case TRADE_RETCODE_CANCEL:
       case TRADE_RETCODE_INVALID:
       case TRADE_RETCODE_INVALID_VOLUME:
       case TRADE_RETCODE_INVALID_EXPIRATION:
       case TRADE_RETCODE_ONLY_REAL:
       case TRADE_RETCODE_INVALID_ORDER:
-      case TRADE_RETCODE_REJECT_CANCEL:
       case TRADE_RETCODE_LONG_ONLY:
       case TRADE_RETCODE_SHORT_ONLY:
       case TRADE_RETCODE_CLOSE_ONLY:

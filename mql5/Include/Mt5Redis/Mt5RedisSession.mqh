@@ -75,6 +75,7 @@ public:
    string            Instance(void) const      { return(m_instance); }
    string            DefaultInstance(void) const;
    bool              AccountChanged(void) const;
+   virtual string    Trouble(void) const;
 
    string            Version(void);
    int               PrintEvents(void);
@@ -170,7 +171,7 @@ bool CMt5RedisSession::OpenNow(void)
    m_instance=(m_given=="" ? DefaultInstance() : m_given);
    if(m_instance=="")
      {
-      Refuse(MT5REDIS_ERR_INSTANCE,"the terminal has no account yet: log in, then open again, or pass an instance id");
+      Refuse(MT5REDIS_ERR_INSTANCE,"the terminal has no account yet: log in, or pass an instance id");
       return(Failed());
      }
    long handle_=Checked(mt5redis_open(m_config,m_instance,TerminalInfoString(TERMINAL_DATA_PATH)+"\\MQL5\\Files"));
@@ -252,6 +253,14 @@ bool CMt5RedisSession::AccountChanged(void) const
   {
    long login_=AccountInfoInteger(ACCOUNT_LOGIN);
    return(m_handle>0 && login_>0 && (login_!=m_login || AccountInfoString(ACCOUNT_SERVER)!=m_server));
+  }
+//+------------------------------------------------------------------+
+//| Why it is not open, for the chart; empty: it is, or was not asked|
+//| to be.                                                           |
+//+------------------------------------------------------------------+
+string CMt5RedisSession::Trouble(void) const
+  {
+   return(m_handle<=0 && m_open_code<0 ? m_open_error : "");
   }
 //+------------------------------------------------------------------+
 //| The library's version.                                           |

@@ -76,7 +76,11 @@ static std::string joined(std::initializer_list<mql::String> values) {
 
 void Print(std::initializer_list<mql::String> values) { terminal::print(joined(values)); }
 void Alert(std::initializer_list<mql::String> values) { terminal::print("Alert: " + joined(values)); }
-void Comment(std::initializer_list<mql::String> values) { terminal::print("Comment: " + joined(values)); }
+void Comment(std::initializer_list<mql::String> values) {
+  std::lock_guard lock(terminal::it.mutex);
+  terminal::self->comment = joined(values);
+  terminal::print("Comment: " + terminal::self->comment);
+}
 
 // The translator has compared the format with the values.
 mql::String StringFormat(const mql::String &format, std::initializer_list<mql::Argument> values) {

@@ -211,6 +211,12 @@ std::string Player::unmet(const Step &step) {
       }
     if(found != (step.word == "printed"))
       why = (found ? "somebody printed: " : "nobody printed: ") + sought;
+  } else if(step.word == "comment") {
+    // On its chart now: a part of it, or nothing at all.
+    std::lock_guard lock(it.mutex);
+    std::string comment = program(step.text("program"))->comment, sought = step.text("text");
+    if(sought.empty() ? !comment.empty() : comment.find(sought) == std::string::npos)
+      why = "the chart says: " + comment;
   } else if(step.word == "variable") {
     auto found = it.variables.find(step.text("name"));
     bool there = found != it.variables.end();

@@ -42,6 +42,7 @@ class Attached {
   std::map<std::string, std::string> inputs;
   bool removed = false;  // by itself, or by a critical error
   int init_result = 0;
+  std::string comment;  // what it shows on its chart
 
   // What the functions of MQL5 keep for each program.
   long long timer_ms = 0, next_timer_ms = 0;
