@@ -11,8 +11,8 @@ use redis::Value;
 use super::item::Report;
 pub(super) use crate::clock::server_ms;
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure, Refusal};
-use crate::link::resp::Commands;
 
 /// The longest wait between two attempts to reach a server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -131,7 +131,7 @@ impl Client {
                 _ => {}
             }
         }
-        bytes.send(&mut self.link, node.server)?;
+        self.link.send(node.server, &mut bytes)?;
         let reply = |announced| {
             if announced {
                 self.link.receive(node.server)?;

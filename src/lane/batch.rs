@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::policy::Policy;
 use super::transaction::Transaction;
+use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::link::resp::Commands;
 use crate::model::InstanceId;
 pub(super) use exchange::Outcome;
 

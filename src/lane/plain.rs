@@ -9,7 +9,7 @@ use super::policy::{Policy, Subject};
 use super::{Journal, Lane, Limits};
 use crate::config::Config;
 use crate::events::Events;
-use crate::link::resp::Commands;
+use crate::link::commands::Commands;
 use crate::model::encoding::Producer;
 use crate::model::{InstanceId, LaneName};
 use crate::pressure::Pressure;

@@ -5,8 +5,8 @@ use std::time::Instant;
 use redis::Value;
 
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Field, Producer};
 use crate::model::key::{self, Key};
 use crate::model::{InstanceId, LaneName};

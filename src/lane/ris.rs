@@ -9,7 +9,7 @@ use redis::Value;
 
 use super::policy::{Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
-use crate::link::resp::Commands;
+use crate::link::commands::Commands;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::policy::{Policy, Subject, append};
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;

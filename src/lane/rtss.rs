@@ -14,8 +14,8 @@ use redis::Value;
 use super::policy::{Evidence, Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure, Refusal};
-use crate::link::resp::Commands;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::received::Received;
@@ -105,7 +105,7 @@ impl Rtss {
         let mut commands = Commands::new();
         commands.command([b"TIME".as_slice()]);
         let asked = Instant::now();
-        commands.send(link, server)?;
+        link.send(server, &mut commands)?;
         let answer = link.receive(server)?;
         Ok(self.hear(&answer, asked))
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use super::commands::Commands;
 use super::failure::{Class, Failure, Refusal, plain};
 use super::reply::{Replies, Sparse};
 use super::resolve;
-use super::resp::Commands;
 use super::stream::Stream;
 use crate::config::{Address, Endpoint, Identity};
 

@@ -11,8 +11,8 @@ use crate::lane::policy::Policy;
 use crate::lane::transaction::{Answer, Transaction, live, written};
 use crate::lane::watermark::command;
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::link::resp::Commands;
 use crate::model::InstanceId;
 
 /// How many bytes are encoded before they are sent. The first piece is smaller, so that the server starts early.
@@ -79,13 +79,13 @@ impl<P: Policy> Batch<P> {
         self.write_transactions(policy, link, committed, outcome);
         self.watch_again(policy, link, outcome);
         self.write_asides(policy, link, outcome);
-        outcome.sent(self.commands.send(link, self.server));
+        outcome.sent(link.send(self.server, &mut self.commands));
     }
 
     /// Writes for this server from now on. Sends what was written for another one.
     fn turn_to(&mut self, server: usize, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         if server != self.server {
-            outcome.sent(self.commands.send(link, self.server));
+            outcome.sent(link.send(self.server, &mut self.commands));
             self.server = server;
         }
     }
@@ -122,7 +122,7 @@ impl<P: Policy> Batch<P> {
                 owners.resize(commands.count() - start, Some(at));
                 if commands.bytes().len() >= piece {
                     piece = PIECE;
-                    outcome.sent(commands.send(link, self.server));
+                    outcome.sent(link.send(self.server, commands));
                 }
             }
             for part in parts {
@@ -164,7 +164,7 @@ impl<P: Policy> Batch<P> {
             let routed = link.route(key).map_err(|failure| outcome.fail(failure)).ok();
             if let Some(routed) = routed {
                 if routed != *server {
-                    outcome.sent(commands.send(link, *server));
+                    outcome.sent(link.send(*server, commands));
                     *server = routed;
                 }
                 write(commands);

@@ -19,8 +19,8 @@
 use redis::Value;
 
 use crate::link::Link;
+use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::link::resp::Commands;
 use crate::model::key::Key;
 
 /// A watermark outlives every record that it covers: 35 days.
@@ -83,7 +83,7 @@ pub(in crate::lane) fn correct(
     set(key, number, &mut commands);
     commands.command([b"EXEC".as_slice()]);
     again.iter().for_each(|key| commands.command([b"WATCH".as_slice(), key.as_bytes()]));
-    commands.send(link, server)?;
+    link.send(server, &mut commands)?;
     let replies = (0..3 + again.len()).map(|_| link.receive(server)).collect::<Result<Vec<_>, _>>()?;
     let refused = replies.iter().find_map(|reply| match reply {
         Value::ServerError(error) => Some(Failure::of_reply(error)),

@@ -1,9 +1,6 @@
 //! RESP, Redis' wire protocol, written by hand into one buffer that is used again and again: a command
 //! costs no allocation. It reads nothing.
 
-use super::Link;
-use super::failure::Failure;
-
 /// Commands in RESP, one after the other.
 pub(crate) struct Commands {
     /// Room, of which the part before `written` is written. That the room is there is checked once an argument: with
@@ -47,12 +44,9 @@ impl Commands {
         self.finished
     }
 
-    /// Sends what was written since the last time to a server. Returns how many bytes that was.
-    pub(crate) fn send(&mut self, link: &mut Link, server: usize) -> Result<usize, Failure> {
-        let sent = self.written;
-        let outcome = if sent > 0 { link.send(server, self.bytes()) } else { Ok(()) };
+    /// Takes out the bytes that were written: what is written next stands alone, and is counted on.
+    pub(super) fn sent(&mut self) {
         self.written = 0;
-        outcome.map(|()| sent)
     }
 
     /// Writes a whole command.
