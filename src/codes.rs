@@ -1,52 +1,52 @@
 //! The error codes of the C ABI.
 //!
-//! Append-only: a number, once released, keeps its meaning for ever. Codes from −101 on name the field
-//! that was refused; `mt5redis_last_error` says which value it had and what is allowed.
+//! The list is append-only: a released number never changes its meaning. Codes from −101 on say which field was refused;
+//! `mt5redis_last_error` adds its value and what is allowed.
 
-/// All went well.
+/// Success.
 pub const MT5REDIS_OK: i32 = 0;
-/// A defect of this library, caught at its border. Please report the text of `mt5redis_last_error`.
+/// A panic inside the library, which is a defect. Please report the text of `mt5redis_last_error`.
 pub const MT5REDIS_ERR_INTERNAL: i32 = -1;
-/// The include and the library do not fit together: another ABI version, or a struct of another size.
+/// The header and the library do not fit together: another ABI version, or a struct of another size.
 pub const MT5REDIS_ERR_ABI: i32 = -2;
-/// The handle was never handed out by `mt5redis_open`.
+/// The handle does not exist: `mt5redis_open` never returned it.
 pub const MT5REDIS_ERR_HANDLE: i32 = -3;
-/// The handle was closed before.
+/// The handle is closed.
 pub const MT5REDIS_ERR_CLOSED: i32 = -4;
-/// A pointer that must not be null is null.
+/// A pointer to a struct or an array is null.
 pub const MT5REDIS_ERR_NULL: i32 = -5;
-/// The configuration was read and refused; the text names file, line, key and reason.
+/// The configuration is refused. The text names file, line, key and reason.
 pub const MT5REDIS_ERR_CONFIG: i32 = -6;
 /// The configuration file cannot be read.
 pub const MT5REDIS_ERR_CONFIG_FILE: i32 = -7;
-/// The lane's queue is full: this record was not accepted. Nothing accepted earlier is lost.
+/// The lane's queue is full, so this record was not accepted. Records accepted earlier are safe.
 pub const MT5REDIS_ERR_QUEUE_FULL: i32 = -8;
-/// The deadline passed before everything was committed. What was accepted goes on towards Redis.
+/// The time-out passed before everything was in Redis. The library goes on sending what was accepted.
 pub const MT5REDIS_ERR_TIMEOUT: i32 = -9;
-/// There is no lane of this number.
+/// The lane is none of `MT5REDIS_LANE_*`.
 pub const MT5REDIS_ERR_LANE: i32 = -10;
-/// This process holds as many handles as the library allows (65,535).
+/// The process has as many open handles as the library allows (65,535).
 pub const MT5REDIS_ERR_TOO_MANY_HANDLES: i32 = -11;
 /// The operating system refused to start a thread.
 pub const MT5REDIS_ERR_THREAD: i32 = -12;
-/// The journal's folder cannot be used; the text names the folder and the reason.
+/// The journal's folder cannot be used. The text names the folder and the reason.
 pub const MT5REDIS_ERR_JOURNAL: i32 = -13;
-/// Another process, or another configuration of this one, holds the journal's folder.
+/// Another process, or a session of this process with another configuration, uses the journal's folder.
 pub const MT5REDIS_ERR_JOURNAL_LOCKED: i32 = -14;
-/// The journal is at its limit, or the disk is full: this record was not accepted. Nothing accepted earlier
-/// is lost, and calls are accepted again as soon as there is room.
+/// The journal is at its limit, or the disk is full, so this record was not accepted. Records accepted earlier are safe,
+/// and calls are accepted again as soon as there is room.
 pub const MT5REDIS_ERR_JOURNAL_FULL: i32 = -15;
-/// Signals were deleted before this subscription read them. It goes on behind them; what to do about
-/// positions that those signals meant is the caller's decision.
+/// Signals were deleted before this subscription read them. It continues after them. The caller decides what to do about
+/// the positions of the source.
 pub const MT5REDIS_ERR_GAP: i32 = -16;
 /// The handle has no subscription: call `mt5redis_subscribe` first.
 pub const MT5REDIS_ERR_NOT_SUBSCRIBED: i32 = -17;
-/// The handle has a subscription already: call `mt5redis_unsubscribe` first.
+/// The handle already has a subscription: call `mt5redis_unsubscribe` first.
 pub const MT5REDIS_ERR_SUBSCRIBED: i32 = -18;
-/// Another program of this terminal reads by the same name: give each a name of its own.
+/// Another program of this terminal uses the same follower name: give each its own.
 pub const MT5REDIS_ERR_NAME_IN_USE: i32 = -19;
-/// Records were put aside since this handle was opened, or was told last: the server refuses them for good. The text
-/// says how many, and where their letters are. All others are in Redis.
+/// The server refused records for good since this handle was opened, or since it last reported this. The text says how
+/// many, and which file has them. All others are in Redis.
 pub const MT5REDIS_ERR_DEAD_LETTERS: i32 = -20;
 
 /// The instance id is empty, longer than 40 bytes, or has a character outside `[A-Za-z0-9._-]`.
@@ -123,16 +123,16 @@ pub const MT5REDIS_ERR_FLAGS: i32 = -135;
 pub const MT5REDIS_ERR_ACCOUNT: i32 = -136;
 /// The terminal's build is negative.
 pub const MT5REDIS_ERR_BUILD: i32 = -137;
-/// No record of this lane has this sequence number.
+/// The lane has no record with this sequence number.
 pub const MT5REDIS_ERR_SEQUENCE: i32 = -138;
 /// The name of a follower, a consumer group or a consumer is empty, longer than 64 bytes, or has a character outside
 /// `[A-Za-z0-9._:@-]`.
 pub const MT5REDIS_ERR_GROUP: i32 = -139;
 /// The start is none of `MT5REDIS_START_*`.
 pub const MT5REDIS_ERR_START: i32 = -140;
-/// The highest age is negative.
+/// The maximum age is negative.
 pub const MT5REDIS_ERR_MAX_AGE: i32 = -141;
-/// A filter's text is longer than 4,096 bytes of UTF-8, names no source, or has what no source or symbol can have.
+/// A filter is longer than 4,096 bytes of UTF-8, names no source, or has a character that no source or symbol can have.
 pub const MT5REDIS_ERR_FILTER: i32 = -142;
-/// No signal of this number waits for an acknowledgement.
+/// No signal with this number waits for an acknowledgement.
 pub const MT5REDIS_ERR_RECEIVED: i32 = -143;

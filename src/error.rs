@@ -1,7 +1,6 @@
-//! The one error type of the crate: a code for the program, a sentence for the trader.
+//! The error type of the crate: a code for the program and a text for the trader.
 //!
-//! The sentence says what was wrong, with the value, and what to do. It never holds a password: values
-//! that may be secret enter no `Error`.
+//! The text says what was wrong, with the value, and what to do. Values that may be secret never enter an `Error`.
 
 use std::fmt;
 
@@ -16,12 +15,12 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of one of [`crate::codes`], with the sentence that explains it.
+    /// An error with one of [`crate::codes`] and the text that explains it.
     pub fn new(code: i32, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
-    /// The number the C ABI returns, always below zero.
+    /// The number that the C ABI returns, always below zero.
     pub fn code(&self) -> i32 {
         self.code
     }

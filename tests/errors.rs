@@ -46,7 +46,7 @@ fn another_version_or_size_is_refused() {
     refused(
         mt5redis_abi(1, sizes[0], sizes[1] + 4, sizes[2]).into(),
         MT5REDIS_ERR_ABI,
-        "size of mt5redis_trade_t is 148 in the include and 144 in the library: copy both from one release",
+        "size of mt5redis_trade_t is 148 in the include and 144 in the library: copy both from the same release",
     );
     refused(
         mt5redis_abi(1, -1, sizes[1], sizes[2]).into(),
@@ -67,18 +67,14 @@ fn the_version_is_text_like_all_text() {
 #[test]
 fn wrong_and_closed_handles_are_told_apart() {
     for wrong in [0, -1, 1 << 40 | 1, i64::MAX, i64::MIN] {
-        refused(
-            mt5redis_committed(wrong, 0),
-            MT5REDIS_ERR_HANDLE,
-            &format!("handle {wrong} was never handed out"),
-        );
+        refused(mt5redis_committed(wrong, 0), MT5REDIS_ERR_HANDLE, &format!("handle {wrong} does not exist"));
         assert_eq!(mt5redis_status(wrong, 0, 1), MT5REDIS_ERR_HANDLE);
         assert_eq!(mt5redis_flush(wrong, 0), MT5REDIS_ERR_HANDLE);
         assert_eq!(mt5redis_close(wrong, 0), MT5REDIS_ERR_HANDLE);
     }
     let (_folder, bridge) = lonely();
     assert_eq!(bridge.close(0), MT5REDIS_OK);
-    refused(bridge.signal(&buy(1)), MT5REDIS_ERR_CLOSED, &format!("handle {} was closed", bridge.handle));
+    refused(bridge.signal(&buy(1)), MT5REDIS_ERR_CLOSED, &format!("handle {} is closed", bridge.handle));
     assert_eq!(bridge.close(0), MT5REDIS_ERR_CLOSED);
     // A new session may take the same place; the old handle stays closed.
     let (_next_folder, next) = lonely();
@@ -231,7 +227,7 @@ fn bad_values_are_refused_by_their_field() {
     refused(code, MT5REDIS_ERR_COUNT, "count = -1");
     refused(mt5redis_committed(bridge.handle, 3), MT5REDIS_ERR_LANE, "lane 3 does not exist");
     refused(bridge.status(-1, 1).into(), MT5REDIS_ERR_LANE, "lane -1 does not exist");
-    refused(bridge.status(2, 1).into(), MT5REDIS_ERR_SEQUENCE, "no record of lane 2 has the number 1");
+    refused(bridge.status(2, 1).into(), MT5REDIS_ERR_SEQUENCE, "lane 2 has no record 1");
     for lane in ["ris", "rts", "rtss"] {
         assert_eq!(bridge.stats()[lane]["accepted"], 0, "nothing refused was accepted");
     }

@@ -1,5 +1,5 @@
-//! The border every exported function stands behind: a panic becomes an error code, an error leaves its
-//! sentence for `mt5redis_last_error`, a pointer is looked at before it is followed.
+//! The guard around every exported function: a panic becomes an error code, an error's text is kept for
+//! `mt5redis_last_error`, and a pointer is checked before it is read.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +12,9 @@ thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs the body of an exported function. Whatever happens inside, the caller sees a number.
+/// Runs the body of an exported function. Whatever happens inside, the caller gets a number.
 pub(super) fn guard<N: From<i32>>(body: impl FnOnce() -> Result<N>) -> N {
-    // A call that panicked leaves locks that do not poison and counters that are atomic: nothing torn.
+    // Unwind safe: locks do not poison and counters are atomic, so a panic leaves nothing half changed.
     let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         Err(Error::new(
             MT5REDIS_ERR_INTERNAL,
@@ -28,7 +28,7 @@ pub(super) fn guard<N: From<i32>>(body: impl FnOnce() -> Result<N>) -> N {
 }
 
 fn remember(error: &Error) {
-    // A thread that is being torn down has no slot any more; its caller still gets the code.
+    // A thread that is ending has no slot any more; its caller still gets the code.
     let _ = LAST_ERROR.try_with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
             *last = error.to_string();
@@ -36,12 +36,12 @@ fn remember(error: &Error) {
     });
 }
 
-/// Hands the last error's sentence to `read`; an empty one where there is none.
+/// Passes the last error's text to `read`.
 pub(super) fn last_error(read: impl FnOnce(&str) -> i32) -> i32 {
     LAST_ERROR.try_with(|last| read(&last.borrow())).unwrap_or(0)
 }
 
-/// Refuses null.
+/// Refuses a null pointer.
 pub(super) fn not_null<T>(pointer: *const T, field: &str) -> Result<()> {
     if pointer.is_null() {
         return Err(Error::new(MT5REDIS_ERR_NULL, format!("{field} is null: pass a valid pointer")));
@@ -49,13 +49,13 @@ pub(super) fn not_null<T>(pointer: *const T, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// The struct behind a pointer, copied: MQL5's structs are packed and may stand at any address.
+/// Copies the struct behind a pointer. MQL5's structs are packed and may have any address.
 ///
 /// # Safety
-/// `pointer` is null or points at a whole `T` that nobody writes meanwhile.
+/// `pointer` is null or points at a whole `T` that no other thread writes during the call.
 pub(super) unsafe fn copied<T: Copy>(pointer: *const T, field: &str) -> Result<T> {
     not_null(pointer, field)?;
-    // SAFETY: not null, whole and still by the caller's promise; unaligned reads need no more.
+    // SAFETY: it is not null, and whole and unchanged by the caller's promise; an unaligned read needs no more.
     Ok(unsafe { pointer.read_unaligned() })
 }
 

@@ -1,9 +1,9 @@
-//! The table of open handles. A handle is a number with a generation, never a pointer: one that was
-//! closed, made up or comes from an earlier life is told apart from a good one.
+//! The table of open handles. A handle is a number with a generation and never a pointer, so a closed or invented one is
+//! recognised.
 //!
-//! Each handle has a slot of its own, and a call counts itself into its slot: whoever waits inside a call,
-//! for a slow disk say, keeps nobody else from opening, calling or closing. Closing does not wait for the calls
-//! inside; the last one to leave frees the session.
+//! Each handle has a slot, and a slot counts the calls inside. A call that waits, for a slow disk for example, does not
+//! keep other threads from opening, calling or closing. Closing does not wait for the calls inside; the last call to
+//! leave frees the session.
 
 use std::ops::Deref;
 use std::ptr;
@@ -15,34 +15,33 @@ use crate::codes::*;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
-/// The low 16 bits of a handle are its slot, the bits above its generation. Nobody has slot 0.
+/// The low 16 bits of a handle are its slot, the bits above its generation. Slot 0 is never used.
 const SLOT_BITS: u32 = 16;
 const SLOTS: usize = (1 << SLOT_BITS) - 1;
-/// Slots are made so many at a time, and stay.
+/// The number of slots that are allocated at a time. They are never freed.
 const PAGE: usize = 64;
 
-/// In a slot's word the generation is the upper half, this bit says that nobody enters any more, and the bits
-/// below it count the calls inside.
+/// A slot's word: the upper half is the generation, this bit refuses new calls, and the bits below count the calls inside.
 const CLOSED: u64 = 1 << 31;
 const CALLS: u64 = CLOSED - 1;
 const GENERATION: u32 = 32;
 
-// A cache line each, so that the threads of two Expert Advisors do not share one.
+// Each has its own cache line, so that the threads of two Expert Advisors do not contend.
 #[repr(align(64))]
 struct Slot {
     word: AtomicU64,
-    /// From a `Box`. Whoever may enter finds one.
+    /// From a `Box`; never null while a call may enter.
     session: AtomicPtr<Session>,
     at: usize,
 }
 
 const _: () = {
-    // Calls of any thread use a session, and the last one, on whichever thread, drops it.
+    // Calls on any thread use a session, and the last one drops it on its thread.
     const fn shared_and_sent<T: Send + Sync>() {}
     shared_and_sent::<Session>();
 };
 
-/// Slots that were used and are free again, and the first that never was.
+/// Free slots: those that were used before, and the first that never was.
 struct Free {
     again: Vec<usize>,
     unused: usize,
@@ -52,7 +51,7 @@ static PAGES: [AtomicPtr<[Slot; PAGE]>; (SLOTS + 1) / PAGE] =
     [const { AtomicPtr::new(ptr::null_mut()) }; (SLOTS + 1) / PAGE];
 static FREE: Mutex<Free> = Mutex::new(Free { again: Vec::new(), unused: 1 });
 
-/// A call inside a session, which lives at least as long.
+/// A call inside a session. It keeps the session alive.
 pub(super) struct Call {
     session: *const Session,
     slot: &'static Slot,
@@ -82,11 +81,13 @@ impl Drop for Call {
 pub(super) fn insert(open: impl FnOnce() -> Result<Session>) -> Result<i64> {
     let session = Box::new(open()?);
     let Some(slot) = FREE.lock().take() else {
-        // Nothing was accepted from this session yet: there is nothing to wait for.
+        // The session has accepted nothing yet, so there is nothing to wait for.
         let _ = session.close(std::time::Duration::ZERO);
         return Err(Error::new(
             MT5REDIS_ERR_TOO_MANY_HANDLES,
-            format!("all {SLOTS} handles of this process are in use: close some"),
+            format!(
+                "all {SLOTS} handles of this process are in use: close handles that are no longer needed"
+            ),
         ));
     };
     slot.session.store(Box::into_raw(session), Ordering::Relaxed);
@@ -95,7 +96,7 @@ pub(super) fn insert(open: impl FnOnce() -> Result<Session>) -> Result<i64> {
     Ok((generation << SLOT_BITS) as i64 | slot.at as i64)
 }
 
-/// Calls `call` with the handle's session; a record's sequence number becomes the result.
+/// Runs `call` with the handle's session and returns its sequence number.
 pub(super) fn with(handle: i64, call: impl FnOnce(&Session) -> Result<u64>) -> Result<i64> {
     let session = enter(handle)?;
     call(&session).map(|sequence| sequence as i64)
@@ -106,7 +107,7 @@ pub(super) fn enter(handle: i64) -> Result<Call> {
     step_in(handle, 0)
 }
 
-/// Enters the handle's session as the last one: the handle is out of use from now on.
+/// Enters the handle's session as its last call: the handle is closed from now on.
 pub(super) fn close(handle: i64) -> Result<Call> {
     step_in(handle, CLOSED)
 }
@@ -128,41 +129,41 @@ fn step_in(handle: i64, closed: u64) -> Result<Call> {
 
 #[inline(always)]
 fn slot(at: usize) -> Option<&'static Slot> {
-    // SAFETY: a page that was stored is whole, and is never freed.
+    // SAFETY: a stored page is complete and is never freed.
     let page = unsafe { PAGES[at / PAGE].load(Ordering::Acquire).as_ref() };
     page.map(|page| &page[at % PAGE])
 }
 
-/// Why a handle leads nowhere; `generation` is the last one that its slot had.
+/// The error for a handle that is not open; `generation` is the latest of its slot.
 #[cold]
 fn refused(handle: i64, generation: u64) -> Error {
     if (1..=generation as i64).contains(&(handle >> SLOT_BITS)) {
         Error::new(
             MT5REDIS_ERR_CLOSED,
-            format!("handle {handle} was closed: call mt5redis_open for a new one"),
+            format!("handle {handle} is closed: call mt5redis_open for a new one"),
         )
     } else {
         Error::new(
             MT5REDIS_ERR_HANDLE,
-            format!("handle {handle} was never handed out: pass what mt5redis_open returned"),
+            format!("handle {handle} does not exist: pass a handle that mt5redis_open returned"),
         )
     }
 }
 
 impl Slot {
-    /// Frees the session and the slot: nobody enters a closed one, and the last call has left.
+    /// Frees the session and the slot, when it is closed and the last call has left.
     #[cold]
     fn clear(&self) {
-        // All that the calls did comes before the session's end.
+        // Everything the calls did happens before the session is dropped.
         fence(Ordering::Acquire);
-        // SAFETY: the pointer is from a `Box`, and nobody has or will get a copy of it.
+        // SAFETY: the pointer is from a `Box`, and no call has or will get a copy of it.
         drop(unsafe { Box::from_raw(self.session.load(Ordering::Relaxed)) });
         FREE.lock().again.push(self.at);
     }
 }
 
 impl Free {
-    /// A slot that is closed, with nobody inside and no session.
+    /// Takes a slot that is closed and has no calls inside and no session.
     fn take(&mut self) -> Option<&'static Slot> {
         let at = match self.again.pop() {
             Some(at) => at,
@@ -193,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// Far beyond what anything here takes.
+    /// Much longer than anything here takes.
     const PATIENCE: Duration = Duration::from_secs(10);
 
     fn session(folder: &tempfile::TempDir) -> Result<Session> {
@@ -204,9 +205,9 @@ mod tests {
         let _ = close(handle).unwrap().close(Duration::ZERO);
     }
 
-    /// A call waits for a slow disk, say.
+    /// A call may wait for a slow disk.
     #[test]
-    fn a_call_that_waits_keeps_nobody_from_opening_calling_and_closing() {
+    fn a_waiting_call_does_not_block_opening_calling_and_closing() {
         let folder = tempfile::tempdir().unwrap();
         let [slow, other, third] = [(); 3].map(|()| insert(|| session(&folder)).unwrap());
         let (enters, entered) = channel();
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_no_handles_are_told_from_closed_ones() {
+    fn invented_handles_are_told_apart_from_closed_ones() {
         let folder = tempfile::tempdir().unwrap();
         let handle = insert(|| session(&folder)).unwrap();
         for wrong in [0, -5, i64::MIN, i64::MAX, handle & SLOTS as i64, handle + (1 << SLOT_BITS), 1 << 40] {
@@ -276,7 +277,7 @@ mod tests {
                 for _ in 0..3 {
                     scope.spawn(|| {
                         while let Ok(inside) = enter(handle) {
-                            // The session is whole for whoever is inside.
+                            // The session is alive during the call.
                             assert_eq!(inside.engine().rtss.refused(), 0);
                         }
                     });

@@ -1,16 +1,6 @@
-//! The C ABI: every exported function, and with the files beside it every `unsafe` of this crate but the
-//! journal's map. No logic: a function checks its pointers, copies what they point at, calls the session
-//! and turns the answer into a number.
-//!
-//! Rules, for all of them:
-//! - A result of 0 or more is good; below 0 is one of `MT5REDIS_ERR_*`, explained by
-//!   `mt5redis_last_error` on the same thread.
-//! - Text in is UTF-16 up to its NUL; null means empty; lone surrogates become U+FFFD. A function reads
-//!   no further than the text's limit.
-//! - Text out goes into the caller's buffer of `capacity` units, cut if it must be and always ended by a
-//!   NUL; the result is the whole text's length in units, without the NUL.
-//! - No function waits, but those with a time-out, and never beyond it.
-//! - Any thread may call any function; a panic inside is an error code outside.
+//! The C ABI: all exported functions, and with the files beside it every `unsafe` of this crate except the journal's
+//! map. There is no logic: a function checks its pointers, copies what they point at, calls the session and returns a
+//! number. The conventions for all functions open the header (`cbindgen.toml`).
 
 mod guard;
 mod handle;
@@ -31,33 +21,33 @@ use crate::session::Session;
 use guard::{copied, guard};
 pub use subscription::*;
 
-/// Version of this ABI. It changes when a function or a struct changes its shape; additions keep it.
+/// The version of this ABI. It changes when a function's parameters or a struct's layout change, not for additions.
 pub const MT5REDIS_ABI_VERSION: i32 = 1;
 
-/// The lane of instance states.
+/// The lane of instance states: the heartbeats of `mt5redis_instance_state`.
 pub const MT5REDIS_LANE_RIS: i32 = 0;
-/// The lane of trade states.
+/// The lane of trade states: `mt5redis_trade_state` and `mt5redis_open_positions`.
 pub const MT5REDIS_LANE_RTS: i32 = 1;
-/// The lane of trade signals.
+/// The lane of trade signals: `mt5redis_signal`.
 pub const MT5REDIS_LANE_RTSS: i32 = 2;
 
-/// The record is queued: accepted, and not in Redis yet.
+/// The record is accepted and not sent yet.
 pub const MT5REDIS_STATUS_QUEUED: i32 = 0;
-/// The record was sent and not answered: it may be in Redis or not. The bridge finds out by itself.
+/// The record was sent and the answer is missing, so it may be in Redis or not. The library finds out by itself.
 pub const MT5REDIS_STATUS_IN_DOUBT: i32 = 1;
-/// The record is in Redis, with all before it; or a later state of the same position is, in its place.
+/// The record is in Redis, or a later state of the same position is there in its place.
 pub const MT5REDIS_STATUS_COMMITTED: i32 = 2;
-/// The server will never take the record: it is in the lane's dead-letter file, with the server's reason.
+/// The server refuses the record for good. It is in the lane's dead-letter file, with the server's reason.
 pub const MT5REDIS_STATUS_DEAD: i32 = 3;
 
-/// Returned by `mt5redis_flush` and `mt5redis_close`: every trade and signal is in Redis, the last heartbeats are not.
+/// Returned by `mt5redis_flush` and `mt5redis_close`: every trade and signal is in Redis; some heartbeats are not.
 pub const MT5REDIS_HEARTBEATS_WAIT: i32 = 1;
 
-/// Longest configuration text (URL or path) and data folder, bytes of UTF-8.
+/// The longest configuration text (URL or path), data folder and list of a subscription, bytes of UTF-8.
 const PATH_LIMIT: usize = 4096;
 
-/// Whether caller and library mean the same: the ABI's version and the size of each struct, bytes.
-/// Call it first. Returns `MT5REDIS_OK` or `MT5REDIS_ERR_ABI`.
+/// Checks that the caller's header fits this library: `MT5REDIS_ABI_VERSION` and the size of each struct, bytes. Call it
+/// first. Returns `MT5REDIS_OK` or `MT5REDIS_ERR_ABI`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_abi(version: i32, instance_size: i32, trade_size: i32, signal_size: i32) -> i32 {
     guard(|| {
@@ -71,10 +61,7 @@ pub extern "C" fn mt5redis_abi(version: i32, instance_size: i32, trade_size: i32
             if usize::try_from(theirs) != Ok(ours) {
                 return Err(Error::new(
                     MT5REDIS_ERR_ABI,
-                    format!(
-                        "{what} is {theirs} in the include and {ours} in the library: \
-                         copy both from one release of mt5-redis, and compile the Expert Advisor again"
-                    ),
+                    format!("{what} is {theirs} in the include and {ours} in the library: {ONE_RELEASE}"),
                 ));
             }
         }
@@ -82,7 +69,7 @@ pub extern "C" fn mt5redis_abi(version: i32, instance_size: i32, trade_size: i32
     })
 }
 
-/// The library's version, like `0.1.0`. Returns its length.
+/// Writes the library's version, such as `0.1.0`. Returns its length, UTF-16 units.
 ///
 /// # Safety
 /// `buffer` is null or has `capacity` units.
@@ -92,15 +79,19 @@ pub unsafe extern "C" fn mt5redis_version(buffer: *mut u16, capacity: i32) -> i3
     guard(|| Ok(unsafe { text::write(env!("CARGO_PKG_VERSION"), buffer, capacity) }))
 }
 
-/// Opens a session of one instance and starts connecting in the background. Sessions of one process with
-/// the same configuration share their connections. Returns a handle above 0.
+/// Opens a session for one instance and starts connecting in the background. Sessions of one process with equal
+/// configurations share their connections. Returns a handle above 0.
 ///
-/// `config` is one `redis://` URL for all three lanes, or the path of a TOML file; null or empty is
-/// `redis://127.0.0.1:6379`. `instance` is 1 to 40 of `A-Z a-z 0-9 . _ -`. A relative path starts at
-/// `data_folder`; null or empty is the process's working folder.
+/// `config` is one `redis://` URL for all three lanes, or the path of a TOML file (`docs/configuration.md`); null or
+/// empty means `redis://127.0.0.1:6379`. `instance` names the terminal and its account in Redis: 1 to 40 characters of
+/// `A-Z a-z 0-9 . _ -`. Relative paths start at `data_folder`; null or empty means the process's working folder. Both
+/// texts have at most 4,096 bytes of UTF-8.
 ///
-/// It reads and writes files of the journal. It may wait, at most 3 s, in one case: a session with another
-/// configuration was closed whose records for the same server still wait, and which this one takes over.
+/// It reads and writes the journal's files. It waits in one case, for at most 3 s: a closed session with another
+/// configuration still has records for the same server, and this session takes them over.
+///
+/// Fails with `MT5REDIS_ERR_INSTANCE`, `_CONFIG`, `_CONFIG_FILE`, `_JOURNAL`, `_JOURNAL_LOCKED`, `_THREAD` or
+/// `_TOO_MANY_HANDLES`.
 ///
 /// # Safety
 /// Each pointer is null or a UTF-16 text ended by a NUL.
@@ -124,10 +115,12 @@ pub unsafe extern "C" fn mt5redis_open(
     })
 }
 
-/// Queues a heartbeat: the state of the instance. Returns its sequence number, or 0 if under pressure no heartbeat is
-/// due: then this one was not accepted. Send the next one as usual.
+/// Queues a heartbeat: the state of the instance. Returns its sequence number in the ris lane, above 0, or 0 if it is
+/// not due under pressure: then it was not accepted. Send the next one as usual.
 ///
-/// `server`, `company`, `currency` and `agent` are at most 64, 96, 16 and 48 bytes of UTF-8.
+/// `server` is the trade server, `company` the broker, `currency` the account's currency and `agent` the Expert Advisor's
+/// name and version; they have at most 64, 96, 16 and 48 bytes of UTF-8. A value that is refused has its own error code;
+/// a full queue returns `MT5REDIS_ERR_QUEUE_FULL`.
 ///
 /// # Safety
 /// `state` is null or points at a whole struct; each text is null or ended by a NUL.
@@ -155,10 +148,11 @@ pub unsafe extern "C" fn mt5redis_instance_state(
     })
 }
 
-/// Queues the state of one position. Returns its sequence number, or 0 for a price-only update that is not due under
-/// pressure: it was not accepted. Send the position's state again with the next look.
+/// Queues the state of one position. Returns its sequence number in the rts lane, above 0, or 0 for a price-only update
+/// that is not due under pressure: it was not accepted. Send the position's state again with the next look.
 ///
-/// `symbol` is 1 to 48 bytes of UTF-8, `comment` at most 96.
+/// `symbol` has 1 to 48 bytes of UTF-8, `comment` at most 96. A value that is refused has its own error code; a full
+/// journal returns `MT5REDIS_ERR_JOURNAL_FULL`.
 ///
 /// # Safety
 /// `state` is null or points at a whole struct; each text is null or ended by a NUL.
@@ -182,11 +176,12 @@ pub unsafe extern "C" fn mt5redis_trade_state(
     })
 }
 
-/// Queues a reconcile: these positions are open and no others. A position that Redis lists as open and
-/// that is not among them is marked as gone. Returns its sequence number, above 0.
+/// Queues the list of all open positions. A position that Redis lists as open and this list does not is marked as gone.
+/// Returns its sequence number in the rts lane, above 0.
 ///
-/// `positions` has `count` identifiers, 0 to 16,384; null is allowed when `count` is 0. `time_ms` is when
-/// this was true, ms since 1970 UTC; 0: now, by the library's clock.
+/// `positions` has `count` position identifiers, each above 0; `count` is 0 to 16,384. Null is allowed if `count` is 0.
+/// `time_ms` is when the list was true, ms since 1970 UTC; 0 means now. Fails with `MT5REDIS_ERR_COUNT`, `_POSITION`,
+/// `_TIME`, `_NULL` or `_JOURNAL_FULL`.
 ///
 /// # Safety
 /// `positions` is null or has `count` elements.
@@ -209,9 +204,10 @@ pub unsafe extern "C" fn mt5redis_open_positions(
     })
 }
 
-/// Queues a trade signal. Returns its sequence number, above 0.
+/// Queues a trade signal. Returns its sequence number in the rtss lane, above 0.
 ///
-/// `symbol` is 1 to 48 bytes of UTF-8, `comment` at most 96.
+/// `symbol` has 1 to 48 bytes of UTF-8, `comment` at most 96. A value that is refused has its own error code; a full
+/// journal returns `MT5REDIS_ERR_JOURNAL_FULL`.
 ///
 /// # Safety
 /// `signal` is null or points at a whole struct; each text is null or ended by a NUL.
@@ -235,10 +231,11 @@ pub unsafe extern "C" fn mt5redis_signal(
     })
 }
 
-/// The highest sequence number of a lane up to which everything has reached Redis; 0: nothing yet. It never goes back.
-/// A record that was put aside is not in Redis, so the number stays before the first of those until somebody has dealt
-/// with the letter and moved the file away; `mt5redis_status` tells of each record behind it. `lane` is one of
-/// `MT5REDIS_LANE_*`.
+/// Returns the sequence number up to which all records of a lane are in Redis; 0 if there are none yet. It never falls.
+/// `lane` is one of `MT5REDIS_LANE_*`.
+///
+/// A dead letter is not in Redis, so the number stops before the first one until somebody has handled it and moved the
+/// dead-letter file away. `mt5redis_status` reports on each record beyond.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
     guard(|| {
@@ -251,8 +248,8 @@ pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
     })
 }
 
-/// Where the record is that a call of this lane returned `sequence` for: one of `MT5REDIS_STATUS_*`, or
-/// `MT5REDIS_ERR_SEQUENCE`. `lane` is one of `MT5REDIS_LANE_*`.
+/// Returns where a record is: one of `MT5REDIS_STATUS_*`. `lane` is one of `MT5REDIS_LANE_*`, and `sequence` is what the
+/// call for the record returned. Fails with `MT5REDIS_ERR_SEQUENCE` or `_LANE`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 {
     guard(|| {
@@ -271,22 +268,24 @@ pub extern "C" fn mt5redis_status(handle: i64, lane: i32, sequence: i64) -> i32 
             Some(Status::Dead) => Ok(MT5REDIS_STATUS_DEAD),
             None => Err(Error::new(
                 MT5REDIS_ERR_SEQUENCE,
-                format!("no record of lane {lane} has the number {sequence}: pass what its call returned"),
+                format!(
+                    "lane {lane} has no record {sequence}: pass the number that the call for the record returned"
+                ),
             )),
         }
     })
 }
 
-/// How much pressure there is: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself: heartbeats
-/// and prices that are not due are not accepted. A caller may look less often too, see `mt5redis_interval_ms`.
+/// Returns the pressure level: 0 normal, 1 slow, 2 heavy, 3 critical. The library acts on it by itself: it does not
+/// accept heartbeats and prices that are not due, see `mt5redis_interval_ms`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_throttle(handle: i64) -> i32 {
     guard(|| Ok(handle::enter(handle)?.engine().pressure().level().into()))
 }
 
-/// How far apart a caller should send what can wait on a lane, ms: heartbeats on `MT5REDIS_LANE_RIS`,
-/// price-only updates on `MT5REDIS_LANE_RTS`. 0: as they come; 2,147,483,647: none for now. Opens, changes,
-/// closes and signals never wait.
+/// Returns how often the library accepts heartbeats (`MT5REDIS_LANE_RIS`) and a position's price-only updates
+/// (`MT5REDIS_LANE_RTS`), ms. 0 means no limit, 2,147,483,647 none for now. Opens, changes, closes and signals are always
+/// accepted. `lane` is one of `MT5REDIS_LANE_*`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
     guard(|| {
@@ -300,26 +299,29 @@ pub extern "C" fn mt5redis_interval_ms(handle: i64, lane: i32) -> i32 {
     })
 }
 
-/// Waits until everything accepted so far has reached Redis, at most `timeout_ms`. Trades and signals come first.
-/// Heartbeats carry no guarantee, so nobody waits for them while their server cannot be written to.
-/// Returns `MT5REDIS_OK` when all is in Redis, `MT5REDIS_HEARTBEATS_WAIT` when all but heartbeats is,
-/// `MT5REDIS_ERR_DEAD_LETTERS` when all is but what was put aside since this handle was told last, or
-/// `MT5REDIS_ERR_TIMEOUT`, whose text says which lanes are done; a time-out loses nothing.
+/// Waits until everything accepted so far is in Redis, at most `timeout_ms`; 0 or less does not wait. Trades and signals
+/// come first. Heartbeats carry no guarantee: it does not wait for them while their server accepts no writes.
+///
+/// Returns `MT5REDIS_OK` if everything is in Redis, and `MT5REDIS_HEARTBEATS_WAIT` if everything except heartbeats is.
+/// Fails with `MT5REDIS_ERR_DEAD_LETTERS` if the server refused records for good since this handle last reported it and
+/// all others are in Redis, or with `MT5REDIS_ERR_TIMEOUT`, whose text names the lanes that are done. A time-out loses
+/// nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_flush(handle: i64, timeout_ms: i32) -> i32 {
     guard(|| handle::enter(handle)?.flush(milliseconds(timeout_ms)).map(flushed))
 }
 
-/// Closes the handle after waiting at most `timeout_ms` for what was accepted, and what was acknowledged, to
-/// reach Redis; it returns what `mt5redis_flush` does. The handle is gone in any case. `MT5REDIS_ERR_TIMEOUT` says
-/// that records still wait: they go on towards Redis for as long as this process lives.
+/// Closes the handle after waiting at most `timeout_ms` for accepted records and acknowledgements to reach Redis. The
+/// handle is invalid afterwards in any case. Returns what `mt5redis_flush` returns; after `MT5REDIS_ERR_TIMEOUT` the
+/// library still sends the remaining records while the process lives, and the next session sends the rest of the
+/// journal.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_close(handle: i64, timeout_ms: i32) -> i32 {
     guard(|| handle::close(handle)?.close(milliseconds(timeout_ms)).map(flushed))
 }
 
-/// Counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length;
-/// 8,192 units hold it.
+/// Writes the counters and latencies of all lanes as one JSON object (`docs/statistics.md`). Returns its length, UTF-16
+/// units; 8,192 are enough.
 ///
 /// # Safety
 /// `buffer` is null or has `capacity` units.
@@ -332,8 +334,8 @@ pub unsafe extern "C" fn mt5redis_stats(handle: i64, buffer: *mut u16, capacity:
     })
 }
 
-/// The next line of this session's log, oldest first. Returns its length, 0 when there is none. A line
-/// that does not fit stays for the next call; 512 units hold any line.
+/// Writes the next line of this session's log, oldest first. Returns its length, UTF-16 units; 0 if there is none. A
+/// line that does not fit stays for the next call; 512 units are enough for any line.
 ///
 /// # Safety
 /// `buffer` is null or has `capacity` units.
@@ -342,18 +344,14 @@ pub unsafe extern "C" fn mt5redis_next_event(handle: i64, buffer: *mut u16, capa
     guard(|| {
         let session = handle::enter(handle)?;
         let fits = |line: &str| line.encode_utf16().count() < usize::try_from(capacity).unwrap_or(0);
-        match session.next_event(fits) {
-            // SAFETY: the caller's promise is this function's own.
-            Some(line) => Ok(unsafe { text::write(&line, buffer, capacity) }),
-            None => {
-                // SAFETY: as above.
-                Ok(unsafe { text::write("", buffer, capacity) })
-            }
-        }
+        let line = session.next_event(fits).unwrap_or_default();
+        // SAFETY: the caller's promise is this function's own.
+        Ok(unsafe { text::write(&line, buffer, capacity) })
     })
 }
 
-/// What the last failed call on this thread has to say. Returns its length, 0 when nothing failed yet.
+/// Writes the explanation of the last failed call on this thread: what was wrong, the value, and what to do. A later
+/// success keeps it. Returns its length, UTF-16 units; 0 if no call has failed yet.
 ///
 /// # Safety
 /// `buffer` is null or has `capacity` units.
@@ -363,11 +361,11 @@ pub unsafe extern "C" fn mt5redis_last_error(buffer: *mut u16, capacity: i32) ->
     guard::last_error(|text| unsafe { text::write(text, buffer, capacity) })
 }
 
+const ONE_RELEASE: &str =
+    "copy both from the same release of mt5-redis, and compile the Expert Advisor again";
+
 fn no_lane(lane: i32) -> Error {
-    Error::new(
-        MT5REDIS_ERR_LANE,
-        format!("lane {lane} does not exist: pass one of MT5REDIS_LANE_* (0, 1, 2)"),
-    )
+    Error::new(MT5REDIS_ERR_LANE, format!("lane {lane} does not exist: pass 0 (ris), 1 (rts) or 2 (rtss)"))
 }
 
 fn flushed(heartbeats_too: bool) -> i32 {

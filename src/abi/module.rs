@@ -1,8 +1,8 @@
-//! The library's life inside its host: once a thread of ours runs, the module must never be unmapped.
+//! Keeps the library loaded: once one of its threads runs, the module must never be unmapped.
 //!
-//! Unloading a DLL with a running thread is an access violation, and joining threads while the loader
-//! holds its lock is a deadlock. So the first `mt5redis_open` pins the module; there is no `DllMain`. On
-//! Linux the shared object is linked with `-z nodelete` (`build.rs`), which does the same.
+//! Unloading a DLL with a running thread is an access violation, and joining threads while the loader holds its lock is
+//! a deadlock. So the first `mt5redis_open` pins the module, and there is no `DllMain`. On Linux, `build.rs` links the
+//! shared object with `-z nodelete`, which does the same.
 
 #[cfg(windows)]
 pub(super) fn pin() {

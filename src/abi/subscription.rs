@@ -1,23 +1,24 @@
-//! The exported functions of a subscription: signals of other terminals, for an Expert Advisor that follows
-//! them. The rules are those of the [module above](super).
+//! The exported functions of a subscription: signals of other terminals, for an Expert Advisor that follows them.
 
 use super::guard::{guard, not_null};
-use super::{PATH_LIMIT, handle, text};
+use super::{ONE_RELEASE, PATH_LIMIT, handle, text};
 use crate::codes::*;
 use crate::error::Error;
 use crate::inbox::{NAME_LIMIT, Next, ReceivedSignal, Subscription};
 
-/// Starts following signals of other terminals, in the background. A handle has one subscription at a time.
+/// Starts following the signals of other terminals, in the background. A handle has one subscription at a time.
 ///
-/// `follower` is the name for this follower's place in the streams, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`, the same
-/// after each restart; null or empty is the instance's own. Of two terminals that follow by one name one acts and the
-/// other stands by, see `mt5redis_role`; two programs of one terminal need two names, and the second of one name gets
+/// `follower` names this follower's position in the streams: 1 to 64 characters of `A-Z a-z 0-9 . _ : @ -`, the same after
+/// each restart; null or empty means the instance id. If two terminals use the same name, one is active and the other
+/// stands by (see `mt5redis_role`). Two programs of one terminal need two names: the second one to use a name fails with
 /// `MT5REDIS_ERR_NAME_IN_USE`.
 ///
-/// `instances` lists the sources to follow, with commas between them; `*` is all there are. `symbols` lists the
-/// symbols, and `magic` is the magic number; null, empty and 0 mean all. What nothing can match is refused. Signals
-/// older than `max_age_ms`, past their own expiry, or more than 2 s ahead of the server's clock are passed over and
-/// counted; 0 is any age. `start` is one of `MT5REDIS_START_*`.
+/// `instances` lists the sources to follow, separated by commas; `*` means every source. `symbols` lists the symbols; null
+/// or empty means all. `magic` is a magic number; 0 means any. A filter that can match nothing is refused with
+/// `MT5REDIS_ERR_FILTER`. Signals older than `max_age_ms`, past their expiry, or more than 2 s ahead of the server's clock
+/// are skipped and counted; 0 means any age. `start` is one of `MT5REDIS_START_*`.
+///
+/// Returns `MT5REDIS_OK`. Fails also with `MT5REDIS_ERR_SUBSCRIBED`, `_GROUP`, `_MAX_AGE`, `_START` or `_THREAD`.
 ///
 /// # Safety
 /// Each text is null or ended by a NUL.
@@ -48,11 +49,11 @@ pub unsafe extern "C" fn mt5redis_subscribe(
     })
 }
 
-/// The next signal of the subscription, if one is here. Returns 1 with a signal and 0 without; it never
-/// waits. `MT5REDIS_ERR_GAP` says, once, that signals were deleted before they were read; `instance` then has their
-/// source, and the next call goes on behind them.
+/// Takes the next signal of the subscription. Returns 1 with a signal and 0 without; it never waits.
 ///
-/// `size` is that of `mt5redis_received_t`, bytes. 41, 49 and 97 units hold any instance, symbol and comment.
+/// `MT5REDIS_ERR_GAP` reports, once, that signals were deleted before they were read: `instance` is then their source, and
+/// the next call continues after them. `size` is the size of `mt5redis_received_t`, bytes. Buffers of 41, 49 and 97 units
+/// hold any instance, symbol and comment. Fails also with `MT5REDIS_ERR_NOT_SUBSCRIBED`, `_NULL` or `_ABI`.
 ///
 /// # Safety
 /// `signal` points at a whole struct; each buffer is null or has its capacity's units.
@@ -74,8 +75,7 @@ pub unsafe extern "C" fn mt5redis_next_signal(
             return Err(Error::new(
                 MT5REDIS_ERR_ABI,
                 format!(
-                    "size of mt5redis_received_t is {size} in the include and {} in the library: \
-                     copy both from one release of mt5-redis, and compile the Expert Advisor again",
+                    "size of mt5redis_received_t is {size} in the include and {} in the library: {ONE_RELEASE}",
                     size_of::<ReceivedSignal>()
                 ),
             ));
@@ -102,21 +102,24 @@ pub unsafe extern "C" fn mt5redis_next_signal(
     })
 }
 
-/// What this terminal does by the follower's name: one of `MT5REDIS_ROLE_*`. Whoever stands by is handed no signal, and
-/// takes over within seconds when the terminal that acts ends, or reaches the server no more.
+/// Returns this terminal's role for the follower's name: one of `MT5REDIS_ROLE_*`. A terminal on standby gets no signals.
+/// It takes over within seconds if the active terminal ends or loses the server. Fails with
+/// `MT5REDIS_ERR_NOT_SUBSCRIBED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_role(handle: i64) -> i32 {
     guard(|| Ok(handle::enter(handle)?.follower()?.role()))
 }
 
-/// Says that a signal was acted on, or is not to be: it comes no more. `number` is the signal's. Without it
-/// the signal comes again with the next subscription by this follower's name.
+/// Acknowledges a signal that was acted on or deliberately skipped. A signal without an acknowledgement comes again with
+/// the next subscription of this follower's name. `number` is the signal's. Returns `MT5REDIS_OK`; fails with
+/// `MT5REDIS_ERR_RECEIVED` or `_NOT_SUBSCRIBED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_acknowledge(handle: i64, number: i64) -> i32 {
     guard(|| handle::enter(handle)?.follower()?.acknowledge(number).map(|()| 0))
 }
 
-/// Ends the subscription; acknowledgements are still written in the background. It does not wait.
+/// Ends the subscription without waiting; acknowledgements are still written in the background. Returns `MT5REDIS_OK` or
+/// `MT5REDIS_ERR_NOT_SUBSCRIBED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn mt5redis_unsubscribe(handle: i64) -> i32 {
     guard(|| {

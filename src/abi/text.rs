@@ -1,18 +1,16 @@
-//! Text across the C ABI: UTF-16 in, decoded without ever reading past its limit; UTF-16 out, cut to the
-//! caller's buffer.
+//! Text across the C ABI: UTF-16 in, never read past its limit; UTF-16 out, cut to the caller's buffer.
 
 use arrayvec::ArrayString;
 
 use crate::error::Result;
 use crate::model::check::too_long;
 
-/// Reads a text up to its NUL, or refuses one of more than `LIMIT` bytes of UTF-8. Null is empty, a lone
-/// surrogate is U+FFFD. No more than `LIMIT` + 1 units are looked at, so that a text whose NUL is missing
-/// does harm only if its own memory is shorter than that.
+/// Reads a text up to its NUL, or refuses one of more than `LIMIT` bytes of UTF-8. Null is empty, and a lone surrogate
+/// becomes U+FFFD. It reads at most `LIMIT` + 1 units, so a missing NUL is harmful only if the caller's memory is shorter.
 ///
 /// # Safety
 /// `pointer` is null, or is followed by readable memory up to a NUL or for `LIMIT` + 1 units.
-// Inlined, the text is decoded where it is needed; returned, it would be copied whole, limit and all.
+// Inlined so that the text is decoded in place: returning it would copy all `LIMIT` bytes.
 #[inline(always)]
 pub(super) unsafe fn read<const LIMIT: usize>(
     pointer: *const u16,
@@ -23,14 +21,14 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     if pointer.is_null() {
         return Ok(text);
     }
-    // Each unit makes at least one byte: after LIMIT units that are not NUL the next one is NUL or too much.
-    // SAFETY: all units before were not NUL, so this one is readable by the caller's promise.
+    // Each unit makes at least one byte, so after LIMIT units the next one is a NUL or one too many.
+    // SAFETY: no unit before this one was a NUL, so it is readable by the caller's promise.
     let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
-    // Nearly every text is ASCII, which needs no decoding.
+    // Nearly all texts are ASCII, which needs no decoding.
     let mut ascii = [0; LIMIT];
     let (mut length, mut bits) = (0, 0);
     loop {
-        // Read once: a caller that changes it meanwhile gets some text, and not one that is no UTF-8.
+        // Read once: if the caller changes it during the call, the result is still valid UTF-8.
         let unit = unit(length);
         if unit == 0 {
             break;
@@ -56,8 +54,8 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     Ok(text)
 }
 
-/// Writes `text` and a NUL into the caller's buffer, as much as fits. Returns the whole text's length in
-/// units, without the NUL.
+/// Writes as much of `text` as fits into the caller's buffer, and a NUL. Returns the length of the whole text in units,
+/// without the NUL.
 ///
 /// # Safety
 /// `buffer` is null or has `capacity` writable units.

@@ -1,6 +1,6 @@
-//! The checks a value passes where it enters: finite, in range, short enough, well-formed.
+//! The checks of a value where it enters the library: finite, in range, short enough, well formed.
 //!
-//! A refusal names the field, by its own error code, and says the value and what is allowed.
+//! An error has the field's own code and names the field, its value and what is allowed.
 
 use crate::codes::*;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The last millisecond of the year 9999, the largest time accepted.
 pub(crate) const MAX_TIME_MS: i64 = 253_402_300_799_999;
 
-/// Whether a character steers a terminal, or hides or turns what stands beside it: no line of a log has one.
+/// Whether a character controls a terminal, or is invisible, or reverses the text beside it. No line of a log has one.
 pub(crate) fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -21,7 +21,7 @@ pub fn finite(code: i32, field: &str, value: f64) -> Result<()> {
     if value.is_finite() { Ok(()) } else { Err(refused(code, field, value, "pass a finite number")) }
 }
 
-/// Refuses what is not a volume in lots: NaN, the infinities, below zero.
+/// Refuses a volume that is negative or not finite.
 #[inline]
 pub fn volume(field: &str, lots: f64) -> Result<()> {
     if lots.is_finite() && lots >= 0.0 {
@@ -31,7 +31,7 @@ pub fn volume(field: &str, lots: f64) -> Result<()> {
     }
 }
 
-/// Refuses a volume of nothing.
+/// Refuses a volume that is 0, negative or not finite.
 #[inline]
 pub fn volume_above_zero(field: &str, lots: f64) -> Result<()> {
     if lots.is_finite() && lots > 0.0 {
@@ -47,19 +47,19 @@ pub fn within(code: i32, field: &str, value: i64, low: i64, high: i64) -> Result
     if (low..=high).contains(&value) { Ok(()) } else { Err(outside(code, field, value, low, high)) }
 }
 
-/// Refuses a time that is no time: ms since 1970 UTC, 0 for "none" or "now".
+/// Refuses a time outside 1970 to 9999, ms since 1970 UTC; 0 means "none" or "now".
 #[inline]
 pub fn time(field: &str, time_ms: i64) -> Result<()> {
     within(MT5REDIS_ERR_TIME, field, time_ms, 0, MAX_TIME_MS)
 }
 
-/// Refuses an offset between the broker's clock and UTC of more than a day.
+/// Refuses a difference of more than a day between the broker's clock and UTC.
 #[inline]
 pub fn server_offset(seconds: i32) -> Result<()> {
     within(MT5REDIS_ERR_SERVER_OFFSET, "server_offset_s", seconds.into(), -86_400, 86_400)
 }
 
-/// The refusal of a text that is longer than its field.
+/// The error for a text that is longer than its field allows.
 pub fn too_long(code: i32, field: &str, limit: usize) -> Error {
     Error::new(code, format!("{field} is too long: pass at most {limit} bytes of UTF-8, ended by a NUL"))
 }

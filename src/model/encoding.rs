@@ -6,29 +6,29 @@ use std::hash::{BuildHasher, RandomState};
 use arrayvec::ArrayString;
 use serde::{Serialize, Serializer};
 
-/// How a lane writes its records.
+/// How a lane encodes its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// One hash field (or stream field) a value: readable in redis-cli, kept in a listpack.
+    /// One hash field or stream field for each value: readable in redis-cli, and small as a listpack.
     Fields,
     /// One field `d` with a MessagePack array: a third of the bytes and of the server's work.
     Packed,
 }
 
-/// Who numbered the records: 16 hex digits, drawn at random when an engine starts.
+/// The id of the writer that numbers the records: 16 hex digits, random, drawn when a journal or an engine is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Producer(ArrayString<16>);
 
 impl Producer {
     /// Draws a new id.
     pub fn random() -> Self {
-        // The standard library seeds its hash maps from the operating system's randomness: enough for a
-        // name that must differ between processes, and no crate more.
+        // The standard library seeds its hash maps from the operating system, which is random enough for a name that
+        // must differ between processes, and needs no other crate.
         let drawn = RandomState::new().hash_one(std::process::id());
         Self(ArrayString::from(&format!("{drawn:016x}")).expect("16 hex digits"))
     }
 
-    /// An id that was drawn before, 16 hex digits.
+    /// An id from an earlier draw, 16 hex digits.
     pub(crate) fn named(id: &str) -> Self {
         Self(ArrayString::from(id).expect("16 hex digits"))
     }

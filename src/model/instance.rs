@@ -1,5 +1,5 @@
-//! RIS: the state of an instance, one terminal with its account. One hash an instance, renewed by each
-//! heartbeat and gone when the heartbeats stop.
+//! RIS: the states of instances. An instance is one terminal with its account; it has one hash, which each heartbeat
+//! renews and which expires when the heartbeats stop.
 
 use arrayvec::ArrayString;
 
@@ -8,18 +8,19 @@ use super::{SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
-/// Longest instance id, in bytes.
+/// The longest instance id, bytes.
 pub(crate) const INSTANCE_LIMIT: usize = 40;
-/// Longest trade server name, in bytes of UTF-8.
+/// The longest name of a trade server, bytes of UTF-8.
 pub(crate) const SERVER_LIMIT: usize = 64;
-/// Longest company name, in bytes of UTF-8.
+/// The longest name of a company, bytes of UTF-8.
 pub(crate) const COMPANY_LIMIT: usize = 96;
-/// Longest currency name, in bytes of UTF-8.
+/// The longest name of a currency, bytes of UTF-8.
 pub(crate) const CURRENCY_LIMIT: usize = 16;
-/// Longest agent name, in bytes of UTF-8.
+/// The longest name of an agent, bytes of UTF-8.
 pub(crate) const AGENT_LIMIT: usize = 48;
 
-/// A clock that differs from the server's by more than this, ms, is off: signals by it are refused, or too old.
+/// The largest accepted difference between this machine's clock and the Redis server's, ms. Beyond it, followers refuse
+/// or skip the signals of this machine.
 pub const MT5REDIS_CLOCK_LIMIT_MS: i64 = 2_000;
 
 /// The terminal is connected to the trade server.
@@ -32,7 +33,7 @@ pub const MT5REDIS_FLAG_EXPERT_TRADE: i32 = 4;
 pub const MT5REDIS_FLAG_ACCOUNT_TRADE: i32 = 8;
 /// The account is allowed to trade by Expert Advisors.
 pub const MT5REDIS_FLAG_ACCOUNT_EXPERT: i32 = 16;
-/// The account keeps several positions a symbol (hedging); absent: one a symbol (netting).
+/// The account is hedging: it may have several positions of a symbol. Without this flag it is netting.
 pub const MT5REDIS_FLAG_HEDGING: i32 = 32;
 /// The terminal runs on MetaQuotes' virtual hosting.
 pub const MT5REDIS_FLAG_VPS: i32 = 64;
@@ -45,9 +46,9 @@ pub const MT5REDIS_ACCOUNT_CONTEST: i32 = 1;
 /// An account with real money.
 pub const MT5REDIS_ACCOUNT_REAL: i32 = 2;
 
-/// Who speaks: the name of one terminal and account in every key, `[A-Za-z0-9._-]`, 1 to 40 bytes.
+/// The id of an instance in every key: 1 to 40 characters of `[A-Za-z0-9._-]`.
 ///
-/// The characters keep a key readable and its Cluster hash tag whole: a brace inside would move it.
+/// These characters keep a key readable and its Cluster hash tag intact: a brace in the id would change the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InstanceId(ArrayString<INSTANCE_LIMIT>);
 
@@ -79,15 +80,15 @@ impl InstanceId {
     }
 }
 
-/// The numbers of a heartbeat. Money is in the account's currency.
+/// The numbers of a heartbeat. Money is in the account's currency; all such values must be finite.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct InstanceState {
-    /// When this was true, ms since 1970 UTC; 0: now, by the library's clock.
+    /// When this was true, ms since 1970 UTC; 0: now, by this machine's clock.
     pub time_ms: i64,
-    /// The account's number.
+    /// The account's number, 0 or more.
     pub login: i64,
-    /// Last ping to the trade server, µs (`TERMINAL_PING_LAST`).
+    /// The last ping to the trade server, µs (`TERMINAL_PING_LAST`), 0 or more.
     pub ping_us: i64,
     /// Balance.
     pub balance: f64,
@@ -97,32 +98,32 @@ pub struct InstanceState {
     pub margin: f64,
     /// Margin still free.
     pub margin_free: f64,
-    /// Margin level, percent; 0 without positions.
+    /// The margin level, percent; 0 without positions.
     pub margin_level: f64,
     /// Floating profit.
     pub profit: f64,
     /// Credit.
     pub credit: f64,
-    /// Broker's clock minus UTC, s, −86,400 to 86,400.
+    /// The broker's clock minus UTC, s, −86,400 to 86,400.
     pub server_offset_s: i32,
-    /// Leverage: 100 means 1:100.
+    /// Leverage, 0 or more: 100 means 1:100.
     pub leverage: i32,
-    /// Open positions.
+    /// The number of open positions, 0 or more.
     pub positions: i32,
-    /// Pending orders.
+    /// The number of pending orders, 0 or more.
     pub orders: i32,
-    /// The terminal's build.
+    /// The terminal's build, 0 or more.
     pub build: i32,
-    /// How often heartbeats come, ms; 0: unknown.
+    /// The interval of heartbeats, ms; 0: unknown.
     pub interval_ms: i32,
-    /// Sum of `MT5REDIS_FLAG_*`.
+    /// The sum of the `MT5REDIS_FLAG_*` that apply.
     pub flags: i32,
     /// One of `MT5REDIS_ACCOUNT_*`.
     pub account: i32,
 }
 
 impl InstanceState {
-    /// Refuses values that no terminal can mean.
+    /// Checks all values. An error has the code of the first field that is refused.
     pub fn check(&self) -> Result<()> {
         check::time("time_ms", self.time_ms)?;
         check::within(MT5REDIS_ERR_LOGIN, "login", self.login, 0, i64::MAX)?;
@@ -146,20 +147,20 @@ impl InstanceState {
     }
 }
 
-/// How the library itself fares, added to every heartbeat.
+/// The library's own state, which is added to every heartbeat.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Health {
     /// Trade records accepted and not yet committed.
     pub trades_waiting: u64,
     /// Signals accepted and not yet committed.
     pub signals_waiting: u64,
-    /// Calls refused because a queue was full, all lanes, since the engine started.
+    /// Calls refused because a queue or journal was full, in all lanes, since the engine started.
     pub refused: u64,
-    /// The pressure's level, 0 to 3.
+    /// The pressure level, 0 to 3.
     pub throttle: u8,
-    /// Trade records accepted, ever.
+    /// The last sequence number of the trade records.
     pub trades: u64,
-    /// Signals accepted, ever.
+    /// The last sequence number of the signals.
     pub signals: u64,
     /// How long commits of trade records take, µs: the median of the last five exchanges with Redis, or how
     /// long the oldest record that waits has waited where that is longer; 0 before the first.

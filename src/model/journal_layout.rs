@@ -1,6 +1,7 @@
-//! A record as it stands in the journal: numbers as they are in memory, texts behind their length. Only this
-//! machine reads it, but a later version of the library may: each record starts with the number of its
-//! layout, and a layout keeps its number for ever.
+//! The layout of a record in the journal: its layout's number, the time, the instance id, the numbers as they are in
+//! memory, and the texts, each after its length in one byte.
+//!
+//! Only this machine reads it, but a later version of the library may, so a layout's number never changes its meaning.
 
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -14,7 +15,7 @@ const POSITION: u8 = 2;
 const OPEN_SET: u8 = 3;
 
 impl SignalRecord {
-    /// Appends the record to `bytes`; its sequence number stands elsewhere.
+    /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
         begin(bytes, SIGNAL, &self.stamp, &self.instance);
         bytes.extend_from_slice(self.signal.as_bytes());
@@ -22,7 +23,7 @@ impl SignalRecord {
         put(bytes, &self.comment);
     }
 
-    /// Reads what [`store`](Self::store) wrote; none if it is something else.
+    /// Reads what [`store`](Self::store) wrote. None if the bytes are something else.
     pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let (SIGNAL, stamp, instance) = opening(&mut rest, sequence)? else { return None };
@@ -32,7 +33,7 @@ impl SignalRecord {
 }
 
 impl TradeRecord {
-    /// Appends the record to `bytes`; its sequence number stands elsewhere.
+    /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
         match &self.body {
             TradeBody::Position { state, symbol, comment } => {
@@ -48,7 +49,7 @@ impl TradeRecord {
         }
     }
 
-    /// Reads what [`store`](Self::store) wrote; none if it is something else.
+    /// Reads what [`store`](Self::store) wrote. None if the bytes are something else.
     pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let (layout, stamp, instance) = opening(&mut rest, sequence)?;
@@ -84,7 +85,7 @@ fn opening(rest: &mut &[u8], sequence: u64) -> Option<(u8, Stamp, InstanceId)> {
     Some((layout, Stamp { sequence, time_ms }, instance))
 }
 
-/// A text's limit is far below 256 bytes, so its length is one.
+/// Appends a text; its limit is far below 256 bytes, so one byte holds its length.
 #[inline]
 fn put(bytes: &mut Vec<u8>, text: &str) {
     bytes.push(text.len() as u8);
@@ -130,7 +131,7 @@ mod tests {
             bytes.clear();
             record.store(&mut bytes);
             assert_eq!(format!("{:?}", TradeRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
-            // Cut anywhere, it is refused or shorter, and never a panic.
+            // A cut record is refused or shorter, and never a panic.
             for length in 0..bytes.len() {
                 let cut = TradeRecord::load(7, &bytes[..length]);
                 assert!(cut.is_none() || matches!(cut.unwrap().body, TradeBody::OpenSet(_)));

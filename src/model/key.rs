@@ -1,75 +1,75 @@
-//! The names of the keys (`docs/wire-format.md`). What belongs to one instance carries its id in braces, a
-//! Cluster hash tag, so that all of it is in one slot and one transaction can change it.
+//! The names of the Redis keys (`docs/wire-format.md`). The keys of one instance have its id in braces, which is a Cluster
+//! hash tag: all of them are in one slot, so that one transaction can change them.
 
 use arrayvec::ArrayString;
 
-/// A key: prefix, instance, a reader's name and a number always fit.
+/// A Redis key: a prefix, an instance id, a reader's name and a number always fit.
 pub type Key = ArrayString<128>;
 
-/// Set of instances by last heartbeat, ms; a sorted set.
+/// The instances by their last heartbeat, ms; a sorted set.
 pub const INSTANCE_LIST: &str = "il";
 
-/// The throttle directive for all; a string.
+/// The throttle directive for all instances; a string.
 pub const DIRECTIVE: &str = "ctl";
 
-/// The throttle directive for one instance.
+/// The throttle directive for one instance; a string.
 pub fn directive(instance: &str) -> Key {
     join(&["ctl:{", instance, "}"])
 }
 
-/// The hash of an instance's state.
+/// An instance's state; a hash.
 pub fn instance(instance: &str) -> Key {
     join(&["is:{", instance, "}"])
 }
 
-/// The hash of a position's state.
+/// A position's state; a hash.
 pub fn trade(instance: &str, position: i64) -> Key {
     join(&["ts:{", instance, "}:", itoa::Buffer::new().format(position)])
 }
 
-/// The set of an instance's open positions.
+/// An instance's open positions; a set.
 pub fn open_trades(instance: &str) -> Key {
     join(&["to:{", instance, "}"])
 }
 
-/// The sorted set of an instance's closed positions, by close time, ms.
+/// An instance's closed positions by close time, ms; a sorted set.
 pub fn closed_trades(instance: &str) -> Key {
     join(&["tc:{", instance, "}"])
 }
 
-/// The stream of one source's signals. The shard is the Cluster's hash tag, so that one read covers all sources
-/// of a shard.
+/// The signals of one source; a stream. The shard is the Cluster hash tag, so that one read covers all sources of a
+/// shard.
 pub fn signals(shard: u16, source: &str) -> Key {
     join(&["ss:{", itoa::Buffer::new().format(shard), "}:", source])
 }
 
-/// The sources of a shard by the time when they were last announced, ms of the server's clock; a sorted set.
-/// It is a hint: anybody who may signal may add a name.
+/// The sources of a shard by their last announcement, ms of the server's clock; a sorted set. It is only a hint, because
+/// every publisher may add any name.
 pub fn sources(shard: u16) -> Key {
     join(&["sl:{", itoa::Buffer::new().format(shard), "}"])
 }
 
-/// The stream of a shard's signals that no worker could act on.
+/// The signals of a shard that no worker could process; a stream.
 pub fn dead_letters(shard: u16) -> Key {
     join(&["sd:{", itoa::Buffer::new().format(shard), "}"])
 }
 
-/// The last sequence of `producer` committed for an instance's trade states.
+/// The last sequence number of `producer` that is committed for an instance's trade states; a string.
 pub fn watermark(instance: &str, producer: &str) -> Key {
     join(&["wm:{", instance, "}:", producer])
 }
 
-/// The last sequence of `producer` committed to a source's stream.
+/// The last sequence number of `producer` that is committed to a source's stream; a string.
 pub fn signal_watermark(shard: u16, source: &str, producer: &str) -> Key {
     join(&["wm:{", itoa::Buffer::new().format(shard), "}:", source, ":", producer])
 }
 
-/// What a group of workers acknowledged lately of a source's signals; a sorted set.
+/// The signals of a source that a group of workers acknowledged recently; a sorted set.
 pub fn acknowledged(shard: u16, source: &str, group: &str) -> Key {
     join(&["sa:{", itoa::Buffer::new().format(shard), "}:", source, ":", group])
 }
 
-/// The field of a follower's position that says that it follows every source.
+/// The field of a follower's position that stands for every source.
 pub const EVERY_SOURCE: &str = "*";
 
 /// A follower's position in each source; a hash.
@@ -77,23 +77,23 @@ pub fn position(follower: &str) -> Key {
     join(&["fp:{", follower, "}"])
 }
 
-/// Which terminal acts for a follower; a string.
+/// The lease of the terminal that acts for a follower; a string.
 pub fn lease(follower: &str) -> Key {
     join(&["fl:{", follower, "}"])
 }
 
-/// The slot of a key in a Cluster: of what stands in its braces, if it has some.
+/// The Cluster slot of a key: of the text in its braces, if there is any.
 pub fn slot(key: &str) -> u16 {
     let braced = key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
     crc16(braced.filter(|braced| !braced.is_empty()).unwrap_or(key)) % SLOTS
 }
 
-/// The shard of an instance's signals, when there are so many.
+/// The shard of an instance's signals, out of `shards`.
 pub fn shard(instance: &str, shards: u16) -> u16 {
     crc16(instance) % shards
 }
 
-/// How many slots a Cluster has.
+/// The number of slots of a Cluster.
 pub(crate) const SLOTS: u16 = 16_384;
 
 /// CRC-16/XMODEM, which Redis uses for slots.
@@ -101,7 +101,7 @@ fn crc16(text: &str) -> u16 {
     text.bytes().fold(0, |crc, byte| crc << 8 ^ CRC16[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
-/// What each byte adds.
+/// The contribution of each byte.
 const CRC16: [u16; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis() {
-        // What CLUSTER KEYSLOT answers.
+        // The answers of CLUSTER KEYSLOT.
         for (key, expected) in
             [("foo", 12182), ("{foo}bar", 12182), ("foo{}{bar}", 8363), ("123456789", 12739)]
         {

@@ -1,4 +1,4 @@
-//! RTSS: a trade signal, one stream entry each. Signals are events, not states: every one is kept.
+//! RTSS: trade signals, one stream entry each. Signals are events, so every one is kept.
 
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -22,30 +22,30 @@ pub const MT5REDIS_ACTION_MODIFY: i32 = 4;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, Immutable, IntoBytes)]
 pub struct Signal {
-    /// When it was given, ms since 1970 UTC; 0: now, by the library's clock.
+    /// When the signal was given, ms since 1970 UTC; 0: now, by this machine's clock.
     pub time_ms: i64,
-    /// After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
+    /// When the signal expires, ms since 1970 UTC: no reader should act on it later. 0: the reader decides.
     pub expiry_ms: i64,
-    /// Magic number of the Expert Advisor that gives it; any value.
+    /// Magic number of the Expert Advisor; any value.
     pub magic: i64,
-    /// The position that `CLOSE` and `MODIFY` mean; 0 for all of this symbol and magic.
+    /// The position that `CLOSE` and `MODIFY` refer to, 0 or more; 0: all positions of this symbol and magic number.
     pub position: i64,
-    /// Volume, lots; above 0 for `BUY` and `SELL`; 0 in `CLOSE` means all.
+    /// Volume, lots; above 0 for `BUY` and `SELL`; 0 in `CLOSE`: the whole position.
     pub volume: f64,
-    /// Price when it was given; 0: market.
+    /// The price when the signal was given; 0: market. Finite.
     pub price: f64,
-    /// Stop loss; 0: none.
+    /// Stop loss, a price; 0: none. Finite.
     pub stop_loss: f64,
-    /// Take profit; 0: none.
+    /// Take profit, a price; 0: none. Finite.
     pub take_profit: f64,
     /// One of `MT5REDIS_ACTION_*`.
     pub action: i32,
-    /// Broker's clock minus UTC, s, −86,400 to 86,400.
+    /// The broker's clock minus UTC, s, −86,400 to 86,400.
     pub server_offset_s: i32,
 }
 
 impl Signal {
-    /// Refuses values that no signal can have.
+    /// Checks all values. An error has the code of the first field that is refused.
     #[inline]
     pub fn check(&self) -> Result<()> {
         check::time("time_ms", self.time_ms)?;
@@ -70,7 +70,7 @@ impl Signal {
 pub struct SignalRecord {
     /// Its number and time.
     pub stamp: Stamp,
-    /// Who gives it.
+    /// The source.
     pub instance: InstanceId,
     /// The numbers.
     pub signal: Signal,
@@ -81,8 +81,8 @@ pub struct SignalRecord {
 }
 
 impl SignalRecord {
-    /// The record behind the previous one of its source and producer, whose number is `predecessor`; 0 where
-    /// none is known.
+    /// The fields of the record. `predecessor` is the sequence number of the signal before it, of the same source and
+    /// producer; 0 if it is unknown.
     pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> [Field<'a>; 17] {
         let signal = &self.signal;
         record! {

@@ -1,5 +1,5 @@
-//! RTS: the state of a trade, one hash a position, keyed by the position's identifier (its ticket changes
-//! on a netting reversal). Each record is the whole state, so that the latest one alone is enough.
+//! RTS: the states of trades, one hash for each position, keyed by the position's identifier (its ticket changes when a
+//! netting position is reversed). Each record is the whole state, so the latest one is enough.
 
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -9,20 +9,20 @@ use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
-/// Longest symbol, in bytes of UTF-8.
+/// The longest symbol, bytes of UTF-8.
 pub(crate) const SYMBOL_LIMIT: usize = 48;
-/// Longest comment, in bytes of UTF-8: MetaTrader's 31 characters in any script.
+/// The longest comment, bytes of UTF-8: MetaTrader's 31 characters in any script.
 pub(crate) const COMMENT_LIMIT: usize = 96;
-/// Most positions in one reconcile.
+/// The most positions in one list of open positions.
 pub(crate) const OPEN_SET_LIMIT: usize = 16_384;
 
-/// The position was opened, or is seen for the first time. Never coalesced away.
+/// The position was opened, or is seen for the first time. Never merged with a later state.
 pub const MT5REDIS_EVENT_OPEN: i32 = 1;
-/// Volume, stops, side or ticket changed.
+/// Volume, stops, side or ticket changed. Merged with a later state that waits.
 pub const MT5REDIS_EVENT_CHANGE: i32 = 2;
-/// Only price, profit or swap moved.
+/// Only price, profit or swap changed. Merged with a later state; not accepted while pressure forbids it.
 pub const MT5REDIS_EVENT_PRICE: i32 = 3;
-/// The position was closed. Never coalesced away.
+/// The position was closed. Never merged with another state.
 pub const MT5REDIS_EVENT_CLOSE: i32 = 4;
 
 /// A long position, a buy.
@@ -34,50 +34,50 @@ pub const MT5REDIS_SIDE_SELL: i32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, Immutable, IntoBytes)]
 pub struct TradeState {
-    /// When this was true, ms since 1970 UTC; 0: now, by the library's clock.
+    /// When this was true, ms since 1970 UTC; 0: now, by this machine's clock.
     pub time_ms: i64,
-    /// `POSITION_IDENTIFIER`, above 0; it stays when the ticket changes.
+    /// `POSITION_IDENTIFIER`, above 0. It stays the same when the ticket changes.
     pub position: i64,
-    /// `POSITION_TICKET`; 0: unknown.
+    /// `POSITION_TICKET`, 0 or more; 0: unknown.
     pub ticket: i64,
     /// Magic number of the Expert Advisor that opened it; any value.
     pub magic: i64,
     /// When it was opened, ms since 1970 UTC; 0: unknown.
     pub open_time_ms: i64,
-    /// When it was closed, ms since 1970 UTC; 0: still open. A close without it counts as closed at `time_ms`.
+    /// When it was closed, ms since 1970 UTC; 0: still open. In a close, 0 means `time_ms`.
     pub close_time_ms: i64,
-    /// Volume now open, lots; 0 only when closed.
+    /// The open volume, lots; 0 only in a close.
     pub volume: f64,
-    /// Volume closed so far, lots.
+    /// The volume closed so far, lots, 0 or more.
     pub volume_closed: f64,
-    /// Average price of the entry.
+    /// The average entry price. Finite.
     pub price_open: f64,
-    /// Latest price.
+    /// The latest price. Finite, and it may be negative.
     pub price_current: f64,
-    /// Average price of the exit; 0: none yet.
+    /// The average exit price; 0: none yet. Finite.
     pub price_close: f64,
-    /// Stop loss; 0: none.
+    /// Stop loss, a price; 0: none. Finite.
     pub stop_loss: f64,
-    /// Take profit; 0: none.
+    /// Take profit, a price; 0: none. Finite.
     pub take_profit: f64,
-    /// Floating profit while open, realised profit when closed.
+    /// The floating profit while open, the realised profit when closed. Finite.
     pub profit: f64,
-    /// Swap.
+    /// Swap. Finite.
     pub swap: f64,
-    /// Commission and fees.
+    /// Commission and fees. Finite.
     pub commission: f64,
     /// One of `MT5REDIS_EVENT_*`.
     pub event: i32,
     /// One of `MT5REDIS_SIDE_*`.
     pub side: i32,
-    /// Broker's clock minus UTC, s, −86,400 to 86,400.
+    /// The broker's clock minus UTC, s, −86,400 to 86,400.
     pub server_offset_s: i32,
     /// The symbol's digits after the point, 0 to 15.
     pub digits: i32,
 }
 
 impl TradeState {
-    /// Refuses values that no position can have.
+    /// Checks all values. An error has the code of the first field that is refused.
     #[inline]
     pub fn check(&self) -> Result<()> {
         check::time("time_ms", self.time_ms)?;
@@ -111,10 +111,10 @@ fn position(id: i64) -> Result<()> {
     check::within(MT5REDIS_ERR_POSITION, "position", id, 1, i64::MAX)
 }
 
-/// Refuses a trade or a signal of no symbol.
+/// Refuses an empty symbol.
 pub(crate) fn not_empty(symbol: &str) -> Result<()> {
     if symbol.is_empty() {
-        return Err(Error::new(MT5REDIS_ERR_SYMBOL, "symbol is empty: pass the symbol's name"));
+        return Err(Error::new(MT5REDIS_ERR_SYMBOL, "symbol is empty: pass the name of the symbol"));
     }
     Ok(())
 }
@@ -146,12 +146,12 @@ pub enum TradeBody {
         /// The comment.
         comment: ArrayString<COMMENT_LIMIT>,
     },
-    /// These positions are open, and no others: what Redis still lists beyond them is gone.
+    /// All open positions: any other that Redis lists as open is gone.
     OpenSet(Box<[i64]>),
 }
 
 impl TradeBody {
-    /// Checks a set of open positions: ids above 0, at most [`OPEN_SET_LIMIT`].
+    /// Checks the identifiers of a set of open positions: each is above 0.
     pub fn open_set(positions: Box<[i64]>) -> Result<Self> {
         positions.iter().try_for_each(|&id| position(id))?;
         Ok(Self::OpenSet(positions))
@@ -217,7 +217,7 @@ impl Stamp {
 }
 
 impl TradeState {
-    /// When a closed position was closed: what the terminal says, else when it said so.
+    /// The close time of a closed position: from the terminal, or else the time of the record.
     pub(crate) fn closed_at(&self, time_ms: i64) -> i64 {
         if self.close_time_ms > 0 { self.close_time_ms } else { time_ms }
     }

@@ -77,7 +77,7 @@ fn a_refusal_names_file_line_key_and_reason() {
             "[rtss]\nurl = \"redis://a\"\nqeue = 5",
             "3: rtss.qeue is unknown: the keys here are url, username, ",
         ),
-        ("[rtsss]", "1: rtsss is unknown: the keys here are url, "),
+        ("[rtsss]", "1: rtsss is unknown: the keys here are ris, rts, rtss, journal, pressure, url, "),
         ("[ris]\nurl = \"localhost:6379\"", "2: ris.url is not a redis:// URL: write redis://host:port, "),
         ("[ris", "1: "),
         ("url = ", "1: "),
