@@ -212,7 +212,7 @@ fn a_reply_that_nobody_asked_for_is_taken_for_none() {
     let rested = Instant::now();
     eventually("the lane has rested", || rested.elapsed() > Duration::from_millis(300));
     let last = send();
-    told(&bridge, "a word at rest", "the server says what nobody asked for");
+    told(&bridge, "a word at rest", "the server sent what nobody asked for");
     settle(&bridge);
     assert_eq!(sequences(&server), (1..=last).collect::<Vec<_>>());
     assert_eq!(bridge.stats()["rtss"]["lost"], 0);

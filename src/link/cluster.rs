@@ -1,7 +1,7 @@
-//! Which node of a Cluster owns a slot: asked of any node that answers and sees a working Cluster.
+//! Which node of a Cluster owns a slot: any node that answers and sees a working Cluster tells.
 //!
-//! Nodes are those that the configuration names and those of the last answer, no others: one that has left gets
-//! neither a question nor a password. An answer that cannot be right is none.
+//! The nodes are those in the configuration and in the last slot map, and no others: a node that has left gets
+//! neither a question nor a password. An invalid slot map is ignored.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -13,9 +13,10 @@ use super::failure::{Class, Failure};
 use crate::config::{Address, Endpoint};
 use crate::model::key::SLOTS;
 
-/// More nodes than Redis recommends for a Cluster.
+/// The most nodes of a slot map: more than Redis recommends.
 const NODES: usize = 1024;
-/// How many nodes are asked at most before it is told that none answers: of the last answer, and of the configured.
+/// The most nodes that are asked before the lane reports that none answers: of the last slot map, and of the
+/// configured.
 const ASKED: usize = 4;
 
 /// The slots of a Cluster.
@@ -24,7 +25,7 @@ pub(super) struct Slots {
     ranges: Vec<Range>,
 }
 
-/// Slots that follow each other, and their nodes, the master first.
+/// A range of slots and its nodes, the master first.
 pub(super) struct Range {
     slots: RangeInclusive<u16>,
     nodes: Vec<Address>,
@@ -55,14 +56,14 @@ impl Slots {
         self.ranges.iter().any(|range| range.nodes[0] == *address)
     }
 
-    /// Whether this is a node of the Cluster, as far as anybody knows.
+    /// Whether this is a known node of the Cluster.
     pub(super) fn has(&self, address: &Address) -> bool {
         self.seeds.contains(address) || self.ranges.iter().any(|range| range.nodes.contains(address))
     }
 
-    /// Asks a node over a connection that is there already.
+    /// Asks a node over an open connection.
     pub(super) fn ask(&mut self, node: &Address, connection: &mut Connection) -> Result<(), Failure> {
-        // One that is cut off from the majority knows only what was. Whoever may not ask relies on MOVED.
+        // A node without a majority has an old map. A user who may not ask relies on MOVED.
         if let Ok(Value::BulkString(state)) = connection.ask(&["CLUSTER", "INFO"])
             && state.windows(b"cluster_state:fail".len()).any(|window| window == b"cluster_state:fail")
         {
@@ -73,10 +74,10 @@ impl Slots {
         Ok(())
     }
 
-    /// Asks some nodes one after the other, each with a deadline, until one answers. The next time it asks others.
+    /// Asks some nodes in turn, each with a deadline, until one answers. The next call asks others.
     pub(super) fn ask_any(&mut self, endpoint: &Endpoint, name: &str) -> Result<(), Failure> {
         let listed: HashSet<&Address> = self.ranges.iter().flat_map(|range| &range.nodes).collect();
-        // Not all terminals at the same node.
+        // Shuffled, so that terminals do not all ask the same node.
         let mut nodes = some(listed.into_iter().collect());
         nodes.extend(some(self.seeds.iter().collect()));
         let mut last = None;
@@ -93,13 +94,13 @@ impl Slots {
     }
 }
 
-/// Some of them, by chance.
+/// A random choice of them.
 fn some(mut nodes: Vec<&Address>) -> Vec<Address> {
     fastrand::shuffle(&mut nodes);
     nodes.into_iter().take(ASKED).cloned().collect()
 }
 
-/// The ranges in the reply that `node` gave; none if it cannot be right.
+/// The ranges in `node`'s reply; none if it is invalid.
 pub(super) fn read(reply: Value, node: &Address) -> Option<Vec<Range>> {
     let Value::Array(entries) = reply else { return None };
     let range = |entry| {
@@ -123,7 +124,7 @@ fn number(value: Value) -> Option<u16> {
     number.try_into().ok()
 }
 
-/// A node's address; without a host it is the host that was asked.
+/// A node's address. Without a host, it is the host that was asked.
 fn address(value: Value, asked: &Address) -> Option<Address> {
     let Value::Array(parts) = value else { return None };
     let mut parts = parts.into_iter();

@@ -1,26 +1,25 @@
-//! RESP, Redis' wire protocol, written by hand into one buffer that is used again and again: a command
-//! costs no allocation. It reads nothing.
+//! Commands in RESP, Redis' wire protocol, written into one reused buffer, so that a command needs no allocation.
 
 /// Commands in RESP, one after the other.
 pub(crate) struct Commands {
-    /// Room, of which the part before `written` is written. That the room is there is checked once an argument: with
-    /// `extend_from_slice`, which checks at each piece, signals as fields took a fifth more instructions.
+    /// The buffer. Only the part before `written` is in use. Room is checked once for each argument: with
+    /// `extend_from_slice`, which checks each piece, signals as fields took a fifth more instructions.
     room: Vec<u8>,
     written: usize,
-    /// Where the command now being written starts.
+    /// Where the current command starts.
     start: usize,
     /// How many arguments it has so far.
     arguments: usize,
     finished: usize,
 }
 
-/// Room for `*N\r\n`: a command with ten arguments or more is moved by a byte or two, which costs less than a
-/// command with fewer does when its header is put together from parts (1.2 times the lane's instructions).
+/// Room for `*N\r\n`. A command with ten or more arguments is moved by a byte or two. Writing the headers of shorter
+/// commands from parts would cost more (1.2 times the lane's instructions).
 const HEADER: usize = 4;
-/// What an argument needs beside itself: its length, up to 20 digits, and three ends.
+/// What an argument needs besides its bytes: its length, up to 20 digits, and the separators.
 const FRAME: usize = 25;
 
-/// What a buffer may keep between batches; a larger one is given back.
+/// The most memory that the buffer keeps between batches.
 const KEEP: usize = 1 << 20;
 
 impl Commands {
@@ -39,12 +38,12 @@ impl Commands {
         &self.room[..self.written]
     }
 
-    /// How many commands are finished since the last [`clear`](Self::clear).
+    /// How many commands were finished since the last [`clear`](Self::clear).
     pub(crate) fn count(&self) -> usize {
         self.finished
     }
 
-    /// Takes out the bytes that were written: what is written next stands alone, and is counted on.
+    /// Drops the bytes, which were sent. The count goes on.
     pub(super) fn sent(&mut self) {
         self.written = 0;
     }
@@ -56,7 +55,7 @@ impl Commands {
         self.end();
     }
 
-    /// Starts a command, whose arguments follow.
+    /// Starts a command. Its arguments follow.
     pub(crate) fn begin(&mut self) {
         self.start = self.written;
         self.arguments = 0;
@@ -64,7 +63,7 @@ impl Commands {
         self.written += HEADER;
     }
 
-    /// Adds an argument to the command that was started.
+    /// Adds an argument to the current command.
     pub(crate) fn argument(&mut self, argument: &[u8]) {
         self.arguments += 1;
         let length = argument.len();
@@ -89,7 +88,7 @@ impl Commands {
         self.written += text + length + 2;
     }
 
-    /// Room for so many bytes at the end.
+    /// Makes room for this many bytes at the end.
     #[inline]
     fn room_for(&mut self, count: usize) -> &mut [u8] {
         if self.room.len() - self.written < count {
@@ -103,12 +102,12 @@ impl Commands {
         self.room.resize((self.written + count).max(2 * self.room.len()), 0);
     }
 
-    /// Adds a number to the command that was started.
+    /// Adds a number to the current command.
     pub(crate) fn integer(&mut self, number: i64) {
         self.argument(itoa::Buffer::new().format(number).as_bytes());
     }
 
-    /// Finishes the command: now its header is known.
+    /// Finishes the command and writes its header.
     pub(crate) fn end(&mut self) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(self.arguments).as_bytes();

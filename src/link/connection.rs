@@ -1,5 +1,4 @@
-//! One connection to one server: connect, encrypt, log in, select, give the connection a name, keep it
-//! alive. Every step has a deadline.
+//! One connection to one server: connect, TLS, AUTH, SELECT, CLIENT SETNAME. Every step has a deadline.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -13,14 +12,14 @@ use super::resolve;
 use super::stream::Stream;
 use crate::config::{Address, Endpoint, Identity};
 
-/// After such a rest it is asked whether the server still listens, before anything is sent.
+/// After this much rest, the connection is checked before anything is sent.
 const REST: Duration = Duration::from_millis(100);
 
-/// A connection, with which nothing can be done any more after the first failure of class `Reconnect`.
+/// A connection. It is of no use after the first failure of class `Reconnect`.
 pub(super) struct Connection {
     stream: Stream,
     replies: Replies,
-    /// All that was asked is answered, and something was.
+    /// At least one reply was read since the last command was sent.
     answered: bool,
 }
 
@@ -34,7 +33,7 @@ impl Connection {
         }
         match connection.ask(&["CLIENT", "SETNAME", name]) {
             Err(failure) if failure.class == Class::Reconnect => return Err(failure),
-            // A name is a courtesy. A server that refuses it but answers a PING takes what matters.
+            // The name is optional: a server that refuses it but answers a PING is good enough.
             Err(refused) if refused.refusal != Some(Refusal::NoPermission) => {
                 connection.ask(&["PING"]).map_err(|_| refused)?;
             }
@@ -44,8 +43,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Connects to a sentinel, which is asked one question and so gets neither a name nor a database. All that is
-    /// done with it ends at `end`.
+    /// Connects to a sentinel. It is asked one question, so the connection needs neither a name nor a database.
+    /// Everything ends at `end`.
     pub(super) fn open_sentinel(
         address: &Address,
         endpoint: &Endpoint,
@@ -57,8 +56,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A connection with the time-outs of a handshake: one to reach the server, its name's resolution included, one
-    /// for TLS, and one for each reply.
+    /// A connection with the handshake's time-outs: one to reach the server, including its name's resolution, one for
+    /// TLS, and one for each reply.
     fn connect(address: &Address, endpoint: &Endpoint, end: Option<Instant>) -> Result<Self, Failure> {
         let timeout = endpoint.connect_timeout;
         let deadline = Instant::now() + timeout;
@@ -78,7 +77,7 @@ impl Connection {
     fn log_in(&mut self, identity: &Identity) -> Result<(), Failure> {
         let Some(password) = &identity.password else { return Ok(()) };
         let command = ["AUTH"].into_iter().chain(identity.username.as_deref()).chain([password.expose()]);
-        // A server that does not know the command repeats what it was given, or the beginning of it.
+        // A server that does not know the command quotes it, or its beginning.
         let hide = |failure: Failure| {
             let said = failure.text.split(", with args beginning with").next().unwrap_or_default();
             let text = said.replace(password.expose(), "***").replace(&plain(password.expose()), "***");
@@ -87,7 +86,7 @@ impl Connection {
         self.ask(&command.collect::<Vec<_>>()).map(drop).map_err(hide)
     }
 
-    /// Whether it carries transactions, tried with an empty one; that ends all watching, too.
+    /// Tries an empty transaction, to see whether transactions are allowed. It also ends all watching.
     pub(super) fn can_transact(&mut self) -> Result<(), Failure> {
         for command in ["MULTI", "EXEC"] {
             self.ask(&[command]).map_err(|failure| failure.without(command))?;
@@ -95,7 +94,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes commands already in RESP.
+    /// Sends commands in RESP.
     pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Failure> {
         let sent = self.expect_silence().and_then(|()| {
             self.answered = false;
@@ -106,37 +105,37 @@ impl Connection {
         sent.map_err(|error| Failure::of_io(&error))
     }
 
-    /// Whether nothing has come that nobody asked for: what comes next would be taken for the reply to something
-    /// else. After a rest the server may have closed, too, and what is sent then would be in doubt.
+    /// Checks that no unexpected bytes have arrived: they would be taken for the reply to the next command. After a
+    /// rest it also checks whether the server has closed the connection, so that the next commands are not in doubt.
     fn expect_silence(&mut self) -> io::Result<()> {
         let spoke = self.answered
             && (!self.replies.is_empty() || self.stream.rested() >= REST && self.stream.has_spoken()?);
         if spoke {
-            return Err(io::Error::other("the server says what nobody asked for"));
+            return Err(io::Error::other("the server sent what nobody asked for"));
         }
         Ok(())
     }
 
-    /// Reads one reply; an error reply of the server is a reply too.
+    /// Reads one reply. An error reply is a reply too.
     pub(super) fn receive(&mut self) -> Result<Value, Failure> {
         self.answered = true;
         self.stream.begins_a_reply();
         self.replies.next(&mut self.stream).map_err(|error| Failure::of_io(&error))
     }
 
-    /// Reads one reply, of an array only the errors and what is wanted.
+    /// Reads one reply. Of an array it keeps only errors and wanted elements.
     pub(super) fn receive_sparse(&mut self, wanted: impl Fn(usize) -> bool) -> Result<Sparse, Failure> {
         self.answered = true;
         self.stream.begins_a_reply();
         self.replies.next_sparse(&mut self.stream, wanted).map_err(|error| Failure::of_io(&error))
     }
 
-    /// Passes over a reply if it is this one and need not be waited for.
+    /// Skips the next reply if it equals `reply` and has arrived.
     pub(super) fn skip(&mut self, reply: &[u8]) -> bool {
         self.replies.skip(reply)
     }
 
-    /// Sends one command and reads its reply; an error reply is a failure.
+    /// Sends one command and reads its reply. An error reply is a failure.
     pub(super) fn ask(&mut self, command: &[&str]) -> Result<Value, Failure> {
         let mut commands = Commands::new();
         commands.command(command.iter().map(|part| part.as_bytes()));

@@ -23,12 +23,12 @@ impl Link {
         self.connection(server)?.send(bytes).map_err(|failure| self.broken(server, failure))
     }
 
-    /// Reads one reply; an error reply of the server is a reply too.
+    /// Reads one reply. An error reply is a reply too.
     pub(crate) fn receive(&mut self, server: usize) -> Result<Value, Failure> {
         self.connection(server)?.receive().map_err(|failure| self.broken(server, failure))
     }
 
-    /// Reads one reply, of an array only the errors and what is wanted.
+    /// Reads one reply. Of an array it keeps only errors and wanted elements.
     pub(crate) fn receive_sparse(
         &mut self,
         server: usize,
@@ -37,13 +37,13 @@ impl Link {
         self.connection(server)?.receive_sparse(wanted).map_err(|failure| self.broken(server, failure))
     }
 
-    /// Passes over a reply if it is this one and need not be waited for. Returns whether it was.
+    /// Skips the next reply if it equals `reply` and has arrived. Returns whether it did.
     pub(crate) fn skip(&mut self, server: usize, reply: &[u8]) -> bool {
         self.connection(server).is_ok_and(|connection| connection.skip(reply))
     }
 
-    /// Sends one command with its key in the second place, to whoever has the key, and reads its reply; an
-    /// error reply is a failure.
+    /// Sends a command, whose second word is its key, to the key's server and reads the reply. An error reply is a
+    /// failure.
     pub(crate) fn ask(&mut self, command: &[&str]) -> Result<Value, Failure> {
         let server = self.route(command[1])?;
         match self.ask_server(server, command) {

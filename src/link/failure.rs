@@ -1,6 +1,5 @@
-//! Errors by what to do about them. Redis answers with a code as its first word; the classes follow that
-//! word, not a list of kinds, because most of the codes that matter here are unknown to client libraries. What nobody
-//! has heard of holds.
+//! Errors, classified by what to do about them. The first word of Redis' error is its code, and the class follows from
+//! that code: client libraries do not know most of the codes that matter here. An unknown error holds.
 
 use std::io;
 
@@ -11,31 +10,31 @@ use super::reply;
 use crate::config::WHILE_CONNECTING;
 use crate::model::check;
 
-/// What an EXEC says that was refused itself.
+/// The beginning of EXEC's error when the transaction was discarded.
 const DISCARDED: &str = "Transaction discarded because of: ";
-/// The longest text, characters: more than a line of the log has.
+/// The longest text, characters: more than a line of the log shows.
 const LONGEST: usize = 400;
 
-/// What to do about a failure; the first asks for most.
+/// What to do about a failure. The first is the most severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    /// The connection is of no more use: connect again and send again.
+    /// The connection is useless: reconnect and send again.
     Reconnect,
-    /// Another server may be the one to write to: find out which, and send again.
+    /// Another server may be the right one: find out which, and send again.
     Refresh,
-    /// For this one time another server has the key: send again there, after ASKING.
+    /// Another server has the key this once: send again there, after ASKING.
     Ask,
     /// The server may recover by itself: hold and try again later.
     Hold,
-    /// An error that nobody has listed. A record holds, since it may pass; a question has its answer.
+    /// An error that is not listed here. A record holds, because the error may pass. A question has its answer.
     Unlisted,
-    /// Somebody must change a password, a permission or the server: say so, hold, and try again later.
+    /// A person must change a password, a permission or the server: say so, hold, and try again later.
     Alarm,
-    /// The server will never take this command: put the record aside.
+    /// The server will never accept this command: the record becomes a dead letter.
     Reject,
 }
 
-/// A refusal of the server that somebody answers with more than its class asks for.
+/// A refusal that some caller treats in its own way, beyond its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The user may not run the command, or not on this key.
@@ -59,7 +58,8 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// By the code, and by the text where the code is `ERR`. A transaction that was refused names its reason in the text.
+    /// By the code, and by the text where the code is `ERR`. A transaction that was refused names its reason in the
+    /// text.
     fn of(code: &str, detail: &str) -> Option<Self> {
         let (code, detail) = match code {
             "EXECABORT" => detail.strip_prefix(DISCARDED)?.split_once(' ')?,

@@ -1,5 +1,5 @@
-//! What the servers say of themselves: which life each is in, whether they throw keys away when they are full, and
-//! whether they still answer what was asked. A user without the permission to ask does without.
+//! What the servers say of themselves: the run of each, whether they evict keys when they are full, and whether replies
+//! still match questions. A user without the permission to ask does without.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::Link;
 use super::failure::{Class, Failure, Refusal};
 
 impl Link {
-    /// Which histories the records are written into: the ids of the servers in use, of which each changes
-    /// with every life of a server. It is a failure if what was read so far may be the replies to something else.
+    /// The replication histories that the records are written into: the run ids of the servers in use. Fails if
+    /// replies may be out of step.
     pub(crate) fn history(&mut self) -> Result<String, Failure> {
         let mut ids = Vec::new();
         for server in 0..self.servers.len() {
@@ -21,8 +21,8 @@ impl Link {
         Ok(ids.join(" "))
     }
 
-    /// Warnings of what the servers may throw away when they are full, each once for as long as it holds. `keeps` says
-    /// whether records must stay until they are read, with their watermarks; else only what nobody renews must.
+    /// Warnings about servers that may evict what must stay, each once while it applies. `keeps`: records and
+    /// watermarks must stay; otherwise only keys that nobody renews must.
     pub(crate) fn evictions(&mut self, keeps: bool) -> Result<Vec<String>, Failure> {
         let mut policies = BTreeMap::new();
         let mut warnings = Vec::new();
@@ -57,13 +57,13 @@ impl Link {
         Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().to_owned())
     }
 
-    /// Whether the replies are those to what was asked. One too many, and each would be taken for the next one's: a
+    /// Checks that replies match questions. With one reply too many, each would be taken for the next one's, and a
     /// watermark for missing.
     fn in_step(&mut self, server: usize) -> Result<(), Failure> {
         let word = format!("{:016x}", fastrand::u64(..));
         match self.ask_server(server, &["PING", &word]) {
             Ok(Value::BulkString(echo)) if echo == word.as_bytes() => Ok(()),
-            // A refusal repeats the word, or does not get so far as to know it.
+            // A refusal quotes the word, or comes before the server has read it.
             Err(failure)
                 if failure.refusal == Some(Refusal::NoPermission) || failure.text.contains(&word) =>
             {
@@ -72,12 +72,12 @@ impl Link {
             Err(failure) if !is_lasting(&failure) => Err(failure),
             _ => {
                 self.drop_connection(server);
-                Err(Failure::lost("the server says what nobody asked for"))
+                Err(Failure::lost("the server sent what nobody asked for"))
             }
         }
     }
 
-    /// A section of INFO; of a user who may not ask, or a server that has none, nothing.
+    /// A section of INFO; empty if the user may not ask or the server has none.
     fn info(&mut self, server: usize, section: &str) -> Result<String, Failure> {
         match self.ask_server(server, &["INFO", section]) {
             Ok(Value::BulkString(info)) => Ok(String::from_utf8_lossy(&info).into_owned()),
@@ -87,7 +87,7 @@ impl Link {
     }
 }
 
-/// Whether a refusal is the answer to this question, and not only of the moment.
+/// Whether a refusal answers the question, instead of being one of the moment.
 fn is_lasting(failure: &Failure) -> bool {
     matches!(failure.class, Class::Alarm | Class::Reject | Class::Unlisted)
 }

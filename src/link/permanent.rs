@@ -1,10 +1,10 @@
-//! The errors by which a server refuses a command for good. These alone put a record aside; whatever else a server
-//! says, known or not, holds the lane until it has passed, since a record that was put aside by mistake is lost.
+//! The errors by which a server refuses a command for good. Only these make a dead letter. Every other error, known or
+//! not, holds the lane until it has passed, because a dead letter by mistake is a lost record.
 //!
-//! An error is on the list if the same record meets it again on the same server for as long as nobody changes the
-//! record, or somebody else's key that stands where ours should be. `tests/refusals.rs` provokes each by a real server.
+//! An error is on the list if the same record meets it again on the same server until somebody changes the record or a
+//! foreign key in its place. `tests/refusals.rs` provokes each on a real server.
 
-/// Codes, and how the text after each begins.
+/// Codes, and the beginning of the text after each.
 const FOR_GOOD: [(&str, &str); 9] = [
     // Somebody's key of another type has our name, and only its owner knows whether it may go.
     ("WRONGTYPE", ""),
@@ -22,7 +22,7 @@ const FOR_GOOD: [(&str, &str); 9] = [
     ("ERR", "string exceeds maximum allowed size"),
 ];
 
-/// Whether the server will refuse the same command again, for ever.
+/// Whether the server will always refuse the same command.
 pub(super) fn is_for_good(code: &str, detail: &str) -> bool {
     FOR_GOOD.iter().any(|(its_code, begins)| code == *its_code && detail.starts_with(begins))
 }

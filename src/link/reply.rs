@@ -1,9 +1,9 @@
-//! Replies in RESP2, read from any stream. What a lane gets by the thousand, `+QUEUED`, numbers and short texts,
-//! is read without a detour: with the parser of redis-rs a lane spent half of its processor time on replies, and
-//! carried a third less (measured). Values and errors are those of redis-rs.
+//! Replies in RESP2, read from any stream. The replies that a lane gets by the thousand (`+QUEUED`, numbers, short
+//! texts) have a fast path: with redis-rs' parser a lane spent half of its processor time on replies and carried a
+//! third less (measured). Values and errors are those of redis-rs.
 //!
-//! No server can fill the memory: a reply has so many bytes at most, of which each value takes at least what it
-//! takes here, and nests so deep. It believes no length beyond that, and what is no reply ends the connection.
+//! No server can fill the memory: bytes and depth of a reply are limited, and each value counts with the memory that it
+//! takes. Lengths beyond the limit are not believed. Anything that is no reply ends the connection.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,28 +11,28 @@ use std::ops::Range;
 
 use redis::{ServerError, Value};
 
-/// What is read at once; a longer text makes the buffer larger.
+/// How much is read at once. A longer text makes the buffer larger.
 const ROOM: usize = 16 * 1024;
-/// The longest line: an error's text may be some hundred bytes.
+/// The longest line. An error may have some hundred bytes.
 const LONGEST_LINE: usize = 64 * 1024;
-/// Arrays in arrays: `CLUSTER SLOTS` and `XREADGROUP` have four.
+/// The deepest nesting. `CLUSTER SLOTS` and `XREADGROUP` have four levels.
 const DEPTH: usize = 16;
-/// Elements for which there is room before they came.
+/// The most elements for which room is made before they arrive.
 const AHEAD: usize = 64;
-/// What a value takes beside its text, with the room that a growing list and the allocator keep for more.
+/// The memory of a value besides its text, with what a growing list and the allocator add.
 const VALUE: usize = 2 * size_of::<Value>();
 
-/// What was read from a stream and not yet understood.
+/// Bytes that were read and not parsed yet.
 pub(crate) struct Replies {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// How many bytes a reply may have, and how many this one still may.
+    /// The limit of a reply, bytes, and what is left of it for this one.
     limit: usize,
     left: usize,
 }
 
-/// A reply of which nobody needs all.
+/// A reply of which only parts are needed.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Sparse {
     /// Some elements of an array, with their places.
@@ -42,7 +42,7 @@ pub(crate) enum Sparse {
 
 #[cfg(fuzzing)]
 impl Sparse {
-    /// What was kept, as a list.
+    /// The kept elements, as a list.
     pub(crate) fn into_value(self) -> Value {
         match self {
             Self::Array(values) => Value::Array(values.into_iter().map(|(_, value)| value).collect()),
@@ -52,30 +52,30 @@ impl Sparse {
 }
 
 impl Replies {
-    /// For replies of at most so many bytes.
+    /// For replies of at most this many bytes.
     pub(crate) fn new(limit: usize) -> Self {
         Self { buffer: vec![0; ROOM], start: 0, end: 0, limit, left: limit }
     }
 
-    /// Whether something has come that is not read yet.
+    /// Whether all bytes were parsed.
     pub(super) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
-    /// Passes over a reply if it is this one and has come already.
+    /// Skips the next reply if it equals `reply` and has arrived.
     pub(super) fn skip(&mut self, reply: &[u8]) -> bool {
         let is = self.buffer[self.start..self.end].starts_with(reply);
         self.start += if is { reply.len() } else { 0 };
         is
     }
 
-    /// The next reply. After an error nothing that follows can be understood.
+    /// The next reply. After an error nothing that follows can be parsed.
     pub(crate) fn next(&mut self, from: &mut impl Read) -> io::Result<Value> {
         self.left = self.limit;
         self.value(from, DEPTH)
     }
 
-    /// The next reply, of an array only the errors and what `wanted` chooses, with their places.
+    /// The next reply. Of an array it keeps only errors and what `wanted` chooses, with their places.
     pub(crate) fn next_sparse(
         &mut self,
         from: &mut impl Read,
@@ -91,7 +91,7 @@ impl Replies {
         };
         let mut values = Vec::new();
         for at in 0..length {
-            // Of three commands for a state, two are answered by a digit.
+            // Two of the three commands of a state are answered by a digit.
             if let [b':', b'0'..=b'9', b'\r', b'\n', ..] = self.buffer[self.start..self.end]
                 && !wanted(at)
             {
@@ -114,7 +114,7 @@ impl Replies {
         Ok(Sparse::Array(values))
     }
 
-    /// The first byte of what comes next.
+    /// The next byte.
     fn peek(&mut self, from: &mut impl Read) -> io::Result<u8> {
         while self.start == self.end {
             self.more(from)?;
@@ -154,7 +154,7 @@ impl Replies {
         })
     }
 
-    /// The next line, which is not empty, without its end. It stays where it is until more is read.
+    /// The next line, without its end; it is not empty. It stays in the buffer until more is read.
     fn line(&mut self, from: &mut impl Read) -> io::Result<Range<usize>> {
         let mut seen = 0;
         loop {
@@ -176,14 +176,14 @@ impl Replies {
         }
     }
 
-    /// A text of this length and its end.
+    /// A text of this length, and its end.
     fn text(&mut self, from: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
         self.take(length)?;
         let there = length.min(self.end - self.start);
         let mut text = Vec::with_capacity(length);
         text.extend_from_slice(&self.buffer[self.start..self.start + there]);
         self.start += there;
-        // A long one goes where it is to be without a detour; the system gives the room as it is used.
+        // A long text is read in place. The system provides the memory as it is used.
         let missing = length - there;
         if missing > ROOM {
             from.take(missing as u64).read_to_end(&mut text)?;
@@ -200,7 +200,7 @@ impl Replies {
         if self.skip(b"\r\n") { Ok(text) } else { Err(strange()) }
     }
 
-    /// Takes so many bytes of what the reply may still have.
+    /// Takes this many bytes from what is left of the limit.
     #[inline]
     fn take(&mut self, bytes: usize) -> io::Result<()> {
         match self.left.checked_sub(bytes) {
@@ -215,7 +215,7 @@ impl Replies {
         io::Error::new(io::ErrorKind::InvalidData, TooLarge(self.limit))
     }
 
-    /// Reads what is there, and waits if nothing is.
+    /// Reads what has arrived; waits if nothing has.
     fn more(&mut self, from: &mut impl Read) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -239,7 +239,7 @@ impl Replies {
     }
 }
 
-/// A reply has more bytes than it may, which are so many.
+/// The error of a reply above the limit.
 #[derive(Debug)]
 struct TooLarge(usize);
 
@@ -251,20 +251,20 @@ impl fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// Whether a reply was left because it was larger than one may be.
+/// Whether a reply was refused because it was above the limit.
 pub(super) fn is_too_large(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<TooLarge>())
 }
 
 fn number(text: &[u8]) -> io::Result<i64> {
-    // Most are below ten: one digit.
+    // Most have one digit.
     if let [digit @ b'0'..=b'9'] = text {
         return Ok(i64::from(digit - b'0'));
     }
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(strange)
 }
 
-/// How much follows; none where nothing does.
+/// The length that follows; none for a null.
 fn length(text: &[u8]) -> io::Result<Option<usize>> {
     match number(text)? {
         -1 => Ok(None),
@@ -272,9 +272,9 @@ fn length(text: &[u8]) -> io::Result<Option<usize>> {
     }
 }
 
-/// An error line, which begins with `-`. They are rare, and redis-rs knows what it makes of them.
+/// An error line. They are rare, so redis-rs parses them.
 fn error(line: &[u8]) -> io::Result<ServerError> {
-    // A server that does not know a command quotes what it was given, and that need not be text.
+    // A server quotes an unknown command, which need not be text.
     let line = String::from_utf8_lossy(line);
     match redis::parse_redis_value(format!("{line}\r\n").as_bytes()) {
         Ok(Value::ServerError(error)) => Ok(error),
@@ -287,160 +287,4 @@ fn strange() -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMIT: usize = 1 << 20;
-
-    /// Hands out so many bytes at a time.
-    struct Dripping<'a>(&'a [u8], usize);
-
-    impl Read for Dripping<'_> {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len());
-            (&self.0[..count]).read(into).inspect(|&count| self.0 = &self.0[count..])
-        }
-    }
-
-    fn read(bytes: &[u8]) -> io::Result<Value> {
-        Replies::new(LIMIT).next(&mut Dripping(bytes, usize::MAX))
-    }
-
-    #[test]
-    fn what_redis_rs_reads_is_read_alike_however_it_comes() {
-        let long = format!("${}\r\n{}\r\n", 3 * ROOM, "x".repeat(3 * ROOM));
-        let replies = [
-            "+OK\r\n",
-            "+QUEUED\r\n",
-            ":0\r\n",
-            ":-9223372036854775808\r\n",
-            "$-1\r\n",
-            "$0\r\n\r\n",
-            "$4\r\n\r\n\r\n\r\n",
-            "*-1\r\n",
-            "*0\r\n",
-            "*3\r\n:1\r\n*2\r\n$1\r\na\r\n$-1\r\n-WRONGTYPE Operation against a key\r\n",
-            "-MOVED 1 127.0.0.1:2\r\n",
-            "-ERR\r\n",
-            &long,
-        ];
-        let all = replies.concat();
-        for drip in [1, 2, 3, 7, 1000, usize::MAX] {
-            let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new(LIMIT));
-            for reply in replies {
-                let expected = redis::parse_redis_value(reply.as_bytes()).unwrap();
-                assert_eq!(read.next(&mut from).unwrap(), expected, "{reply:.40}, {drip} bytes at a time");
-            }
-            assert_eq!(read.next(&mut from).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-            assert_eq!(read.buffer.len(), ROOM, "a long text's room is given back");
-        }
-    }
-
-    #[test]
-    fn of_an_array_errors_and_what_is_wanted_are_kept() {
-        let replies = [
-            "*6\r\n:1\r\n:22\r\n-WRONGTYPE no\r\n$3\r\n1-0\r\n$-1\r\n*1\r\n:1\r\n",
-            "*-1\r\n",
-            "*0\r\n",
-            "-EXECABORT no\r\n",
-        ];
-        for wanted in 0..7 {
-            let (all, wanted) = (replies.concat(), |at| at == wanted);
-            for drip in [1, usize::MAX] {
-                let (mut from, mut read) = (Dripping(all.as_bytes(), drip), Replies::new(LIMIT));
-                for reply in replies {
-                    let expected = match redis::parse_redis_value(reply.as_bytes()).unwrap() {
-                        Value::Array(values) => {
-                            let kept = |(at, value): &(usize, Value)| {
-                                matches!(value, Value::ServerError(_)) || wanted(*at)
-                            };
-                            Sparse::Array(values.into_iter().enumerate().filter(kept).collect())
-                        }
-                        other => Sparse::Other(other),
-                    };
-                    assert_eq!(read.next_sparse(&mut from, wanted).unwrap(), expected, "{reply}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn only_what_is_there_is_passed_over() {
-        let (mut from, mut replies) = (Dripping(b":1\r\n+QUEUED\r\n+QUE", usize::MAX), Replies::new(LIMIT));
-        assert!(!replies.skip(b"+QUEUED\r\n"));
-        assert_eq!(replies.next(&mut from).unwrap(), Value::Int(1));
-        assert!(replies.skip(b"+QUEUED\r\n"));
-        assert!(!replies.skip(b"+QUEUED\r\n"));
-    }
-
-    #[test]
-    fn anything_else_is_an_error() {
-        let deep = "*1\r\n".repeat(DEPTH + 1) + ":1\r\n";
-        let line = "+".to_owned() + &"x".repeat(LONGEST_LINE + ROOM);
-        for bytes in [
-            "\r\n",
-            "?\r\n",
-            "+\n",
-            "x",
-            ":1.5\r\n",
-            ":\r\n",
-            "$1\r\nab\r\n",
-            "$x\r\n",
-            "$-2\r\n",
-            "*-2\r\n",
-            &deep,
-            &line,
-        ] {
-            assert!(read(bytes.as_bytes()).is_err(), "{bytes:.40}");
-            assert!(
-                Replies::new(LIMIT).next_sparse(&mut Dripping(bytes.as_bytes(), 7), |_| false).is_err(),
-                "{bytes:.40}"
-            );
-        }
-        // A server quotes in an error what it was given, and that need not be text.
-        assert!(matches!(read(b"-ERR unknown command '\xff'\r\n"), Ok(Value::ServerError(_))));
-        // What a server pushes that was asked for nothing.
-        let error = read(b">2\r\n$10\r\ninvalidate\r\n*-1\r\n").unwrap_err().to_string();
-        assert_eq!(error, "the answer is not Redis' protocol: it begins with '>'");
-    }
-
-    /// Whatever a server sends without end is left at the limit, and what it takes here counts.
-    #[test]
-    fn a_reply_without_end_ends_at_its_limit() {
-        let element = VALUE + 4;
-        let most = format!("*{}\r\n", i64::MAX);
-        let (numbers, errors) = (":1\r\n".repeat(LIMIT / element), "-E\r\n".repeat(LIMIT / element));
-        let longest = format!("${}\r\n", LIMIT);
-        for (head, rest) in [
-            (&*most, &*numbers),
-            (&most, &errors),
-            (&most, &"$0\r\n\r\n".repeat(LIMIT / element)),
-            (&most, &"*0\r\n".repeat(LIMIT / element)),
-            (&most, &"+\r\n".repeat(LIMIT)),
-            ("$9223372036854775807\r\n", ""),
-            (&longest, ""),
-            ("*2\r\n", &format!("${}\r\n", LIMIT)),
-        ] {
-            let all = head.to_owned() + rest;
-            for drip in [7, usize::MAX] {
-                let error = Replies::new(LIMIT).next(&mut Dripping(all.as_bytes(), drip)).unwrap_err();
-                let text = "the answer has more than 1048576 bytes, see reply_bytes";
-                assert_eq!(error.to_string(), text, "{head}{rest:.10}");
-                assert!(is_too_large(&error));
-            }
-        }
-        // What is passed over takes no room, and has an end all the same.
-        let all = most.clone() + &":1\r\n".repeat(LIMIT / 4);
-        for wanted in [false, true] {
-            let read = Replies::new(LIMIT).next_sparse(&mut Dripping(all.as_bytes(), 1000), |_| wanted);
-            assert!(is_too_large(&read.unwrap_err()));
-        }
-        // A limit is for one reply, not for all.
-        let long = format!("${}\r\n{}\r\n", LIMIT / 2, "x".repeat(LIMIT / 2)).repeat(5);
-        let (mut from, mut replies) = (Dripping(long.as_bytes(), 3 * ROOM), Replies::new(LIMIT));
-        for _ in 0..5 {
-            assert!(replies.next(&mut from).is_ok_and(|reply| reply != Value::Nil));
-        }
-        assert_eq!(replies.buffer.len(), ROOM, "a long text takes no room there");
-    }
-}
+mod tests;

@@ -1,7 +1,6 @@
-//! The addresses of a host, within a deadline. The system's own lookup has none and cannot be called off, so it
-//! runs in a thread: one for each name at a time, whoever asks meanwhile waits for the same answer, and a few names
-//! at a time. A thread whose answer nobody waits for any more ends when the system gives up; it holds nothing but
-//! the name. An IP address needs no thread.
+//! The addresses of a host, within a deadline. The system's lookup has no deadline and cannot be cancelled, so it
+//! runs in a thread: one for each name, whose answer all callers share, and a few names at a time. A thread that
+//! nobody waits for ends when the system gives up; it holds nothing but the name. An IP address needs no thread.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -13,9 +12,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::background;
 use crate::config::Address;
 
-/// How many names are looked up at a time: more than a site has, and no more than a hostile list of nodes gets.
+/// How many names are looked up at a time: more than a site needs, and a limit for a hostile list of nodes.
 const MOST: usize = 16;
-/// How many addresses of a host are tried.
+/// The most addresses of a host that are tried.
 const ADDRESSES: usize = 8;
 
 static SYSTEM: Names = Names { lookups: Mutex::new(Vec::new()), look_up: system };
@@ -63,7 +62,7 @@ impl Names {
         }
     }
 
-    /// The lookup of this name that is under way, or a new one.
+    /// The current lookup of this name, or a new one.
     fn begin(&'static self, host: &str) -> io::Result<Arc<Lookup>> {
         let mut lookups = self.lookups.lock();
         if let Some(lookup) = lookups.iter().find(|lookup| lookup.host == host) {
@@ -79,7 +78,7 @@ impl Names {
         let (look_up, host) = (self.look_up, own.host.clone());
         let body = move || look_up(&host).map_err(|error| error.to_string());
         background::start("mt5redis-name".into(), body, move |found| {
-            // Who asks from now on gets an answer of their own.
+            // Later callers start a new lookup.
             self.lookups.lock().retain(|other| !Arc::ptr_eq(other, &own));
             *own.found.lock() = Some(found.and_then(|found| found));
             own.told.notify_all();
@@ -123,7 +122,7 @@ mod tests {
         let error = NAMES.addresses("b.example", Instant::now()).unwrap_err().to_string();
         assert_eq!(error, "the name b.example must wait: 16 others are being resolved");
 
-        // The answer goes to those who wait, and the threads end.
+        // The waiting callers get the answer, and the threads end.
         let waits = thread::spawn(|| {
             NAMES.addresses("a.example", Instant::now() + Duration::from_secs(30)).map(|found| found.len())
         });

@@ -1,9 +1,8 @@
-//! Which server is the master: the sentinels are asked one after the other, each with a deadline.
+//! Which server is the master: the sentinels are asked in turn, each with a deadline.
 //!
-//! A lane that has no connection asks and waits for the answer. One that has a connection lets a thread ask, so
-//! that no record waits for a sentinel: there is one such thread at a time, it ends by itself within
-//! [`LOOKOUT`], and asks no further sentinel when nobody needs its answer any more. A master is believed only where
-//! the site may have one.
+//! A lane without a connection asks and waits for the answer. A lane with a connection lets a thread ask, so that no
+//! record waits for a sentinel. There is one such thread at a time. It ends within [`LOOKOUT`], and asks no further
+//! sentinel once nobody needs the answer. A master is believed only at an address where the site may have one.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
@@ -18,7 +17,7 @@ use super::resolve;
 use crate::background;
 use crate::config::{Address, Endpoint, Identity};
 
-/// How long a thread asks at most, all sentinels together.
+/// The longest time that a thread asks, all sentinels together.
 const LOOKOUT: Duration = Duration::from_secs(5);
 
 /// The sentinels of a master.
@@ -27,24 +26,24 @@ pub(super) struct Sentinels {
     lookout: Arc<Mutex<Lookout>>,
 }
 
-/// What it takes to ask them.
+/// What is needed to ask them.
 struct Group {
-    /// Who answered last first.
+    /// The one that answered last comes first.
     order: Mutex<Vec<Address>>,
     master: String,
-    /// Where the master may be; none: anywhere, where it proves its name.
+    /// Where the master may be; none: anywhere, if it proves its name by TLS.
     masters: Option<Vec<Address>>,
     identity: Identity,
     endpoint: Endpoint,
 }
 
-/// What the thread knows that asks in the background.
+/// What the background thread works on.
 #[derive(Default)]
 struct Lookout {
     asking: bool,
-    /// The master that is in use; none: its question is void.
+    /// The master in use; none: the question is void.
     using: Option<Address>,
-    /// A sentinel named another one.
+    /// A sentinel named another master.
     moved: bool,
 }
 
@@ -56,8 +55,8 @@ impl Sentinels {
         masters: &[Address],
         identity: &Identity,
     ) -> Self {
-        // A certificate of an authority of one's own proves that a server is the site's; one that a public authority
-        // signed proves only that it has a name.
+        // A certificate of the site's own authority proves that a server belongs to the site. One of a public authority
+        // proves only its name.
         let proves = endpoint.tls.as_ref().is_some_and(|tls| tls.ca.is_some());
         let masters = match masters {
             [] if proves => None,
@@ -74,8 +73,7 @@ impl Sentinels {
         Self { group: Arc::new(group), lookout: Arc::default() }
     }
 
-    /// Where the first sentinel that answers says the master is. Those that are silent are asked last from
-    /// now on.
+    /// The master's address, from the first sentinel that answers. Silent ones are asked last from now on.
     pub(super) fn master(&mut self) -> Result<Address, Failure> {
         let mut lookout = self.lookout.lock();
         (lookout.using, lookout.moved) = (None, false);
@@ -83,12 +81,12 @@ impl Sentinels {
         self.group.master(None, || true)
     }
 
-    /// What the first sentinel says led nowhere: asks another one first the next time.
+    /// The first sentinel's answer was wrong: another one is asked first the next time.
     pub(super) fn distrust(&mut self) {
         self.group.order.lock().rotate_left(1);
     }
 
-    /// Has a thread ask whether this is still the master, unless one is about it. Waits for nothing.
+    /// Lets a thread ask whether this is still the master, unless one is asking already. Does not wait.
     pub(super) fn look_out(&mut self, using: &Address) {
         let mut lookout = self.lookout.lock();
         lookout.using = Some(using.clone());
@@ -102,16 +100,16 @@ impl Sentinels {
             move || ask(&group, &asked, &used),
             move |answer| note(&answer, &news, &told),
         );
-        // Without a thread the master is what it was, as without a sentinel that answers.
+        // Without a thread the known master stays, as it does when no sentinel answers.
         lookout.asking = thread.is_ok();
     }
 
-    /// Whether an answer is still to come.
+    /// Whether an answer is outstanding.
     pub(super) fn is_looking_out(&self) -> bool {
         self.lookout.lock().asking
     }
 
-    /// Whether a sentinel named another master than the one that is in use.
+    /// Whether a sentinel named another master than the one in use.
     pub(super) fn has_moved(&self) -> bool {
         self.lookout.lock().moved
     }
@@ -127,7 +125,7 @@ fn ask(group: &Group, news: &Weak<Mutex<Lookout>>, using: &Address) -> Result<Ad
     group.master(Some(until), is_wanted)
 }
 
-/// Notes if the master is another one than that which is in use. After a defect the lane may ask again, too.
+/// Notes whether the master is another one than the one in use. After a panic the lane may ask again, too.
 fn note(answer: &Result<Result<Address, Failure>, String>, news: &Weak<Mutex<Lookout>>, using: &Address) {
     let Some(lookout) = news.upgrade() else { return };
     let mut lookout = lookout.lock();
@@ -137,7 +135,7 @@ fn note(answer: &Result<Result<Address, Failure>, String>, news: &Weak<Mutex<Loo
 }
 
 impl Group {
-    /// Asks one sentinel after the other, as long as the answer is wanted, until `end` at most.
+    /// Asks one sentinel after the other while the answer is wanted, until `end`.
     fn master(&self, end: Option<Instant>, is_wanted: impl Fn() -> bool) -> Result<Address, Failure> {
         let mut reasons = String::new();
         let sentinels = self.order.lock().clone();
@@ -176,13 +174,12 @@ impl Group {
         Ok(master)
     }
 
-    /// Whether the master may be there. Who answers for a sentinel could otherwise have the lane's password, and
-    /// take its records for good.
+    /// Whether the master may be there. Otherwise a false sentinel could get the lane's password and its records.
     fn may_be_at(&self, master: &Address, deadline: Instant) -> bool {
         let Some(masters) = &self.masters else { return true };
         let ip: Option<IpAddr> = master.host.parse().ok();
         masters.iter().filter(|place| [0, master.port].contains(&place.port)).any(|place| {
-            // A sentinel that is listed by its name may give addresses.
+            // A sentinel that is configured by its name may answer with addresses.
             let has = |ip| {
                 let found = resolve::addresses(place, deadline);
                 found.is_ok_and(|found| found.iter().any(|address| address.ip() == ip))

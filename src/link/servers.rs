@@ -12,42 +12,42 @@ use super::sentinel::Sentinels;
 use crate::config::{Address, Endpoint, Site};
 use crate::model::key;
 
-/// How soon an answer from a thread in the background is looked for.
+/// How often an answer from the background thread is checked for.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// A lane's way to its Redis.
 pub(crate) struct Link {
     endpoint: Endpoint,
-    /// What the servers call us in `CLIENT LIST`.
+    /// The connection's name in `CLIENT LIST`.
     name: String,
     finder: Finder,
     /// Whether every connection must be able to carry transactions.
     transacts: bool,
     pub(super) servers: Vec<Server>,
-    /// What is known of the servers holds, as far as anybody knows.
+    /// Nothing has shown that what is known of the servers is out of date.
     fresh: bool,
-    /// Servers that throw away what must stay, and the policy by which they do.
+    /// Servers that may evict what must stay, and their policy.
     pub(super) evicting: BTreeMap<String, String>,
 }
 
-/// How the server of a tag is found.
+/// How the server of a key is found.
 enum Finder {
     Always(Address),
     Sentinel(Sentinels),
     Cluster {
         slots: Slots,
-        /// The slots that were asked for since the last [`Link::connect`], and their servers.
+        /// The slots that were used since the last [`Link::connect`], and their servers.
         routes: BTreeMap<u16, usize>,
     },
 }
 
-/// A server that is written to, and its connection while there is one.
+/// A server that is written to, and its connection if there is one.
 pub(super) struct Server {
     pub(super) address: Address,
     connection: Option<Connection>,
 }
 
-/// How many ranges a reply to CLUSTER SLOTS has, if it can be one.
+/// How many ranges a reply to CLUSTER SLOTS has; none if it is not valid.
 #[cfg(fuzzing)]
 pub(crate) fn ranges_of_slots(reply: Value) -> Option<usize> {
     cluster::read(reply, &Address { host: "asked".into(), port: 1 }).map(|ranges| ranges.len())
@@ -73,12 +73,12 @@ impl Link {
         }
     }
 
-    /// A link whose connections carry transactions: a server or a user that cannot is refused at connect.
+    /// A link whose connections carry transactions. Connecting fails if the server or the user does not allow them.
     pub(crate) fn for_transactions(self) -> Self {
         Self { transacts: true, ..self }
     }
 
-    /// Where it leads, for people.
+    /// Where it leads, for messages.
     pub(crate) fn address(&self) -> String {
         let name = self.endpoint.name();
         match (&self.finder, self.servers.first()) {
@@ -87,7 +87,7 @@ impl Link {
         }
     }
 
-    /// A failure as people are told of it: with what to change in the configuration, where that may help.
+    /// A failure's message, with what to change in the configuration where that may help.
     pub(crate) fn told(&self, failure: &Failure) -> String {
         self.endpoint.told(&failure.text)
     }
@@ -97,17 +97,17 @@ impl Link {
         !matches!(self.finder, Finder::Always(_))
     }
 
-    /// Whether a transaction can have the keys of one slot only.
+    /// Whether a transaction is limited to the keys of one slot.
     pub(crate) fn has_slots(&self) -> bool {
         matches!(self.finder, Finder::Cluster { .. })
     }
 
-    /// Whether there is a connection, and nobody has said that it leads to the wrong server.
+    /// Whether there is a connection, and nothing has shown that it leads to the wrong server.
     pub(crate) fn is_connected(&self) -> bool {
         self.fresh && !matches!(&self.finder, Finder::Sentinel(sentinels) if sentinels.has_moved())
     }
 
-    /// How long one may rest before a look at [`is_connected`](Self::is_connected) is due: at most so long.
+    /// How long the caller may rest before it checks [`is_connected`](Self::is_connected); at most `most`.
     pub(crate) fn rest(&self, most: Duration) -> Duration {
         match &self.finder {
             Finder::Sentinel(sentinels) if sentinels.is_looking_out() => most.min(ANSWER),
@@ -115,8 +115,7 @@ impl Link {
         }
     }
 
-    /// Finds out which servers there are and connects as far as that is needed. Connections to nodes of a
-    /// Cluster stay, the others are made anew.
+    /// Finds the servers and connects where needed. Connections to nodes of a Cluster stay; others are made again.
     pub(crate) fn connect(&mut self) -> Result<(), Failure> {
         match &mut self.finder {
             Finder::Always(address) => {
@@ -142,8 +141,8 @@ impl Link {
                 routes.clear();
                 let transacts = self.transacts;
                 self.servers.retain_mut(|Server { address, connection }| {
-                    // What was watched on one that stays is watched no more: to renew a watermark that is watched
-                    // would make the next transaction void, and so for ever.
+                    // An empty transaction ends all watching on a connection that stays. Otherwise renewing a watched
+                    // watermark would make the next transaction void, again and again.
                     let begins_anew = |open: &mut Connection| !transacts || open.can_transact().is_ok();
                     slots.is_master(address) && connection.as_mut().is_some_and(begins_anew)
                 });
@@ -153,9 +152,8 @@ impl Link {
         Ok(())
     }
 
-    /// Asks whether the servers are still those to write to, and whether they live. It waits for nobody but
-    /// servers it is connected to: who else must be asked is asked in the background, whose answer
-    /// [`is_connected`](Self::is_connected) gives.
+    /// Checks that the servers live and are still the right ones. It waits only for servers it is connected to.
+    /// Sentinels are asked in the background; [`is_connected`](Self::is_connected) gives their answer.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match &mut self.finder {
             Finder::Always(_) => self.ping(0),
@@ -170,7 +168,7 @@ impl Link {
                     return Ok(());
                 }
                 if let Err(failure) = self.ask_connected() {
-                    // Others may know better: they are asked at the next `connect`, when nothing can be written.
+                    // Other nodes may know better. The next `connect` asks them.
                     return Err(self.moved(failure.text));
                 }
                 let Finder::Cluster { slots, routes } = &self.finder else { unreachable!("as above") };
@@ -189,7 +187,7 @@ impl Link {
         }
     }
 
-    /// The server to write a key or a tag to.
+    /// The server that has a key.
     pub(crate) fn route(&mut self, key: &str) -> Result<usize, Failure> {
         let Finder::Cluster { slots, routes } = &mut self.finder else { return Ok(0) };
         let slot = key::slot(key);
@@ -205,14 +203,14 @@ impl Link {
         Ok(server)
     }
 
-    /// Every master there is, by its index.
+    /// Every master, by its index.
     pub(crate) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
         let Finder::Cluster { slots, .. } = &self.finder else { return Ok(vec![0]) };
         let masters = slots.masters();
         masters.into_iter().map(|address| self.server(address)).collect()
     }
 
-    /// The server that an ASK sends us to, for one time. It must be a node of the Cluster: it gets our password.
+    /// The server that an ASK redirects to, once. It must be a node of the Cluster, because it gets the password.
     pub(crate) fn redirect(&mut self, ask: &Failure) -> Result<usize, Failure> {
         let Finder::Cluster { slots, .. } = &self.finder else {
             return Err(Failure::held(format!("{}: a Cluster, whose nodes must be configured", ask.text)));
@@ -221,13 +219,13 @@ impl Link {
         let target = target.and_then(|(host, port)| Address::new(host.to_owned(), port.parse().ok()?));
         match target {
             Some(address) if slots.has(&address) => self.server(address),
-            // A node that takes its first slot is known when it has it.
+            // A new node is known once it has its first slot.
             Some(_) => Err(self.moved(format!("{}: no node of the Cluster as far as is known", ask.text))),
             None => Err(Failure::held(format!("{} names no server", ask.text))),
         }
     }
 
-    /// Drops every connection, and with them every reply still to come.
+    /// Drops every connection, and with it every outstanding reply.
     pub(crate) fn disconnect(&mut self) {
         self.servers.clear();
         if let Finder::Cluster { routes, .. } = &mut self.finder {
@@ -236,8 +234,7 @@ impl Link {
         self.fresh = false;
     }
 
-    /// What is known of the servers may be wrong: it is asked anew at the next
-    /// [`connect`](Self::connect).
+    /// Notes that what is known of the servers may be out of date: the next [`connect`](Self::connect) asks again.
     pub(crate) fn doubt(&mut self) {
         self.fresh = false;
         if !matches!(self.finder, Finder::Cluster { .. }) {
@@ -245,7 +242,7 @@ impl Link {
         }
     }
 
-    /// Any answer will do, a refusal too: the connection lives.
+    /// Checks that the connection lives. Any answer shows that, a refusal too.
     fn ping(&mut self, server: usize) -> Result<(), Failure> {
         match self.ask_server(server, &["PING"]) {
             Err(failure) if failure.class == Class::Reconnect => Err(failure),
@@ -253,7 +250,7 @@ impl Link {
         }
     }
 
-    /// Whether the server that the sentinels name is a master. One that may not be asked is believed.
+    /// Checks that the server is a master. A server that may not be asked passes.
     fn check_role(&mut self) -> Result<(), Failure> {
         match self.ask_server(0, &["ROLE"]) {
             Ok(Value::Array(role)) if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") =>
@@ -266,7 +263,7 @@ impl Link {
         }
     }
 
-    /// Asks for the slots, first of all where a connection is.
+    /// Reads the slots, if possible over an open connection.
     fn ask_slots(&mut self) -> Result<(), Failure> {
         if self.ask_connected().is_ok() {
             return Ok(());
@@ -275,7 +272,7 @@ impl Link {
         slots.ask_any(&self.endpoint, &self.name)
     }
 
-    /// Asks for the slots where a connection is.
+    /// Reads the slots over an open connection.
     fn ask_connected(&mut self) -> Result<(), Failure> {
         let mut last = Failure::lost("not connected");
         let Finder::Cluster { slots, .. } = &mut self.finder else { return Ok(()) };
@@ -294,8 +291,8 @@ impl Link {
         Err(last)
     }
 
-    /// The server at this address. One whose connection broke stays without until the next
-    /// [`connect`](Self::connect): replies that somebody waits for must not come from another connection.
+    /// The server at this address. If its connection broke, it has none until the next [`connect`](Self::connect):
+    /// outstanding replies must not come from another connection.
     fn server(&mut self, address: Address) -> Result<usize, Failure> {
         if let Some(known) = self.servers.iter().position(|server| server.address == address) {
             return Ok(known);
@@ -314,7 +311,7 @@ impl Link {
         });
         let connection = opened.map_err(|failure| {
             let failure = failure.while_connecting();
-            // Of several servers, the trouble's is worth a name.
+            // With several servers, the message names the one that failed.
             let text = if self.may_move() { format!("{address}: {}", failure.text) } else { failure.text };
             Failure { text, ..failure }
         })?;
@@ -331,7 +328,7 @@ impl Link {
         Failure::new(Class::Refresh, text)
     }
 
-    /// Drops a connection whose replies cannot be told apart any more.
+    /// Drops a connection whose replies can no longer be told apart.
     pub(crate) fn drop_connection(&mut self, server: usize) {
         self.fresh = false;
         if let Some(server) = self.servers.get_mut(server) {

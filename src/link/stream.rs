@@ -1,6 +1,5 @@
-//! A connection's bytes, plain or under TLS, where no wait is longer than it may be: one deadline for all of
-//! what is sent at once, one for each whole reply, however slowly its bytes come, and one for all replies to what
-//! was sent. It knows nothing of what the bytes mean.
+//! A connection's bytes, plain or under TLS, with deadlines: one for all bytes sent at once, one for each whole reply
+//! however slowly its bytes come, and one for all replies to what was sent. It does not know what the bytes mean.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,11 +12,12 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::config::Address;
 
-/// A peer that vanished without a word is noticed after about a minute, even on an idle lane.
+/// Keepalive: a vanished peer is noticed after about a minute, even on an idle lane.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// All replies to what was sent may take so many time-outs: a thin line brings a large batch's one by one.
+/// All replies to what was sent may take this many time-outs: over a thin line a large batch's replies arrive one by
+/// one.
 const EXCHANGE: u32 = 30;
-/// The system is told a new time-out when it differs by this part: telling it costs as much as a short read.
+/// The socket's time-out is set again when it differs by this part: setting it costs as much as a short read.
 const PARTS: u32 = 16;
 
 /// A stream of bytes to and from a server.
@@ -26,25 +26,25 @@ pub(super) enum Stream {
     Encrypted(Box<StreamOwned<ClientConnection, Socket>>),
 }
 
-/// A socket that waits no longer than it is told.
+/// A socket that keeps deadlines.
 pub(super) struct Socket {
     tcp: TcpStream,
-    /// How long a reply, or sending, may take.
+    /// The longest time for a reply, or for sending.
     limit: Duration,
-    /// When it ends, since the first wait for it.
+    /// When the current reply must end, counted from the first wait for it.
     step: Option<Instant>,
-    /// When the exchange that it belongs to ends, likewise.
+    /// When its exchange must end, likewise.
     exchange: Option<Instant>,
-    /// When everything ends, if it must.
+    /// When everything must end, if at all.
     end: Option<Instant>,
-    /// The time-out that the system was told last.
+    /// The socket's current time-out.
     told: Duration,
-    /// When it was last waited for.
+    /// When a caller last waited.
     waited: Instant,
 }
 
 impl Stream {
-    /// Connects to one of these addresses, all of them before `deadline`; each reply then may take `limit`.
+    /// Connects to one of these addresses before `deadline`. Each reply then may take `limit`.
     pub(super) fn connect(
         addresses: &[SocketAddr],
         deadline: Instant,
@@ -59,12 +59,12 @@ impl Stream {
         Ok(Self::Plain(Socket { tcp, limit, step: None, exchange: None, end, told, waited }))
     }
 
-    /// Encrypts it, if it is not; the server must prove that it is the one at this address.
+    /// Starts TLS. The server must prove that it has this address.
     pub(super) fn encrypt(self, address: &Address, config: Arc<ClientConfig>) -> io::Result<Self> {
         let Self::Plain(mut socket) = self else { return Ok(self) };
         let name = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
         let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        // The handshake is one step: its messages have one deadline together.
+        // The handshake has one deadline.
         while connection.is_handshaking() {
             connection.complete_io(&mut socket)?;
         }
@@ -78,34 +78,34 @@ impl Stream {
         }
     }
 
-    /// From now on a reply may take so long.
+    /// Sets how long a reply may take.
     pub(super) fn limit(&mut self, limit: Duration) {
         self.socket().limit = limit;
     }
 
-    /// What follows is sent, and begins an exchange.
+    /// Notes that an exchange begins with what is sent next.
     pub(super) fn begins_to_send(&mut self) {
         let socket = self.socket();
         (socket.step, socket.exchange) = (None, None);
     }
 
-    /// What follows is the next reply.
+    /// Notes that the next reply begins.
     pub(super) fn begins_a_reply(&mut self) {
         self.socket().step = None;
     }
 
-    /// How long nobody has waited for it.
+    /// How long ago a caller last waited.
     pub(super) fn rested(&mut self) -> Duration {
         self.socket().waited.elapsed()
     }
 
-    /// Whether something has come that nobody waits for. An end is an error.
+    /// Whether bytes have arrived that nobody waits for. The end of the stream is an error.
     pub(super) fn has_spoken(&mut self) -> io::Result<bool> {
         self.begins_to_send();
         self.socket().tcp.set_nonblocking(true)?;
         let outcome = match self {
             Self::Plain(socket) => socket.tcp.peek(&mut [0]),
-            // Beneath the words of the server are those of TLS, which may come at any time.
+            // TLS has messages of its own, which may arrive at any time.
             Self::Encrypted(stream) => stream.read(&mut [0]),
         };
         self.socket().tcp.set_nonblocking(false)?;
@@ -118,7 +118,7 @@ impl Stream {
     }
 }
 
-/// Tries one address after the other; what time is left is theirs in equal parts.
+/// Tries one address after the other. They share the remaining time equally.
 fn reach(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::ErrorKind::TimedOut.into();
     for (at, address) in addresses.iter().enumerate() {
@@ -135,7 +135,7 @@ fn reach(addresses: &[SocketAddr], deadline: Instant) -> io::Result<TcpStream> {
 }
 
 impl Socket {
-    /// Sees to it that the next wait ends when it must.
+    /// Sets the time-out of the next wait.
     fn wait(&mut self) -> io::Result<()> {
         let now = Instant::now();
         self.waited = now;
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// A stream from somebody who says a byte now and then.
+    /// A stream from a server that sends a byte now and then.
     fn dripping(limit: Duration) -> Stream {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -226,7 +226,7 @@ mod tests {
         let mut stream = dripping(Duration::from_millis(100));
         stream.begins_to_send();
         stream.begins_a_reply();
-        // The bytes come well before each read would be given up.
+        // Each byte arrives well before its read would time out.
         let error = (0..100_000).find_map(|_| stream.read_exact(&mut [0]).err()).expect("an end");
         assert!(matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock), "{error}");
     }
