@@ -11,10 +11,10 @@ mod channel;
 mod dead_letters;
 mod entry;
 mod intake;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod journal;
 mod missing;
-#[cfg(all(test, loom))]
-mod model;
 #[cfg(test)]
 mod plain;
 mod policy;

@@ -1,7 +1,4 @@
 //! The last sequence number that needs no sending any more, in the file `acknowledged`.
-//!
-//! Two places take turns, each a number with its check, so that a process killed between the two stores, or
-//! a sector that was never written, leaves the number before.
 
 use std::io;
 use std::path::Path;

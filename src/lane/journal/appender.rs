@@ -1,4 +1,4 @@
-//! The appending end of a journal: each record gets the next number, in the last segment or a new one.
+//! The appending end of a journal: each record gets the next number, in the current segment or the next one.
 
 use std::sync::Arc;
 

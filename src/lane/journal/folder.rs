@@ -1,5 +1,5 @@
-//! The folder of a journal, beside its segments: who holds it, and how it was left. Its user alone can enter it, and
-//! nothing in it that is a link, a pipe or a device is ever opened.
+//! The folder of a journal: its lock, and the small files beside the segments. Only its user can enter it. Links,
+//! pipes and devices in it are never opened.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,7 +1,9 @@
-//! How large a journal may grow, and what it survives.
+//! How large a journal may grow, and whether it survives a power cut.
 
-use super::SMALLEST;
 use crate::config::JournalSync;
+
+/// The smallest segment. Loom's time grows with the number of words.
+const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
 
 /// How large the journal and its files may be.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,8 @@
 //! Mapped files: who may read and write which of their bytes.
 //!
-//! A [`Map`] is a file with a committed length: the bytes below it never change again and anyone may read
-//! them, the bytes above belong to the one [`Tail`] of the map. So no byte is ever read while it is written.
-//! What is stored is in the page cache at once and survives the process; [`Map::flush`] makes it survive a
-//! power cut. It cannot help when another program cuts the file short: then reading faults.
+//! A [`Map`] is a file with a committed length. The bytes below it never change, and any thread may read them. The
+//! bytes above belong to the map's one [`Tail`]. So no byte is read while it is written. If another program cuts the
+//! file short, reading faults: nothing here can prevent that.
 
 #![allow(unsafe_code)]
 

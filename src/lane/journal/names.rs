@@ -1,9 +1,8 @@
-//! The producer: the name that goes with a journal's numbers, bound to the place where the journal lies, and
-//! the names that some of these numbers had before.
+//! The producer: the name that a journal's numbers belong to, bound to the journal's place, and earlier names.
 //!
-//! Two journals that go on under one name would each take the other's records for its own. So one that is
-//! found elsewhere, copied or moved, goes on under a new name, and so does one whose name another was seen to
-//! use. What it holds already may be in Redis under the old name, and is looked for there as well.
+//! Two journals with one name would each take the other's records for its own. So a journal that was copied or moved
+//! takes a new name, and so does one whose name another journal was seen to use. Its records may be in Redis under
+//! the earlier name, and are looked for there as well.
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};

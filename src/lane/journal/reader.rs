@@ -1,7 +1,4 @@
-//! Reads a journal from a sequence number on, while it grows.
-//!
-//! A damaged record is passed over, never returned; [`Journal::open`] has counted it. A reader keeps the
-//! segment it is in, also when that is released.
+//! Reads a journal from a sequence number on, while it grows. A reader keeps its current segment, even after a release.
 
 use std::sync::Arc;
 

@@ -1,8 +1,4 @@
-//! How a record lies in a segment, in words of eight bytes, little-endian:
-//! `length u32 | crc32c u32`, the mark; `sequence u64`; the payload, padded with zeros to a whole word.
-//!
-//! Length and checksum are those of sequence and payload, so a mark is never zero. Whoever reads believes
-//! nothing: what does not add up is passed over, word by word, until something does.
+//! A record in a segment: written behind the last one, and found again by its mark.
 
 use std::ops::Range;
 

@@ -1,8 +1,4 @@
-//! Finds out what is in a journal's folder: which records there are, which are lost, and where to go on.
-//!
-//! It promises to keep every record that is whole and never to take anything else for one. It repairs
-//! nothing but the end of the last segment, which it fills with zeros. Whoever opens waits only for the last
-//! segment in use; those before are [looked at](Before::look) by the lane's thread.
+//! Finds out what is in a journal's folder: which records there are, which are lost, and where numbers continue.
 
 use std::collections::VecDeque;
 use std::fs;

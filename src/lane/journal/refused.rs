@@ -1,4 +1,4 @@
-//! Why a journal takes no more, in words for whoever can help.
+//! Why a journal accepts no record, and what helps.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
-//! Whether the file system keeps the room that a segment's zeros took. A record is stored into a mapped page, which
-//! cannot fail; where a page that is written again needs new room, as with copies on write, compression or a server
-//! behind it, a full disk ends the process. Nothing can be done about that from here, `fallocate` included, which
-//! such file systems lack or forget at the first write; so the operator is told.
+//! Whether the file system keeps the blocks that a segment's zeros reserved. Storing into a mapped page cannot report
+//! an error. Where rewriting a page needs new blocks (copy-on-write, compression, a server behind it), a full disk
+//! ends the process. `fallocate` does not help: such file systems lack it, or it lasts for the first write only. So
+//! the operator gets a warning.
 
 use std::path::Path;
 

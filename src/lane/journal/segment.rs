@@ -1,8 +1,4 @@
-//! A segment: one file of the journal, `<number>.journal`, full of zeros when it is made and never reused.
-//!
-//! It starts with five words: what it is, its length, its first sequence number, the last number before that,
-//! and a checksum of these. They are written when its first record comes, so a prepared segment is put to use
-//! without a call to the system. The file's number only says which segment comes after which.
+//! A segment: one file of the journal, made ahead of its use, and its header.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -1,10 +1,11 @@
-//! Segments made ahead of their use, so that a caller waits for none; and how many a journal may have.
+//! Segments that are made ahead of their use, so that no caller waits for one.
 
 use std::io;
 
 use super::folder::fault;
+use super::log::Charge;
 use super::segment::Spare;
-use super::{Charge, Journal, Refused};
+use super::{Journal, Refused};
 use crate::config::JournalSync;
 use crate::lane::sync::Ordering::Relaxed;
 

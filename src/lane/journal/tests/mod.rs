@@ -3,14 +3,19 @@
 mod damage;
 mod process;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::{fs, io, thread};
 
+use super::log::LEAP;
+use super::segment::HEADER;
 use super::*;
 use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
 use crate::codes::*;
+use crate::config::JournalSync;
 use crate::error::Error;
+use crate::error::Result;
 
 const SMALL: Limits = Limits { segment_bytes: 4096, max_bytes: 1 << 20, sync: JournalSync::Os };
 

@@ -4,9 +4,12 @@
 //! Each of these was seen to be caught: `Journal::last` stored or loaded `Relaxed` (a record is not found), and the
 //! committed length of a map stored or loaded `Relaxed` (a byte is read while it is written).
 
+use std::sync::Arc;
+
 use loom::thread;
 
 use super::*;
+use crate::config::JournalSync;
 
 const ONE_RECORD: u64 = 64;
 
