@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
 export RUSTFLAGS="--cfg loom" CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_TEST_OPT_LEVEL=1
-exec timeout 900 cargo test --lib --target-dir "${CARGO_TARGET_DIR:-target}/loom" -- lane::model lane::journal::model
+exec timeout 900 cargo test --lib --target-dir "${CARGO_TARGET_DIR:-target}/loom" -- interleavings

@@ -10,6 +10,7 @@ use loom::thread;
 
 use super::*;
 use crate::config::JournalSync;
+use crate::lane::sync::Ordering;
 
 const ONE_RECORD: u64 = 64;
 
