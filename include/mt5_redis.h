@@ -270,22 +270,22 @@
 // No signal with this number waits for an acknowledgement.
 #define MT5REDIS_ERR_RECEIVED -143
 
-// Not known yet, or not any more: the server is not reached.
+// Not known yet, or no longer: the server is not reached.
 #define MT5REDIS_ROLE_CONNECTING 0
 
 // This terminal acts: it is handed the signals.
 #define MT5REDIS_ROLE_ACTING 1
 
-// Another terminal acts by the same name. This one stands by, and takes over when the other is gone.
+// Another terminal acts under the same name. This one takes over when the other is gone.
 #define MT5REDIS_ROLE_STANDBY 2
 
-// Start with the signals that are given from now on.
+// Start with the next signal.
 #define MT5REDIS_START_NEW 0
 
-// Start with the oldest signal that is kept.
+// Start with the oldest signal that the streams hold.
 #define MT5REDIS_START_BEGINNING 1
 
-// Go on where the follower was; a new one starts with the oldest signal that is kept.
+// Start where the follower stopped; a new one starts with the oldest signal.
 #define MT5REDIS_START_RESUME 2
 
 // Longest name of a follower, a group or a consumer, bytes.
@@ -467,8 +467,8 @@ typedef struct {
 typedef struct {
     // What `mt5redis_acknowledge` takes.
     int64_t number;
-    // Who numbered the signal, as a number; with the instance and `sequence` the same for every copy of it, and no
-    // other's.
+    // The producer that numbered the signal, as a number. Together with the instance and `sequence` it identifies the
+    // signal and its copies.
     int64_t producer;
     // Its number at its producer.
     int64_t sequence;
@@ -476,11 +476,11 @@ typedef struct {
     int64_t time_ms;
     // After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
     int64_t expiry_ms;
-    // How long ago it was given or came to Redis, whichever is longer, by the server's clock, ms.
+    // How long ago it was given or reached Redis, whichever is longer, by the server's clock, ms.
     int64_t age_ms;
     // Magic number of the Expert Advisor that gave it.
     int64_t magic;
-    // The position that `CLOSE` and `MODIFY` mean; 0 for all of this symbol and magic.
+    // The position that `CLOSE` and `MODIFY` apply to; 0 for all of this symbol and magic.
     int64_t position;
     // Volume, lots; 0 in `CLOSE` means all.
     double volume;
@@ -494,7 +494,7 @@ typedef struct {
     int32_t action;
     // Its broker's clock minus UTC, s.
     int32_t server_offset_s;
-    // 1: it is handed out for the first time; 2: it may have been handed out before and was not acknowledged.
+    // 1: it is handed out for the first time; 2: it may have been handed out before, and was not acknowledged.
     int32_t deliveries;
     // The shard of its source.
     int32_t shard;

@@ -315,7 +315,7 @@ fn a_forged_entry_is_rejected_and_changes_nothing() {
     assert_eq!((count(&bridge, "missed"), count(&bridge, "received")), (0, 2));
     assert_eq!(server.ask::<i64>(&format!("XLEN {STREAM}")), before + 10);
     let events = bridge.events().join("\n");
-    assert!(events.contains("of 1.Demo is passed over: it names 2.Demo as its source"), "{events}");
+    assert!(events.contains("of 1.Demo is skipped: it names 2.Demo as its source"), "{events}");
     // The next life finds its place.
     settled(&server);
     leave(&server, &bridge);
@@ -501,7 +501,7 @@ fn what_nothing_can_match_is_refused() {
         (Wants { start: 3, ..RESUME }, MT5REDIS_ERR_START, "start 3 does not exist"),
         (Wants { max_age_ms: -1, ..RESUME }, MT5REDIS_ERR_MAX_AGE, "max_age_ms -1 is negative"),
         (Wants { symbols: &"x".repeat(5000), ..RESUME }, MT5REDIS_ERR_FILTER, "symbols is too long"),
-        (Wants { instances: "", ..RESUME }, MT5REDIS_ERR_FILTER, "or * for all there are"),
+        (Wants { instances: "", ..RESUME }, MT5REDIS_ERR_FILTER, "or * for all"),
         (Wants { instances: "1.Demo 2.Demo", ..RESUME }, MT5REDIS_ERR_FILTER, "has the character ' '"),
         (Wants { symbols: "EURUSD=", ..RESUME }, MT5REDIS_ERR_FILTER, "has the character '='"),
     ] {

@@ -60,7 +60,7 @@ fn whoever_comes_second_stands_by_says_so_and_takes_over() {
     assert!(next(&bridge).expect("no gap").is_none());
     assert_eq!(bridge.stats()["inbox"]["role"], "standby");
     let events = bridge.events().join("\n");
-    let told = "signals of follower f: 2.Demo on elsewhere acts by this name; this terminal stands by";
+    let told = "signals of follower f: 2.Demo on elsewhere acts under this name; this terminal stands by";
     assert!(events.contains(told), "{events}");
     bridge.heartbeat(&account());
     bridge.settle();
@@ -70,7 +70,7 @@ fn whoever_comes_second_stands_by_says_so_and_takes_over() {
     assert_eq!(take(&bridge), 1);
     assert_eq!(role(&bridge), MT5REDIS_ROLE_ACTING);
     let events = bridge.events().join("\n");
-    assert!(events.contains("this terminal takes over, and acts now"), "{events}");
+    assert!(events.contains("this terminal takes over and acts now"), "{events}");
     bridge.heartbeat(&account());
     bridge.settle();
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} fo"), 1);

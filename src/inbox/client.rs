@@ -1,7 +1,7 @@
-//! A reading thread's link: commands about one key in one exchange, and when to try again after one that failed.
+//! A reading thread's client: sends commands about one key in one exchange, and says when to try again after a failure.
 //!
-//! While a slot of a Cluster is halfway, its owner sends whoever asks for a key that has moved to the other node, for
-//! that one time. A transaction that stands under a watch goes nowhere else than to the node that watches.
+//! While a slot of a Cluster moves, its owner answers a command about a key that has moved with ASK, which redirects that
+//! one command to the other node. A transaction under a WATCH is never redirected: only the node that watches guards it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,86 +12,99 @@ use super::item::Report;
 pub(super) use crate::clock::server_ms;
 use crate::link::Link;
 use crate::link::commands::Commands;
-use crate::link::failure::{Class, Failure, Refusal};
+#[cfg(feature = "worker")]
+use crate::link::failure::Refusal;
+use crate::link::failure::{Class, Failure};
+use crate::model::{InstanceId, key};
 
 /// The longest wait between two attempts to reach a server.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A wait is looked at so often whether it is over.
-const GLANCE: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often a wait checks whether it should end early.
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 
-/// A connection, and what it said last.
+/// A command: its name and arguments.
+pub(super) type Command = Vec<Vec<u8>>;
+
+/// A node of the site, by its index in the link, and whether another node redirected us there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Node {
+    server: usize,
+    asking: bool,
+}
+
+/// A connection that reports its failures.
 pub(super) struct Client {
     link: Link,
     generation: u64,
-    /// What the connection is for, in what is told.
-    what: String,
+    /// What the connection is for: the first words of its reports.
+    purpose: String,
     report: Report,
-    /// What was told last about a failure: the same is not told again until something succeeds.
-    told: String,
+    /// The failure that was reported last. It is not reported again until something succeeds.
+    reported: String,
     wait: Duration,
     /// When the next attempt is due, after one that failed.
     due: Option<Instant>,
 }
 
 impl Client {
-    pub(super) fn new(link: Link, what: String, report: Report) -> Self {
-        Self { link, generation: 0, what, report, told: String::new(), wait: Duration::ZERO, due: None }
+    pub(super) fn new(link: Link, purpose: String, report: Report) -> Self {
+        let (generation, reported, wait, due) = (0, String::new(), Duration::ZERO, None);
+        Self { link, generation, purpose, report, reported, wait, due }
+    }
+
+    /// Connects unless there is a connection. Returns whether it is a new one.
+    pub(super) fn ensure_connected(&mut self) -> Result<bool, Failure> {
+        let is_new = !self.link.is_connected();
+        if is_new {
+            self.reconnect()?;
+        }
+        Ok(is_new)
+    }
+
+    pub(super) fn reconnect(&mut self) -> Result<(), Failure> {
+        self.generation += 1;
+        self.link.connect()
     }
 
     pub(super) fn is_connected(&self) -> bool {
         self.link.is_connected()
     }
 
-    pub(super) fn connect(&mut self) -> Result<(), Failure> {
-        self.generation += 1;
-        self.link.connect()
-    }
-
-    /// Another number after each attempt to connect: what was watched before may be watched no more.
+    /// Grows with each attempt to connect, after which keys that were watched may no longer be.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether the server is still the one to ask, where another one may take over.
+    /// Fails if another server has taken over, or should.
     pub(super) fn check_whether_moved(&mut self) -> Result<(), Failure> {
         if self.link.may_move() { self.link.check() } else { Ok(()) }
     }
 
-    /// Whether keys have slots, which move from node to node.
-    pub(super) fn has_slots(&self) -> bool {
-        self.link.has_slots()
-    }
-
-    /// Whom it reaches.
-    pub(super) fn address(&self) -> String {
-        self.link.address()
-    }
-
     pub(super) fn report(&self, line: impl std::fmt::Display) {
-        (self.report)(format!("{}: {line}", self.what));
+        (self.report)(format!("{}: {line}", self.purpose));
     }
 
-    /// Sends commands about this key's slot in one go and reads their replies. Error replies are replies, but for
-    /// those that say that the server cannot answer here or now: nobody may take these for an answer.
-    pub(super) fn exchange(&mut self, key: &str, commands: &[Vec<Vec<u8>>]) -> Result<Vec<Value>, Failure> {
+    /// Sends commands about this key's slot in one go and reads their replies. Replies may be errors, except those
+    /// that only say that the server cannot answer here or now: these fail the whole exchange.
+    pub(super) fn exchange(&mut self, key: &str, commands: &[Command]) -> Result<Vec<Value>, Failure> {
         self.exchange_where(key, commands).map(|(replies, _)| replies)
     }
 
-    /// The same, and which node answered the first command.
+    /// Likewise. Returns also which node answered the first command.
     pub(super) fn exchange_where(
         &mut self,
         key: &str,
-        commands: &[Vec<Vec<u8>>],
+        commands: &[Command],
     ) -> Result<(Vec<Value>, Node), Failure> {
         let mut node = Node { server: self.link.route(key)?, asking: false };
         let mut replies = self.send(node, commands)?;
         let asks = |at: &usize| no_answer(&replies[*at]).is_some_and(|failure| failure.class == Class::Ask);
-        let sent_on: Vec<usize> = (0..replies.len()).filter(asks).collect();
-        if let Some(first) = sent_on.first() {
+        let redirected: Vec<usize> = (0..replies.len()).filter(asks).collect();
+        if let Some(first) = redirected.first() {
             let ask = no_answer(&replies[*first]).expect("as above");
             let other = Node { server: self.link.redirect(&ask)?, asking: true };
-            let again: Vec<_> = sent_on.iter().map(|at| commands[*at].clone()).collect();
-            for (at, reply) in sent_on.iter().zip(self.send(other, &again)?) {
+            let again: Vec<_> = redirected.iter().map(|at| commands[*at].clone()).collect();
+            for (at, reply) in redirected.iter().zip(self.send(other, &again)?) {
                 replies[*at] = reply;
             }
             if *first == 0 {
@@ -104,30 +117,21 @@ impl Client {
         }
     }
 
-    /// Likewise with one of the servers, by its index, about no key.
-    pub(super) fn exchange_at(
-        &mut self,
-        server: usize,
-        commands: &[Vec<Vec<u8>>],
-    ) -> Result<Vec<Value>, Failure> {
-        self.send(Node { server, asking: false }, commands)
-    }
-
-    /// Sends commands to this node and nowhere else, and reads their replies, whatever they are.
-    pub(super) fn send(&mut self, node: Node, commands: &[Vec<Vec<u8>>]) -> Result<Vec<Value>, Failure> {
+    /// Sends commands to this node, redirecting none, and reads their replies, whatever they are.
+    pub(super) fn send(&mut self, node: Node, commands: &[Command]) -> Result<Vec<Value>, Failure> {
         let mut bytes = Commands::new();
-        // It holds for one command, and for a transaction as a whole.
-        let mut announced = Vec::new();
-        let mut within = false;
+        // ASKING holds for one command, or for one transaction.
+        let (mut announced, mut in_transaction) = (Vec::new(), false);
         for command in commands {
-            announced.push(node.asking && !within);
-            if node.asking && !within {
+            let asks = node.asking && !in_transaction;
+            if asks {
                 bytes.command([b"ASKING".as_slice()]);
             }
+            announced.push(asks);
             bytes.command(command.iter().map(Vec::as_slice));
             match command[0].as_slice() {
-                b"MULTI" => within = true,
-                b"EXEC" => within = false,
+                b"MULTI" => in_transaction = true,
+                b"EXEC" => in_transaction = false,
                 _ => {}
             }
         }
@@ -141,15 +145,68 @@ impl Client {
         announced.into_iter().map(reply).collect()
     }
 
-    /// One command, whose error reply is a failure.
-    pub(super) fn ask(&mut self, key: &str, command: Vec<Vec<u8>>) -> Result<Value, Failure> {
-        let reply = self.exchange(key, &[command])?.remove(0);
-        good(reply)
+    /// Sends one command. An error reply is a failure.
+    pub(super) fn ask(&mut self, key: &str, command: Command) -> Result<Value, Failure> {
+        good(self.exchange(key, &[command])?.remove(0))
     }
 
-    /// Makes one transaction of these commands, under no watch. An error reply to any of them is a failure; nothing of
-    /// the transaction was done then but what the server could not know before.
-    pub(super) fn transact(&mut self, key: &str, commands: Vec<Vec<Vec<u8>>>) -> Result<(), Failure> {
+    /// Executes commands as one transaction at the node that watches, and returns their replies, or none if a watched
+    /// key has changed. An error reply is a failure.
+    pub(super) fn transact_at(
+        &mut self,
+        node: Node,
+        mut commands: Vec<Command>,
+    ) -> Result<Option<Vec<Value>>, Failure> {
+        commands.insert(0, command(["MULTI"]));
+        commands.push(command(["EXEC"]));
+        executed(self.send(node, &commands)?)
+    }
+
+    /// Notes a success and, after a failure that was reported, reports it.
+    pub(super) fn succeeded(&mut self) {
+        (self.wait, self.due) = (Duration::ZERO, None);
+        if !self.reported.is_empty() {
+            self.reported.clear();
+            self.report(format_args!("{} answers again", self.link.address()));
+        }
+    }
+
+    /// Reports a failure unless it was reported last, and delays the next attempt, longer each time.
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let cause = failure.cause();
+        if self.reported != cause {
+            self.reported = cause;
+            self.report(format_args!("{}; trying again", self.link.told(failure)));
+        }
+        if matches!(failure.class, Class::Reconnect | Class::Refresh) {
+            self.link.doubt();
+        }
+        self.wait = (self.wait * 2).clamp(Duration::from_millis(50), LONGEST_WAIT);
+        self.due = Some(Instant::now() + self.wait);
+    }
+
+    /// Likewise for a failure that delays nothing.
+    pub(super) fn failed_without_delay(&mut self, failure: &Failure) {
+        self.failed(failure);
+        (self.wait, self.due) = (Duration::ZERO, None);
+    }
+
+    /// Waits until the next attempt is due, at most this long and while `go_on` holds. Returns whether it is due.
+    pub(super) fn wait_until_due(&self, most: Duration, go_on: impl Fn() -> bool) -> bool {
+        let Some(due) = self.due else { return true };
+        let until = Instant::now().checked_add(most).map_or(due, |end| end.min(due));
+        while Instant::now() < until && go_on() {
+            thread::sleep(CHECK_EVERY.min(until.saturating_duration_since(Instant::now())));
+        }
+        Instant::now() >= due
+    }
+}
+
+#[cfg(feature = "worker")]
+impl Client {
+    /// Executes commands as one transaction that nothing guards. An error reply is a failure; then none of the commands had
+    /// an effect, apart from those that fail only when they are executed.
+    pub(super) fn transact(&mut self, key: &str, commands: Vec<Command>) -> Result<(), Failure> {
         let owner = Node { server: self.link.route(key)?, asking: false };
         match self.transact_at(owner, commands.clone()) {
             Err(ask) if ask.class == Class::Ask => {
@@ -160,76 +217,24 @@ impl Client {
         }
     }
 
-    /// The same at the node that watches, with the replies. Returns none where a watched key was changed.
-    pub(super) fn transact_at(
-        &mut self,
-        node: Node,
-        commands: Vec<Vec<Vec<u8>>>,
-    ) -> Result<Option<Vec<Value>>, Failure> {
-        let mut all = vec![command(["MULTI"])];
-        all.extend(commands);
-        all.push(command(["EXEC"]));
-        executed(self.send(node, &all)?)
+    /// Whether keys have slots, which move from node to node.
+    pub(super) fn has_slots(&self) -> bool {
+        self.link.has_slots()
     }
 
-    /// Every master, by its index.
-    pub(super) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
-        self.link.masters()
+    /// Every master.
+    pub(super) fn masters(&mut self) -> Result<Vec<Node>, Failure> {
+        let masters = self.link.masters()?;
+        Ok(masters.into_iter().map(|server| Node { server, asking: false }).collect())
     }
 
-    /// A failure as people are told of it.
-    pub(super) fn told(&self, failure: &Failure) -> String {
+    /// A failure in words, with what to change in the configuration where that may help.
+    pub(super) fn in_words(&self, failure: &Failure) -> String {
         self.link.told(failure)
     }
-
-    pub(super) fn succeeded(&mut self) {
-        (self.wait, self.due) = (Duration::ZERO, None);
-        if !self.told.is_empty() {
-            self.told.clear();
-            self.report(format_args!("{} answers again", self.address()));
-        }
-    }
-
-    /// Says what failed, once, and when to try again, later each time.
-    pub(super) fn failed(&mut self, failure: &Failure) {
-        let cause = failure.cause();
-        if self.told != cause {
-            self.told = cause;
-            self.report(format_args!("{}; trying again", self.link.told(failure)));
-        }
-        if matches!(failure.class, Class::Reconnect | Class::Refresh) {
-            self.link.doubt();
-        }
-        self.wait = (self.wait * 2).clamp(Duration::from_millis(50), PATIENCE);
-        self.due = Some(Instant::now() + self.wait);
-    }
-
-    /// Says what failed beside what succeeded: that goes on at its pace.
-    pub(super) fn suffered(&mut self, failure: &Failure) {
-        self.failed(failure);
-        (self.wait, self.due) = (Duration::ZERO, None);
-    }
-
-    /// Waits until the next attempt is due, this long at most, and no longer than `go_on` says. Returns whether it
-    /// is due.
-    pub(super) fn rested(&self, most: Duration, go_on: impl Fn() -> bool) -> bool {
-        let Some(due) = self.due else { return true };
-        let until = Instant::now().checked_add(most).map_or(due, |end| end.min(due));
-        while Instant::now() < until && go_on() {
-            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
-        }
-        Instant::now() >= due
-    }
 }
 
-/// A node that answers, by its server's index, and whether another one sent us there.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Node {
-    server: usize,
-    asking: bool,
-}
-
-/// What EXEC made of a transaction, from the replies to all of its commands, MULTI and EXEC too.
+/// What EXEC returned, from the replies to MULTI, the commands and EXEC.
 pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Failure> {
     let executed = replies.pop().expect("one a command");
     let count = replies.len() - 1;
@@ -241,18 +246,20 @@ pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Fa
         Value::Array(replies) if replies.len() == count => {
             replies.into_iter().map(good).collect::<Result<_, _>>().map(Some)
         }
-        other => good(other).and_then(|_| Err(Failure::lost("EXEC was answered by something else"))),
+        other => {
+            good(other).and_then(|_| Err(Failure::lost("the reply to EXEC is not that of a transaction")))
+        }
     }
 }
 
-/// Why this is no answer, if a server says that it cannot answer here or now.
+/// The failure in a reply by which a server says that it cannot answer here or now.
 fn no_answer(reply: &Value) -> Option<Failure> {
     let Value::ServerError(error) = reply else { return None };
     let failure = Failure::of_reply(error);
     (!failure.is_an_answer()).then_some(failure)
 }
 
-/// The reply, or the failure that it says.
+/// The reply, or the failure that it is.
 pub(super) fn good(reply: Value) -> Result<Value, Failure> {
     match reply {
         Value::ServerError(error) => Err(Failure::of_reply(&error)),
@@ -260,15 +267,34 @@ pub(super) fn good(reply: Value) -> Result<Value, Failure> {
     }
 }
 
-/// Which refusal a reply is, if it is one that is answered.
+/// Which refusal a reply is, if it is one that has a name.
+#[cfg(feature = "worker")]
 pub(super) fn refusal(reply: &Value) -> Option<Refusal> {
     let Value::ServerError(error) = reply else { return None };
     Failure::of_reply(error).refusal
 }
 
-/// A command of these words.
-pub(super) fn command<const N: usize>(words: [&str; N]) -> Vec<Vec<u8>> {
+pub(super) fn command<const N: usize>(words: [&str; N]) -> Command {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// Adds to `XREAD` or `XREADGROUP` what to read: from each source of a shard at most `count` entries after an id.
+/// The server holds a read that finds nothing for as long as `block` says.
+pub(super) fn read(
+    mut command: Command,
+    count: usize,
+    block: Option<Duration>,
+    shard: u16,
+    from: &[(InstanceId, String)],
+) -> Command {
+    command.extend([b"COUNT".to_vec(), count.to_string().into_bytes()]);
+    if let Some(block) = block {
+        command.extend([b"BLOCK".to_vec(), block.as_millis().max(1).to_string().into_bytes()]);
+    }
+    command.push(b"STREAMS".to_vec());
+    command.extend(from.iter().map(|(source, _)| key::signals(shard, source.as_str()).as_bytes().to_vec()));
+    command.extend(from.iter().map(|(_, id)| id.clone().into_bytes()));
+    command
 }
 
 #[cfg(test)]
@@ -281,9 +307,9 @@ mod tests {
     use crate::config::Endpoint;
 
     #[test]
-    fn a_cause_that_only_counts_on_is_told_once() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let lines = told.clone();
+    fn a_failure_whose_words_differ_only_in_numbers_is_reported_once() {
+        let reported = Arc::new(Mutex::new(Vec::new()));
+        let lines = reported.clone();
         let link = Link::new(Endpoint::parse("redis://127.0.0.1:1").expect("an address"), "test".into());
         let mut client =
             Client::new(link, "acknowledging".into(), Arc::new(move |line| lines.lock().push(line)));
@@ -294,8 +320,8 @@ mod tests {
         ] {
             client.failed(&Failure::held(line));
         }
-        let told = told.lock();
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[1].contains("LOADING"), "{told:?}");
+        let reported = reported.lock();
+        assert_eq!(reported.len(), 2, "{reported:?}");
+        assert!(reported[1].contains("LOADING"), "{reported:?}");
     }
 }

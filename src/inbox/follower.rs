@@ -1,16 +1,22 @@
-//! A subscription of one Expert Advisor: it follows the sources that it names, and needs nothing at the server but
-//! the permission to read their streams and to write its own position.
+//! A follower: the subscription of one Expert Advisor to the sources that it names. At the server it needs only the
+//! permissions to read their streams and to write its own position.
 //!
-//! It promises that a signal is handed out until it is acknowledged, and not once it was; that of a source they come
-//! in their order; that a gap is told once and before what is behind it; and that of two terminals with one name
-//! one is handed signals at a time. What an Expert Advisor does not want is acknowledged at once and counted.
+//! It promises to hand out each signal until it is acknowledged and not afterwards, the signals of a source in their
+//! order, and a gap once, before the signal that shows it. Of two terminals that follow under one name only one is handed
+//! signals at a time. Signals that the Expert Advisor does not want are acknowledged at once and counted.
+//!
+//! A [`shard`] reader puts signals into the [`mailbox`], which keeps the [`state`] and with it a [`position`] in each source; the
+//! [`coordinator`] holds the [`lease`] and stores the positions.
 
 mod coordinator;
 mod lease;
 mod mailbox;
 mod position;
 mod shard;
+mod state;
+mod stored;
 mod subscription;
+mod survey;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,16 +38,16 @@ use crate::model::key;
 use crate::model::signal::MT5REDIS_ACTION_CLOSE;
 use coordinator::Coordinator;
 pub use mailbox::{MT5REDIS_ROLE_ACTING, MT5REDIS_ROLE_CONNECTING, MT5REDIS_ROLE_STANDBY};
-use mailbox::{Mailbox, SourceFilter, Waiting};
+use mailbox::{Mailbox, PREFETCH};
 use shard::ShardReader;
+use state::Waiting;
+use subscription::SourceFilter;
 pub(crate) use subscription::Subscription;
 pub use subscription::{MT5REDIS_START_BEGINNING, MT5REDIS_START_NEW, MT5REDIS_START_RESUME};
 
-/// How many signals are fetched in advance.
-const PREFETCH: usize = 256;
 /// How many unwanted signals one call passes over at most: it must not take long.
 const PASSED_OVER: usize = 512;
-/// A signal that is further ahead of the server's clock is from nowhere, ms.
+/// A signal that is further ahead of the server's clock has a wrong time, ms.
 const FUTURE_MS: i64 = MT5REDIS_CLOCK_LIMIT_MS;
 
 /// A signal that was received.
@@ -50,8 +56,8 @@ const FUTURE_MS: i64 = MT5REDIS_CLOCK_LIMIT_MS;
 pub struct ReceivedSignal {
     /// What `mt5redis_acknowledge` takes.
     pub number: i64,
-    /// Who numbered the signal, as a number; with the instance and `sequence` the same for every copy of it, and no
-    /// other's.
+    /// The producer that numbered the signal, as a number. Together with the instance and `sequence` it identifies the
+    /// signal and its copies.
     pub producer: i64,
     /// Its number at its producer.
     pub sequence: i64,
@@ -59,11 +65,11 @@ pub struct ReceivedSignal {
     pub time_ms: i64,
     /// After this time nobody should act on it, ms since 1970 UTC; 0: the reader decides.
     pub expiry_ms: i64,
-    /// How long ago it was given or came to Redis, whichever is longer, by the server's clock, ms.
+    /// How long ago it was given or reached Redis, whichever is longer, by the server's clock, ms.
     pub age_ms: i64,
     /// Magic number of the Expert Advisor that gave it.
     pub magic: i64,
-    /// The position that `CLOSE` and `MODIFY` mean; 0 for all of this symbol and magic.
+    /// The position that `CLOSE` and `MODIFY` apply to; 0 for all of this symbol and magic.
     pub position: i64,
     /// Volume, lots; 0 in `CLOSE` means all.
     pub volume: f64,
@@ -77,7 +83,7 @@ pub struct ReceivedSignal {
     pub action: i32,
     /// Its broker's clock minus UTC, s.
     pub server_offset_s: i32,
-    /// 1: it is handed out for the first time; 2: it may have been handed out before and was not acknowledged.
+    /// 1: it is handed out for the first time; 2: it may have been handed out before, and was not acknowledged.
     pub deliveries: i32,
     /// The shard of its source.
     pub shard: i32,
@@ -90,15 +96,12 @@ pub(crate) enum Next {
     Gap(Gap),
 }
 
-/// One subscription.
 pub(crate) struct Follower {
     mailbox: Arc<Mailbox>,
-    subscription: Subscription,
-    report: Report,
-    /// The signals handed out, by their numbers.
+    /// The signals that were handed out and not acknowledged, by their numbers.
     open: Mutex<HashMap<i64, Place>>,
     last_number: AtomicI64,
-    /// It was told that nothing is acknowledged.
+    /// It was reported that nothing is acknowledged.
     stuck: AtomicBool,
     received: AtomicU64,
     late: AtomicU64,
@@ -114,25 +117,23 @@ impl Follower {
         subscription: Subscription,
         report: Report,
     ) -> Result<Self> {
-        let name =
-            ReaderName::take(&config.rtss.endpoint, format!("follower {}", subscription.follower), instance)?;
+        let text = format!("follower {}", subscription.follower);
+        let name = ReaderName::take(&config.rtss.endpoint, text, instance)?;
         let shards: BTreeSet<u16> = match &subscription.sources {
             SourceFilter::All => (0..config.rtss_shards).collect(),
             SourceFilter::Named(sources) => {
                 sources.iter().map(|source| key::shard(source.as_str(), config.rtss_shards)).collect()
             }
         };
-        let mailbox = Arc::new(Mailbox::new(config, &subscription, PREFETCH, name, report.clone()));
+        let mailbox = Arc::new(Mailbox::new(config, subscription, name, report));
         for shard in shards {
-            let streams = ShardReader::new(config, mailbox.clone(), shard, instance);
-            spawn(&mailbox, format!("mt5redis-in{shard}"), move || streams.run())?;
+            let reader = ShardReader::new(config, mailbox.clone(), shard, instance);
+            spawn(&mailbox, format!("mt5redis-in{shard}"), move || reader.run())?;
         }
-        let acknowledger = Coordinator::new(config, mailbox.clone(), instance);
-        spawn(&mailbox, "mt5redis-ack".into(), move || acknowledger.run())?;
+        let coordinator = Coordinator::new(config, mailbox.clone(), instance);
+        spawn(&mailbox, "mt5redis-ack".into(), move || coordinator.run())?;
         Ok(Self {
             mailbox,
-            subscription,
-            report,
             open: Mutex::default(),
             last_number: AtomicI64::new(0),
             stuck: AtomicBool::new(false),
@@ -148,15 +149,15 @@ impl Follower {
         for _ in 0..PASSED_OVER {
             match self.mailbox.next() {
                 None => {
-                    self.tell_if_stuck();
+                    self.report_if_stuck();
                     break;
                 }
                 Some(Waiting::Gap(gap, _)) => {
                     self.missed.fetch_add(gap.signals, Relaxed);
-                    (self.report)(format!("signals of follower {}: {gap}", self.subscription.follower));
+                    self.mailbox.report_named(&gap);
                     return Next::Gap(gap);
                 }
-                Some(Waiting::Signal(delivery)) => match self.wanted(&delivery) {
+                Some(Waiting::Signal(delivery)) => match self.accept(&delivery) {
                     Some(signal) => return Next::Signal(signal, delivery),
                     None => self.mailbox.acknowledge(delivery.place),
                 },
@@ -165,38 +166,37 @@ impl Follower {
         Next::Nothing
     }
 
-    /// An Expert Advisor that acknowledges nothing would wait for ever, and not know for what.
-    fn tell_if_stuck(&self) {
-        let stuck = self.mailbox.lock().open() >= PREFETCH && self.mailbox.role() == MT5REDIS_ROLE_ACTING;
+    /// An Expert Advisor that acknowledges nothing would wait for ever without knowing why.
+    fn report_if_stuck(&self) {
+        let stuck = self.mailbox.lock().open >= PREFETCH && self.role() == MT5REDIS_ROLE_ACTING;
         if !self.stuck.swap(stuck, Relaxed) && stuck {
-            (self.report)(format!(
-                "signals of follower {}: {PREFETCH} wait to be acknowledged, and no more are fetched before: call \
-                 mt5redis_acknowledge for each signal that was acted on",
-                self.subscription.follower
+            self.mailbox.report_named(format_args!(
+                "no more are fetched, as {PREFETCH} wait to be acknowledged: call mt5redis_acknowledge for each signal \
+                 that was acted on"
             ));
         }
     }
 
-    fn wanted(&self, delivery: &Delivery) -> Option<ReceivedSignal> {
+    /// The signal, numbered, if it is wanted.
+    fn accept(&self, delivery: &Delivery) -> Option<ReceivedSignal> {
         let Delivery { place, deliveries, signal: received } = delivery;
-        let signal = &received.signal;
-        if !self.subscription.wants(received) {
+        let (signal, subscription) = (&received.signal, &self.mailbox.subscription);
+        if !subscription.matches(received) {
             self.filtered.fetch_add(1, Relaxed);
             return None;
         }
         let now = own_ms() as i64 + self.mailbox.ahead_ms.load(Relaxed);
-        // A signal may have waited for Redis in its terminal, or for us in Redis.
-        let age_ms = (now - signal.time_ms).max(now.saturating_sub_unsigned(place.id.0)).max(0);
+        // It may have waited for Redis in its terminal, or for us in Redis.
+        let age_ms = (now - signal.time_ms).max(now.saturating_sub_unsigned(place.id.ms)).max(0);
         let expired = signal.expiry_ms > 0 && now > signal.expiry_ms;
-        // By a clock that is wrong nobody knows how old it is.
+        // If its terminal's clock is wrong, nobody knows how old it is.
         let future = signal.time_ms > now + FUTURE_MS;
-        let (max_age_ms, close) = (self.subscription.max_age_ms, signal.action == MT5REDIS_ACTION_CLOSE);
+        let (max_age_ms, close) = (subscription.max_age_ms, signal.action == MT5REDIS_ACTION_CLOSE);
         if expired || max_age_ms > 0 && (age_ms > max_age_ms || future) || future && !close {
             self.late.fetch_add(1, Relaxed);
             if future {
-                (self.report)(format!(
-                    "signal {} of {} is passed over: its time is {} s ahead of the server's, so its terminal's clock is \
-                     wrong",
+                (self.mailbox.report)(format!(
+                    "signal {} of {} is skipped: its time is {} s ahead of the server's, so its terminal's clock is wrong",
                     received.key(),
                     received.instance,
                     (signal.time_ms - now) / 1000
@@ -229,34 +229,31 @@ impl Follower {
 
     /// Says that a signal was acted on.
     pub(crate) fn acknowledge(&self, number: i64) -> Result<()> {
-        match self.open.lock().remove(&number) {
-            Some(place) => {
-                self.mailbox.acknowledge(place);
-                Ok(())
-            }
-            None => Err(Error::new(
-                MT5REDIS_ERR_RECEIVED,
-                format!("no signal {number} waits for an acknowledgement: pass the number of one, once"),
-            )),
-        }
+        let Some(place) = self.open.lock().remove(&number) else {
+            let text = format!(
+                "no signal {number} waits to be acknowledged: pass the number of a signal that was received, once"
+            );
+            return Err(Error::new(MT5REDIS_ERR_RECEIVED, text));
+        };
+        self.mailbox.acknowledge(place);
+        Ok(())
     }
 
-    /// What this terminal does by the follower's name, one of `MT5REDIS_ROLE_*`.
+    /// What this terminal does under the follower's name, one of `MT5REDIS_ROLE_*`.
     pub(crate) fn role(&self) -> i32 {
         self.mailbox.role()
     }
 
-    /// Ends the threads in their own time.
+    /// Ends the threads without waiting for them.
     pub(crate) fn end(&self) {
         self.mailbox.end();
     }
 
-    /// After the end: waits until the acknowledgements are written, this long at most.
+    /// After the end: waits until the acknowledgements are written, at most this long.
     pub(crate) fn wait(&self, timeout: Duration) {
         self.mailbox.wait_for_end(timeout);
     }
 
-    /// What it counts.
     pub(crate) fn stats(&self) -> serde_json::Value {
         let role = ["connecting", "acting", "standby"][self.role() as usize];
         let state = self.mailbox.lock();
@@ -265,43 +262,40 @@ impl Follower {
             "received": self.received.load(Relaxed),
             "late": self.late.load(Relaxed),
             "filtered": self.filtered.load(Relaxed),
-            "duplicates": state.counts.duplicates,
-            "unreadable": state.counts.unreadable,
-            "rejected": state.counts.rejected,
+            "duplicates": state.duplicates,
+            "unreadable": state.unreadable,
+            "rejected": state.rejected,
             "missed": self.missed.load(Relaxed),
             "unacknowledged": self.open.lock().len(),
-            "reading": state.reading(),
+            "reading": state.reached.len(),
         })
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.mailbox.end();
+        self.end();
     }
 }
 
 fn spawn(mailbox: &Arc<Mailbox>, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    mailbox.name.enter();
+    mailbox.name.thread_starts();
     let ending = mailbox.clone();
     let end = move |outcome: std::result::Result<(), String>| {
         if let Err(panic) = outcome {
-            let follower = &ending.follower;
-            (ending.report)(format!(
-                "signals of follower {follower} come no more: a defect, please report it: {panic}"
-            ));
+            ending.report_named(format_args!("no more are read: a defect, please report it: {panic}"));
             ending.end();
         }
-        ending.leave();
+        ending.thread_ended();
     };
     background::start(name, body, end).map(drop).map_err(|error| {
-        mailbox.leave();
+        mailbox.thread_ended();
         mailbox.end();
-        Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
+        Error::new(MT5REDIS_ERR_THREAD, format!("a thread for reading cannot be started: {error}"))
     })
 }
 
-/// A producer as a number: a name of this library is one already, any other is made one (FNV-1a).
+/// A producer as a number: this library's names are hexadecimal numbers, any other name is hashed (FNV-1a).
 fn producer_number(name: &str) -> i64 {
     let ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let number = match u64::from_str_radix(name, 16) {
@@ -320,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn producers_of_others_have_numbers_too() {
+    fn producers_with_other_names_have_numbers_too() {
         assert_eq!(producer_number("00000000000000ff"), 255);
         let numbers = ["python", "excel", "", "ff", "+0000000000000ff"].map(producer_number);
         assert!(numbers.iter().all(|number| *number != 0 && *number != 255), "{numbers:?}");

@@ -1,5 +1,6 @@
-//! What readers hand out, and the names that they go by.
+//! What readers hand out, and the names of readers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::codes::MT5REDIS_ERR_GROUP;
@@ -10,72 +11,93 @@ use crate::model::received::Received;
 /// Longest name of a follower, a group or a consumer, bytes.
 pub const NAME_LIMIT: usize = 64;
 
-/// An entry above this size is no signal, and not kept.
+/// An entry above this size is not a signal and is not kept.
 pub(super) const LARGEST_ENTRY: usize = 64 * 1024;
-
-/// An entry's id in its stream: ms of the server's clock, and a number.
-pub(super) type Id = (u64, u64);
 
 /// Where a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With what is given from now on.
+    /// With the next signal.
     New,
-    /// With the oldest signal that is kept.
+    /// With the oldest signal that the stream still holds.
     Beginning,
-    /// Where the follower or the group was; a new one starts with the oldest signal that is kept.
+    /// Where the follower or the group stopped; a new one starts with the oldest signal.
     Resume,
 }
 
-/// Where a signal stands: its source's stream, and its id in there.
+/// The id of an entry in its stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryId {
+    /// Ms of the server's clock.
+    pub ms: u64,
+    /// Counts the entries of one ms.
+    pub number: u64,
+}
+
+impl EntryId {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (ms, number) = text.split_once('-')?;
+        Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    /// The id before this one: a read that starts after it includes this one.
+    pub(super) fn before(self) -> Self {
+        match (self.ms, self.number.checked_sub(1)) {
+            (ms, Some(number)) => Self { ms, number },
+            (0, None) => self,
+            (ms, None) => Self { ms: ms - 1, number: u64::MAX },
+        }
+    }
+}
+
+/// As Redis writes it.
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.number)
+    }
+}
+
+/// Where a signal is: the stream of its source, and its entry there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
-    /// The source: whose stream it is.
+    /// The source, which alone writes this stream.
     pub source: InstanceId,
     /// The source's shard.
     pub shard: u16,
-    /// The entry's id, ms of the server's clock and a number.
-    pub id: (u64, u64),
+    /// The entry.
+    pub id: EntryId,
 }
 
 impl Place {
     /// The entry's id as Redis writes it.
     pub fn entry(&self) -> String {
-        entry(self.id)
+        self.id.to_string()
     }
-}
 
-/// An id as Redis writes it.
-pub(super) fn entry((ms, number): Id) -> String {
-    format!("{ms}-{number}")
-}
-
-/// The id before this one, behind which a read begins with it.
-pub(super) fn before((ms, number): Id) -> Id {
-    match number.checked_sub(1) {
-        Some(number) => (ms, number),
-        None => (ms.saturating_sub(1), if ms == 0 { 0 } else { u64::MAX }),
+    #[cfg(feature = "worker")]
+    pub(super) fn stream(&self) -> crate::model::key::Key {
+        crate::model::key::signals(self.shard, self.source.as_str())
     }
 }
 
 /// What a reader hands out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
-    /// A signal to act on, and then to acknowledge.
+    /// A signal to act on and then to acknowledge.
     Signal(Box<Delivery>),
-    /// An entry that is no signal, with the reason. It waits for an acknowledgement like one.
+    /// An entry that is not a signal, and why. It must be acknowledged too.
     Unreadable(Place, String),
-    /// Signals that are gone and were never handed out.
+    /// Signals that were deleted before they were handed out.
     Gap(Gap),
 }
 
-/// A signal on its way to who acts on it.
+/// A signal that is handed out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// Where it stands.
+    /// Where it is.
     pub place: Place,
-    /// How often it was handed out; 1: for the first time. A follower cannot report more than that it may have been
-    /// handed out before: 2.
+    /// How often it was handed out, this time included. A follower only knows 1 (the first time) and 2 (it may have been
+    /// handed out before).
     pub deliveries: u64,
     /// The signal.
     pub signal: Received,
@@ -84,45 +106,49 @@ pub struct Delivery {
 /// Signals that were deleted before they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// Whose signals.
+    /// Their source.
     pub source: InstanceId,
-    /// How many at most: a terminal that signals for several instances numbers them together.
+    /// How many at most: a terminal that signals for several instances counts them together.
     pub signals: u64,
-    /// Their producer, and the lowest and the highest number that may be missing, as far as that can be told.
+    /// Their producer and the lowest and highest number that may be missing, where known.
     pub numbers: Option<(String, u64, u64)>,
 }
 
 impl Gap {
-    /// Those of a producer, above the first number and up to the second.
+    /// The producer's signals above the first number, up to the second.
     pub(super) fn of(source: InstanceId, producer: &str, (above, until): (u64, u64)) -> Self {
         Self { source, signals: until - above, numbers: Some((producer.to_owned(), above + 1, until)) }
     }
+
+    /// So many signals that were delivered and not acknowledged.
+    #[cfg(feature = "worker")]
+    pub(super) fn of_pending(source: InstanceId, signals: u64) -> Self {
+        Self { source, signals, numbers: None }
+    }
 }
 
-impl std::fmt::Display for Gap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, signals, numbers } = self;
         let source = source.as_str();
         match numbers {
             Some((_, from, to)) if from == to => {
                 write!(f, "signal {from} of {source} was deleted before it was read")
             }
-            Some((_, from, to)) => {
-                write!(
-                    f,
-                    "up to {signals} signals of {source}, {from} to {to}, were deleted before they were read"
-                )
-            }
+            Some((_, from, to)) => write!(
+                f,
+                "up to {signals} signals of {source}, {from} to {to}, were deleted before they were read"
+            ),
             None => write!(f, "{signals} signals of {source} were deleted before they were acknowledged"),
         }
     }
 }
 
-/// Who is told what a reader meets: a server that is away, a permission that is missing.
+/// Receives one line for each event: a server that is away, a permission that is missing.
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
-/// Refuses what cannot be a name.
-pub(super) fn name(field: &str, text: &str) -> Result<()> {
+/// Refuses a name that is too long or has other letters than those of names.
+pub(super) fn check_name(field: &str, text: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:@-".contains(c);
     if text.is_empty() || text.len() > NAME_LIMIT || !text.chars().all(allowed) {
         return Err(Error::new(

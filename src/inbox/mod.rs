@@ -1,7 +1,7 @@
 //! The way back: signals read from Redis streams.
 //!
 //! - [`follower`]: an Expert Advisor follows the sources that it names and keeps a position in each of them
-//! - [`worker`]: workers belong to the operator and share the signals of all sources as a consumer group; for
+//! - `worker`: workers belong to the operator and share the signals of all sources as a consumer group; for
 //!   `mt5fleet` and Rust programs, with the feature `worker`, which the DLL is built without
 //!
 //! Both hand out each signal until it is acknowledged, and report a gap where signals were trimmed before they were
@@ -18,6 +18,7 @@ mod item;
 mod reader_name;
 mod reply;
 mod sequences;
+#[cfg(feature = "worker")]
 mod worker;
 
 pub use crate::model::received::Received;
@@ -28,4 +29,5 @@ pub use follower::{
 };
 pub use item::{Delivery, Gap, Item, NAME_LIMIT, Place, Report, Start};
 pub(crate) use reader_name::role;
+#[cfg(feature = "worker")]
 pub use worker::{DeadLetter, DeadLetters, Worker, WorkerOptions};

@@ -1,5 +1,5 @@
-//! Who reads in this process, and by which name: two programs that read by one name would take signals from each
-//! other, so the second is refused.
+//! The readers of this process by name. Two readers with one name would take signals from each other, so the second
+//! is refused; and a follower's role is found here by its instance.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -12,41 +12,40 @@ use crate::codes::MT5REDIS_ERR_NAME_IN_USE;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 
-/// How long a reader waits at most for the one before it: longer than that one tries to say good-bye.
+/// How long a reader waits for its predecessor, which takes less than that to write what is left.
 const PREDECESSOR: Duration = Duration::from_secs(3);
 
 static TAKEN: Mutex<Vec<Weak<ReaderName>>> = Mutex::new(Vec::new());
 
-/// A name that is taken until its owner has [left](ReaderName::leave).
+/// A name that is taken until the last thread of its reader has ended.
 pub(super) struct ReaderName {
     endpoint: Endpoint,
     text: String,
     /// The instance that reads; empty for a worker.
     instance: String,
-    /// What it does, one of `MT5REDIS_ROLE_*`.
+    /// One of `MT5REDIS_ROLE_*`.
     role: AtomicU8,
-    /// Its owner ends, and has nothing more to say than good-bye.
+    /// The reader is ending: another one may take the name.
     ended: AtomicBool,
-    /// The owner's threads that are still there, and that the last of them is done.
+    /// How many of the reader's threads run.
     threads: AtomicUsize,
-    left: AtomicBool,
-    /// Who had it before.
-    before: Option<Weak<ReaderName>>,
+    /// The reader that had the name before.
+    predecessor: Option<Weak<ReaderName>>,
 }
 
 impl ReaderName {
     /// Takes a name at these servers.
     pub(super) fn take(endpoint: &Endpoint, text: String, instance: &str) -> Result<Arc<Self>> {
         let mut taken = TAKEN.lock();
-        taken.retain(|name| name.upgrade().is_some_and(|name| !name.left.load(Relaxed)));
-        let same = |name: &Arc<ReaderName>| name.endpoint == *endpoint && name.text == text;
-        let before = taken.iter().rev().filter_map(Weak::upgrade).find(same);
-        if before.as_ref().is_some_and(|before| !before.ended.load(Relaxed)) {
+        taken.retain(|name| name.upgrade().is_some_and(|name| !name.is_free()));
+        let same = |name: &Arc<Self>| name.endpoint == *endpoint && name.text == text;
+        let predecessor = taken.iter().rev().filter_map(Weak::upgrade).find(same);
+        if predecessor.as_ref().is_some_and(|predecessor| !predecessor.ended.load(Relaxed)) {
             return Err(Error::new(
                 MT5REDIS_ERR_NAME_IN_USE,
                 format!(
-                    "another program of this terminal reads as {text}: give each a name of its own, or each would \
-                     take signals from the other"
+                    "another program of this terminal reads as {text}: give each a name of its own, or they \
+                     would take signals from each other"
                 ),
             ));
         }
@@ -57,46 +56,47 @@ impl ReaderName {
             role: AtomicU8::new(0),
             ended: AtomicBool::new(false),
             threads: AtomicUsize::new(0),
-            left: AtomicBool::new(false),
-            before: before.map(|before| Arc::downgrade(&before)),
+            predecessor: predecessor.map(|predecessor| Arc::downgrade(&predecessor)),
         });
         taken.push(Arc::downgrade(&name));
         Ok(name)
     }
 
-    pub(super) fn play(&self, role: u8) {
-        self.role.store(role, Relaxed);
+    pub(super) fn set_role(&self, role: i32) {
+        self.role.store(role as u8, Relaxed);
     }
 
-    /// Its owner ends: another one may have the name.
+    /// The reader is ending.
     pub(super) fn end(&self) {
         self.ended.store(true, Relaxed);
     }
 
-    /// Its owner has one thread more.
-    pub(super) fn enter(&self) {
+    fn is_free(&self) -> bool {
+        self.ended.load(Relaxed) && self.threads() == 0
+    }
+
+    /// The reader starts one more thread.
+    pub(super) fn thread_starts(&self) {
         self.threads.fetch_add(1, Relaxed);
     }
 
-    /// A thread is done. With the last one the name is free.
-    pub(super) fn leave(&self) {
+    /// A thread of the reader has ended. The last one ends the reader.
+    pub(super) fn thread_ended(&self) {
         if self.threads.fetch_sub(1, Relaxed) == 1 {
             self.end();
-            self.left.store(true, Relaxed);
         }
     }
 
-    /// How many of its owner's threads are still there.
     pub(super) fn threads(&self) -> usize {
         self.threads.load(Relaxed)
     }
 
-    /// Waits until whoever had the name before is done with it.
+    /// Waits until the reader that had the name before has ended.
     pub(super) fn wait_for_predecessor(&self, go_on: impl Fn() -> bool) {
         let until = Instant::now() + PREDECESSOR;
         let busy = || {
-            let before = self.before.as_ref().and_then(Weak::upgrade);
-            before.is_some_and(|before| !before.left.load(Relaxed))
+            let predecessor = self.predecessor.as_ref().and_then(Weak::upgrade);
+            predecessor.is_some_and(|predecessor| !predecessor.is_free())
         };
         while busy() && go_on() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
@@ -104,7 +104,7 @@ impl ReaderName {
     }
 }
 
-/// What the followers of an instance do in this process, one of `MT5REDIS_ROLE_*`: one that stands by counts most.
+/// What the followers of an instance do in this process, one of `MT5REDIS_ROLE_*`: of several the highest.
 pub(crate) fn role(instance: &str) -> u8 {
     let taken = TAKEN.lock();
     let names = taken.iter().filter_map(Weak::upgrade);

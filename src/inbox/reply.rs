@@ -2,8 +2,11 @@
 
 use redis::Value;
 
+use super::item::EntryId;
+use crate::model::{InstanceId, key};
+
 /// An entry: its id and its fields, which are absent where it was deleted.
-pub(super) type Entry = ((u64, u64), Option<Vec<Vec<u8>>>);
+pub(super) type Entry = (EntryId, Option<Vec<Vec<u8>>>);
 
 pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
@@ -11,6 +14,10 @@ pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
         Value::SimpleString(text) => Some(text.as_bytes()),
         _ => None,
     }
+}
+
+pub(super) fn text(value: &Value) -> Option<&str> {
+    str::from_utf8(bytes(value)?).ok()
 }
 
 pub(super) fn array(value: &Value) -> &[Value] {
@@ -23,22 +30,16 @@ pub(super) fn array(value: &Value) -> &[Value] {
 pub(super) fn number(value: &Value) -> Option<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).ok(),
-        value => std::str::from_utf8(bytes(value)?).ok()?.parse().ok(),
+        value => text(value)?.parse().ok(),
     }
 }
 
-pub(super) fn id(value: &Value) -> Option<(u64, u64)> {
-    let (ms, number) = std::str::from_utf8(bytes(value)?).ok()?.split_once('-')?;
-    Some((ms.parse().ok()?, number.parse().ok()?))
+pub(super) fn id(value: &Value) -> Option<EntryId> {
+    EntryId::parse(text(value)?)
 }
 
-/// The value behind a name, in a reply that lists both in turn.
-pub(super) fn named<'a>(reply: &'a Value, name: &str) -> Option<&'a Value> {
-    array(reply).chunks_exact(2).find(|pair| bytes(&pair[0]) == Some(name.as_bytes())).map(|pair| &pair[1])
-}
-
-/// The entries of a range or a claim. A bare nil, which servers before 7.0 put for a deleted entry, has no id
-/// to act on.
+/// The entries of a range or a claim. Servers before 7.0 put a bare nil for a deleted entry: without an id nothing can
+/// be done about it.
 pub(super) fn entries(value: &Value) -> Vec<Entry> {
     array(value).iter().filter_map(entry).collect()
 }
@@ -52,4 +53,14 @@ fn entry(value: &Value) -> Option<Entry> {
         _ => None,
     };
     Some((id(at)?, fields))
+}
+
+/// The entries in a reply to `XREAD` or `XREADGROUP`, by source.
+pub(super) fn streams(value: &Value, shard: u16) -> Vec<(InstanceId, Vec<Entry>)> {
+    let prefix = key::signals(shard, "");
+    let stream = |stream: &Value| {
+        let [name, found] = array(stream) else { return None };
+        Some((InstanceId::new(text(name)?.strip_prefix(prefix.as_str())?).ok()?, entries(found)))
+    };
+    array(value).iter().filter_map(stream).collect()
 }

@@ -1,12 +1,17 @@
-//! A worker: one reader of a consumer group over the streams of all sources. The group's readers share the signals,
-//! take over from each other, and need the operator's permissions.
+//! A worker: one reader of a consumer group over the streams of all sources. The readers of the group share the signals
+//! and take over from each other. They need the operator's permissions.
 //!
-//! A [`Worker`] promises that each signal is handed out until it is acknowledged, also after the group was lost with a
-//! server; and that it deletes nothing that another group or a follower has not passed. Two readers of a group do
-//! not know of each other's work at once, so a signal may be handed out twice: its key tells.
+//! A [`Worker`] promises to hand out each signal until it is acknowledged, even after a server lost the group, and to
+//! delete nothing that another group or a follower has not passed. Two workers of a group learn of each other's work
+//! with a delay, so a signal may be handed out twice: its key tells.
+//!
+//! [`shard`] reads, [`acknowledger`] writes, and both share what is [`in_flight`]. [`join`] finds or makes the group;
+//! [`acknowledged`] stores what it did, should a server lose it; [`trimmer`] deletes what everybody has passed.
+//! [`dead_letters`] is for people.
 
 mod acknowledged;
 mod acknowledger;
+mod claims;
 mod dead_letters;
 mod in_flight;
 mod join;
@@ -17,92 +22,88 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, unbounded};
 use parking_lot::Mutex;
 
-use super::item::{Delivery, Item, Place, Report, Start, name};
+use super::item::{Delivery, Item, Place, Report, Start, check_name};
 use super::reader_name::ReaderName;
 use crate::background;
 use crate::codes::MT5REDIS_ERR_THREAD;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use acknowledger::{Acknowledger, Order};
+use acknowledger::Acknowledger;
 pub use dead_letters::{DeadLetter, DeadLetters};
 use in_flight::InFlight;
 use shard::ShardReader;
 
-/// What a reader is to do.
+/// What a worker reads, and how.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// The consumer group, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`. Its readers share the signals.
+    /// The consumer group, 1 to 64 of `A-Z a-z 0-9 . _ : @ -`. Its workers share the signals.
     pub group: String,
-    /// This reader's own name in the group, of the same letters. What it has not acknowledged comes again
-    /// to the next reader of the same name.
+    /// This worker's name in the group, of the same letters. The next worker with this name is handed what this one did not
+    /// acknowledge.
     pub consumer: String,
     /// Where to start.
     pub start: Start,
-    /// How many signals may be handed out and not acknowledged, waiting ones included; at least 1. A read that was on
-    /// its way may exceed it.
+    /// How many signals may be fetched and not acknowledged; at least 1. A read that was on its way may exceed it.
     pub prefetch: usize,
-    /// After how long without a sign of life another reader's signals are taken over; none: never.
+    /// How long another worker may show no sign of life before its signals are taken over; none: for ever.
     pub take_over: Option<Duration>,
-    /// Whether what was acknowledged is deleted, once every other group and every follower has passed it.
+    /// Whether to delete acknowledged signals, once every other group and every follower has passed them.
     pub delete: bool,
 }
 
-/// A reader of all sources.
+/// A reader of all sources as one of a group.
 pub struct Worker {
     in_flight: Arc<InFlight>,
-    orders: Sender<Order>,
-    /// The one shard that is read by who waits, so that no thread has to wake another one.
+    /// With one shard, its reader runs in the thread that calls [`next`](Self::next): no thread has to wake another.
     own: Option<Mutex<ShardReader>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Starts reading the signals of this configuration. Connecting goes on in the background.
+    /// Starts reading. Connecting goes on in the background.
     pub fn start(config: &Config, options: WorkerOptions, report: Report) -> Result<Self> {
-        name("group", &options.group)?;
-        name("consumer", &options.consumer)?;
+        check_name("group", &options.group)?;
+        check_name("consumer", &options.consumer)?;
         let text = format!("worker {} of group {}", options.consumer, options.group);
         let name = ReaderName::take(&config.rtss.endpoint, text, "")?;
-        let (orders, inbound) = unbounded();
         let in_flight = Arc::new(InFlight::new(options, name, report));
-        let mut reader = Self { in_flight, orders, own: None, threads: Vec::new() };
+        let mut worker = Self { in_flight: in_flight.clone(), own: None, threads: Vec::new() };
         for shard in 0..config.rtss_shards {
-            let one = ShardReader::new(config, shard, reader.in_flight.clone(), reader.orders.clone());
+            let reader = ShardReader::new(config, shard, in_flight.clone());
             if config.rtss_shards == 1 {
-                reader.own = Some(Mutex::new(one));
+                worker.own = Some(Mutex::new(reader));
             } else {
-                reader.spawn(format!("mt5redis-in{shard}"), move || one.run())?;
+                worker.spawn(format!("mt5redis-in{shard}"), move || reader.run())?;
             }
         }
-        let acknowledger = Acknowledger::new(config, reader.in_flight.clone(), inbound);
-        reader.spawn("mt5redis-ack".into(), move || acknowledger.run())?;
-        Ok(reader)
+        let acknowledger = Acknowledger::new(config, in_flight);
+        worker.spawn("mt5redis-ack".into(), move || acknowledger.run())?;
+        Ok(worker)
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.in_flight.name.enter();
+        self.in_flight.name.thread_starts();
         let ending = self.in_flight.clone();
         let end = move |outcome: std::result::Result<(), String>| {
             if let Err(panic) = outcome {
-                (ending.report)(format!("signals come no more: a defect, please report it: {panic}"));
+                (ending.report)(format!("no more signals are read: a defect, please report it: {panic}"));
                 ending.end();
             }
-            ending.name.leave();
+            ending.name.thread_ended();
         };
         let thread = background::start(name, body, end).map_err(|error| {
             self.in_flight.end();
-            self.in_flight.name.leave();
-            Error::new(MT5REDIS_ERR_THREAD, format!("no thread could be started for reading: {error}"))
+            self.in_flight.name.thread_ended();
+            Error::new(MT5REDIS_ERR_THREAD, format!("a thread for reading cannot be started: {error}"))
         })?;
         self.threads.push(thread);
         Ok(())
     }
 
-    /// The next item, waiting for it at most this long; it may return without one earlier. Where it reads by
-    /// itself and the server is away, an attempt to connect may take longer.
+    /// The next item. Waits at most this long, and may return none earlier; an attempt to connect to a server that is away
+    /// may take longer.
     pub fn next(&self, timeout: Duration) -> Option<Item> {
         let mut state = self.in_flight.lock();
         if let Some(item) = state.items.pop_front() {
@@ -115,7 +116,7 @@ impl Worker {
             shard.turn(timeout);
             drop(shard);
             let item = self.in_flight.lock().items.pop_front();
-            // The turn is another's, if one waits: it checked under the lock, so it is waiting already.
+            // Another caller reads next. It checked under the lock, so it is already waiting and is woken by this.
             self.in_flight.filled.notify_one();
             return item;
         }
@@ -125,29 +126,28 @@ impl Worker {
         state.items.pop_front()
     }
 
-    /// Says that a signal was acted on: it comes no more. The server hears of it soon after; one that dies
-    /// before hands the signal out again.
+    /// Says that a signal was acted on, so that it is not handed out again. The server learns it soon afterwards; if this
+    /// process dies before, the signal is handed out again.
     pub fn acknowledge(&self, place: Place) {
-        let _ = self.orders.send(Order::Acknowledge(place));
+        self.in_flight.acknowledge(place);
     }
 
-    /// Says that a signal is to come again, to this reader, after a while.
+    /// Hands a signal out again, to this worker, after a while.
     pub fn again(&self, delivery: &Delivery, after: Duration) {
-        let (place, deliveries) = (delivery.place, delivery.deliveries + 1);
-        let _ = self.orders.send(Order::Again { place, deliveries, at: Instant::now() + after });
+        self.in_flight.again(delivery.place, delivery.deliveries + 1, Instant::now() + after);
     }
 
-    /// Puts a signal that nobody can act on among the dead letters.
+    /// Moves a signal that nobody can act on to the dead letters.
     pub fn bury(&self, place: Place, deliveries: u64, error: &str) {
-        let _ = self.orders.send(Order::Bury { place, deliveries, error: error.to_owned() });
+        self.in_flight.bury(place, deliveries, error);
     }
 
-    /// How many signals came twice and were handed out once.
+    /// How many second copies were dropped.
     pub fn duplicates(&self) -> u64 {
         self.in_flight.lock().duplicates
     }
 
-    /// How many are handed out, or wait here, and are not acknowledged at the server.
+    /// How many signals are fetched and not yet acknowledged at the server.
     pub fn open(&self) -> usize {
         self.in_flight.lock().open.len()
     }
@@ -157,10 +157,9 @@ impl Worker {
         self.in_flight.lock().sources.values().map(Vec::len).sum()
     }
 
-    /// Ends the threads in their own time: acknowledgements are still sent, as far as the server answers.
+    /// Ends the threads without waiting for them. They still send acknowledgements, as far as the server answers.
     pub fn end(&self) {
         self.in_flight.end();
-        let _ = self.orders.send(Order::Wake);
     }
 
     /// [`end`](Self::end)s and waits for the threads.

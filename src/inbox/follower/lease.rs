@@ -1,11 +1,12 @@
-//! Who acts for a follower: the terminal whose token stands in `fl:{F}`, until it expires there.
+//! Which terminal acts for a follower: the one whose token is in `fl:{F}`, until the key expires.
 //!
-//! The key is watched from each look at it to the next transaction, which renews it and writes positions: so no
-//! position is written by a terminal that lost the lease, and two never hold it. A terminal stops handing out
-//! signals a second before its lease can expire. While the slot is halfway, the node that watches is the one that writes,
-//! or nobody is: a lease that is held goes on where both keys are, and one that is not is taken when the slot is whole.
-//! What cannot be fenced is an order that is on its way to the
-//! broker while the lease expires, in a terminal that was suspended at that moment.
+//! The key is watched from each look at it to the next transaction, which renews it and writes positions. So a terminal
+//! that lost the lease writes no position, and two never hold it. A terminal stops handing out signals a second before
+//! its lease can expire. While the slot moves, only the node that watches may write: a lease that is held continues where both
+//! keys are, and one that nobody holds is taken when the slot has moved.
+//!
+//! One thing cannot be prevented: a terminal that is suspended between handing an order to its broker and the order's
+//! execution may lose the lease meanwhile.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -14,32 +15,32 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use crate::clock::own_ms;
-use crate::inbox::client::{Client, Node, command, executed, good, server_ms};
+use crate::inbox::client::{Client, Command, Node, command, executed, good, server_ms};
 use crate::inbox::reply;
 use crate::link::failure::Failure;
 use crate::model::key::{self, Key};
 
 /// How long a lease lives in Redis.
 pub(super) const LIFE: Duration = Duration::from_secs(6);
-/// How long its holder relies on it.
+/// How long its holder relies on it after renewing it.
 const RELIABLE: Duration = Duration::from_secs(5);
-/// The field of `fp:{F}` that says who wrote last, and when, ms of the server's clock. It is no source's name.
+/// The field of `fp:{F}` that says who wrote last, and when, ms of the server's clock. No source has this name.
 const WRITER: &str = "@";
-/// How long a position is kept after its follower wrote it last: as long as a watermark, 35 days.
+/// How long a position is kept after its follower last wrote it: as long as a watermark, 35 days, ms.
 const POSITION_MS: &str = "3024000000";
 
 /// A follower's lease as this terminal sees it.
 pub(super) struct Lease {
     key: Key,
     position: Key,
-    /// What this terminal writes: drawn anew each time it loses the lease, so that an old token that a replica
-    /// brings back is not taken for its own.
+    /// What this terminal writes. It changes each time the lease is lost, so that an old token which a replica brings
+    /// back is not taken for this terminal's.
     token: String,
-    /// This terminal's name, for the others.
+    /// This terminal's name, for the log of the others.
     terminal: String,
-    /// The key is watched at this node, and this is what it said.
-    seen: Option<(Holder, Node)>,
-    /// The server's clock, ms, when it was asked.
+    /// The node that watches the key, and what the key said.
+    watched: Option<(Holder, Node)>,
+    /// The server's clock, ms, and when it was asked.
     clock: (u64, Instant),
 }
 
@@ -47,11 +48,11 @@ pub(super) struct Lease {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Holder {
     Us,
-    /// Nobody, and nobody but us wrote positions since we held it last.
+    /// Nobody, and since this terminal last held it nobody else wrote positions.
     Nobody,
-    /// Nobody, and another terminal, or an earlier life, wrote the positions.
+    /// Nobody, and another terminal or an earlier life wrote positions.
     NobodyAnyMore,
-    /// Another terminal of this name.
+    /// Another terminal that follows under this name.
     Other(String),
 }
 
@@ -60,9 +61,9 @@ impl Lease {
         Self {
             key: key::lease(follower),
             position: key::position(follower),
-            token: draw(),
+            token: random_token(),
             terminal: terminal.to_owned(),
-            seen: None,
+            watched: None,
             clock: (0, Instant::now()),
         }
     }
@@ -76,27 +77,27 @@ impl Lease {
         self.clock.0 + self.clock.1.elapsed().as_millis() as u64
     }
 
-    /// The connection is another one: nothing is watched.
+    /// The connection is a new one, which watches nothing.
     pub(super) fn forget(&mut self) {
-        self.seen = None;
+        self.watched = None;
     }
 
-    /// A new token, for the next time.
+    /// Draws a new token for the next time.
     pub(super) fn give_up(&mut self) {
-        self.token = draw();
-        self.seen = None;
+        self.token = random_token();
+        self.watched = None;
     }
 
-    /// Who holds it, as of the last exchange.
+    /// Who holds it, as of the last exchange; asks if nothing is watched.
     pub(super) fn look(&mut self, client: &mut Client) -> Result<Holder, Failure> {
-        if let Some((holder, _)) = &self.seen {
+        if let Some((holder, _)) = &self.watched {
             return Ok(holder.clone());
         }
         let (replies, node) = client.exchange_where(&self.key, &self.questions())?;
-        self.hear(replies, node)
+        self.take_answers(replies, node)
     }
 
-    fn questions(&self) -> [Vec<Vec<u8>>; 4] {
+    fn questions(&self) -> [Command; 4] {
         [
             command(["WATCH", &self.key]),
             command(["GET", &self.key]),
@@ -105,8 +106,8 @@ impl Lease {
         ]
     }
 
-    fn hear(&mut self, replies: Vec<Value>, node: Node) -> Result<Holder, Failure> {
-        self.seen = None;
+    fn take_answers(&mut self, replies: Vec<Value>, node: Node) -> Result<Holder, Failure> {
+        self.watched = None;
         let mut replies = replies.into_iter().map(good);
         let mut next = || replies.next().expect("one a question");
         let (_, holder, writer, time) = (next()?, next()?, next()?, next()?);
@@ -123,19 +124,19 @@ impl Lease {
             }
             (None, _) => Holder::Nobody,
         };
-        self.seen = Some((holder.clone(), node));
+        self.watched = Some((holder.clone(), node));
         Ok(holder)
     }
 
-    /// Takes or renews the lease after a [`look`](Self::look) at it, and writes and deletes positions with it. Returns
-    /// until when this terminal may rely on it; none if somebody else was faster.
+    /// Takes or renews the lease after a [`look`](Self::look) at it, and writes and deletes positions in the same
+    /// transaction. Returns until when this terminal may rely on it; none if another one was faster.
     pub(super) fn write(
         &mut self,
         client: &mut Client,
         positions: &[(String, String)],
         gone: &[String],
     ) -> Result<Option<Instant>, Failure> {
-        let Some((_, node)) = self.seen.take() else { return Ok(None) };
+        let Some((_, node)) = self.watched.take() else { return Ok(None) };
         let until = Instant::now() + RELIABLE;
         let (life, ms) = (LIFE.as_millis().to_string(), self.server_ms());
         let value = format!("{} {}", self.token, self.terminal);
@@ -154,29 +155,28 @@ impl Lease {
         commands.extend(self.questions());
         let mut replies = client.send(node, &commands)?;
         let answers = replies.split_off(transaction);
-        // What is not answered there and now is asked again at the next look.
-        let _ = self.hear(answers, node);
-        // None: watched in vain, since the lease expired, or another terminal took it.
+        // If they are errors, the next look asks again.
+        let _ = self.take_answers(answers, node);
+        // None: the watched key changed, as the lease expired or another terminal took it.
         Ok(executed(replies)?.map(|_| until))
     }
 
-    /// Gives the lease back, if it is ours.
+    /// Gives the lease back if this terminal holds it.
     pub(super) fn release(&mut self, client: &mut Client) -> Result<(), Failure> {
         if self.look(client)? == Holder::Us
-            && let Some((_, node)) = self.seen.take()
+            && let Some((_, node)) = self.watched.take()
         {
             client.transact_at(node, vec![command(["DEL", &self.key])])?;
         }
         Ok(())
     }
 
-    /// The positions that stand in Redis, by source, and when they were written last, ms.
+    /// The stored positions, by source, and when they were last written, ms.
     pub(super) fn positions(&self, client: &mut Client) -> Result<(Vec<(String, String)>, u64), Failure> {
         let reply = client.ask(&self.key, command(["HGETALL", &self.position]))?;
         let (mut positions, mut written) = (Vec::new(), 0);
         for pair in reply::array(&reply).chunks_exact(2) {
-            let text = |value| reply::bytes(value).and_then(|bytes| str::from_utf8(bytes).ok());
-            let (Some(field), Some(value)) = (text(&pair[0]), text(&pair[1])) else { continue };
+            let (Some(field), Some(value)) = (reply::text(&pair[0]), reply::text(&pair[1])) else { continue };
             if field == WRITER {
                 written = value.rsplit(' ').next().and_then(|ms| ms.parse().ok()).unwrap_or(0);
             } else {
@@ -187,13 +187,13 @@ impl Lease {
     }
 }
 
-/// The terminal's name behind a token, as a log can bear it.
+/// The terminal's name that follows a token, with the characters that a log may have.
 fn named(holder: &str) -> String {
-    let name = holder.split_once(' ').map_or("without a name", |(_, name)| name);
+    let name = holder.split_once(' ').map_or("a terminal without a name", |(_, name)| name);
     name.chars().take(64).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// What tells this terminal from another one of the same account.
+/// A name that differs from that of another terminal of the same account.
 pub(super) fn terminal(instance: &str) -> String {
     let file = || std::fs::read_to_string("/proc/sys/kernel/hostname");
     let machine = std::env::var("COMPUTERNAME").or_else(|_| file()).unwrap_or_default();
@@ -201,7 +201,7 @@ pub(super) fn terminal(instance: &str) -> String {
 }
 
 /// 64 random bits.
-fn draw() -> String {
-    // The standard library seeds its hash maps from the system's randomness.
+fn random_token() -> String {
+    // The standard library seeds hash maps from the system's random numbers.
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }

@@ -1,28 +1,29 @@
-//! How far a follower is with one source: what it read, what of it was not acknowledged, and what of that stands in
+//! How far a follower is in one source: what it read, what of that is not acknowledged, and the text that is stored in
 //! Redis.
 //!
-//! Only what is acknowledged is written down. Everything behind the first signal that is not is read once more
-//! by the next life, and passed over if its number says that it was acknowledged.
+//! Only acknowledgements are stored. The next life reads again everything after the first signal that is not acknowledged, and
+//! passes over those whose numbers were.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use crate::inbox::item::{Delivery, Gap, Id, LARGEST_ENTRY, Place, before, entry};
-use crate::inbox::sequences::{Context, SeenSequences, Verdict};
+use crate::inbox::item::{Delivery, EntryId, Gap, LARGEST_ENTRY, Place};
+use crate::inbox::sequences::{Context, Missing, SeenSequences, Verdict};
 use crate::model::received::Received;
 use crate::model::signal::MT5REDIS_ACTION_CLOSE;
 
 /// A follower's position in one source.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Position {
-    /// All up to here was read.
-    read: Id,
+    /// Everything up to here was read.
+    read: EntryId,
     seen: SeenSequences,
     /// What was read and not acknowledged.
-    open: BTreeMap<(Id, Part), Open>,
-    /// Entries up to here may have been handed out in an earlier life, ms of the server's clock.
+    open: BTreeMap<(EntryId, Part), Open>,
+    /// Entries up to this time, ms of the server's clock, may have been handed out in an earlier life.
     repeats_until: u64,
-    /// Until the first read that reaches the stream's end: when an earlier life read it last, ms.
+    /// Until a read reaches the end of the stream: when an earlier life last read it, ms.
     away_since: Option<u64>,
 }
 
@@ -37,58 +38,56 @@ enum Part {
 #[derive(Clone, Debug)]
 struct Open {
     producer: String,
+    /// The first and the last number.
     numbers: (u64, u64),
 }
 
-/// What became of an entry.
+/// What becomes of an entry.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
-    /// It is to be handed out, and before it the gap.
+    /// It is handed out, after the gap.
     Signal(Option<Gap>, Box<Delivery>),
     /// It came before.
     Duplicate(Option<Gap>),
-    /// It is no signal.
+    /// It is not a signal.
     Unreadable(String),
     /// It is a signal that this source cannot have given.
     Rejected(String),
 }
 
 impl Position {
-    /// Behind this entry, of which nothing is known but what `last` says: the signal in it.
-    pub(super) fn behind(read: Id, last: Option<&Received>) -> Self {
+    /// After this entry. All that is known of what came before is `last`, the entry's signal.
+    pub(super) fn after(read: EntryId, last: Option<&Received>) -> Self {
         let mut position = Self { read, ..Self::default() };
         last.into_iter().for_each(|signal| position.seen.add(signal));
         position
     }
 
-    /// As an earlier life wrote it, whose last sign of life came at `alive`, ms, and may have been so much too early.
+    /// As an earlier life stored it, whose last sign of life came at `alive`, ms, or up to `slack` later.
     pub(super) fn resume(text: &str, alive: u64, slack: Duration) -> Option<Self> {
         let mut words = text.split(' ');
-        let (ms, number) = words.next()?.split_once('-')?;
-        let read = (ms.parse().ok()?, number.parse().ok()?);
-        let repeats_until = alive.saturating_add(slack.as_millis() as u64);
         Some(Self {
-            read,
+            read: EntryId::parse(words.next()?)?,
             seen: SeenSequences::parse(words),
-            repeats_until,
+            repeats_until: alive.saturating_add(slack.as_millis() as u64),
             away_since: Some(alive),
             ..Self::default()
         })
     }
 
     /// Up to where it was read.
-    pub(super) fn read(&self) -> Id {
+    pub(super) fn read(&self) -> EntryId {
         self.read
     }
 
-    /// Goes on behind this entry, unless it is there already.
-    pub(super) fn skip_to(&mut self, id: Id) {
+    /// Continues after this entry, unless it is there already.
+    pub(super) fn skip_to(&mut self, id: EntryId) {
         self.read = self.read.max(id);
     }
 
-    /// The stream was made anew, by a server whose clock is behind: it is read from its beginning.
+    /// Starts again at the beginning of the stream, which a server with a slow clock made again.
     pub(super) fn rewind(&mut self) {
-        self.read = (0, 0);
+        self.read = EntryId::default();
     }
 
     /// A read found nothing more.
@@ -96,7 +95,7 @@ impl Position {
         self.away_since = None;
     }
 
-    /// Takes an entry in, which comes behind all that was read. `retention` is how long signals are kept.
+    /// Takes in the next entry. `retention` is how long signals are kept.
     pub(super) fn take(&mut self, place: Place, fields: &[Vec<u8>], retention: Duration) -> Taken {
         self.read = place.id;
         let size = fields.iter().map(Vec::len).sum::<usize>();
@@ -110,19 +109,22 @@ impl Position {
         if signal.instance != place.source.as_str() {
             return Taken::Rejected(format!("it names {} as its source", signal.instance));
         }
-        let may_repeat = place.id.0 <= self.repeats_until;
-        let was_away =
-            self.away_since.is_some_and(|since| since + (retention.as_millis() as u64) < place.id.0);
-        let circumstance = Context { may_repeat, was_away };
+        let may_repeat = place.id.ms <= self.repeats_until;
+        let retention = retention.as_millis() as u64;
+        let was_away = self.away_since.is_some_and(|since| since.saturating_add(retention) < place.id.ms);
         let deliveries = 1 + u64::from(may_repeat || signal.retried);
-        match self.seen.judge(&signal, circumstance) {
+        match self.seen.judge(&signal, Context { may_repeat, was_away }) {
             Verdict::New { gap } => {
-                let gap = gap.map(|numbers| self.note_gap(place, &signal.producer, numbers));
+                let gap = gap.map(|missing| self.add_gap(place, &signal.producer, missing));
                 self.seen.add(&signal);
                 Taken::Signal(gap, self.open(place, deliveries, signal))
             }
-            Verdict::Again => Taken::Duplicate(self.missing_before(place, &signal)),
-            // Without notice of its number: what comes then is judged as if it were not there.
+            // If it was acknowledged before its predecessors, it may show that they were trimmed.
+            Verdict::Again => {
+                let missing = self.seen.missing_before(&signal);
+                Taken::Duplicate(missing.map(|missing| self.add_gap(place, &signal.producer, missing)))
+            }
+            // Its number is not noted, so that what comes next is judged as if it were not there.
             Verdict::Strange(_) if signal.signal.action == MT5REDIS_ACTION_CLOSE => {
                 Taken::Signal(None, self.open(place, deliveries, signal))
             }
@@ -136,39 +138,33 @@ impl Position {
         Box::new(Delivery { place, deliveries, signal })
     }
 
-    fn note_gap(&mut self, place: Place, producer: &str, (above, until): (u64, u64)) -> Gap {
-        self.seen.report(producer, (above, until));
+    fn add_gap(&mut self, place: Place, producer: &str, (above, until): Missing) -> Gap {
+        self.seen.add_gap(producer, (above, until));
         let open = Open { producer: producer.to_owned(), numbers: (above + 1, until) };
         self.open.insert((place.id, Part::Gap), open);
         Gap::of(place.source, producer, (above, until))
     }
 
-    /// One that was acknowledged out of its turn tells of what was trimmed before it.
-    fn missing_before(&mut self, place: Place, signal: &Received) -> Option<Gap> {
-        let numbers = self.seen.missing_before(signal)?;
-        Some(self.note_gap(place, &signal.producer, numbers))
-    }
-
-    /// A signal was acted on.
-    pub(super) fn acknowledge(&mut self, id: Id) -> bool {
+    /// Acknowledges a signal. Returns whether it was open.
+    pub(super) fn acknowledge(&mut self, id: EntryId) -> bool {
         self.open.remove(&(id, Part::Entry)).is_some()
     }
 
-    /// The gap before this entry was told.
-    pub(super) fn told(&mut self, id: Id) -> bool {
+    /// Acknowledges the gap before an entry. Returns whether it was open.
+    pub(super) fn settle_gap(&mut self, id: EntryId) -> bool {
         self.open.remove(&(id, Part::Gap)).is_some()
     }
 }
 
-/// As it is written down.
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let low = self.open.first_key_value().map_or(self.read, |((id, _), _)| before(*id));
+/// As it is stored.
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let low = self.open.first_key_value().map_or(self.read, |((id, _), _)| id.before());
         let mut seen = self.seen.clone();
         for ((_, part), Open { producer, numbers }) in &self.open {
             seen.take_back(producer, *numbers, *part == Part::Gap);
         }
-        write!(f, "{} {seen}", entry(low))
+        write!(f, "{low} {seen}")
     }
 }
 
@@ -179,8 +175,12 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn id(ms: u64) -> EntryId {
+        EntryId { ms, number: 0 }
+    }
+
     fn place(ms: u64) -> Place {
-        Place { source: InstanceId::new("1.Demo").unwrap(), shard: 0, id: (ms, 0) }
+        Place { source: InstanceId::new("1.Demo").unwrap(), shard: 0, id: id(ms) }
     }
 
     fn fields(text: &str) -> Vec<Vec<u8>> {
@@ -202,17 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_acknowledged_is_read_again_and_nothing_else_is_handed_out() {
+    fn signals_that_are_not_acknowledged_are_handed_out_again_and_no_others() {
         let mut position = Position::default();
         (1..=5).for_each(|number| assert_eq!(buy(&mut position, number, number - 1), None));
         assert_eq!(position.to_string(), "0-18446744073709551615 aa:0::");
-        [1, 2, 4].iter().for_each(|ms| assert!(position.acknowledge((*ms, 0))));
-        assert!(!position.acknowledge((4, 0)), "twice");
+        [1, 2, 4].iter().for_each(|ms| assert!(position.acknowledge(id(*ms))));
+        assert!(!position.acknowledge(id(4)), "twice");
         let text = position.to_string();
         assert_eq!(text, "2-18446744073709551615 aa:0:1-2,4:");
 
         let mut next = Position::resume(&text, 5, Duration::ZERO).unwrap();
-        assert_eq!(next.read(), (2, u64::MAX));
+        assert_eq!(next.read().to_string(), "2-18446744073709551615");
         assert_eq!(buy(&mut next, 3, 2), None);
         assert_eq!(next.take(place(4), &entry('b', 4, 3), HOUR), Taken::Duplicate(None));
         assert_eq!(buy(&mut next, 5, 4), None);
@@ -220,25 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_written_down_when_it_was_told() {
+    fn a_gap_is_stored_after_it_was_handed_out() {
         let mut position = Position::default();
         buy(&mut position, 1, 0);
-        position.acknowledge((1, 0));
+        position.acknowledge(id(1));
         let gap = "up to 2 signals of 1.Demo, 2 to 3, were deleted before they were read";
         assert_eq!(buy(&mut position, 4, 3).as_deref(), Some(gap));
-        // Acted on, though nobody was told of the gap: that comes again, and the signal does not.
-        position.acknowledge((4, 0));
+        // The signal was acted on and the gap was not handed out: only the gap comes again.
+        position.acknowledge(id(4));
         let mut next = Position::resume(&position.to_string(), 9, Duration::ZERO).unwrap();
         let Taken::Duplicate(Some(again)) = next.take(place(4), &entry('b', 4, 3), HOUR) else { panic!() };
         assert_eq!(again.to_string(), gap);
-        assert!(position.told((4, 0)));
+        assert!(position.settle_gap(id(4)));
         let mut next = Position::resume(&position.to_string(), 9, Duration::ZERO).unwrap();
-        assert_eq!(next.read(), (4, 0));
+        assert_eq!(next.read(), id(4));
         assert_eq!(buy(&mut next, 5, 4), None);
     }
 
     #[test]
-    fn what_came_while_nobody_read_is_a_gap_by_a_producer_that_nobody_heard() {
+    fn after_an_absence_an_unknown_producer_shows_a_gap() {
         let text = "1000-0 aa:0:1-7:";
         let mut soon = Position::resume(text, 2000, Duration::ZERO).unwrap();
         let other = |number: u64| {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_come_before_says_so() {
+    fn a_signal_that_may_have_been_handed_out_before_says_so() {
         let mut position = Position::resume("5-0 ", 100, Duration::from_millis(10)).unwrap();
         for (ms, deliveries) in [(110, 2), (111, 1)] {
             let Taken::Signal(None, delivery) = position.take(place(ms), &entry('b', ms, ms - 1), HOUR)
@@ -279,7 +279,7 @@ mod tests {
         let Taken::Rejected(reason) = position.take(place(3), &entry('b', u64::MAX >> 1, 1), HOUR) else {
             panic!()
         };
-        assert!(reason.contains("no journal leaps so far"), "{reason}");
+        assert!(reason.contains("no journal skips so many"), "{reason}");
         // A close is handed out whatever its number says; what follows is judged as if it were not there.
         assert!(matches!(
             position.take(place(4), &entry('c', u64::MAX >> 1, 1), HOUR),
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_position() {
+    fn nonsense_is_not_a_position() {
         for text in ["", "x", "1", "1-x", "-1-2 aa", "1-2-3"] {
             assert!(Position::resume(text, 0, Duration::ZERO).is_none(), "{text}");
         }

@@ -1,29 +1,34 @@
-//! What an Expert Advisor wants to see of the signals: checked when it subscribes, so that nobody waits for what
-//! cannot come.
+//! Which signals an Expert Advisor wants. A subscription that no signal can match is refused, so that nobody waits in
+//! vain.
 
 use crate::codes::{MT5REDIS_ERR_FILTER, MT5REDIS_ERR_MAX_AGE, MT5REDIS_ERR_START};
 use crate::error::{Error, Result};
-use crate::inbox::item::{Start, name};
+use crate::inbox::item::{Start, check_name};
 use crate::model::InstanceId;
 use crate::model::received::Received;
 use crate::model::trade::SYMBOL_LIMIT;
 
-use super::mailbox::SourceFilter;
-
-/// Start with the signals that are given from now on.
+/// Start with the next signal.
 pub const MT5REDIS_START_NEW: i32 = 0;
-/// Start with the oldest signal that is kept.
+/// Start with the oldest signal that the streams hold.
 pub const MT5REDIS_START_BEGINNING: i32 = 1;
-/// Go on where the follower was; a new one starts with the oldest signal that is kept.
+/// Start where the follower stopped; a new one starts with the oldest signal.
 pub const MT5REDIS_START_RESUME: i32 = 2;
 
-/// How many sources one follower may name. Beyond a few hundred one read becomes dear for the server.
+/// How many sources one follower may name. With more than a few hundred a read becomes expensive for the server.
 const MOST_SOURCES: usize = 1000;
 
-/// What an Expert Advisor wants.
+/// The sources that a follower follows.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum SourceFilter {
+    /// Every source.
+    All,
+    Named(Vec<InstanceId>),
+}
+
 pub(crate) struct Subscription {
-    /// The name by which its position is kept.
-    pub(crate) follower: String,
+    /// The follower's name, under which position and lease are kept.
+    pub(super) follower: String,
     pub(super) sources: SourceFilter,
     /// The symbols to follow; empty: all.
     symbols: Vec<String>,
@@ -35,7 +40,7 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// Checks what was passed: `instances` and `symbols` are lists with commas.
+    /// Checks what was passed. `instances` and `symbols` are lists with commas.
     pub(crate) fn new(
         follower: &str,
         instances: &str,
@@ -44,7 +49,7 @@ impl Subscription {
         max_age_ms: i64,
         start: i32,
     ) -> Result<Self> {
-        name("follower", follower)?;
+        check_name("follower", follower)?;
         if max_age_ms < 0 {
             return Err(Error::new(
                 MT5REDIS_ERR_MAX_AGE,
@@ -71,14 +76,14 @@ impl Subscription {
         })
     }
 
-    /// Whether a signal is of the symbols and the magic number that are wanted. Its source is.
-    pub(super) fn wants(&self, signal: &Received) -> bool {
+    /// Whether a signal has a symbol and a magic number that are wanted.
+    pub(super) fn matches(&self, signal: &Received) -> bool {
         (self.symbols.is_empty() || self.symbols.contains(&signal.symbol))
             && (self.magic == 0 || self.magic == signal.signal.magic)
     }
 }
 
-/// What stands between commas. Blanks around it, and commas too many, are harmless.
+/// The parts between commas, without blanks and empty ones.
 fn parts(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
 }
@@ -90,7 +95,7 @@ fn sources(text: &str) -> Result<SourceFilter> {
     names.dedup();
     match names.as_slice() {
         [] => refused(
-            "instances is empty: pass the instances to follow, with commas between them, or * for all there are"
+            "instances is empty: pass the instances to follow, with commas between them, or * for all"
                 .to_owned(),
         ),
         ["*"] => Ok(SourceFilter::All),
@@ -100,7 +105,7 @@ fn sources(text: &str) -> Result<SourceFilter> {
         names => {
             let source = |name: &&str| {
                 InstanceId::new(name).map_err(|error| {
-                    let all = if *name == "*" { "; * stands alone" } else { "" };
+                    let all = if *name == "*" { "; to follow all, pass * alone" } else { "" };
                     Error::new(MT5REDIS_ERR_FILTER, format!("instances: {error}{all}"))
                 })
             };
@@ -113,7 +118,7 @@ fn symbols(text: &str) -> Result<Vec<String>> {
     let names = parts(text);
     if names.is_empty() && !text.trim().is_empty() {
         let text =
-            format!("symbols \"{}\" has no name: pass some, with commas, or nothing for all", text.trim());
+            format!("symbols \"{}\" has no name: pass names, with commas, or nothing for all", text.trim());
         return Err(Error::new(MT5REDIS_ERR_FILTER, text));
     }
     for name in &names {
@@ -128,7 +133,7 @@ fn symbols(text: &str) -> Result<Vec<String>> {
         return Err(Error::new(
             MT5REDIS_ERR_FILTER,
             format!(
-                "symbols: {shown:?} {reason}, and no symbol does: pass names as the sources' brokers have them"
+                "symbols: {shown:?} {reason}, and no symbol does: pass names as the sources' brokers write them"
             ),
         ));
     }
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_commas_too_many_are_harmless() {
+    fn blanks_and_extra_commas_are_ignored() {
         let subscription = subscription(" 2.Demo,1.Demo ,, 2.Demo,", "EURUSD , XAUUSD.m").unwrap();
         let ids = ["1.Demo", "2.Demo"].map(|id| InstanceId::new(id).unwrap());
         assert_eq!(subscription.sources, SourceFilter::Named(ids.to_vec()));
@@ -153,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_match_is_refused_with_the_reason() {
+    fn a_subscription_that_nothing_can_match_is_refused_with_the_reason() {
         for (instances, symbols, reason) in [
             ("", "", "instances is empty: pass the instances to follow"),
             (" , ", "", "instances is empty"),
-            ("*,1.Demo", "", "'*': pass 1 to 40 of A-Z a-z 0-9 . _ -; * stands alone"),
+            ("*,1.Demo", "", "'*': pass 1 to 40 of A-Z a-z 0-9 . _ -; to follow all, pass * alone"),
             ("1 Demo", "", "has the character ' '"),
             ("1.Demo;2.Demo", "", "has the character ';'"),
             (&"x".repeat(41), "", "is too long"),

@@ -1,8 +1,8 @@
-//! Sets of numbers as ranges, which is short where they follow each other; and as text, `1-7,9`.
+//! A set of numbers as ranges, which are few where numbers follow each other; as text, `1-7,9`.
 
 use std::fmt::{self, Write};
 
-/// Ranges of numbers in their order, with holes between them.
+/// Ranges of numbers in ascending order, with holes between them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ranges(pub(super) Vec<(u64, u64)>);
 

@@ -1,4 +1,4 @@
-//! The dead letters of the workers: to look at, to put back, to delete.
+//! The dead letters of the workers: to list, to put back, to delete.
 
 use std::sync::Arc;
 
@@ -8,26 +8,26 @@ use serde::Serialize;
 use crate::codes::{MT5REDIS_ERR_INSTANCE, MT5REDIS_ERR_TIMEOUT};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::inbox::Received;
-use crate::inbox::client::{Client, command, good, server_ms};
+use crate::inbox::client::{Client, Command, command, good, server_ms};
 use crate::inbox::reply;
 use crate::link::Link;
 use crate::link::failure::Failure;
+use crate::model::received::Received;
 use crate::model::{InstanceId, key};
 
-/// How often a letter is tried to be put back while others come.
+/// How often putting back a letter is tried while others change.
 const ATTEMPTS: usize = 20;
 /// How many letters one command reads.
 const PAGE: usize = 500;
 
-/// A signal that no reader could act on.
+/// A signal that no worker could act on.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeadLetter {
     /// The letter's id in `sd:{k}`.
     pub id: String,
     /// Its shard, k.
     pub shard: u16,
-    /// The source whose signal it is.
+    /// The source of the signal.
     pub source: String,
     /// The group that gave it up.
     pub group: String,
@@ -35,9 +35,9 @@ pub struct DeadLetter {
     pub deliveries: u64,
     /// Why the last attempt failed.
     pub error: String,
-    /// The signal in a few words, or why it is none.
+    /// The signal in a few words, or why it is not one.
     pub signal: String,
-    /// What makes its effect happen once; absent where it is no signal.
+    /// What makes its effect happen once; absent where it is not a signal.
     pub key: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl DeadLetters {
     pub fn new(config: &Config) -> Self {
         let link = Link::new(config.rtss.endpoint.clone(), "mt5redis:deadletters".into());
         Self {
-            // What fails is said by what it returns.
+            // Each call returns its failure, so nothing is reported.
             client: Client::new(link, "dead letters".to_owned(), Arc::new(|_| {})),
             shards: config.rtss_shards,
             retention_ms: config.rtss_retention.as_millis().to_string(),
@@ -70,8 +70,8 @@ impl DeadLetters {
             loop {
                 let page = command(["XRANGE", &key, &from, "+", "COUNT", &PAGE.to_string()]);
                 let entries = reply::entries(&self.ask(&key, page)?);
-                let Some(((ms, number), _)) = entries.last() else { break };
-                from = format!("{ms}-{}", number + 1);
+                let Some((last, _)) = entries.last() else { break };
+                from = format!("({last}");
                 let full = entries.len() == PAGE;
                 letters.extend(entries.into_iter().map(|entry| letter(shard, entry)));
                 if !full {
@@ -82,7 +82,7 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Puts a letter's signal back at the end of its stream. Says whether the letter was still there.
+    /// Puts a letter's signal back at the end of its stream. Returns whether the letter still existed.
     pub fn retry(&mut self, letter: &DeadLetter) -> Result<bool> {
         let source = InstanceId::new(&letter.source)?;
         if key::shard(&letter.source, self.shards) != letter.shard {
@@ -95,12 +95,12 @@ impl DeadLetters {
                 return Ok(done);
             }
         }
-        let text = format!("the dead letters of shard {} change all the time", letter.shard);
+        let text = format!("the dead letters of shard {} keep changing: try again", letter.shard);
         Err(Error::new(MT5REDIS_ERR_TIMEOUT, text))
     }
 
-    /// Puts the entry back and deletes the letter in one transaction, which is void if the letters change before.
-    /// The worker's own fields stay behind; `r` says that it may have been seen before.
+    /// Puts the signal back and deletes the letter in one transaction, which does nothing if the letters changed. The
+    /// field `r` says that the signal may have been seen before; what the worker added is left out.
     fn put_back(
         &mut self,
         source: &InstanceId,
@@ -121,61 +121,53 @@ impl DeadLetters {
         let mut add = command(["XADD", &signals, "*", "r", "1"]);
         let kept = |pair: &&[Vec<u8>]| !pair[0].starts_with(b"x-") && pair[0] != b"r";
         add.extend(fields.chunks_exact(2).filter(kept).flatten().cloned());
-        let sources = key::sources(letter.shard);
         let now = server_ms(&time).unwrap_or(0).to_string();
         let commands = vec![
             add,
             command(["PEXPIRE", &signals, &self.retention_ms]),
-            command(["ZADD", &sources, &now, source.as_str()]),
+            command(["ZADD", &key::sources(letter.shard), &now, source.as_str()]),
             command(["XDEL", &letters, &letter.id]),
         ];
         Ok(self.client.transact_at(node, commands)?.map(|_| true))
     }
 
-    /// Deletes a letter. Says whether it was still there.
+    /// Deletes a letter. Returns whether it still existed.
     pub fn drop(&mut self, letter: &DeadLetter) -> Result<bool> {
         let key = key::dead_letters(letter.shard);
         Ok(self.ask(&key, command(["XDEL", &key, &letter.id]))? == Value::Int(1))
     }
 
     fn failed(&self, failure: &Failure) -> Error {
-        let text = format!("the signals' server does not do it: {}", self.client.told(failure));
+        let text = format!("the signals' server refuses: {}", self.client.in_words(failure));
         Error::new(MT5REDIS_ERR_TIMEOUT, text)
     }
 
     fn connect(&mut self) -> Result<()> {
-        if self.client.is_connected() {
-            Ok(())
-        } else {
-            self.client.connect().map_err(|failure| self.failed(&failure))
-        }
+        self.client.ensure_connected().map(drop).map_err(|failure| self.failed(&failure))
     }
 
-    fn ask(&mut self, key: &str, words: Vec<Vec<u8>>) -> Result<Value> {
+    fn ask(&mut self, key: &str, command: Command) -> Result<Value> {
         self.connect()?;
-        self.client.ask(key, words).map_err(|failure| self.failed(&failure))
+        self.client.ask(key, command).map_err(|failure| self.failed(&failure))
     }
 }
 
-fn letter(shard: u16, ((ms, number), fields): reply::Entry) -> DeadLetter {
+fn letter(shard: u16, (id, fields): reply::Entry) -> DeadLetter {
     let fields = fields.unwrap_or_default();
-    // The worker's come last: what stands before may be anybody's.
+    // The worker's fields come last: those before may be anybody's.
     let text = |name: &str| {
         let pair = fields.chunks_exact(2).rfind(|pair| pair[0] == name.as_bytes());
         pair.map(|pair| String::from_utf8_lossy(&pair[1]).into_owned()).unwrap_or_default()
     };
     let received = Received::decode(&fields);
     DeadLetter {
-        id: format!("{ms}-{number}"),
+        id: id.to_string(),
         shard,
         source: text("x-source"),
         group: text("x-group"),
         deliveries: text("x-deliveries").parse().unwrap_or(0),
         error: text("x-error"),
         key: received.as_ref().ok().map(Received::key),
-        signal: match received {
-            Ok(signal) => signal.to_string(),
-            Err(reason) => reason,
-        },
+        signal: received.map_or_else(|reason| reason, |signal| signal.to_string()),
     }
 }

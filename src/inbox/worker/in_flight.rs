@@ -1,17 +1,19 @@
-//! What the threads of a worker share with who asks for signals: what waits, and what was handed out and not
-//! acknowledged.
+//! What the threads of a worker share with the callers: the signals that were fetched and not acknowledged, those that
+//! wait to be handed out, and what is to be done with those that were.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::WorkerOptions;
-use crate::inbox::item::{Item, Place, Report};
+use crate::inbox::item::{Delivery, Item, LARGEST_ENTRY, Place, Report};
 use crate::inbox::reader_name::ReaderName;
+use crate::inbox::sequences::{Context, SeenSequences, Verdict};
 use crate::model::InstanceId;
+use crate::model::received::Received;
 
 /// How many acknowledged signals are remembered: more than a terminal sends again within a minute.
 const RECENT: usize = 65_536;
@@ -23,24 +25,28 @@ pub(super) struct InFlight {
     pub(super) report: Report,
     stop: AtomicBool,
     state: Mutex<State>,
-    /// An item came.
+    /// Signals an item, or the end.
     pub(super) filled: Condvar,
-    /// There is room, or an end.
+    /// Signals room for more, or the end.
     room: Condvar,
+    /// Signals a task, or the end.
+    tasked: Condvar,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) items: VecDeque<Item>,
-    /// What was handed out or waits here, and was not acknowledged.
+    /// The signals that are not acknowledged at the server.
     pub(super) open: HashMap<Place, Open>,
-    /// While somebody reads again what this reader was given before: what was acknowledged meanwhile, and may still
-    /// be in the reply.
+    /// What is to be done with them.
+    tasks: Tasks,
+    /// While somebody reads again what this worker was given before: what was acknowledged meanwhile and may still be in
+    /// the reply.
     settled: HashSet<Place>,
     looking_back: usize,
-    /// The shards of which a reply was lost that held signals of ours.
+    /// The shards in which a reply was lost that held signals for us.
     pub(super) unseen: HashSet<u16>,
-    /// What this reader acknowledged lately, for a server that forgot: the source, and the signal's name there.
+    /// The names of the signals that this worker acknowledged lately, for a server that forgot them.
     recent: VecDeque<(InstanceId, String)>,
     recent_names: HashSet<(InstanceId, String)>,
     /// The sources that are read, by shard.
@@ -51,10 +57,28 @@ pub(super) struct State {
 /// A signal that is not acknowledged.
 #[derive(Clone)]
 pub(super) struct Open {
-    /// What names it in its source, whatever its id: see [`evidence`](super::evidence).
+    /// Identifies it in its source, whatever its id: see [`acknowledged`](super::acknowledged).
     pub(super) name: String,
-    /// The entry, for its letter; empty if it was too large to be kept.
+    /// The entry, for its dead letter; empty if it was too large to be kept.
     pub(super) fields: Vec<Vec<u8>>,
+}
+
+/// What the acknowledger is to do.
+#[derive(Default)]
+pub(super) struct Tasks {
+    /// Acknowledge these, and store their names with that where they have one.
+    pub(super) done: Vec<(Place, Option<String>)>,
+    /// Hand these out again at a time, as their so many-th delivery.
+    pub(super) again: Vec<(Instant, Place, u64)>,
+    /// Move these to the dead letters: how often they were delivered, and the last error.
+    pub(super) dead: Vec<(Place, u64, String)>,
+}
+
+impl Tasks {
+    /// How many do not wait for a time.
+    pub(super) fn urgent(&self) -> usize {
+        self.done.len() + self.dead.len()
+    }
 }
 
 impl InFlight {
@@ -67,6 +91,7 @@ impl InFlight {
             state: Mutex::default(),
             filled: Condvar::new(),
             room: Condvar::new(),
+            tasked: Condvar::new(),
         }
     }
 
@@ -80,6 +105,7 @@ impl InFlight {
         drop(self.lock());
         self.room.notify_all();
         self.filled.notify_all();
+        self.tasked.notify_all();
     }
 
     pub(super) fn ended(&self) -> bool {
@@ -91,7 +117,7 @@ impl InFlight {
         self.options.prefetch.max(1).saturating_sub(self.lock().open.len())
     }
 
-    /// Waits a little for room; says how much there is.
+    /// Waits a little for room. Returns how many signals there is room for.
     pub(super) fn wait_for_room(&self, most: Duration) -> usize {
         let mut state = self.lock();
         let limit = self.options.prefetch.max(1);
@@ -101,14 +127,14 @@ impl InFlight {
         limit.saturating_sub(state.open.len())
     }
 
-    /// Waits until the end, this long at most.
+    /// Waits for the end, at most this long.
     pub(super) fn pause(&self, most: Duration) {
         let mut state = self.lock();
         self.room.wait_while_for(&mut state, |_| !self.ended(), most);
     }
 
-    /// Takes in what is to be handed out.
-    pub(super) fn take(&self, item: Item, open: Option<(Place, Open)>) {
+    /// Adds an item to those that wait, and its signal to those that are open.
+    pub(super) fn add(&self, item: Item, open: Option<(Place, Open)>) {
         let mut state = self.lock();
         state.open.extend(open);
         state.items.push_back(item);
@@ -116,18 +142,38 @@ impl InFlight {
         self.filled.notify_one();
     }
 
-    /// Whether a signal is in somebody's hands here, or was a moment ago.
+    /// Adds an entry, whatever its number says.
+    pub(super) fn hand_out(&self, place: Place, deliveries: u64, fields: Vec<Vec<u8>>) {
+        match readable(place, &fields) {
+            Ok(signal) => {
+                let name = signal.name();
+                let delivery = Delivery { place, deliveries, signal };
+                self.add(Item::Signal(Box::new(delivery)), Some((place, Open { name, fields })));
+            }
+            Err(reason) => {
+                let fields = if size(&fields) > LARGEST_ENTRY { Vec::new() } else { fields };
+                self.add_unreadable(place, fields, reason);
+            }
+        }
+    }
+
+    /// Adds an entry that is not a signal.
+    pub(super) fn add_unreadable(&self, place: Place, fields: Vec<Vec<u8>>, reason: String) {
+        let open = Open { name: place.entry(), fields };
+        self.add(Item::Unreadable(place, reason), Some((place, open)));
+    }
+
+    /// Whether a signal is open, or was a moment ago.
     pub(super) fn is_known(&self, place: &Place) -> bool {
         let state = self.lock();
         state.open.contains_key(place) || state.settled.contains(place)
     }
 
-    /// Whether a signal is in somebody's hands here.
     pub(super) fn is_open(&self, place: &Place) -> bool {
         self.lock().open.contains_key(place)
     }
 
-    /// Whether another entry with the same signal is in somebody's hands here.
+    /// Whether another entry with the same signal is open.
     pub(super) fn has_copy(&self, name: &str, place: &Place) -> bool {
         let is_copy = |(other, open): (&Place, &Open)| {
             other != place && other.source == place.source && open.name == name
@@ -135,7 +181,51 @@ impl InFlight {
         self.lock().open.iter().any(is_copy)
     }
 
-    /// From here on what is acknowledged is remembered, until [`looked_back`](Self::looked_back).
+    pub(super) fn acknowledge(&self, place: Place) {
+        self.order(|state| {
+            let name = state.open.get(&place).map(|open| open.name.clone());
+            state.tasks.done.push((place, name));
+        });
+    }
+
+    /// Acknowledges an entry that is gone.
+    pub(super) fn settle(&self, place: Place) {
+        self.order(|state| state.tasks.done.push((place, None)));
+    }
+
+    /// Acknowledges a second copy of what the group has acknowledged.
+    pub(super) fn settle_copy(&self, place: Place) {
+        self.lock().duplicates += 1;
+        self.settle(place);
+    }
+
+    pub(super) fn again(&self, place: Place, deliveries: u64, at: Instant) {
+        self.order(|state| state.tasks.again.push((at, place, deliveries)));
+    }
+
+    pub(super) fn bury(&self, place: Place, deliveries: u64, error: &str) {
+        self.order(|state| state.tasks.dead.push((place, deliveries, error.to_owned())));
+    }
+
+    fn order(&self, add: impl FnOnce(&mut State)) {
+        add(&mut self.lock());
+        self.tasked.notify_one();
+    }
+
+    /// Waits for tasks, at most this long, and moves them, at most so many of each kind. Returns whether none are left.
+    pub(super) fn take_tasks(&self, into: &mut Tasks, wait: Duration, most: usize) -> bool {
+        let mut state = self.lock();
+        let idle =
+            |state: &mut State| state.tasks.urgent() == 0 && state.tasks.again.is_empty() && !self.ended();
+        self.tasked.wait_while_for(&mut state, idle, wait);
+        let Tasks { done, again, dead } = &mut state.tasks;
+        into.done.extend(done.drain(..done.len().min(most)));
+        into.dead.extend(dead.drain(..dead.len().min(most)));
+        into.again.append(again);
+        state.tasks.urgent() == 0
+    }
+
+    /// From here on acknowledged signals are remembered, until [`looked_back`](Self::looked_back).
     pub(super) fn look_back(&self) {
         self.lock().looking_back += 1;
     }
@@ -148,7 +238,7 @@ impl InFlight {
         }
     }
 
-    /// Whether this reader acknowledged a signal lately.
+    /// Whether this worker acknowledged a signal lately.
     pub(super) fn has_acknowledged(&self, source: &InstanceId, name: &str) -> bool {
         self.lock().recent_names.contains(&(*source, name.to_owned()))
     }
@@ -168,11 +258,11 @@ impl InFlight {
             state.recent_names.remove(&oldest);
         }
         drop(state);
-        self.done(places);
+        self.close(places);
     }
 
-    /// These are in nobody's hands here any more.
-    pub(super) fn done(&self, places: &[Place]) {
+    /// These are no longer open.
+    pub(super) fn close(&self, places: &[Place]) {
         let mut state = self.lock();
         for place in places {
             state.open.remove(place);
@@ -182,5 +272,25 @@ impl InFlight {
         }
         drop(state);
         self.room.notify_all();
+    }
+}
+
+fn size(fields: &[Vec<u8>]) -> usize {
+    fields.iter().map(Vec::len).sum()
+}
+
+/// The signal in an entry, or why it is not one.
+pub(super) fn readable(place: Place, fields: &[Vec<u8>]) -> Result<Received, String> {
+    let size = size(fields);
+    if size > LARGEST_ENTRY {
+        return Err(format!("it has {size} bytes, more than {LARGEST_ENTRY}"));
+    }
+    let signal = Received::decode(fields)?;
+    if signal.instance != place.source.as_str() {
+        return Err(format!("it names {} as its source", signal.instance));
+    }
+    match SeenSequences::default().judge(&signal, Context::default()) {
+        Verdict::Strange(reason) => Err(reason),
+        _ => Ok(signal),
     }
 }

@@ -1,32 +1,30 @@
-//! A group on the streams of sources: found, made, or made anew where it was lost.
+//! Joins a group on the streams of sources: finds it, makes it, or makes it again where a server lost it.
 
 use std::collections::HashSet;
 
 use super::WorkerOptions;
 use super::acknowledged;
 use crate::inbox::client::{Client, command, good, refusal, server_ms};
-use crate::inbox::item::{Id, Start, entry};
+use crate::inbox::item::Start;
 use crate::link::failure::{Failure, Refusal};
-use crate::model::InstanceId;
-use crate::model::key;
+use crate::model::{InstanceId, key};
 
-/// What came of joining a source's group.
+/// What came of joining the group on one stream.
 pub(super) enum Joined {
-    /// It is there.
     Member {
-        /// Of what it will be handed, the signals with these names were acknowledged, perhaps before it was lost.
+        /// Of the signals that the group will hand out, the names of those that were acknowledged, perhaps before it was
+        /// lost.
         done: HashSet<String>,
-        /// It was made.
+        /// The group did not exist.
         made: bool,
-        /// Nobody ever was in it.
+        /// The group did not exist, and never did before.
         new: bool,
     },
     /// There is no stream, so there can be no group.
-    Gone,
+    NoStream,
 }
 
-/// Joins the group on these streams of one shard. `first` says that the reader has just started, so that it may say
-/// where to begin.
+/// Joins the group on these streams of one shard. Only a worker that has just started, `first`, chooses where to begin.
 pub(super) fn join(
     client: &mut Client,
     options: &WorkerOptions,
@@ -36,54 +34,52 @@ pub(super) fn join(
 ) -> Result<Vec<Joined>, Failure> {
     let group = &options.group;
     let list = key::sources(shard);
-    let keys: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
-    let evidence: Vec<_> = sources.iter().map(|source| acknowledged::key_of(shard, source, group)).collect();
+    let streams: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
+    let stored: Vec<_> = sources.iter().map(|source| acknowledged::key_of(shard, source, group)).collect();
     let mut asked = vec![command(["TIME"])];
-    asked.extend(evidence.iter().map(acknowledged::mark));
-    let mut answers = client.exchange(&list, &asked)?;
-    let now = server_ms(&good(answers.remove(0))?).unwrap_or(0);
+    asked.extend(stored.iter().map(acknowledged::mark));
+    let mut marks = client.exchange(&list, &asked)?;
+    let now = server_ms(&good(marks.remove(0))?).unwrap_or(0);
+    // A refusal does not prove that nothing was acknowledged.
+    let marks = marks.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
+    let starts: Vec<_> = marks.iter().map(acknowledged::start_of).collect();
 
     let start = if first { options.start } else { Start::Resume };
-    // A refusal does not say that nothing was acknowledged.
-    let marks = answers.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
-    let places: Vec<_> = marks.iter().map(acknowledged::place_of).collect();
     let mut commands = Vec::new();
-    for (at, stream) in keys.iter().enumerate() {
-        let place = match (start, places[at]) {
-            (Start::New, _) => "$".to_owned(),
-            (Start::Resume, Some(place)) => entry(place),
-            _ => "0".to_owned(),
+    for (at, stream) in streams.iter().enumerate() {
+        let (mark, id) = match (start, starts[at]) {
+            (Start::New, _) => (now, "$".to_owned()),
+            (Start::Resume, Some(id)) => (0, id.to_string()),
+            _ => (0, "0".to_owned()),
         };
-        let mark = if start == Start::New { now } else { 0 };
-        commands.push(acknowledged::first_mark(&evidence[at], mark));
-        commands.push(command(["XGROUP", "CREATE", stream, group, &place]));
+        commands.push(acknowledged::first_mark(&stored[at], mark));
+        commands.push(command(["XGROUP", "CREATE", stream, group, &id]));
     }
     let replies = client.exchange(&list, &commands)?;
     let mut made = Vec::new();
     for (at, reply) in replies.into_iter().skip(1).step_by(2).enumerate() {
-        made.push(if refusal(&reply) == Some(Refusal::GroupExists) {
-            if start != Start::Resume {
-                let place = if start == Start::New { "$" } else { "0" };
-                client.ask(&list, command(["XGROUP", "SETID", &keys[at], group, place]))?;
+        made.push(match refusal(&reply) {
+            Some(Refusal::NoStream) => None,
+            Some(Refusal::GroupExists) => {
+                if start != Start::Resume {
+                    let id = if start == Start::New { "$" } else { "0" };
+                    client.ask(&list, command(["XGROUP", "SETID", &streams[at], group, id]))?;
+                }
+                Some(false)
             }
-            Some(false)
-        } else if refusal(&reply) == Some(Refusal::NoStream) {
-            None
-        } else {
-            good(reply)?;
-            Some(true)
+            _ => good(reply).map(|_| Some(true))?,
         });
     }
-    // Also of one that is there: whoever made it anew may have died before it had handed all out.
-    let asked = evidence.iter().zip(&places).filter_map(|(key, place)| Some((key, (*place)?)));
+    // A group that exists is asked too: whoever made it again may have died before everything was handed out.
+    let asked = stored.iter().zip(&starts).filter_map(|(key, start)| Some((key, (*start)?)));
     let asked = if start == Start::Resume { asked.collect() } else { Vec::new() };
     let mut done = acknowledged::since(client, &list, &asked)?.into_iter();
-    let member = |(made, place): (Option<bool>, &Option<Id>)| {
-        let done = if place.is_some() { done.next().unwrap_or_default() } else { HashSet::new() };
+    let member = |(made, is_known): (Option<bool>, bool)| {
+        let done = if is_known { done.next().unwrap_or_default() } else { HashSet::new() };
         match made {
-            Some(made) => Joined::Member { done, made, new: made && place.is_none() },
-            None => Joined::Gone,
+            Some(made) => Joined::Member { done, made, new: made && !is_known },
+            None => Joined::NoStream,
         }
     };
-    Ok(made.into_iter().zip(&places).map(member).collect())
+    Ok(made.into_iter().zip(starts.iter().map(Option::is_some)).map(member).collect())
 }

@@ -1,5 +1,5 @@
-//! Reads the sources of one shard as one of a group, in a thread of its own or in who waits for a signal: one
-//! `XREADGROUP` that waits at the server, bounded by the room there is.
+//! Reads the sources of one shard as one of the group, in a thread of its own or in the caller's: one `XREADGROUP` that
+//! waits at the server, for as many signals as there is room for.
 
 mod arrival;
 mod oversized;
@@ -8,33 +8,29 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
 use redis::Value;
 
 use super::acknowledged;
-use super::acknowledger::Order;
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, readable};
 use super::join::{Joined, join};
 use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
-use crate::inbox::client::{Client, command, good, refusal};
-use crate::inbox::item::{Gap, Id, Item, Place, entry};
-use crate::inbox::reply::{self, Entry};
+use crate::inbox::client::{self, Client, Command, command, good, refusal};
+use crate::inbox::item::{EntryId, Gap, Item, Place};
+use crate::inbox::reply;
 use crate::inbox::sequences::SeenSequences;
 use crate::link::Link;
 use crate::link::failure::{Failure, Refusal};
 use crate::model::{InstanceId, key};
-pub(super) use arrival::hand_out;
-use arrival::readable;
 
 /// How long the server holds a read that finds nothing, at most; stopping takes as long.
 const BLOCK: Duration = Duration::from_millis(500);
-/// How many entries one read fetches of a source at most, and of all of them about.
+/// How many entries one read fetches of one source at most, and of all of them about.
 const OF_ONE: usize = 256;
 const OF_ALL: usize = 4096;
 /// How often new sources are looked for.
 const DISCOVER: Duration = Duration::from_secs(1);
-/// How long a copy of a signal in work waits.
+/// How long the copy of an open signal waits.
 pub(super) const COPY: Duration = Duration::from_secs(1);
 /// How long to wait where there is no source.
 const IDLE: Duration = Duration::from_millis(100);
@@ -42,49 +38,48 @@ const IDLE: Duration = Duration::from_millis(100);
 pub(super) struct ShardReader {
     client: Client,
     in_flight: Arc<InFlight>,
-    orders: Sender<Order>,
     shard: u16,
     catalogue: Catalogue,
     sources: Vec<JoinedSource>,
-    /// The sources that were there when this reader started were found.
+    /// The sources that existed when this worker started were found.
     started: bool,
     next_discovery: Instant,
     /// How long the server may hold a read.
-    limit: Duration,
-    /// How many sources had something to say in the last read.
+    block: Duration,
+    /// How many sources had entries in the last read.
     busy: usize,
-    /// A reply was larger than one may be: fewer entries are asked for, and then one of one source at a time.
+    /// How many entries are asked for at most: fewer after a reply that was too large,
     most: usize,
+    /// and then of one source at a time.
     one_by_one: bool,
 }
 
-/// A source whose group this reader is in.
+/// A source on which this worker is in the group.
 struct JoinedSource {
     source: InstanceId,
     seen: SeenSequences,
-    /// What this reader was handed before is to be read again, behind this id.
-    look_back: Option<Id>,
-    /// After the group was lost, until what it is handed is new: what was acknowledged.
+    /// What this worker was given earlier is read again, after this entry.
+    look_back: Option<EntryId>,
+    /// After the group was lost, until new signals come: the names of those that were acknowledged.
     done: HashSet<String>,
-    /// The group was made by this reader, and nobody knows what was before.
+    /// This worker made the group, which did not exist before.
     new: bool,
 }
 
 impl ShardReader {
-    pub(super) fn new(config: &Config, shard: u16, in_flight: Arc<InFlight>, orders: Sender<Order>) -> Self {
+    pub(super) fn new(config: &Config, shard: u16, in_flight: Arc<InFlight>) -> Self {
         let endpoint = config.rtss.endpoint.clone();
-        let limit = BLOCK.min(endpoint.reply_timeout / 2);
+        let block = BLOCK.min(endpoint.reply_timeout / 2);
         let link = Link::new(endpoint, format!("mt5redis:{}:in", in_flight.options.consumer));
         Self {
             client: Client::new(link, format!("reading shard {shard}"), in_flight.report.clone()),
             in_flight,
-            orders,
             shard,
             catalogue: Catalogue::new(shard, config.rtss_shards),
             sources: Vec::new(),
             started: false,
             next_discovery: Instant::now(),
-            limit,
+            block,
             busy: 1,
             most: OF_ONE,
             one_by_one: false,
@@ -92,18 +87,18 @@ impl ShardReader {
     }
 
     pub(super) fn run(mut self) {
-        self.in_flight.name.wait_for_predecessor(|| !self.in_flight.ended());
         while !self.in_flight.ended() {
             self.turn(BLOCK);
         }
     }
 
-    /// Reads once, and waits for that at most so long. Connecting takes its own time.
+    /// Reads once, and waits for signals at most this long. Connecting takes its own time.
     pub(super) fn turn(&mut self, most: Duration) {
+        let in_flight = self.in_flight.clone();
         if !self.started {
-            self.in_flight.name.wait_for_predecessor(|| !self.in_flight.ended());
+            in_flight.name.wait_for_predecessor(|| !in_flight.ended());
         }
-        if !self.client.rested(most, || !self.in_flight.ended()) || self.in_flight.ended() {
+        if !self.client.wait_until_due(most, || !in_flight.ended()) || in_flight.ended() {
             return;
         }
         match self.step(most) {
@@ -116,7 +111,7 @@ impl ShardReader {
                     self.one_by_one |= self.most == 1;
                     self.most = (self.most / 16).max(1);
                 }
-                // What was on its way when a connection broke belongs to us and was not seen.
+                // What was on its way when the connection broke was given to this worker, which did not see it.
                 self.look_back_at_all();
                 self.client.failed(&failure);
             }
@@ -124,9 +119,7 @@ impl ShardReader {
     }
 
     fn step(&mut self, most: Duration) -> Result<(), Failure> {
-        if !self.client.is_connected() {
-            self.client.connect()?;
-        }
+        self.client.ensure_connected()?;
         if Instant::now() >= self.next_discovery {
             if !self.started {
                 self.catalogue.restart();
@@ -144,7 +137,8 @@ impl ShardReader {
         if self.in_flight.lock().unseen.remove(&self.shard) {
             self.look_back_at_all();
         }
-        let room = self.in_flight.wait_for_room(most.min(self.limit));
+        let block = most.min(self.block);
+        let room = self.in_flight.wait_for_room(block);
         if room == 0 || self.in_flight.ended() {
             return Ok(());
         }
@@ -157,11 +151,11 @@ impl ShardReader {
             self.in_flight.looked_back();
             return outcome;
         }
-        self.read(room, most.min(self.limit))
+        self.read_new(room, block)
     }
 
     fn look_back_at_all(&mut self) {
-        self.sources.iter_mut().for_each(|one| one.look_back = Some((0, 0)));
+        self.sources.iter_mut().for_each(|one| one.look_back = Some(EntryId::default()));
     }
 
     /// Joins the group on sources that were found.
@@ -171,71 +165,85 @@ impl ShardReader {
         }
         let joined = join(&mut self.client, &self.in_flight.options, self.shard, found, !self.started)?;
         for (source, joined) in found.iter().zip(joined) {
-            let (done, new) = match joined {
-                Joined::Gone => continue,
-                Joined::Member { done, new, .. } => (done, new),
-            };
-            let (seen, look_back) = (SeenSequences::default(), Some((0, 0)));
+            let Joined::Member { done, new, .. } = joined else { continue };
+            let (seen, look_back) = (SeenSequences::default(), Some(EntryId::default()));
             self.sources.push(JoinedSource { source: *source, seen, look_back, done, new });
         }
-        self.publish();
+        self.share_sources();
         Ok(())
     }
 
-    fn publish(&self) {
+    fn share_sources(&self) {
         let sources = self.sources.iter().map(|one| one.source).collect();
         self.in_flight.lock().sources.insert(self.shard, sources);
     }
 
-    /// A group is gone: somebody destroyed it, its stream expired, or a server without it took over.
-    fn heal(&mut self) -> Result<(), Failure> {
+    /// Joins all groups again after one was lost: somebody destroyed it, its stream expired, or a server without it
+    /// took over.
+    fn rejoin(&mut self) -> Result<(), Failure> {
         let sources: Vec<_> = self.sources.iter().map(|one| one.source).collect();
         let joined = join(&mut self.client, &self.in_flight.options, self.shard, &sources, false)?;
-        let mut gone = HashSet::new();
-        for (one, joined) in self.sources.iter_mut().zip(joined) {
-            match joined {
-                Joined::Member { done, made: false, .. } => one.done.extend(done),
-                Joined::Member { done, .. } => {
-                    one.done = done;
-                    one.look_back = None;
-                    self.client.report(format_args!(
-                        "the group on {} was gone; it goes on behind what was acknowledged",
-                        one.source.as_str()
-                    ));
-                }
-                Joined::Gone => drop(gone.insert(one.source)),
+        let mut kept = Vec::new();
+        for (mut one, joined) in std::mem::take(&mut self.sources).into_iter().zip(joined) {
+            let Joined::Member { done, made, .. } = joined else { continue };
+            if made {
+                (one.done, one.look_back) = (done, None);
+                self.client.report(format_args!(
+                    "the group on {} was lost; it continues after what it acknowledged",
+                    one.source.as_str()
+                ));
+            } else {
+                one.done.extend(done);
             }
+            kept.push(one);
         }
-        self.sources.retain(|one| !gone.contains(&one.source));
-        self.publish();
+        self.sources = kept;
+        self.share_sources();
         Ok(())
     }
 
-    /// What this reader was handed and never acknowledged, in an earlier life or over a broken connection.
+    /// Reads again what this worker was given and did not acknowledge, earlier or over a connection that broke.
     fn look_back(&mut self, room: usize) -> Result<(), Failure> {
-        let behind: Vec<_> =
-            self.sources.iter().filter_map(|one| Some((one.source, one.look_back?))).collect();
-        let count = (room / behind.len()).clamp(1, self.most);
-        let places: Vec<_> = behind.iter().map(|(source, id)| (*source, entry(*id))).collect();
-        let reply =
-            self.client.exchange(&key::sources(self.shard), &[self.command(&places, count, None)])?.remove(0);
+        let from = self.sources.iter().filter_map(|one| Some((one.source, one.look_back?.to_string())));
+        let from: Vec<_> = from.collect();
+        let count = (room / from.len()).clamp(1, self.most);
+        let reply = self.read(&from, count, None)?;
         self.take_back(reply)
     }
 
-    /// Takes in a reply with what this reader was handed before.
+    fn read_new(&mut self, room: usize, block: Duration) -> Result<(), Failure> {
+        let count = (room / self.busy).min(OF_ALL / self.sources.len()).clamp(1, self.most);
+        let from: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
+        let reply = self.read(&from, count, Some(block))?;
+        self.take_in(reply, count)
+    }
+
+    fn read(
+        &mut self,
+        from: &[(InstanceId, String)],
+        count: usize,
+        block: Option<Duration>,
+    ) -> Result<Value, Failure> {
+        let options = &self.in_flight.options;
+        let read: Command = command(["XREADGROUP", "GROUP", &options.group, &options.consumer]);
+        let read = client::read(read, count, block, self.shard, from);
+        Ok(self.client.exchange(&key::sources(self.shard), &[read])?.remove(0))
+    }
+
+    /// Takes in a reply with what this worker was given earlier.
     fn take_back(&mut self, reply: Value) -> Result<(), Failure> {
         if refusal(&reply) == Some(Refusal::NoGroup) {
-            return self.heal();
+            return self.rejoin();
         }
-        for (source, entries) in self.streams(&good(reply)?) {
+        for (source, entries) in reply::streams(&good(reply)?, self.shard) {
             let Some(at) = self.sources.iter().position(|one| one.source == source) else { continue };
             self.sources[at].look_back = entries.last().map(|(id, _)| *id);
-            let mut gone = 0;
+            let mut deleted = 0;
             for (id, fields) in entries {
                 let place = Place { source, shard: self.shard, id };
                 let Some(fields) = fields else {
-                    gone += 1;
-                    let _ = self.orders.send(Order::Settle(place));
+                    deleted += 1;
+                    self.in_flight.settle(place);
                     continue;
                 };
                 if self.in_flight.is_known(&place) {
@@ -243,74 +251,35 @@ impl ShardReader {
                 }
                 let JoinedSource { seen, done, .. } = &mut self.sources[at];
                 let signal = readable(place, &fields).ok();
-                // It was given to this reader, so what follows it has no gap before it.
+                // It was given to this worker, so what follows it has no gap before it.
                 signal.iter().for_each(|signal| seen.add(signal));
                 if signal.is_some_and(|signal| done.contains(&signal.name()) && !signal.retried) {
-                    self.settle(place);
+                    self.in_flight.settle_copy(place);
                 } else {
-                    hand_out(&self.in_flight, place, 2, fields);
+                    self.in_flight.hand_out(place, 2, fields);
                 }
             }
-            if gone > 0 {
-                self.in_flight.take(Item::Gap(Gap { source, signals: gone, numbers: None }), None);
+            if deleted > 0 {
+                self.in_flight.add(Item::Gap(Gap::of_pending(source, deleted)), None);
             }
         }
         Ok(())
     }
 
-    fn command(
-        &self,
-        places: &[(InstanceId, String)],
-        count: usize,
-        block: Option<Duration>,
-    ) -> Vec<Vec<u8>> {
-        let options = &self.in_flight.options;
-        let count = count.to_string();
-        let mut words = command(["XREADGROUP", "GROUP", &options.group, &options.consumer, "COUNT", &count]);
-        if let Some(block) = block {
-            words.extend(command(["BLOCK", &block.as_millis().max(1).to_string()]));
-        }
-        words.push(b"STREAMS".to_vec());
-        let stream = |source: &InstanceId| key::signals(self.shard, source.as_str()).as_bytes().to_vec();
-        words.extend(places.iter().map(|(source, _)| stream(source)));
-        words.extend(places.iter().map(|(_, id)| id.clone().into_bytes()));
-        words
-    }
-
-    /// The entries in a reply, by source.
-    fn streams(&self, reply: &Value) -> Vec<(InstanceId, Vec<Entry>)> {
-        let prefix = key::signals(self.shard, "");
-        let stream = |stream: &Value| {
-            let [name, entries] = reply::array(stream) else { return None };
-            let name = str::from_utf8(reply::bytes(name)?).ok()?;
-            Some((InstanceId::new(name.strip_prefix(prefix.as_str())?).ok()?, reply::entries(entries)))
-        };
-        reply::array(reply).iter().filter_map(stream).collect()
-    }
-
-    fn read(&mut self, room: usize, block: Duration) -> Result<(), Failure> {
-        let count = (room / self.busy).min(OF_ALL / self.sources.len()).clamp(1, self.most);
-        let places: Vec<_> = self.sources.iter().map(|one| (one.source, ">".to_owned())).collect();
-        let words = self.command(&places, count, Some(block));
-        let reply = self.client.exchange(&key::sources(self.shard), &[words])?.remove(0);
-        self.take_in(reply, count)
-    }
-
-    /// Takes in a reply with what is new, so many entries of a source at most.
+    /// Takes in a reply with new entries, at most `count` of a source.
     fn take_in(&mut self, reply: Value, count: usize) -> Result<(), Failure> {
         if refusal(&reply) == Some(Refusal::NoGroup) {
-            return self.heal();
+            return self.rejoin();
         }
-        let found = self.streams(&good(reply)?);
+        let found = reply::streams(&good(reply)?, self.shard);
         self.busy = found.len().max(1);
-        let mut arriving = Vec::new();
-        let mut questions = Vec::new();
+        let (mut arriving, mut questions) = (Vec::new(), Vec::new());
         for (source, entries) in found {
             let Some(at) = self.sources.iter().position(|one| one.source == source) else { continue };
             let all = entries.len() < count;
             for (id, fields) in entries {
                 let place = Place { source, shard: self.shard, id };
-                // After the group was lost, what somebody here has in hand comes once more.
+                // After the group was lost, signals that are open here come once more.
                 if !self.in_flight.is_open(&place) {
                     arriving.extend(self.arrive(at, place, fields.unwrap_or_default(), &mut questions));
                 }
@@ -319,10 +288,11 @@ impl ShardReader {
                 self.sources[at].done = HashSet::new();
             }
         }
-        let known = acknowledged::ask_group(&mut self.client, &self.in_flight.options.group, &questions)?;
+        let group = &self.in_flight.options.group;
+        let answers = acknowledged::ask_group(&mut self.client, group, &questions)?;
         for one in arriving {
-            let known = one.question.map(|at| known[at]);
-            self.admit(one, known);
+            let answer = one.question.map(|at| answers[at]);
+            self.admit(one, answer);
         }
         Ok(())
     }

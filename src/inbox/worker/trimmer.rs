@@ -1,93 +1,84 @@
-//! What everybody else has passed: the other groups of a stream, and the followers, whose positions stand in `fp:*`.
-//! Only what all of them have passed, and this group has acknowledged, is deleted.
+//! Deletes the signals that everybody has passed: this group, the other groups of a stream, and the followers, whose
+//! positions are in `fp:*`.
 //!
-//! A stream is trimmed for an acknowledgement after a look at every follower that began after it. So a follower that
-//! was there before the signal is always heard, and one that came later has no claim on it.
+//! After each acknowledgement a search for followers begins, and the stream is trimmed when it is complete. A follower that
+//! existed before the signal is always found; one that came later has no claim on it.
 //!
-//! A key that moves from a node of a Cluster that was not looked at yet to one that was is not seen. It moves once, so
-//! there two looks are made, one after the other. (No test shows it: it takes a slot that moves between two commands.)
+//! While the search goes from node to node of a Cluster, a key may move from a node that comes later to one that was
+//! searched, and so be missed. It moves once, so a Cluster is searched twice. (No test shows this: it takes a slot that moves
+//! between two commands.)
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use redis::Value;
 
 use super::acknowledged;
-use crate::inbox::client::{Client, command, good};
-use crate::inbox::item::{Id, before, entry};
+use crate::inbox::client::{Client, Node, command, good};
+use crate::inbox::item::EntryId;
 use crate::inbox::reply;
 use crate::link::failure::{Class, Failure};
 use crate::model::InstanceId;
 use crate::model::key::{self, Key};
 
-/// How many keys one SCAN looks at, and how many SCANs a round makes of each server at most.
+/// How many keys one SCAN covers, and how many SCANs a round makes at most.
 const PAGE: &str = "1000";
 const PAGES: usize = 20;
 
+#[derive(Default)]
 pub(super) struct Trimmer {
     group: String,
     /// Whether anything is deleted.
     delete: bool,
-    /// Sources with signals that were acknowledged since the look that goes on began, or before.
+    /// Sources with signals that were acknowledged since the current search began.
     later: BTreeSet<(u16, InstanceId)>,
+    /// Sources that are trimmed when the current search is complete.
     now: BTreeSet<(u16, InstanceId)>,
-    /// How many looks are still to be made for these.
-    looks: usize,
-    /// The look that goes on: a cursor a server, and what was found.
-    cursors: Option<Vec<(usize, String)>>,
+    /// How many searches these still wait for.
+    searches: usize,
+    /// The current search: the servers that are left, each with a cursor, and what was found.
+    cursors: Option<Vec<(Node, u64)>>,
     found: BTreeSet<String>,
-    /// The connections of the look that goes on.
+    /// The connections that the current search began with.
     generation: u64,
-    /// The followers that are known, by the keys of their positions.
+    /// The keys of the positions of all followers that are known.
     followers: BTreeSet<String>,
-    /// This user may not look; it was told.
+    /// This user may not search, which was reported.
     refused: bool,
 }
 
 impl Trimmer {
     pub(super) fn new(group: String, delete: bool) -> Self {
-        Self {
-            group,
-            delete,
-            later: BTreeSet::new(),
-            now: BTreeSet::new(),
-            looks: 0,
-            cursors: None,
-            found: BTreeSet::new(),
-            generation: 0,
-            followers: BTreeSet::new(),
-            refused: false,
-        }
+        Self { group, delete, ..Self::default() }
     }
 
-    /// Signals of these sources were acknowledged.
+    /// Notes that signals of these sources were acknowledged.
     pub(super) fn acknowledged<'a>(&mut self, shard: u16, sources: impl Iterator<Item = &'a InstanceId>) {
         self.later.extend(sources.map(|source| (shard, *source)));
     }
 
-    /// Goes on looking who else reads, and deletes what everybody has passed.
+    /// Continues the search for followers and, when it is complete, trims.
     pub(super) fn round(&mut self, client: &mut Client) -> Result<(), Failure> {
         if self.generation != client.generation() {
-            // The servers have other places now.
+            // A node's index may be another one now.
             (self.generation, self.cursors) = (client.generation(), None);
         }
         if self.cursors.is_none() {
-            if self.looks == 0 {
+            if self.searches == 0 {
                 if self.later.is_empty() {
                     return Ok(());
                 }
                 self.now.append(&mut self.later);
-                self.looks = if client.has_slots() { 2 } else { 1 };
+                self.searches = if client.has_slots() { 2 } else { 1 };
             }
-            let servers = if self.delete && !self.refused { client.masters()? } else { Vec::new() };
-            self.cursors = Some(servers.into_iter().map(|server| (server, "0".to_owned())).collect());
+            let nodes = if self.delete && !self.refused { client.masters()? } else { Vec::new() };
+            self.cursors = Some(nodes.into_iter().map(|node| (node, 0)).collect());
         }
-        let looked = self.look(client);
-        match looked {
+        match self.search(client) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(failure) if failure.is_an_answer() => {
                 self.refused = true;
-                client.report(format_args!("nothing is deleted: {}", failure.text));
+                client.report(format_args!("acknowledged signals are not deleted: {}", failure.text));
             }
             Err(failure) => {
                 self.cursors = None;
@@ -95,54 +86,52 @@ impl Trimmer {
             }
         }
         self.cursors = None;
-        // One that was known may have been missed while a slot moved: its key tells whether it is gone.
+        // A known follower stays, as a search may miss one whose slot moves. Reading its position shows if it is gone.
         self.followers.append(&mut self.found);
-        self.looks -= 1;
-        if self.looks > 0 {
+        self.searches -= 1;
+        if self.searches > 0 {
             return Ok(());
         }
         let mut shards: BTreeMap<u16, Vec<InstanceId>> = BTreeMap::new();
-        for (shard, source) in std::mem::take(&mut self.now) {
-            shards.entry(shard).or_default().push(source);
+        for (shard, source) in &self.now {
+            shards.entry(*shard).or_default().push(*source);
         }
-        let mut shards = shards.into_iter();
-        let done = shards.by_ref().try_for_each(|(shard, sources)| {
-            let done = self.shard(client, shard, &sources);
-            if done.is_err() {
-                self.acknowledged(shard, sources.iter());
+        for (shard, sources) in shards {
+            if let Err(failure) = self.trim(client, shard, &sources) {
+                // They are trimmed after the next search.
+                self.later.append(&mut self.now);
+                return Err(failure);
             }
-            done
-        });
-        shards.for_each(|(shard, sources)| self.acknowledged(shard, sources.iter()));
-        done
+            self.now.retain(|(of, _)| *of != shard);
+        }
+        Ok(())
     }
 
-    /// Looks for followers. Returns whether all keys were looked at.
-    fn look(&mut self, client: &mut Client) -> Result<bool, Failure> {
-        let cursors = self.cursors.as_mut().expect("a look goes on");
+    /// Searches for followers. Returns whether all keys were searched.
+    fn search(&mut self, client: &mut Client) -> Result<bool, Failure> {
+        let cursors = self.cursors.as_mut().expect("a search is under way");
         for _ in 0..PAGES {
-            let Some((server, cursor)) = cursors.last_mut() else { return Ok(true) };
-            let words = command(["SCAN", cursor, "MATCH", "fp:*", "COUNT", PAGE]);
-            let reply = good(client.exchange_at(*server, &[words])?.remove(0))?;
+            let Some((node, cursor)) = cursors.last_mut() else { return Ok(true) };
+            let scan = command(["SCAN", &cursor.to_string(), "MATCH", "fp:*", "COUNT", PAGE]);
+            let reply = good(client.send(*node, &[scan])?.remove(0))?;
             let parts = reply::array(&reply);
-            let keys = parts.get(1).map(reply::array).unwrap_or_default().iter();
-            let text = |key| str::from_utf8(reply::bytes(key)?).ok().map(str::to_owned);
-            self.found.extend(keys.filter_map(text));
-            *cursor = parts.first().and_then(reply::number).unwrap_or(0).to_string();
-            if cursor == "0" {
+            let keys = parts.get(1).map(reply::array).unwrap_or_default();
+            self.found.extend(keys.iter().filter_map(reply::text).map(str::to_owned));
+            *cursor = parts.first().and_then(reply::number).unwrap_or(0);
+            if *cursor == 0 {
                 cursors.pop();
             }
         }
         Ok(cursors.is_empty())
     }
 
-    /// Moves this group's marks, and trims what everybody has passed.
-    fn shard(&mut self, client: &mut Client, shard: u16, sources: &[InstanceId]) -> Result<(), Failure> {
+    /// Moves this group's marks, and deletes what everybody has passed.
+    fn trim(&mut self, client: &mut Client, shard: u16, sources: &[InstanceId]) -> Result<(), Failure> {
         let list = key::sources(shard);
         let streams: Vec<_> = sources.iter().map(|source| key::signals(shard, source.as_str())).collect();
         let groups: Vec<_> = streams.iter().map(|stream| command(["XINFO", "GROUPS", stream])).collect();
         let groups = client.exchange(&list, &groups)?;
-        let mut lows: BTreeMap<InstanceId, Id> = BTreeMap::new();
+        let mut lows: BTreeMap<InstanceId, EntryId> = BTreeMap::new();
         let mut marks = Vec::new();
         for ((source, stream), groups) in sources.iter().zip(&streams).zip(&groups) {
             let Some(passed) = passed(client, stream, groups)? else { continue };
@@ -154,50 +143,48 @@ impl Trimmer {
         if !self.delete || self.refused {
             return Ok(());
         }
-        self.lower(client, &mut lows)?;
-        let trim = |(source, low): (&InstanceId, &Id)| {
-            let (ms, number) = *low;
-            let next = entry((ms, number.saturating_add(1)));
-            command(["XTRIM", &key::signals(shard, source.as_str()), "MINID", "=", &next])
+        self.respect_followers(client, &mut lows)?;
+        lows.retain(|_, low| *low > EntryId::default());
+        let trim = |(source, low): (&InstanceId, &EntryId)| {
+            let first = EntryId { number: low.number.saturating_add(1), ..*low }.to_string();
+            command(["XTRIM", &key::signals(shard, source.as_str()), "MINID", "=", &first])
         };
-        let trims: Vec<_> = lows.iter().filter(|(_, low)| **low > (0, 0)).map(trim).collect();
+        let trims: Vec<_> = lows.iter().map(trim).collect();
         if !trims.is_empty() {
-            for reply in client.exchange(&list, &trims)? {
-                good(reply)?;
-            }
+            client.exchange(&list, &trims)?.into_iter().try_for_each(|reply| good(reply).map(drop))?;
         }
         Ok(())
     }
 
     /// Lowers what may be deleted to what each follower has passed.
-    fn lower(&mut self, client: &mut Client, lows: &mut BTreeMap<InstanceId, Id>) -> Result<(), Failure> {
+    fn respect_followers(
+        &mut self,
+        client: &mut Client,
+        lows: &mut BTreeMap<InstanceId, EntryId>,
+    ) -> Result<(), Failure> {
         if lows.is_empty() {
             return Ok(());
         }
         for follower in self.followers.clone() {
-            let mut words = command(["HMGET", &follower, key::EVERY_SOURCE, "@"]);
-            words.extend(lows.keys().map(|source| source.as_str().as_bytes().to_vec()));
-            let reply = match client.ask(&follower, words) {
-                // Not a position, whatever its name says.
+            let mut get = command(["HMGET", &follower, key::EVERY_SOURCE, "@"]);
+            get.extend(lows.keys().map(|source| source.as_str().as_bytes().to_vec()));
+            let reply = match client.ask(&follower, get) {
+                // It is not a position, in spite of its name.
                 Err(failure) if failure.class == Class::Reject => Value::Nil,
                 reply => reply?,
             };
             let values = reply::array(&reply);
-            let is_there = |at: usize| values.get(at).and_then(reply::bytes).is_some();
-            if !is_there(1) {
+            let exists = |at: usize| values.get(at).and_then(reply::bytes).is_some();
+            if !exists(1) {
                 self.followers.remove(&follower);
                 continue;
             }
             for (low, value) in lows.values_mut().zip(&values[2..]) {
-                let position = reply::bytes(value).and_then(|text| {
-                    let text = str::from_utf8(text).ok()?.split(' ').next()?;
-                    let (ms, number) = text.split_once('-')?;
-                    Some((ms.parse().ok()?, number.parse().ok()?))
-                });
+                let position = reply::text(value).and_then(|text| EntryId::parse(text.split(' ').next()?));
                 match position {
                     Some(position) => *low = position.min(*low),
-                    // It has not found the source yet, or nobody can read how far it is.
-                    None if is_there(0) || reply::bytes(value).is_some() => *low = (0, 0),
+                    // It has not found the source yet, or nobody can read its position.
+                    None if exists(0) || reply::bytes(value).is_some() => *low = EntryId::default(),
                     None => {}
                 }
             }
@@ -206,32 +193,36 @@ impl Trimmer {
     }
 }
 
-/// Up to where each group of a stream has passed it; none if there is no stream.
-fn passed(client: &mut Client, stream: &Key, groups: &Value) -> Result<Option<Vec<(String, Id)>>, Failure> {
+/// Up to which entry each group of a stream has passed it; none if there is no stream.
+fn passed(
+    client: &mut Client,
+    stream: &Key,
+    groups: &Value,
+) -> Result<Option<Vec<(String, EntryId)>>, Failure> {
     if matches!(groups, Value::ServerError(_)) {
         return Ok(None);
     }
     let mut passed = Vec::new();
     for group in reply::array(groups) {
-        let text =
-            |name| Some(String::from_utf8_lossy(reply::bytes(reply::named(group, name)?)?).into_owned());
-        let (Some(name), Some(last)) =
-            (text("name"), reply::named(group, "last-delivered-id").and_then(reply::id))
+        // Its fields' names and values in turn.
+        let field = |name: &str| {
+            let mut pairs = reply::array(group).chunks_exact(2);
+            pairs.find(|pair| reply::bytes(&pair[0]) == Some(name.as_bytes())).map(|pair| &pair[1])
+        };
+        let (Some(name), Some(mut low)) =
+            (field("name").and_then(reply::bytes), field("last-delivered-id").and_then(reply::id))
         else {
             return Ok(None);
         };
-        let pending = reply::named(group, "pending").and_then(reply::number).unwrap_or(0);
-        let mut low = last;
-        if pending > 0 {
-            // A name is bytes: one that is no text is asked for as it came.
-            let name = reply::named(group, "name").and_then(reply::bytes).unwrap_or_default();
-            let words = vec![b"XPENDING".to_vec(), stream.as_bytes().to_vec(), name.to_vec()];
-            let summary = client.ask(stream, words)?;
+        if field("pending").and_then(reply::number).unwrap_or(0) > 0 {
+            // The name may be any bytes, so it is sent as it came.
+            let pending = vec![b"XPENDING".to_vec(), stream.as_bytes().to_vec(), name.to_vec()];
+            let summary = client.ask(stream, pending)?;
             if let Some(lowest) = reply::array(&summary).get(1).and_then(reply::id) {
-                low = low.min(before(lowest));
+                low = low.min(lowest.before());
             }
         }
-        passed.push((name, low));
+        passed.push((String::from_utf8_lossy(name).into_owned(), low));
     }
     Ok(Some(passed))
 }
