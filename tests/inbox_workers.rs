@@ -296,7 +296,7 @@ fn a_signal_does_not_wait_for_one_of_another_source_that_has_its_number() {
     forge(&server, "1.Demo", 1, 0, 1);
     let ours = worker.signal();
     assert_eq!((theirs.place.source.as_str(), ours.place.source.as_str()), ("2.Demo", "1.Demo"));
-    assert_ne!(theirs.signal.key(), ours.signal.key());
+    assert_ne!(theirs.signal.idempotency_key(), ours.signal.idempotency_key());
     worker.reader.acknowledge(theirs.place);
     forge(&server, "1.Demo", 2, 1, 2);
     assert_eq!(worker.signal().signal.signal.magic, 2);

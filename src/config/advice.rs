@@ -46,113 +46,69 @@ impl Endpoint {
         let of_sentinels = words.starts_with("no sentinel knows");
         let connecting = of_sentinels || words.ends_with(WHILE_CONNECTING);
         let hung_up = any(&HUNG_UP) || says("closed the connection");
-        let (database, scheme, first) = (self.database, self.scheme(), self.first());
-        let (server, sentinel, cluster) = match &self.site {
-            Site::Server(_) => (true, false, false),
-            Site::Sentinel { .. } => (false, true, false),
-            Site::Cluster(_) => (false, false, true),
+        let (database, tls) = (self.database, self.tls.is_some());
+        let scheme = if tls { "rediss" } else { "redis" };
+        let (server, sentinel, cluster, first) = match &self.site {
+            Site::Server(address) => (true, false, false, address),
+            Site::Sentinel { sentinels, .. } => (false, true, false, &sentinels[0]),
+            Site::Cluster(nodes) => (false, false, true, &nodes[0]),
         };
-        let tls = self.tls.is_some();
-        let as_cluster = format!("{scheme}-cluster://{first}");
-        // The first that applies.
-        let all = [
-            (
-                says("NOPERM"),
-                "check username, password and permissions: mt5fleet acl prints users with sufficient rights".into(),
-            ),
-            (
-                says("without any password configured"),
-                "the server has no password: remove it from the configuration".into(),
-            ),
-            (
-                any(&["WRONGPASS", "NOAUTH"]) && of_sentinels,
-                "write sentinel_username and sentinel_password_file, as set there, into a TOML file".into(),
-            ),
-            (
-                says("WRONGPASS"),
-                "wrong username or password; in a URL write its special characters percent-encoded, @ as %40".into(),
-            ),
-            (
-                says("NOAUTH"),
-                format!("it wants a password: write {scheme}://username:password@{first}, or password_file in a TOML file"),
-            ),
-            (
-                database > 0 && says("SELECT is not allowed in cluster mode"),
-                format!("this is a Cluster, which has no database numbers: write {as_cluster}"),
-            ),
-            (
-                database > 0 && says("DB index is out of range"),
-                format!("the server has no database {database}: leave /{database} out, or write a lower number"),
-            ),
-            (
-                database > 0 && any(&["'SELECT'", "'select'"]),
-                format!("the server has a single database: leave /{database} out"),
-            ),
-            (
-                server && any(&["MOVED ", "CROSSSLOT", "CLUSTERDOWN"]),
-                format!("this is a node of a Cluster: write {as_cluster}"),
-            ),
-            (
-                server && says("READONLY"),
-                "this is a replica: write the address of its master, or its Sentinels".into(),
-            ),
-            (
-                server && SERVER_COMMANDS.into_iter().any(lacks),
-                format!("if this is a Sentinel, write {scheme}-sentinel://{first}/MASTER"),
-            ),
-            (
-                cluster && (says("cluster support disabled") || lacks("CLUSTER")),
-                format!("this is not a Cluster: write {scheme}://{first}"),
-            ),
-            (
-                sentinel && (lacks("SENTINEL") || says("is no sentinel")),
-                format!("this is not a Sentinel: write a Sentinel's port, usually 26379, or {scheme}://{first}"),
-            ),
-            (
-                sentinel && says("knows no master of this name"),
-                "the name must be the one in the Sentinels' own `sentinel monitor`".into(),
-            ),
-            (
-                !tls && connecting && (hung_up || says("not Redis' protocol")),
-                "if this port is encrypted, write rediss in place of redis".into(),
-            ),
-            (
-                tls && any(&["CertificateRequired", "certificate required"]),
-                "the server asks for a certificate: write tls_certificate and tls_key into a TOML file".into(),
-            ),
-            (
-                tls && any(&["NotValidForName", "not valid for name"]),
-                "the server's certificate is for another host name: write that name".into(),
-            ),
-            (
-                tls && any(&["certificate: Expired", "certificate expired"]),
-                "renew the server's certificate, or correct this machine's clock".into(),
-            ),
-            (
-                tls && says("CaUsedAsEndEntity"),
-                "the server presents an authority's certificate: create one for it with CA:FALSE".into(),
-            ),
-            (
-                tls && says("invalid peer certificate"),
-                "the server's certificate is signed by an unknown authority: write tls_ca, its file, into a TOML file"
-                    .into(),
-            ),
-            (
-                tls && connecting && any(&["time-out", "corrupt message", "closed the connection"]),
-                "if this port is not encrypted, write redis in place of rediss".into(),
-            ),
-        ];
-        all.into_iter().find(|(applies, _)| *applies).map(|(_, advice)| advice)
-    }
+        let (login, as_cluster) = ("username:password@", format!("{scheme}-cluster://{first}"));
+        // Returns the first advice that applies.
+        macro_rules! advise {
+            ($($applies:expr => $advice:literal;)*) => {{
+                $(if $applies {
+                    return Some(format!($advice));
+                })*
+                None
+            }};
+        }
+        advise! {
+            says("NOPERM") =>
+                "check username, password and permissions: mt5fleet acl prints users with sufficient rights";
+            says("without any password configured") =>
+                "the server has no password: remove it from the configuration";
+            any(&["WRONGPASS", "NOAUTH"]) && of_sentinels =>
+                "write sentinel_username and sentinel_password_file, as set there, into a TOML file";
+            says("WRONGPASS") =>
+                "wrong username or password; in a URL write its special characters percent-encoded, @ as %40";
+            says("NOAUTH") =>
+                "it wants a password: write {scheme}://{login}{first}, or password_file in a TOML file";
 
-    fn scheme(&self) -> &'static str {
-        if self.tls.is_some() { "rediss" } else { "redis" }
-    }
+            database > 0 && says("SELECT is not allowed in cluster mode") =>
+                "this is a Cluster, which has no database numbers: write {as_cluster}";
+            database > 0 && says("DB index is out of range") =>
+                "the server has no database {database}: leave /{database} out, or write a lower number";
+            database > 0 && any(&["'SELECT'", "'select'"]) =>
+                "the server has a single database: leave /{database} out";
 
-    fn first(&self) -> String {
-        match &self.site {
-            Site::Server(address) => address.to_string(),
-            Site::Sentinel { sentinels: several, .. } | Site::Cluster(several) => several[0].to_string(),
+            server && any(&["MOVED ", "CROSSSLOT", "CLUSTERDOWN"]) =>
+                "this is a node of a Cluster: write {as_cluster}";
+            server && says("READONLY") =>
+                "this is a replica: write the address of its master, or its Sentinels";
+            server && SERVER_COMMANDS.into_iter().any(lacks) =>
+                "if this is a Sentinel, write {scheme}-sentinel://{first}/MASTER";
+            cluster && (says("cluster support disabled") || lacks("CLUSTER")) =>
+                "this is not a Cluster: write {scheme}://{first}";
+            sentinel && (lacks("SENTINEL") || says("is no sentinel")) =>
+                "this is not a Sentinel: write a Sentinel's port, usually 26379, or {scheme}://{first}";
+            sentinel && says("knows no master of this name") =>
+                "the name must be the one in the Sentinels' own `sentinel monitor`";
+
+            !tls && connecting && (hung_up || says("not Redis' protocol")) =>
+                "if this port is encrypted, write rediss in place of redis";
+            tls && any(&["CertificateRequired", "certificate required"]) =>
+                "the server asks for a certificate: write tls_certificate and tls_key into a TOML file";
+            tls && any(&["NotValidForName", "not valid for name"]) =>
+                "the server's certificate is for another host name: write that name";
+            tls && any(&["certificate: Expired", "certificate expired"]) =>
+                "renew the server's certificate, or correct this machine's clock";
+            tls && says("CaUsedAsEndEntity") =>
+                "the server presents an authority's certificate: create one for it with CA:FALSE";
+            tls && says("invalid peer certificate") =>
+                "the server's certificate is signed by an unknown authority: write tls_ca, its file, into a TOML file";
+            tls && connecting && any(&["time-out", "corrupt message", "closed the connection"]) =>
+                "if this port is not encrypted, write redis in place of rediss";
         }
     }
 }

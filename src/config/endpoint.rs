@@ -110,26 +110,23 @@ impl Address {
 
     /// Reads `host`, `host:port`, `[address]` or `[address]:port`.
     pub(super) fn parse(text: &str, default_port: u16) -> Option<Self> {
-        let (host, port) = match text.strip_prefix('[') {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let (host, port, valid) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']')?;
-                host.parse::<std::net::Ipv6Addr>().ok()?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+                (host, port, host.parse::<std::net::Ipv6Addr>().is_ok())
             }
-            None => match text.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (text, None),
-            },
+            None => {
+                let (host, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+                (host, port, host.chars().all(plain))
+            }
         };
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if !text.starts_with('[') && !host.chars().all(plain) || ["", "0.0.0.0", "::"].contains(&host) {
-            return None;
-        }
         let port = match port {
-            Some(port) => port.parse().ok().filter(|&port| port > 0)?,
-            None => default_port,
+            "" => default_port,
+            port => port.strip_prefix(':')?.parse().ok().filter(|&port| port > 0)?,
         };
-        Some(Self { host: host.to_owned(), port })
+        let somewhere = valid && !["", "0.0.0.0", "::"].contains(&host);
+        somewhere.then(|| Self { host: host.to_owned(), port })
     }
 }
 

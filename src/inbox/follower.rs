@@ -197,7 +197,7 @@ impl Follower {
             if future {
                 (self.mailbox.report)(format!(
                     "signal {} of {} is skipped: its time is {} s ahead of the server's, so its terminal's clock is wrong",
-                    received.key(),
+                    received.idempotency_key(),
                     received.instance,
                     (signal.time_ms - now) / 1000
                 ));

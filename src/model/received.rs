@@ -104,9 +104,9 @@ fn printable(field: &str, text: String, limit: usize) -> Result<String, String> 
 }
 
 impl Received {
-    /// What makes the signal's effect happen once: the same for every copy of it, and no other signal's. It has the source
-    /// in it, since whoever writes one source's stream may write another one's producers and numbers there.
-    pub fn key(&self) -> String {
+    /// The idempotency key: the same for every copy of the signal, and different from every other signal's. The source is a
+    /// part of it, because the writer of one source's stream may use another source's producers and numbers there.
+    pub fn idempotency_key(&self) -> String {
         format!("{}+{}", self.instance, self.name())
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let received = Received::decode(&entry).unwrap();
         assert_eq!((received.sequence, received.predecessor, &*received.comment), (7, 5, "買い"));
         assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.signal });
-        assert_eq!(received.key(), format!("1.Demo+{}-7", producer.as_str()));
+        assert_eq!(received.idempotency_key(), format!("1.Demo+{}-7", producer.as_str()));
 
         let mut bytes = Vec::new();
         packed(&record.fields(&producer, 5), &mut bytes);

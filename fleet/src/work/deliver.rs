@@ -46,7 +46,7 @@ struct Line<'a> {
 pub(super) fn json(delivery: &Delivery) -> String {
     let signal = &delivery.signal.signal;
     let line = Line {
-        key: delivery.signal.key(),
+        key: delivery.signal.idempotency_key(),
         id: delivery.place.entry(),
         shard: delivery.place.shard,
         deliveries: delivery.deliveries,
@@ -110,7 +110,7 @@ impl Target {
 
     /// Hands a signal over.
     pub(super) fn deliver(&self, delivery: &Delivery) -> Result<(), Refusal> {
-        let (line, key) = (json(delivery), delivery.signal.key());
+        let (line, key) = (json(delivery), delivery.signal.idempotency_key());
         match self {
             Self::Stdout => output::print_data(&line).map_err(Refusal::OfAll),
             Self::Exec { command, timeout } => Ok(exec(command, line, &key, *timeout)?),

@@ -140,7 +140,7 @@ fn act(item: Item, reader: &Worker, target: &Target, options: &Options, done: &D
             let attempts = u64::from(options.attempts);
             if delivery.deliveries > attempts + DEATHS {
                 let error = format!("{} workers took it and never answered", delivery.deliveries - 1);
-                let what = format!("signal {}", delivery.signal.key());
+                let what = format!("signal {}", delivery.signal.idempotency_key());
                 return bury(reader, done, delivery.place, &what, delivery.deliveries, &error);
             }
             match target.deliver(&delivery) {
@@ -163,7 +163,7 @@ fn failed(delivery: &Delivery, error: &str, reader: &Worker, options: &Options, 
         return;
     }
     done.failed.fetch_add(1, Relaxed);
-    let (key, deliveries) = (delivery.signal.key(), delivery.deliveries);
+    let (key, deliveries) = (delivery.signal.idempotency_key(), delivery.deliveries);
     if deliveries >= u64::from(options.attempts) {
         return bury(reader, done, delivery.place, &format!("signal {key}"), deliveries, error);
     }

@@ -98,7 +98,7 @@ impl<'a> Section<'a> {
         } else {
             format!("has no meaning here: it belongs in {}", homes.join(" or "))
         };
-        Err(section.source.refused(at, format!("{} {advice}", Dotted(section.name, key))))
+        Err(section.source.refused(at, format!("{} {advice}", dotted(section.name, key))))
     }
 
     /// Replaces the default in `into` by what the file says, if `parse` accepts it.
@@ -205,18 +205,13 @@ impl Setting<'_> {
 
 impl Display for Setting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Dotted(self.table, self.key).fmt(f)
+        f.write_str(&dotted(self.table, self.key))
     }
 }
 
 /// A key as people write it, like `rts.queue`.
-struct Dotted<'a>(&'a str, &'a str);
-
-impl Display for Dotted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dot = if self.0.is_empty() { "" } else { "." };
-        write!(f, "{}{dot}{}", self.0, self.1)
-    }
+fn dotted(table: &str, key: &str) -> String {
+    if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
 }
 
 /// Replaces each `${NAME}` by the environment's value, and `$${` by `${`.

@@ -1,7 +1,7 @@
 //! What a configuration file may say, and how mistakes in it are reported.
 
 use super::*;
-use crate::config::Secret;
+use crate::config::{RateLimit, Secret};
 
 fn error(text: &str) -> String {
     let error = parse("mt5-redis.toml", text).unwrap_err();
@@ -32,6 +32,9 @@ fn a_table_a_lane() {
         reply_timeout = "1s 500ms"
         retention = "2h"
         max_length = 5000
+        records_per_second = 100
+        [pressure]
+        quiet = "1m"
         "#,
     )
     .unwrap();
@@ -44,7 +47,9 @@ fn a_table_a_lane() {
     assert_eq!((config.rtss.queue, config.rtss.batch_records, config.rtss.batch_bytes), (100, 7, 4096));
     assert_eq!(config.rtss.endpoint.reply_timeout, Duration::from_millis(1500));
     assert_eq!(config.rtss.endpoint.connect_timeout, Duration::from_millis(250));
-    assert_eq!(config.rtss_max_length, 5000);
+    assert_eq!((config.rtss_max_length, config.pressure_quiet), (5000, 60 * SECOND));
+    let no_limit = RateLimit::default();
+    assert_eq!((config.rts.rate, config.rtss.rate), (no_limit, RateLimit { records: Some(100), ..no_limit }));
     assert_eq!(config.rtss.endpoint.name(), "127.0.0.1:6379");
 }
 
@@ -129,15 +134,6 @@ fn a_file_that_is_not_there_is_named() {
     let error = read(Path::new("/nowhere/mt5-redis.toml"), "").unwrap_err();
     assert_eq!(error.code(), MT5REDIS_ERR_CONFIG_FILE);
     assert!(error.to_string().starts_with("the configuration /nowhere/mt5-redis.toml cannot be read: "));
-}
-
-#[test]
-fn a_limit_is_off_unless_it_is_set() {
-    let config = parse("t.toml", "[rts]\nrecords_per_second = 100\n").unwrap();
-    assert_eq!((config.rts.rate.records, config.rts.rate.bytes), (Some(100), None));
-    assert_eq!(config.rtss.rate, Default::default());
-    let config = parse("t.toml", "[pressure]\nquiet = \"1m\"\n").unwrap();
-    assert_eq!(config.pressure_quiet, Duration::from_secs(60));
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn letter(shard: u16, (id, fields): reply::Entry) -> DeadLetter {
         group: text("x-group"),
         deliveries: text("x-deliveries").parse().unwrap_or(0),
         error: text("x-error"),
-        key: received.as_ref().ok().map(Received::key),
+        key: received.as_ref().ok().map(Received::idempotency_key),
         signal: received.map_or_else(|reason| reason, |signal| signal.to_string()),
     }
 }
