@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use mt5_redis::model::trade::*;
 use mt5_redis::model::{InstanceState, Signal, TradeState};
 use mt5fleet::library::{self, Account, Bridge, Session, Text};
-use mt5fleet::slow::SlowRedis;
+use mt5fleet::simulate::SlowRedis;
 use mt5fleet::up::Servers;
 use plotters::prelude::*;
 

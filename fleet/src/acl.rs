@@ -1,8 +1,8 @@
-//! `mt5fleet acl`: Redis users that can do their own work and nothing else, for Redis 7.0 and later.
+//! `mt5fleet acl`: Redis users with just the permissions that they need, for Redis 7.0 and later.
 //!
-//! A terminal's user reaches the keys of its own instance and nothing else, but for names that it may add to the
-//! shared lists `il` and `sl:{k}`: those are hints, and nobody believes one without the key behind it. No user may run
-//! scripts. What is printed holds no password but its SHA-256 sum, which is what Redis keeps.
+//! A terminal's user reaches only the keys of its own instance. It may also add names to the shared lists `il` and
+//! `sl:{k}`; those are hints, and no reader believes one without the key behind it. No user may run scripts. The printed
+//! lines contain no password, only its SHA-256 sum, which is what Redis stores.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,67 +13,67 @@ use clap::Args;
 use mt5_redis::model::{InstanceId, key};
 use sha2::{Digest, Sha256};
 
-/// How a session of anybody begins.
+/// What every session needs.
 const SESSION: &str = "+auth +hello +ping +quit +reset +select +client|setname +client|id";
-/// How a program finds its way in a Cluster, and knows a master from a replica.
-const WAY: &str =
+/// What a program needs to find its way in a Cluster and to tell a master from a replica.
+const TOPOLOGY: &str =
     "+cluster|info +cluster|slots +cluster|shards +cluster|keyslot +asking +readonly +role +info";
 
-/// The name of a producer, which stands at the end of its watermarks' keys: 16 characters.
+/// The pattern of a producer's name, the end of its watermarks' keys: 16 characters.
 const PRODUCER: &str = "????????????????";
 
 #[derive(Args)]
 #[group(id = "who", required = true, multiple = true)]
 pub struct Options {
-    /// A terminal's user: writes the keys of this instance and no others; may be given often
+    /// A terminal's user, which writes only the keys of this instance; may be repeated
     #[arg(long, value_name = "ID", group = "who")]
     instance: Vec<String>,
-    /// The terminals' users may also follow signals: read all streams, write their own position
+    /// Let the terminals' users follow signals too: read all streams and write their own position
     #[arg(long, requires = "instance")]
     follow: bool,
-    /// The user of `mt5fleet work`: reads states, consumes signals, files dead letters
+    /// The user of `mt5fleet work`: reads states, consumes signals, writes dead letters
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "worker", group = "who")]
     worker: Vec<String>,
-    /// The user of `mt5fleet deadletters`: shows and deletes dead letters, puts signals back
+    /// The user of `mt5fleet deadletters`: lists, retries and deletes dead signals
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "clerk", group = "who")]
     clerk: Vec<String>,
-    /// The governor's user: watches servers, writes throttle directives, trims streams and the list of instances
+    /// The user of `mt5fleet govern`: watches servers, writes directives, trims streams and lists
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "governor", group = "who")]
     governor: Vec<String>,
     /// The user of `mt5fleet doctor` and `top`: reads everything, changes nothing
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "doctor", group = "who")]
     doctor: Vec<String>,
-    /// The users by which replicas and Sentinels sign in at a master (`deploy/users.conf`)
+    /// The users with which replicas and Sentinels log in to a master (`deploy/users.conf`)
     #[arg(long, group = "who")]
     servers: bool,
-    /// The users by whom bridges and mt5fleet ask a Sentinel; `deploy/node.sh` makes them by itself
+    /// The users with which bridges and mt5fleet log in to a Sentinel; `deploy/node.sh` creates them itself
     #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "doctor", "servers"])]
     sentinel: bool,
-    /// Into how many shards the signals are divided: 1, on a Cluster 16, or what `rtss.shards` says
+    /// The number of signal shards: `rtss.shards`, by default 1 and on a Cluster 16
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     shards: u16,
-    /// The password is this file's first line; by default each user gets one drawn at random
+    /// Take the password from this file's first line [default: a random one for each user]
     #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
     password_file: Option<PathBuf>,
-    /// The password is the value of this environment variable
+    /// Take the password from this environment variable
     #[arg(long, value_name = "NAME")]
     password_env: Option<String>,
-    /// Print a file for `aclfile`, which switches the default user off, instead of commands for redis-cli
+    /// Print a file for `aclfile`, which disables the default user, instead of commands for redis-cli
     #[arg(long)]
     file: bool,
 }
 
-/// What to print: the users' lines, and what nobody but their owner should read.
+/// What to print: the users, and their random passwords.
 pub struct Printed {
     pub lines: Vec<String>,
     pub secrets: Vec<String>,
 }
 
-/// The users that were asked for.
+/// The requested users.
 pub fn acl(options: &Options) -> Result<Printed> {
     let mut users = Vec::new();
     for instance in &options.instance {
-        InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is no instance: {error}"))?;
+        InstanceId::new(instance).map_err(|error| anyhow!("{instance:?} is not an instance id: {error}"))?;
         let rules = terminal(instance, options.shards);
         let rules = if options.follow { format!("{rules} {}", follower(instance)) } else { rules };
         users.push((instance.clone(), rules));
@@ -94,11 +94,11 @@ pub fn acl(options: &Options) -> Result<Printed> {
     if options.sentinel {
         users.extend(at_sentinel().map(owned));
     }
-    distinct(&users)?;
+    check_names(&users)?;
 
     let given = given_password(options)?;
     let mut printed = Printed { lines: Vec::new(), secrets: Vec::new() };
-    // At a Sentinel the default user is the other Sentinels.
+    // At a Sentinel, the other Sentinels are the default user.
     if options.file && !options.sentinel {
         printed.lines.push("user default reset off".to_owned());
     }
@@ -116,15 +116,14 @@ pub fn acl(options: &Options) -> Result<Printed> {
     Ok(printed)
 }
 
-/// What the bridge does for one instance (`docs/wire-format.md`). A watermark's pattern is as long as a producer's
-/// name: `wm:{0}:*`, of an instance called 0, would be the signals' watermarks of everybody in shard 0.
+/// What the bridge does for one instance (`docs/wire-format.md`). A watermark's pattern has the exact length of a
+/// producer's name, because `wm:{0}:*` for an instance called 0 would match everybody's watermarks in shard 0.
 ///
-/// To the shared lists it may add names, and do nothing else there: Redis gives commands and keys together in
-/// parentheses since 7.0.
+/// Parentheses tie commands to keys (Redis 7.0): to the shared lists it may only add names.
 fn terminal(instance: &str, shards: u16) -> String {
     let shard = key::shard(instance, shards);
     format!(
-        "{SESSION} {WAY} +multi +exec +discard +watch +unwatch +time \
+        "{SESSION} {TOPOLOGY} +multi +exec +discard +watch +unwatch +time \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:{PRODUCER} \
          (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER}) \
@@ -141,8 +140,8 @@ fn terminal(instance: &str, shards: u16) -> String {
     )
 }
 
-/// What a terminal that follows signals does besides: it reads all streams, and writes its own position and lease.
-/// Its followers are named like the instance, or begin with that and a colon, which no instance has.
+/// What a terminal that follows signals needs as well: it reads all streams and writes its own position and lease. Its
+/// followers are named after the instance, optionally with a colon and a suffix.
 fn follower(instance: &str) -> String {
     let (position, lease) = (key::position(instance), key::lease(instance));
     let (positions, leases) = (key::position(&format!("{instance}:*")), key::lease(&format!("{instance}:*")));
@@ -152,14 +151,14 @@ fn follower(instance: &str) -> String {
     )
 }
 
-/// What reads states, and where they are.
+/// The commands that read states, and the states' keys.
 const READ: &str = "+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange +zrangebyscore \
                     +zscore +zcard";
 const STATES: &str = "%R~is:* %R~il %R~ts:* %R~to:* %R~tc:*";
 
 fn worker() -> String {
     format!(
-        "{SESSION} {WAY} +multi +exec +discard +time +scan \
+        "{SESSION} {TOPOLOGY} +multi +exec +discard +time +scan \
          (+xreadgroup +xread +xrange +xrevrange +xlen +type +xack +xclaim +xautoclaim +xpending +xtrim \
          +xgroup|create +xgroup|setid +xgroup|delconsumer +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:*) \
          (+zscan %R~sl:*) (+zadd +zscore +zrange +zrangebyscore +zremrangebyscore +pexpire ~sa:*) \
@@ -169,14 +168,14 @@ fn worker() -> String {
 
 fn clerk() -> String {
     format!(
-        "{SESSION} {WAY} +multi +exec +discard +unwatch +time \
+        "{SESSION} {TOPOLOGY} +multi +exec +discard +unwatch +time \
          (+watch +xrange +xlen +xdel ~sd:*) (+xadd +pexpire ~ss:*) (+zadd %W~sl:*)"
     )
 }
 
 fn governor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|nodes +time +multi +exec +discard +unwatch +scan \
+        "{SESSION} {TOPOLOGY} +cluster|nodes +time +multi +exec +discard +unwatch +scan \
          (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan +exists %R~il %R~sl:*) \
          (+exists +watch +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) \
          (+hmget %R~fp:*) ({READ} {STATES})"
@@ -185,12 +184,12 @@ fn governor() -> String {
 
 fn doctor() -> String {
     format!(
-        "{SESSION} {WAY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
+        "{SESSION} {TOPOLOGY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
          +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
     )
 }
 
-/// What Redis' documentation says that replicas and Sentinels need. No script runs here, so none is to be killed.
+/// What replicas and Sentinels need according to Redis' documentation, without SCRIPT KILL, as no scripts run here.
 fn servers() -> [(&'static str, String); 2] {
     [
         ("replica", "+psync +replconf +ping".to_owned()),
@@ -203,7 +202,7 @@ fn servers() -> [(&'static str, String); 2] {
     ]
 }
 
-/// At a Sentinel, as `deploy/node.sh` makes them: a bridge asks for a master, mt5fleet how all of them are.
+/// The users of a Sentinel, as in `deploy/node.sh`: a bridge asks for a master, mt5fleet for the state of all.
 fn at_sentinel() -> [(&'static str, String); 2] {
     [
         ("bridge", "+auth +sentinel|get-master-addr-by-name".to_owned()),
@@ -216,19 +215,19 @@ fn at_sentinel() -> [(&'static str, String); 2] {
     ]
 }
 
-/// Sees to it that every user is one of his own, and none is one that others rely on.
-fn distinct(users: &[(String, String)]) -> Result<()> {
+/// Checks that all names are valid, distinct and not reserved.
+fn check_names(users: &[(String, String)]) -> Result<()> {
     let mut seen = HashMap::new();
     for (name, _) in users {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
-            bail!("{name:?} is no name for a user: pass letters, digits, '.', '_' or '-'");
+            bail!("{name:?} is not a valid user name: use letters, digits, '.', '_' and '-'");
         }
         if name.eq_ignore_ascii_case("default") {
-            bail!("{name:?} is who signs in without a name: give the user another one");
+            bail!("{name:?} is the user of clients without a name: choose another name");
         }
-        // Names that differ in letters only are one where a person or a file system reads them.
+        // Names that differ only in case are too easy to confuse.
         if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
-            bail!("{name:?} and {other:?} are one name: the second would take over from the first");
+            bail!("{name:?} and {other:?} are the same name: choose different ones");
         }
     }
     Ok(())
@@ -244,13 +243,12 @@ fn given_password(options: &Options) -> Result<Option<String>> {
             }
             line.to_owned()
         }
-        (_, Some(name)) => {
-            std::env::var(name).with_context(|| format!("the environment variable {name} has no text"))?
-        }
+        (_, Some(name)) => std::env::var(name)
+            .with_context(|| format!("the environment variable {name} is not set to a text"))?,
         _ => return Ok(None),
     };
     if password.is_empty() {
-        bail!("the password is empty: give it at least a few characters");
+        bail!("the password is empty: choose a longer one");
     }
     Ok(Some(password))
 }
@@ -258,7 +256,7 @@ fn given_password(options: &Options) -> Result<Option<String>> {
 /// 192 bits from the operating system, in letters and digits.
 fn random_password() -> Result<String> {
     let mut bytes = [0; 24];
-    getrandom::fill(&mut bytes).ok().context("the operating system gives no random numbers")?;
+    getrandom::fill(&mut bytes).ok().context("the operating system provides no random numbers")?;
     Ok(hexadecimal(&bytes))
 }
 

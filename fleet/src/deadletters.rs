@@ -1,7 +1,7 @@
-//! `mt5fleet deadletters files`: the records that a server refused for good, as the bridges wrote them down.
+//! `mt5fleet deadletters files`: the records that a server refused for good, from the bridges' files.
 //!
-//! It reads every `dead.jsonl` below a folder: a terminal's data folder, or one with many of them. It changes
-//! nothing. A letter that a killed terminal wrote twice is shown once.
+//! Reads every `dead.jsonl` below a terminal's data folder, or below a folder of many. It changes nothing. A letter that
+//! a killed terminal wrote twice is shown once.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::output;
 
-/// One record that was put aside.
+/// A record that was refused for good.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct Letter {
     /// When, ms since 1970 UTC.
@@ -23,11 +23,11 @@ pub struct Letter {
     pub lane: String,
     /// The server's address.
     pub server: String,
-    /// Who gave the record its number.
+    /// Who numbered the record.
     pub producer: String,
     /// The record's number.
     pub sequence: u64,
-    /// What the server said.
+    /// The server's error.
     pub error: String,
     /// The record, with the names of `docs/wire-format.md`.
     pub record: serde_json::Value,
@@ -64,7 +64,7 @@ pub fn list(folders: &[PathBuf], json: bool, out: &mut impl Write) -> Result<boo
 /// Every file of dead letters below a folder.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let entries = fs::read_dir(folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
         // A link could lead in a circle.
@@ -78,9 +78,9 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The letters of one file. Half a line, of a terminal that was killed, is passed over.
+/// The letters of one file. An incomplete line, of a killed terminal, is skipped.
 fn read(path: &Path) -> Result<Vec<Letter>> {
-    let file = File::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut letters = Vec::new();
     for line in BufReader::new(file).split(b'\n') {
         letters.extend(serde_json::from_slice::<Letter>(&line?).ok());

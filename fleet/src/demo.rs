@@ -1,5 +1,5 @@
-//! `mt5fleet simulate` and `mt5fleet demo`: a fleet against given servers, and the same with servers of its
-//! own and a verdict. The last line is for machines.
+//! `mt5fleet simulate`: a fleet against existing servers. `mt5fleet demo`: the same with its own servers, and a verdict.
+//! The last line is easy to parse.
 
 use std::fs;
 use std::path::Path;
@@ -10,19 +10,18 @@ use tempfile::TempDir;
 
 use crate::oracle::{self, Verdict};
 use crate::output;
-use crate::simulate::{self, Outcome, Size};
-use crate::table::View;
+use crate::simulate::{self, Outcome, Size, View};
 use crate::up::{Plan, Servers, Topology};
 
-/// How many findings are told in words.
-const TOLD: usize = 10;
-/// Signals that the demo's stream keeps, more than its server has memory for.
+/// The most findings that are printed.
+const SHOWN: usize = 10;
+/// The length limit of the demo's streams: larger than its server's memory.
 const KEPT: u64 = 1_000_000_000;
 
-/// `mt5fleet simulate`: returns whether every terminal came to its end with all committed.
+/// `mt5fleet simulate`: returns whether every terminal finished with everything committed.
 pub fn simulate(size: &Size, config: &str) -> Result<bool> {
     let outcome = fleet(size, config, &mut |_| Ok(()))?;
-    outcome.failures.iter().take(TOLD).try_for_each(|failure| output::print(failure))?;
+    outcome.failures.iter().take(SHOWN).try_for_each(|failure| output::print(failure))?;
     let accepted: u64 = outcome.ledgers.iter().flat_map(|ledger| ledger.accepted()).sum();
     let committed: u64 = outcome.summaries().flat_map(|summary| summary.committed).sum();
     let good = outcome.failures.is_empty() && committed == accepted;
@@ -38,7 +37,7 @@ pub fn simulate(size: &Size, config: &str) -> Result<bool> {
     Ok(good)
 }
 
-/// `mt5fleet demo`: returns whether all is well.
+/// `mt5fleet demo`: returns whether the verdict is good.
 pub fn demo(size: &Size, topology: Topology) -> Result<bool> {
     let (findings, good, numbers) = match run(size, topology) {
         Ok((outcome, verdict)) => {
@@ -62,14 +61,14 @@ fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
     let mut servers = Servers::start_here(&plan)?;
     let [ris, rts, rtss] = servers.urls();
     output::print(&format!(
-        "{} terminals for {} s against {ris}, {rts} and {rtss}.",
+        "Running {} terminals for {} s against {ris}, {rts} and {rtss}.",
         size.terminals, size.seconds
     ))?;
-    // The usual limits would trim a large demo's first signals before they are checked.
+    // The default limits would trim a long demo's first signals before they are checked.
     let limits = format!("retention = \"{}s\"\nmax_length = {KEPT}\n", size.seconds + 3600);
     let config = servers.config_file();
     fs::write(&config, servers.toml() + &limits).context("cannot write the configuration")?;
-    let config = config.to_str().context("the temporary folder's name is no text")?;
+    let config = config.to_str().context("the temporary folder's name is not valid UTF-8")?;
 
     let (mut trouble, mut made) = (None, false);
     let outcome = fleet(size, config, &mut |elapsed| {
@@ -78,29 +77,26 @@ fn run(size: &Size, topology: Topology) -> Result<(Outcome, Verdict)> {
             trouble = servers.trouble()?;
         }
         match servers.attend()? {
-            Some(name) => bail!("the server for {name} has ended"),
+            Some(name) => bail!("the server {name} was shut down"),
             None => Ok(()),
         }
     })?;
     if let Some(trouble) = trouble {
-        output::print(&format!("Half-way: {}", trouble.end()?))?;
+        output::print(&format!("During the run {}.", trouble.end()?))?;
     }
-    output::print(&format!(
-        "Checking Redis against what was accepted; {} calls were refused.",
-        refused(&outcome)
-    ))?;
+    output::print(&format!("Comparing Redis with the ledgers; {} calls were refused.", refused(&outcome)))?;
     let verdict = judge(&servers, &outcome)?;
     Ok((outcome, verdict))
 }
 
-/// The oracle's verdict, and what the terminals themselves have to complain of.
+/// The oracle's verdict, with the terminals' failures.
 fn judge(servers: &Servers, outcome: &Outcome) -> Result<Verdict> {
     let urls = servers.urls();
     let mut verdict = match servers.topology() {
         Topology::Cluster => oracle::check_cluster(&urls[0], &outcome.ledgers)?,
         _ => oracle::check(&urls, &outcome.ledgers)?,
     };
-    // First of all, for the rest may follow from it.
+    // Failures first: they may explain the rest.
     verdict.findings.splice(0..0, outcome.failures.iter().cloned());
     Ok(verdict)
 }
@@ -110,12 +106,12 @@ fn fleet(size: &Size, config: &str, meanwhile: &mut dyn FnMut(Duration) -> Resul
     let folder: &Path = size.ledgers.as_deref().unwrap_or(temporary.path());
     let outcome = simulate::run(size, config, folder, &mut View::open()?, meanwhile)?;
     if outcome.ledgers.is_empty() {
-        bail!("no terminal opened a session: {}", outcome.failures.first().map_or("", String::as_str));
+        bail!("no terminal could open a session: {}", outcome.failures.first().map_or("", String::as_str));
     }
     Ok(outcome)
 }
 
-/// One of the library's own figures, a terminal each.
+/// One of the library's own counters, for each terminal.
 fn counted<'a>(outcome: &'a Outcome, table: &'a str, name: &'a str) -> impl Iterator<Item = u64> + 'a {
     outcome.summaries().filter_map(move |summary| summary.stats[table][name].as_u64())
 }
@@ -125,12 +121,12 @@ fn refused(outcome: &Outcome) -> u64 {
 }
 
 fn findings(verdict: &Verdict) -> Vec<String> {
-    let mut told: Vec<_> = verdict.findings.iter().take(TOLD).cloned().collect();
-    let more = verdict.findings.len().saturating_sub(TOLD) as u64 + verdict.more_findings;
+    let mut shown: Vec<_> = verdict.findings.iter().take(SHOWN).cloned().collect();
+    let more = verdict.findings.len().saturating_sub(SHOWN) as u64 + verdict.more_findings;
     if more > 0 {
-        told.push(format!("... and {more} more"));
+        shown.push(format!("... and {more} more"));
     }
-    told
+    shown
 }
 
 fn speed(outcome: &Outcome) -> String {

@@ -1,26 +1,26 @@
-//! What is told of an error: a server's own words, without what the client library makes of them, and with what to
-//! change in the configuration. The library's log tells the same in the same words.
+//! Errors in words: the server's own reply instead of the client library's paraphrase, and what to change in the
+//! configuration. The bridge's log uses the same words.
 
 use anyhow::Error;
 use mt5_redis::config::{Endpoint, WHILE_CONNECTING};
 use redis::RedisError;
 
-/// The context of an error that came before the first reply of a server.
+/// The context of an error before the server's first reply.
 pub const CONNECTING: &str = "cannot connect";
 
-/// An error and, where it is known, what to change.
+/// An error in words and, if known, what to change.
 pub fn with_advice(error: &Error, endpoint: &Endpoint) -> String {
     endpoint.told(&describe(error))
 }
 
-/// An error alone.
+/// An error in words.
 pub fn describe(error: &Error) -> String {
     let mut parts = Vec::new();
     for cause in error.chain() {
         match cause.downcast_ref::<RedisError>() {
             Some(error) => {
                 parts.push(server_reply(error));
-                // What it is based on says the same once more.
+                // The causes below only repeat it.
                 break;
             }
             None => parts.push(cause.to_string()),
@@ -32,7 +32,7 @@ pub fn describe(error: &Error) -> String {
     parts.join(": ") + moment
 }
 
-/// The words of a server, or how the connection to it broke.
+/// The server's reply, or how the connection broke.
 pub fn server_reply(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("{code} {}", error.detail().unwrap_or_default()),
@@ -41,12 +41,17 @@ pub fn server_reply(error: &RedisError) -> String {
     }
 }
 
+/// Whether the server does not know the command or does not permit it.
+pub fn is_refusal(error: &RedisError) -> bool {
+    matches!(error.code(), Some("ERR" | "NOPERM"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_servers_words_once_and_says_whether_there_ever_was_a_connection() {
+    fn it_repeats_the_servers_reply_once_and_says_if_there_was_no_connection() {
         let reply = redis::parse_redis_value(b"-WRONGPASS invalid pair\r\n").unwrap();
         let refused = Error::from(reply.extract_error().unwrap_err());
         assert_eq!(describe(&refused), "WRONGPASS invalid pair");

@@ -1,6 +1,6 @@
-//! What a terminal's library accepted, record by record, with every value: the evidence that the oracle
-//! compares Redis with. A file of JSON lines a terminal; a process that is killed loses at most the lines
-//! since its last look, and a cut last line is ignored.
+//! A ledger: every record that a terminal's library accepted, with all values. The oracle compares Redis with it. Each
+//! terminal writes a file of JSON lines; a killed process loses at most the lines since its last report, and an
+//! incomplete last line is ignored.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -69,22 +69,22 @@ pub struct SignalGiven {
     pub comment: String,
 }
 
-/// How it ended.
+/// How the terminal ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
-    /// Calls refused because a queue was full.
+    /// Calls refused because a queue or journal was full.
     pub refused: u64,
-    /// What the library says is committed, lane by lane, after the flush.
+    /// The committed sequence of each lane after the flush, as the library reports it.
     pub committed: [u64; 3],
     /// Why the flush or the close failed, if it did.
     pub failure: Option<String>,
-    /// Duration of each call that sends: nanoseconds and how many calls took that long.
+    /// Durations of the calls that send: nanoseconds, and how many calls took that long.
     pub call_ns: Vec<(u64, u64)>,
     /// The library's own statistics.
     pub stats: serde_json::Value,
 }
 
-/// A histogram for the duration of calls, ns.
+/// An empty histogram of durations in ns.
 pub fn call_times() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("the bounds are valid")
 }
@@ -108,7 +108,7 @@ impl Writer {
     }
 }
 
-/// A change of a trade as its lane saw it.
+/// A record of the lane rts.
 #[derive(Clone, Debug)]
 pub enum TradeEntry {
     State(Trade),
@@ -128,12 +128,12 @@ impl TradeEntry {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub instance: String,
-    /// Who numbered the records of each lane.
+    /// The producer of each lane.
     pub producers: [String; 3],
     pub heartbeats: Vec<Heartbeat>,
     pub trades: Vec<TradeEntry>,
     pub signals: Vec<SignalGiven>,
-    /// Absent if the terminal did not come to its end.
+    /// Absent if the terminal did not finish.
     pub summary: Option<Summary>,
 }
 
@@ -144,7 +144,7 @@ impl Ledger {
         let mut ledger = Self::default();
         for (number, line) in whole.lines().enumerate() {
             let entry = serde_json::from_str(line)
-                .with_context(|| format!("{}:{} is no entry of a ledger", path.display(), number + 1))?;
+                .with_context(|| format!("{}:{} is not an entry of a ledger", path.display(), number + 1))?;
             ledger.add(entry);
         }
         if ledger.instance.is_empty() {
@@ -166,12 +166,12 @@ impl Ledger {
         }
     }
 
-    /// How many records were accepted, lane by lane.
+    /// The number of accepted records of each lane.
     pub fn accepted(&self) -> [u64; 3] {
         [self.heartbeats.len() as u64, self.trades.len() as u64, self.signals.len() as u64]
     }
 
-    /// The sequences of a lane, in the order in which they were handed out.
+    /// The sequences of a lane, in the order of their acceptance.
     pub fn sequences(&self, lane: usize) -> Vec<u64> {
         match lane {
             0 => self.heartbeats.iter().map(|heartbeat| heartbeat.sequence).collect(),
@@ -181,7 +181,7 @@ impl Ledger {
     }
 }
 
-/// The library's structs with names for JSON; the compiler keeps both in step.
+/// The library's structs with names for JSON; the compiler keeps them in sync.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "InstanceState")]
 struct InstanceStateFields {

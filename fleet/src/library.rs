@@ -1,5 +1,5 @@
-//! The built library, used as a terminal uses it: loaded at run time, called through its C ABI, with UTF-16
-//! text. Of the crate only the structs and the types of the functions are used, to be sure that both agree.
+//! The built library, used as a terminal uses it: loaded at run time and called through its C ABI with UTF-16 text. From
+//! the crate it takes only structs and function types, so that both sides agree.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ macro_rules! functions {
             $($name: unsafe extern "C" fn($($argument),*) -> $result,)*
         }
 
-        // What is called has the type of what was compiled.
+        // The declared types are those of the compiled functions.
         $(const _: unsafe extern "C" fn($($argument),*) -> $result = abi::$name;)*
 
         impl Functions {
@@ -52,7 +52,7 @@ functions! {
     mt5redis_last_error: fn(*mut u16, i32) -> i32;
 }
 
-/// A UTF-16 text ended by a NUL, as MQL5 passes it.
+/// A NUL-terminated UTF-16 text, as MQL5 passes it.
 pub struct Text(Vec<u16>);
 
 impl Text {
@@ -68,14 +68,14 @@ impl Text {
 /// The loaded library.
 pub struct Bridge {
     functions: Functions,
-    /// Stays loaded as long as its functions can be called.
+    /// Keeps the functions loaded.
     _library: Library,
 }
 
 impl Bridge {
-    /// Loads the library and checks that both sides mean the same structs.
+    /// Loads the library and checks its ABI.
     pub fn load(path: &Path) -> Result<Self> {
-        // A name alone would be looked for in the system's folders.
+        // A bare file name would be searched for in the system's folders.
         let path = std::path::absolute(path)?;
         // SAFETY: the library runs no code when it is loaded.
         let library = unsafe { Library::new(&path) };
@@ -103,7 +103,7 @@ impl Bridge {
 
     /// Opens a session of one instance, with the journal in the data folder.
     pub fn open(&self, config: &str, instance: &str, data_folder: &Path) -> Result<Session<'_>> {
-        let data_folder = data_folder.to_str().context("the data folder's name is no text")?;
+        let data_folder = data_folder.to_str().context("the data folder's name is not valid UTF-8")?;
         let [config, instance, folder] = [config, instance, data_folder].map(Text::new);
         // SAFETY: the texts end with a NUL.
         let handle =
@@ -112,7 +112,7 @@ impl Bridge {
         Ok(Session { bridge: self, handle })
     }
 
-    /// An error with the library's own words if `result` is an error code.
+    /// Turns an error code into an error with the library's message.
     pub fn expect(&self, result: i64) -> Result<()> {
         if result < 0 {
             bail!("error {result}: {}", self.last_error());
@@ -126,12 +126,12 @@ impl Bridge {
             .unwrap_or_default()
     }
 
-    /// Fetches a text; a longer one than the first buffer is fetched again.
+    /// Fetches a text, again with a larger buffer if it does not fit.
     fn text(&self, fetch: impl Fn(*mut u16, i32) -> i32) -> Result<String> {
         let mut buffer = vec![0; 8192];
         loop {
             let Ok(length) = usize::try_from(fetch(buffer.as_mut_ptr(), buffer.len() as i32)) else {
-                bail!("the library gives no text: {}", self.last_error());
+                bail!("the library returned no text: {}", self.last_error());
             };
             if length < buffer.len() {
                 return Ok(String::from_utf16_lossy(&buffer[..length]));
@@ -149,7 +149,7 @@ pub struct Account {
     pub agent: Text,
 }
 
-/// An open handle. The calls that send return what the library returns: a sequence, or an error code.
+/// An open handle. The calls that send return the library's result: a sequence, or an error code.
 pub struct Session<'a> {
     bridge: &'a Bridge,
     handle: i64,
@@ -201,7 +201,7 @@ impl Session<'_> {
         Ok(lanes)
     }
 
-    /// The pressure's level.
+    /// The throttle level.
     pub fn throttle(&self) -> Result<u8> {
         // SAFETY: plain numbers.
         let level = unsafe { (self.bridge.functions.mt5redis_throttle)(self.handle) };
@@ -209,7 +209,7 @@ impl Session<'_> {
         Ok(level as u8)
     }
 
-    /// How far apart the library wants what can wait on a lane.
+    /// The interval that the library recommends for deferrable records of a lane.
     pub fn interval(&self, lane: i32) -> Result<Duration> {
         // SAFETY: plain numbers.
         let ms = unsafe { (self.bridge.functions.mt5redis_interval_ms)(self.handle, lane) };
@@ -222,7 +222,7 @@ impl Session<'_> {
         let call = self.bridge.functions.mt5redis_stats;
         // SAFETY: `text` passes a buffer and its capacity.
         let json = self.bridge.text(|buffer, capacity| unsafe { call(self.handle, buffer, capacity) })?;
-        serde_json::from_str(&json).with_context(|| format!("the statistics are no JSON: {json}"))
+        serde_json::from_str(&json).with_context(|| format!("the statistics are not JSON: {json}"))
     }
 
     /// The next line of the library's log.
@@ -240,7 +240,7 @@ impl Session<'_> {
             // SAFETY: plain numbers.
             let result =
                 unsafe { (self.bridge.functions.mt5redis_flush)(self.handle, left.as_millis() as i32) };
-            // The library waits for no heartbeat while its server is in trouble; who counts them does.
+            // The library does not wait for heartbeats while their server is in trouble; we count them, so we do.
             if result <= 0 || left.is_zero() {
                 return self.bridge.expect(result.into());
             }
@@ -256,9 +256,8 @@ impl Session<'_> {
     }
 }
 
-/// Where the library was built to: beside this program, or in Cargo's folder for dependencies. There may be
-/// one in each, of different age, since Cargo copies it only when the library itself is what is built; the
-/// newest one is meant.
+/// The newest built library beside this program or in Cargo's `deps` folder. There may be one in each, because Cargo
+/// copies it only if the library itself is the build target.
 pub fn default_path() -> Result<PathBuf> {
     let name = libloading::library_filename("mt5_redis");
     let program = env::current_exe().context("cannot find this program's folder")?;
@@ -268,6 +267,6 @@ pub fn default_path() -> Result<PathBuf> {
     let newest = places.into_iter().filter(|path| built(path).is_some()).max_by_key(built);
     newest.with_context(|| {
         let (name, folder) = (name.display(), folder.display());
-        format!("there is no {name} in {folder}: build it (cargo build), or pass --library PATH")
+        format!("there is no {name} in {folder}: build it with cargo build, or pass --library PATH")
     })
 }

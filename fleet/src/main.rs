@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use mt5fleet::simulate::Size;
+use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, output, size, stop, terminal, top, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, output, size, stop, top, up, work};
 
-/// Redis servers for mt5-redis, a simulated fleet of terminals, and the proof that nothing was lost.
+/// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -22,59 +22,59 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start Redis servers; Ctrl-C stops them
+    /// Start Redis servers and run them until Ctrl-C
     Up {
-        /// How they are arranged
+        /// Which servers to start
         #[arg(long, value_enum, default_value_t)]
         topology: Topology,
-        /// Size memory and connections for so many terminals; by default as the files in deploy/ say
+        /// Set memory and connection limits for this many terminals [default: the limits in deploy/]
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..=100_000))]
         terminals: Option<u64>,
-        /// Keep their data in this folder; by default it is a temporary one
+        /// Keep the data in this folder [default: a temporary one]
         #[arg(long)]
         data: Option<PathBuf>,
-        /// The ports, one a server, like 6390,6391,6392; by default free ones
+        /// One port for each server, such as 6390,6391,6392 [default: free ports]
         #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
         ports: Option<Vec<u16>>,
-        /// Return at once and leave them running until `mt5fleet down`
+        /// Exit once they are ready and leave them running until `mt5fleet down`
         #[arg(long, requires = "data")]
         detach: bool,
     },
-    /// Stop the servers that `up --data` started
+    /// Stop the servers started by `up --data`
     Down {
-        /// The folder that `up` was given
+        /// The folder given to `up --data`
         #[arg(long)]
         data: PathBuf,
     },
-    /// Measure what an instance, a position and a signal weigh in Redis, and say what fleets need
+    /// Measure how much memory an instance, a position and a signal take, and print the limits for fleets
     Size(size::Options),
-    /// Look at the servers of a configuration as an experienced operator does; fails if anything is red
+    /// Inspect the servers of a configuration and say how to fix what is wrong; fails if anything is red
     Doctor(doctor::Options),
-    /// Show the fleet on one screen: the instances and the Redis nodes
+    /// Show all Redis nodes and instances on one screen
     Top(top::Options),
-    /// Print users for Redis that can do their own work and nothing else
+    /// Print Redis users with just the permissions that they need
     Acl(acl::Options),
-    /// Run simulated terminals against servers that are there
+    /// Run simulated terminals against existing servers
     Simulate {
-        /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
+        /// The bridge's configuration: a redis:// URL or the path of a TOML file
         #[arg(long)]
         config: String,
         #[command(flatten)]
         size: Size,
     },
-    /// Start servers, run simulated terminals, and check that Redis has every record once, in order
+    /// Start servers, run simulated terminals, and check that Redis has every record once and in order
     Demo {
-        /// How the servers are arranged; half-way, Sentinels lose their masters and a Cluster is resharded
+        /// Which servers to start; during the run, masters with Sentinels crash and a Cluster is resharded
         #[arg(long, value_enum, default_value_t)]
         topology: Topology,
         #[command(flatten)]
         size: Size,
     },
-    /// Watch the servers, slow the fleet down before one falls over, and keep streams short
+    /// Watch the servers, throttle the fleet before one is overloaded, and trim the streams
     Govern(govern::Options),
-    /// Read signals as one of a group of workers, and hand each to a command, a web address or standard output
+    /// Deliver signals to a command, an HTTP endpoint or standard output, as one of a group of workers
     Work(work::Options),
-    /// What was put aside: records that a server refused, and signals that no worker could process
+    /// List, retry or delete dead letters: records that a server refused and signals that no worker could process
     Deadletters {
         #[command(subcommand)]
         action: Deadletters,
@@ -85,31 +85,31 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Deadletters {
-    /// Show the records that a server refused for good; the exit code says whether there are any
+    /// List the records that a server refused for good; the exit code is 0 if there are none
     Files {
-        /// Terminals' data folders, or folders of such
+        /// Terminals' data folders, or folders that contain them
         #[arg(required = true)]
         folders: Vec<PathBuf>,
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Show the signals that no worker could process; the exit code says whether there are any
+    /// List the signals that no worker could process; the exit code is 0 if there are none
     List {
         #[command(flatten)]
         at: At,
-        /// One JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Put signals back into their streams, for every group
+    /// Append dead signals to their streams again; every group receives them
     Retry {
         #[command(flatten)]
         at: At,
         #[command(flatten)]
         which: Which,
     },
-    /// Delete dead letters
+    /// Delete dead signals
     Drop {
         #[command(flatten)]
         at: At,
@@ -120,7 +120,7 @@ enum Deadletters {
 
 #[derive(clap::Args)]
 struct At {
-    /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
+    /// The bridge's configuration: a redis:// URL or the path of a TOML file
     #[arg(long)]
     config: String,
 }
@@ -128,9 +128,9 @@ struct At {
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// The letters' ids, as `list` shows them
+    /// Ids as shown by `list`
     ids: Vec<String>,
-    /// Every letter
+    /// All dead signals
     #[arg(long)]
     all: bool,
 }
@@ -138,7 +138,7 @@ struct Which {
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return told(&error),
+        Err(error) => return usage(&error),
     };
     match run(arguments.command) {
         Ok(true) => ExitCode::SUCCESS,
@@ -150,8 +150,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is wrong with the arguments, or the help that was asked for.
-fn told(error: &clap::Error) -> ExitCode {
+/// Prints what is wrong with the arguments, or the requested help.
+fn usage(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     if error.use_stderr() {
         text.lines().for_each(output::print_error);
@@ -161,18 +161,18 @@ fn told(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// As many ports as the topology has servers.
-fn enough(topology: Topology, ports: Option<Vec<u16>>) -> Result<Option<Vec<u16>>> {
+/// Checks that there is a port for each server of the topology.
+fn check_ports(topology: Topology, ports: Option<Vec<u16>>) -> Result<Option<Vec<u16>>> {
     let names = topology.names();
     match &ports {
         Some(ports) if ports.len() != names.len() => {
-            bail!("--ports has {}: pass {}, for {}", ports.len(), names.len(), names.join(", "))
+            bail!("--ports lists {} ports: pass {}, for {}", ports.len(), names.len(), names.join(", "))
         }
         _ => Ok(ports),
     }
 }
 
-/// Returns whether all is well.
+/// Runs a command; returns whether all is well.
 fn run(command: Command) -> Result<bool> {
     if let Command::Terminal(options) = command {
         return terminal::run(&options).map(|()| true);
@@ -180,13 +180,13 @@ fn run(command: Command) -> Result<bool> {
     stop::listen()?;
     match command {
         Command::Up { topology, terminals, data, ports, detach } => {
-            let plan = Plan { topology, ports: enough(topology, ports)?, terminals };
+            let plan = Plan { topology, ports: check_ports(topology, ports)?, terminals };
             up::up(data.as_deref(), &plan, detach).map(|()| true)
         }
         Command::Acl(options) => {
             let printed = acl::acl(&options)?;
             printed.lines.iter().try_for_each(|line| output::print(line))?;
-            // Apart, so that the lines can be piped into redis-cli or a file.
+            // On standard error, so that the users can be piped into redis-cli or a file.
             printed.secrets.iter().for_each(|secret| output::print_error(secret));
             Ok(true)
         }
@@ -199,7 +199,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Work(options) => work::run(&options).map(|()| true),
         Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),
-        Command::Terminal(_) => unreachable!("it was run above"),
+        Command::Terminal(_) => unreachable!("handled above"),
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the program prints. Redis, files and the network hold texts of others: a control character in one could
-//! move a terminal's cursor, hide words, or begin a line of a log that nobody wrote. And errors like to repeat an
-//! argument, which may hold a password. So every line goes through here, which the lints of this crate see to.
+//! Everything that the program prints. Texts from Redis, files and the network are foreign: a control character could
+//! move the cursor, hide words or forge a line of a log. Errors may repeat an argument, and with it a password. So every
+//! line goes through this module; the crate's lints enforce that.
 
 use std::borrow::Cow;
 use std::io::{Write, stderr, stdout};
@@ -10,16 +10,16 @@ use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-/// What stands where an argument would be repeated.
+/// Replaces an argument that may hold a secret.
 const HIDDEN: &str = "<not shown: it may hold a password>";
-/// A text of others is cut after so many characters.
+/// The most characters of a foreign text.
 const LONGEST: usize = 1000;
-/// A part of an argument that is shorter may stand anywhere by chance.
+/// Shorter parts of an argument could occur anywhere by chance.
 const SHORTEST: usize = 4;
-/// A secret is known by its first characters: an error may cut what it repeats.
-const TELLING: usize = 12;
+/// A secret is recognised by its first characters, as an error may cut it short.
+const PREFIX: usize = 12;
 
-/// A text of others as a part of a line: short, without control characters and secrets.
+/// A foreign text as part of a line: shortened, without control characters and secrets.
 pub fn sanitized(text: &str) -> String {
     let mut characters = text.chars();
     let mut cut: String = characters.by_ref().take(LONGEST).collect();
@@ -29,10 +29,10 @@ pub fn sanitized(text: &str) -> String {
     line(&cut).into_owned()
 }
 
-/// A value as JSON, in one line or in several. Control characters are escaped, so that it reads back as it was.
+/// A value as JSON, in one line or several. Control characters are escaped, so it parses to the same value.
 pub fn json(value: &impl Serialize, pretty: bool) -> Result<String> {
     let text = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }?;
-    Ok(replaced(&text, |c| c != '\n' && harms(c), |c| format!("\\u{:04x}", u32::from(c))).into_owned())
+    Ok(replaced(&text, |c| c != '\n' && is_harmful(c), |c| format!("\\u{:04x}", u32::from(c))).into_owned())
 }
 
 /// Prints a line for people.
@@ -40,25 +40,24 @@ pub fn print(words: &str) -> Result<()> {
     print_data(&line(words))
 }
 
-/// Prints a line for programs: data in JSON, as it is.
+/// Prints a line for programs: JSON, unchanged.
 pub fn print_data(data: &str) -> Result<()> {
     let mut out = stdout().lock();
-    writeln!(out, "{data}").and_then(|()| out.flush()).context("standard output takes no more")
+    writeln!(out, "{data}").and_then(|()| out.flush()).context("cannot write to standard output")
 }
 
-/// Prints a line to standard error, where there is one.
+/// Prints a line to standard error, if that is open.
 pub fn print_error(words: &str) {
     let _ = writeln!(stderr(), "{}", line(words));
 }
 
-/// A line as it may be printed.
+/// A line that is safe to print.
 fn line(words: &str) -> Cow<'_, str> {
-    without_secrets(replaced(words, harms, |c| c.escape_default().to_string()), secrets())
+    without_secrets(replaced(words, is_harmful, |c| c.escape_default().to_string()), secrets())
 }
 
-/// Whether a terminal or a log could take the character for more than text: a control character, or one that
-/// turns the direction of what follows.
-fn harms(c: char) -> bool {
+/// Whether a character could affect a terminal or a log: a control character, or one that changes the text direction.
+fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -81,9 +80,9 @@ fn without_secrets<'a>(text: Cow<'a, str>, secrets: &[String]) -> Cow<'a, str> {
     })
 }
 
-/// The text without a secret, which an error may have cut short; none if it is not in there.
+/// The text with a secret replaced, even if it is cut short; none if the text does not contain it.
 fn hidden(text: &str, secret: &str) -> Option<String> {
-    let start: String = secret.chars().take(TELLING).collect();
+    let start: String = secret.chars().take(PREFIX).collect();
     let mut pieces = text.split(&start);
     let mut hidden = pieces.next()?.to_owned();
     let mut found = false;
@@ -98,7 +97,7 @@ fn hidden(text: &str, secret: &str) -> Option<String> {
     found.then_some(hidden)
 }
 
-/// What no line may repeat of this program's arguments, the longest first.
+/// The parts of this program's arguments that no line may repeat, longest first.
 fn secrets() -> &'static [String] {
     static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
     SECRETS.get_or_init(|| {
@@ -109,7 +108,7 @@ fn secrets() -> &'static [String] {
                 argument.strip_prefix('-').and_then(|option| Some(option.split_once('=')?.1.to_owned()));
             [Some(argument), value].into_iter().flatten().for_each(|value| all.extend(parts(&value)));
         }
-        // As JSON and as quoted text they look otherwise.
+        // Also as they look in JSON and in quoted text.
         all.extend(all.iter().map(|part| part.escape_debug().to_string()).collect::<Vec<_>>());
         all.sort_by_key(|part| std::cmp::Reverse(part.len()));
         all.dedup();
@@ -117,9 +116,9 @@ fn secrets() -> &'static [String] {
     })
 }
 
-/// What may not be repeated of an argument that looks like an address or has an `@`.
+/// The secret parts of an argument that looks like an address or contains an `@`.
 fn parts(value: &str) -> Vec<String> {
-    // redis://…, and redis//:… and redis:/:…, which are mistyped ones.
+    // redis://…, and the typos redis//:… and redis:/:….
     let letters = value.len() - value.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
     let (scheme, rest) = value.split_at(letters);
     let schemes = ["redis", "rediss", "valkey", "valkeys", "http", "https"];
@@ -138,7 +137,7 @@ fn parts(value: &str) -> Vec<String> {
                 .map(str::to_owned),
         );
     } else if value.contains("://") {
-        // The host may be named, what is asked of it may not: paths and queries hold tokens.
+        // The host may be shown, but paths and queries may hold tokens.
         found.extend(rest.split_once(['/', '?']).map(|(_, path)| path.to_owned()));
     } else {
         found.push(rest.to_owned());
@@ -158,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_shown_and_not_done() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             line("größer 买入 \u{1b}[2J\u{9b}31m\r\n\u{202e}x"),
             "größer 买入 \\u{1b}[2J\\u{9b}31m\\r\\n\\u{202e}x"
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_an_address_is_repeated_but_its_host() {
+    fn only_the_host_of_an_address_is_printed() {
         for (argument, said, shown) in [
             ("redis://u:Pa55@h:1", "cannot reach h:1", "cannot reach h:1"),
             ("redis://u:Pa55@h:1", "no file redis://u:Pa55@h:1", "no file <HIDDEN>"),

@@ -1,6 +1,5 @@
-//! `mt5fleet size`: what things weigh in Redis. The real library writes them to servers of our own, and the
-//! growth of `used_memory` is divided by their number; nothing is estimated but the fleet's habits, which are
-//! the constants of [`sizing`].
+//! `mt5fleet size`: measures how much memory Redis needs. The real library writes to servers of our own, and the growth
+//! of `used_memory` is divided by the number of items. Only the fleet's habits are estimated: the constants of [`sizing`].
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -23,12 +22,12 @@ const FLEETS: [u64; 5] = [10, 100, 1000, 3000, 10_000];
 
 #[derive(Args)]
 pub struct Options {
-    /// The built library; by default the newest one beside this program
+    /// Path of the built library [default: the newest one beside this program]
     #[arg(long)]
     library: Option<std::path::PathBuf>,
 }
 
-/// Bytes of one of each.
+/// Bytes of one item of each kind.
 #[derive(Debug)]
 pub struct Weights {
     pub instance: u64,
@@ -38,11 +37,11 @@ pub struct Weights {
     pub connection: u64,
 }
 
-/// Measures, and prints the weights and the table that follows from the sizing.
+/// Measures, and prints the sizes and the table of limits.
 pub fn size(options: &Options) -> Result<()> {
     let library = options.library.clone().map_or_else(library::default_path, Ok)?;
     let Weights { instance, position, signal, source, connection } = measure(&library)?;
-    let mut lines = vec!["bytes in Redis, measured, and what the sizing counts with:".to_owned()];
+    let mut lines = vec!["bytes in Redis, measured and as assumed for sizing:".to_owned()];
     for (name, measured, counted) in [
         ("an instance", instance, sizing::INSTANCE_BYTES),
         ("a position", position, sizing::POSITION_BYTES),
@@ -54,8 +53,8 @@ pub fn size(options: &Options) -> Result<()> {
     }
     lines.push(format!("  a million signals: {} MiB", (signal * 1_000_000) >> 20));
     lines.push(String::new());
-    lines.push("maxmemory in MiB and maxclients, as mt5fleet up --terminals sets them:".to_owned());
-    lines.push("  terminals    ris    rts   rtss  clients  | a Cluster's node  clients".to_owned());
+    lines.push("maxmemory (MiB) and maxclients, as set by mt5fleet up --terminals:".to_owned());
+    lines.push("  terminals    ris    rts   rtss  clients  |     Cluster node  clients".to_owned());
     for terminals in FLEETS {
         let of = |topology, lane| sizing::limits(topology, lane, terminals);
         let single = ["ris", "rts", "rtss"].map(|lane| of(Topology::Single, lane));
@@ -71,18 +70,18 @@ pub fn size(options: &Options) -> Result<()> {
     lines.iter().try_for_each(|line| output::print(line))
 }
 
-/// What the library's records and idle connections take.
+/// Measures the library's records and idle connections.
 pub fn measure(library: &Path) -> Result<Weights> {
     let servers = Servers::start_temporary(None)?;
     let mut lanes = servers.ports().into_iter().map(Lane::at).collect::<Result<Vec<_>>>()?;
     let bridge = Bridge::load(library)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let config = servers.config_file();
-    let config = config.to_str().context("the temporary folder's name is no text")?;
+    let config = config.to_str().context("the temporary folder's name is not valid UTF-8")?;
     let open =
         |number: u64| bridge.open(config, &format!("{}.Broker-Demo", 5_000_000 + number), folder.path());
 
-    // What the first of each kind brings is not what one weighs.
+    // Exclude the overhead of the first item of each kind.
     let first = open(0)?;
     publish(&bridge, &first, &[trade(0)], 1, true)?;
     lanes.iter_mut().try_for_each(Lane::begin)?;
@@ -125,7 +124,7 @@ pub fn measure(library: &Path) -> Result<Weights> {
     Ok(Weights { instance, position, signal, source, connection })
 }
 
-/// A server whose growth is watched.
+/// A server whose memory is watched.
 struct Lane {
     connection: Connection,
     before: u64,
@@ -134,7 +133,7 @@ struct Lane {
 impl Lane {
     fn at(port: u16) -> Result<Self> {
         let mut connection = server::connect(port)?;
-        // The log's buffers come and go.
+        // The buffers of the append-only file would disturb the measurement.
         redis::cmd("CONFIG").arg("SET").arg("appendonly").arg("no").exec(&mut connection)?;
         Ok(Self { connection, before: 0 })
     }

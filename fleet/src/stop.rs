@@ -1,5 +1,4 @@
-//! The wish to stop: Ctrl-C, or a termination by the system. It only sets a flag, so that whoever runs
-//! servers or terminals ends them in order.
+//! Ctrl-C and termination signals. They only set a flag, so that servers and terminals are stopped in order.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -17,12 +16,12 @@ pub fn request() {
     REQUESTED.store(true, Relaxed);
 }
 
-/// Whether somebody wants to stop.
+/// Whether a stop was requested.
 pub fn requested() -> bool {
     REQUESTED.load(Relaxed)
 }
 
-/// An error if somebody wants to stop.
+/// An error if a stop was requested.
 pub fn check() -> Result<()> {
     if requested() {
         bail!("interrupted");

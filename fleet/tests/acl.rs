@@ -148,7 +148,7 @@ fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
         let findings = doctor::examine(&options).unwrap();
         let broken: Vec<_> = findings
             .iter()
-            .filter(|found| found.text.contains("broke off") || found.light == doctor::Light::Red)
+            .filter(|found| found.text.contains("the check failed") || found.light == doctor::Light::Red)
             .collect();
         assert!(broken.is_empty(), "{topology:?}: {broken:#?}");
         for admin in &mut admins {

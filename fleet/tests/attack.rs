@@ -186,15 +186,15 @@ fn a_hundred_thousand_invented_names_hinder_nobody() {
 #[test]
 fn names_that_collide_or_hold_a_pattern_are_refused() {
     for (arguments, words) in [
-        (&["--instance", "*"][..], "is no instance"),
-        (&["--instance", "1.[ab]"], "is no instance"),
-        (&["--instance", "1.Demo?"], "is no instance"),
-        (&["--instance", A, "--instance", A], "are one name"),
-        (&["--instance", "worker", "--worker"], "are one name"),
-        (&["--instance", "Replica", "--servers"], "are one name"),
-        (&["--governor", "one", "--doctor", "one"], "are one name"),
-        (&["--instance", "default"], "signs in without a name"),
-        (&["--worker", "a b"], "no name for a user"),
+        (&["--instance", "*"][..], "is not an instance id"),
+        (&["--instance", "1.[ab]"], "is not an instance id"),
+        (&["--instance", "1.Demo?"], "is not an instance id"),
+        (&["--instance", A, "--instance", A], "are the same name"),
+        (&["--instance", "worker", "--worker"], "are the same name"),
+        (&["--instance", "Replica", "--servers"], "are the same name"),
+        (&["--governor", "one", "--doctor", "one"], "are the same name"),
+        (&["--instance", "default"], "is the user of clients without a name"),
+        (&["--worker", "a b"], "is not a valid user name"),
         (&["--sentinel", "--worker"], "cannot be used with"),
     ] {
         let output =

@@ -59,7 +59,7 @@ impl Up {
         let mut told = String::new();
         for line in lines.by_ref().map_while(Result::ok) {
             told += &format!("{line}\n");
-            if line == "Ctrl-C stops them." {
+            if line == "Press Ctrl-C to stop." {
                 break;
             }
         }
@@ -135,7 +135,7 @@ fn a_failed_start_leaves_the_files_of_others_alone() {
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "no-such-setting yes\n").unwrap();
     let (good, told) = run(program(temporary.path()).args(["up", "--data"]).arg(&data));
-    assert!(!good && told.contains("does not start"), "{told}");
+    assert!(!good && told.contains("cannot start the server"), "{told}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "no-such-setting yes\n");
 }
 
@@ -161,13 +161,13 @@ fn detached_servers_stay_with_their_data_until_down() {
     redis::cmd("SET").arg("kept").arg("yes").exec(&mut connection).unwrap();
 
     let (good, told) = run(&mut detached());
-    assert!(!good && told.contains("servers already run on the data in"), "{told}");
+    assert!(!good && told.contains("servers are already running in"), "{told}");
 
     let (good, told) = down();
     assert!(good, "{told}");
     assert!(!first.iter().any(|&port| is_open(port)));
     let (good, told) = down();
-    assert!(!good && told.contains("nothing was started in"), "{told}");
+    assert!(!good && told.contains("no servers were started in"), "{told}");
 
     // On the same ports and with what was written.
     let wanted = first.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
@@ -185,11 +185,11 @@ fn a_port_that_is_taken_is_named() {
     let port = taken.local_addr().unwrap().port();
     let (good, told) = run(program(temporary.path()).args(["up", "--ports", &format!("{port},1,1")]));
     assert!(!good, "{told}");
-    assert!(told.contains("the server for ris does not start") && told.contains(&port.to_string()), "{told}");
+    assert!(told.contains("cannot start the server ris") && told.contains(&port.to_string()), "{told}");
     assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
 
     for (bad, complaint) in [
-        ("6390", "--ports has 1: pass 3, for ris, rts, rtss"),
+        ("6390", "--ports lists 1 ports: pass 3, for ris, rts, rtss"),
         ("6390,6391,0", "'0'"),
         ("6390,6391,70000", "'70000'"),
         ("a,b,c", "'a'"),
@@ -289,8 +289,8 @@ fn a_user_that_cannot_be_is_refused_with_what_to_pass() {
     let temporary = TempDir::new().unwrap();
     for (arguments, complaint) in [
         (&["acl"][..], "<--instance"),
-        (&["acl", "--instance", "a b"], "\"a b\" is no instance"),
-        (&["acl", "--worker", "a>b"], "no name for a user"),
+        (&["acl", "--instance", "a b"], "\"a b\" is not an instance id"),
+        (&["acl", "--worker", "a>b"], "is not a valid user name"),
         (&["acl", "--worker", "--password-file", "/nowhere"], "cannot read /nowhere"),
         (&["acl", "--worker", "--password-env", "NOBODY_SET_THIS"], "NOBODY_SET_THIS"),
     ] {

@@ -68,19 +68,23 @@ fn signals() {
         Case {
             fault: "a signal twice",
             plant: |world| world.add_signal(0, 3, 0.1),
-            found: Found { duplicated: 1, words: "is signal 3 of 1.Demo once more", ..Default::default() },
+            found: Found {
+                duplicated: 1,
+                words: "is a duplicate of signal 3 of 1.Demo",
+                ..Default::default()
+            },
         },
         Case {
             fault: "a batch twice",
             plant: |world| {
                 world.write_signals(&[(0, 1), (0, 2), (0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)])
             },
-            found: Found { duplicated: 2, words: "once more", ..Default::default() },
+            found: Found { duplicated: 2, words: "is a duplicate of", ..Default::default() },
         },
         Case {
             fault: "two signals in the wrong order",
             plant: |world| world.write_signals(&[(0, 1), (0, 3), (1, 1), (0, 2), (1, 2), (1, 3)]),
-            found: Found { out_of_order: 1, words: "signal 2 of 1.Demo stands behind", ..Default::default() },
+            found: Found { out_of_order: 1, words: "signal 2 of 1.Demo comes after", ..Default::default() },
         },
         Case {
             fault: "an altered signal",
@@ -88,7 +92,7 @@ fn signals() {
                 world.write_signals(&[(0, 1), (0, 2), (1, 1), (1, 2), (1, 3)]);
                 world.add_signal(0, 3, 0.2);
             },
-            found: Found { uncommitted: 1, words: "volume is 0.2, accepted was 0.1", ..Default::default() },
+            found: Found { uncommitted: 1, words: "volume is 0.2, accepted as 0.1", ..Default::default() },
         },
         Case {
             fault: "a signal that was refused",
@@ -102,18 +106,18 @@ fn signals() {
                 world.add_signal(1, 1, 0.1);
                 world.ledgers[1].producers[2] = "00000000000000bb".into();
             },
-            found: Found { words: "\"00000000000000cc\" that nobody knows", ..Default::default() },
+            found: Found { words: "unknown producer \"00000000000000cc\"", ..Default::default() },
         },
         Case {
             fault: "an entry that is no signal",
             plant: |world| world.append(0, b"\xc1"),
-            found: Found { words: "is no packed signal", ..Default::default() },
+            found: Found { words: "is not a packed signal", ..Default::default() },
         },
         Case {
             fault: "a watermark that lags",
             plant: |world| world.ask(RTSS, "SET wm:{0}:2.Demo:00000000000000bb 2"),
             found: Found {
-                words: "wm:{0}:2.Demo:00000000000000bb is 2, the last accepted was 3",
+                words: "wm:{0}:2.Demo:00000000000000bb is 2, the last accepted sequence was 3",
                 ..Default::default()
             },
         },
@@ -126,14 +130,14 @@ fn signals() {
             found: Found {
                 uncommitted: 3,
                 lost: 3,
-                words: "ss:{0}:2.Demo is of a producer \"00000000000000aa\" that nobody knows",
+                words: "ss:{0}:2.Demo is from an unknown producer \"00000000000000aa\"",
                 ..Default::default()
             },
         },
         Case {
             fault: "a stream that stays for ever",
             plant: |world| world.ask(RTSS, "PERSIST ss:{0}:1.Demo"),
-            found: Found { words: "ss:{0}:1.Demo never expires", ..Default::default() },
+            found: Found { words: "ss:{0}:1.Demo has no time to live", ..Default::default() },
         },
         Case {
             fault: "a source that nobody finds",
@@ -141,14 +145,14 @@ fn signals() {
             found: Found { words: "sl:{0} lacks 1.Demo", ..Default::default() },
         },
         Case {
-            fault: "a source that never gave a signal",
+            fault: "a source that never sent a signal",
             plant: |world| world.ask(RTSS, "ZADD sl:{0} 1 3.Demo"),
-            found: Found { words: "sl:{0} has 3.Demo, which never", ..Default::default() },
+            found: Found { words: "sl:{0} names 3.Demo, which never", ..Default::default() },
         },
         Case {
             fault: "the stream of a stranger",
             plant: |world| world.ask(RTSS, "XADD ss:{0}:3.Demo * d x"),
-            found: Found { words: "the key ss:{0}:3.Demo belongs to nothing", ..Default::default() },
+            found: Found { words: "no accepted record explains the key ss:{0}:3.Demo", ..Default::default() },
         },
     ]);
 }
@@ -162,7 +166,7 @@ fn trades() {
             found: Found {
                 uncommitted: 2,
                 lost: 2,
-                words: "ts:{1.Demo}:11 is not there",
+                words: "ts:{1.Demo}:11 does not exist",
                 ..Default::default()
             },
         },
@@ -174,14 +178,14 @@ fn trades() {
             found: Found {
                 uncommitted: 1,
                 lost: 1,
-                words: "q is \"1\", accepted was 4",
+                words: "q is \"1\", accepted as 4",
                 ..Default::default()
             },
         },
         Case {
             fault: "an altered price",
             plant: |world| world.ask(RTS, &format!("HSET ts:{{2.Demo}}:{OPEN} pc 1.1040000000000003")),
-            found: Found { uncommitted: 1, words: "accepted was 1.104", ..Default::default() },
+            found: Found { uncommitted: 1, words: "accepted as 1.104", ..Default::default() },
         },
         Case {
             fault: "a field too many and one too few",
@@ -189,7 +193,11 @@ fn trades() {
                 world.ask::<()>(RTS, &format!("HSET ts:{{2.Demo}}:{OPEN} zz 1"));
                 world.ask(RTS, &format!("HDEL ts:{{2.Demo}}:{OPEN} co"))
             },
-            found: Found { uncommitted: 1, words: "co is missing, zz is no field", ..Default::default() },
+            found: Found {
+                uncommitted: 1,
+                words: "co is missing, zz is an unknown field",
+                ..Default::default()
+            },
         },
         Case {
             fault: "an open position outside the set",
@@ -197,7 +205,7 @@ fn trades() {
             found: Found {
                 uncommitted: 1,
                 lost: 1,
-                words: "to:{1.Demo} has {}, open were {11}",
+                words: "to:{1.Demo} has {}, expected {11}",
                 ..Default::default()
             },
         },
@@ -213,14 +221,14 @@ fn trades() {
             found: Found {
                 uncommitted: 2,
                 lost: 2,
-                words: "12 is closed and never expires",
+                words: "12 is closed but never expires",
                 ..Default::default()
             },
         },
         Case {
             fault: "a position that should be marked as gone",
             plant: |world| world.ask(RTS, &format!("HSET ts:{{1.Demo}}:{GONE} q 3 e o st o tc 0")),
-            found: Found { uncommitted: 1, words: "accepted was \"g\"", ..Default::default() },
+            found: Found { uncommitted: 1, words: "accepted as \"g\"", ..Default::default() },
         },
         Case {
             fault: "a wrong time of close",
@@ -230,22 +238,22 @@ fn trades() {
         Case {
             fault: "an open position that expires",
             plant: |world| world.ask(RTS, &format!("PEXPIRE ts:{{1.Demo}}:{OPEN} 5000000")),
-            found: Found { words: "11 is open and expires", ..Default::default() },
+            found: Found { words: "11 is open but expires", ..Default::default() },
         },
         Case {
             fault: "a closed position that lives too long",
             plant: |world| world.ask(RTS, &format!("PEXPIRE ts:{{1.Demo}}:{CLOSED} 2592900000")),
-            found: Found { words: "12 is closed and expires only in", ..Default::default() },
+            found: Found { words: "12 is closed but expires only in", ..Default::default() },
         },
         Case {
             fault: "a watermark that is absent",
             plant: |world| world.ask(RTS, "DEL wm:{2.Demo}:00000000000000bb"),
-            found: Found { words: "is absent, the last accepted was 7", ..Default::default() },
+            found: Found { words: "is absent, the last accepted sequence was 7", ..Default::default() },
         },
         Case {
             fault: "a key of nobody's",
             plant: |world| world.ask(RTS, "SET ts:{3.Demo}:1 x"),
-            found: Found { words: "the key ts:{3.Demo}:1 belongs to nothing", ..Default::default() },
+            found: Found { words: "no accepted record explains the key ts:{3.Demo}:1", ..Default::default() },
         },
     ]);
 }
@@ -254,9 +262,14 @@ fn trades() {
 fn instances() {
     check(&[
         Case {
-            fault: "an instance that is not there",
+            fault: "an instance that does not exist",
             plant: |world| world.ask(RIS, "DEL is:{1.Demo}"),
-            found: Found { uncommitted: 2, lost: 2, words: "is:{1.Demo} is not there", ..Default::default() },
+            found: Found {
+                uncommitted: 2,
+                lost: 2,
+                words: "is:{1.Demo} does not exist",
+                ..Default::default()
+            },
         },
         Case {
             fault: "the last heartbeat is missing",
@@ -264,7 +277,7 @@ fn instances() {
             found: Found {
                 uncommitted: 1,
                 lost: 1,
-                words: "q is \"1\", accepted was 2",
+                words: "q is \"1\", accepted as 2",
                 ..Default::default()
             },
         },
@@ -301,7 +314,7 @@ fn the_library_itself_is_judged_too() {
                 last.sequence = 3;
                 world.ask(RIS, "HSET is:{1.Demo} q 3")
             },
-            found: Found { words: "ris handed out the sequence 3 where 2 was next", ..Default::default() },
+            found: Found { words: "ris assigned sequence 3, expected 2", ..Default::default() },
         },
         Case {
             fault: "a library that says less is committed",
@@ -310,7 +323,10 @@ fn the_library_itself_is_judged_too() {
                 summary.committed[RTSS] = 2;
                 world.ledgers[0].add(Entry::Summary(summary));
             },
-            found: Found { words: "the library says 2 is committed in rtss", ..Default::default() },
+            found: Found {
+                words: "the library reports sequence 2 as committed in rtss",
+                ..Default::default()
+            },
         },
     ]);
 }

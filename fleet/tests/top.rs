@@ -82,7 +82,7 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     };
     shows("7.Gone");
     keys.write_all(b"s").unwrap();
-    shows("sorts: age");
+    shows("sort by age");
     keys.write_all(b"/8\r").unwrap();
     shows("0 of 0 alive");
     keys.write_all(b"q").unwrap();

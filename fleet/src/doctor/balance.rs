@@ -1,13 +1,13 @@
-//! Whether the masters of a Cluster share slots and memory evenly, and no move of a slot was left half-done.
-//! A Cluster does not do that by itself: the line that does is printed.
+//! Whether slots and memory are spread evenly over the masters of a Cluster, and no slot was left half-migrated. A
+//! Cluster does not rebalance itself, so the finding prints the command.
 
 use anyhow::Result;
 
 use super::{Finding, Member, Patient, shell};
 
-/// Percent of the mean by which a master's slots may differ, as for `redis-cli --cluster rebalance`.
+/// How far a master's slots may be off the mean, in percent; `redis-cli --cluster rebalance` has the same threshold.
 const SLOTS_PERCENT: u64 = 10;
-/// Less than this is not worth a move.
+/// A smaller difference is not worth a migration.
 const MEMORY: u64 = 64 << 20;
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
@@ -19,8 +19,8 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
             masters.push(Share::of(member)?);
         }
         findings.extend(masters.iter().filter(|master| master.moving > 0).map(|master| {
-            Finding::yellow(&master.address, format!("{} slots are half-way to another node", master.moving))
-                .cure("only if no reshard is running")
+            Finding::yellow(&master.address, format!("{} slots are half-migrated", master.moving))
+                .cure("only if no resharding is running")
                 .run(shell::line(&shell, &["--cluster", "fix", &master.address]))
         }));
         findings.extend(uneven(&masters, &shell));
@@ -74,8 +74,12 @@ fn uneven(masters: &[Share], shell: &str) -> Option<Finding> {
     }
     let fullest = masters.iter().max_by_key(|master| master.memory)?;
     if fullest.memory > MEMORY + 2 * memory {
-        let text =
-            format!("{} holds {} MiB, the mean is {}", fullest.address, fullest.memory >> 20, memory >> 20);
+        let text = format!(
+            "{} holds {} MiB, the average is {}",
+            fullest.address,
+            fullest.memory >> 20,
+            memory >> 20
+        );
         let weight = format!("{}=0.5", fullest.id);
         return Some(Finding::yellow("", text).run(rebalance(&["--cluster-weight", &weight])));
     }

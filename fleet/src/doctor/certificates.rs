@@ -1,4 +1,4 @@
-//! How long the certificates last: the servers', the authorities' and our own.
+//! When the certificates expire: the servers', the authorities' and our own.
 
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -16,7 +16,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::{Finding, Patient};
 
 const DAY: i64 = 86_400;
-/// Time enough to notice and to act.
+/// Yellow: time enough to notice and act.
 const SOON: i64 = 30 * DAY;
 const NOW: i64 = 7 * DAY;
 
@@ -31,7 +31,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
             );
         }
         for address in addresses(&place.endpoint, place.members.iter().map(|member| &member.address)) {
-            // One that does not answer at all is told by the check of reach.
+            // The check `reach` reports a server that does not answer.
             let Ok(certificate) = presented(&address, &place.endpoint, tls) else { continue };
             findings.push(judge(&address, &certificate)?);
         }
@@ -40,7 +40,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Where certificates are presented: what the configuration names and what was found by it.
+/// The servers that present certificates: those in the configuration and those found through them.
 fn addresses<'a>(endpoint: &Endpoint, found: impl Iterator<Item = &'a Address>) -> Vec<Address> {
     let mut addresses = match &endpoint.site {
         Site::Server(address) => vec![address.clone()],
@@ -54,17 +54,18 @@ fn addresses<'a>(endpoint: &Endpoint, found: impl Iterator<Item = &'a Address>) 
 
 fn of_file(path: &Path) -> Result<Finding> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let certificate = CertificateDer::from_pem_slice(&bytes).ok().context("it has no certificate in PEM")?;
+    let certificate =
+        CertificateDer::from_pem_slice(&bytes).ok().context("the file holds no PEM certificate")?;
     judge(path.display(), &certificate)
 }
 
 fn judge(server: impl ToString, certificate: &CertificateDer) -> Result<Finding> {
-    let (_, parsed) = X509Certificate::from_der(certificate).context("its certificate cannot be read")?;
+    let (_, parsed) = X509Certificate::from_der(certificate).context("the certificate cannot be parsed")?;
     let validity = parsed.validity();
     let left = validity.not_after.timestamp() - x509_parser::time::ASN1Time::now().timestamp();
     let text = format!("certificate {} until {}", parsed.subject(), validity.not_after);
     let cure =
-        "renew it: the bridge reads its files anew at each connection, Redis after CONFIG SET tls-cert-file";
+        "renew it: the bridge rereads its files at each connection, Redis after CONFIG SET tls-cert-file";
     let days = format!("{text}: {} days left", left / DAY);
     Ok(if left <= 0 {
         Finding::red(server, format!("{text}: it has expired")).cure(cure)
@@ -77,7 +78,7 @@ fn judge(server: impl ToString, certificate: &CertificateDer) -> Result<Finding>
     })
 }
 
-/// The certificate that a server presents, whether it is valid or not: nothing else is sent there.
+/// The certificate that a server presents, valid or not. Nothing else is sent over this connection.
 fn presented(address: &Address, endpoint: &Endpoint, tls: &Tls) -> Result<CertificateDer<'static>> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -96,13 +97,13 @@ fn presented(address: &Address, endpoint: &Endpoint, tls: &Tls) -> Result<Certif
     let mut socket = TcpStream::connect_timeout(&to, endpoint.connect_timeout)?;
     socket.set_read_timeout(Some(endpoint.connect_timeout))?;
     socket.set_write_timeout(Some(endpoint.connect_timeout))?;
-    // The server may refuse us after it has shown its certificate.
+    // The server may refuse us, but only after it has presented its certificate.
     let _ = connection.complete_io(&mut socket);
     let chain = connection.peer_certificates().context("no certificate was presented")?;
     Ok(chain.first().context("no certificate was presented")?.clone().into_owned())
 }
 
-/// Takes every certificate, for the one purpose of reading its dates.
+/// Accepts every certificate, only to read its dates.
 #[derive(Debug)]
 struct Anyone;
 

@@ -1,43 +1,30 @@
-//! The terminals' clocks, as their heartbeats tell them: who is off by more than readers bear.
+//! The terminals' clocks, as their heartbeats report them.
 
 use anyhow::Result;
 
 use super::{Finding, Patient};
-use crate::govern::nodes::Nodes;
-use crate::top::fleet::{self, Heartbeat};
 
-/// So many instances are named.
+/// The most instances that are named.
 const NAMED: usize = 5;
 const CURE: &str = "on its machine, as administrator: net start w32time, then w32tm /resync; on Linux: timedatectl \
-                    set-ntp true. Are all of them off alike, it is the server's clock";
+                    set-ntp true. If all are off by the same time, the server's clock is wrong";
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
-    let mut nodes = Nodes::new("ris", &patient.config.ris.endpoint);
-    let looked = nodes.refresh().and_then(|_| fleet::look(&mut nodes));
-    Ok(match looked {
-        Ok((instances, _)) => {
-            let alive = instances.into_iter().filter_map(|seen| Some((seen.name, seen.heartbeat?)));
-            vec![judge(alive.collect())]
-        }
-        Err(error) => {
-            vec![Finding::yellow("", format!("the clocks cannot be looked at: {}", nodes.told(&error)))]
-        }
-    })
-}
-
-fn judge(mut alive: Vec<(String, Heartbeat)>) -> Finding {
+    let mut alive = match &patient.alive {
+        Ok(alive) => alive.clone(),
+        Err(why) => return Ok(vec![Finding::yellow("", format!("the clocks were not checked: {why}"))]),
+    };
     let count = alive.len();
     alive.sort_by_key(|(name, heartbeat)| (-heartbeat.clock_ms.abs(), name.clone()));
-    let off: Vec<String> = alive
+    let wrong: Vec<String> = alive
         .iter()
-        .filter_map(|(name, heartbeat)| Some(format!("{name} {}", heartbeat.clock_is()?)))
+        .filter_map(|(name, heartbeat)| Some(format!("{name} is {}", heartbeat.clock_error()?)))
         .collect();
-    if off.is_empty() {
-        return Finding::green("", format!("of {count} instances no clock is off"));
+    if wrong.is_empty() {
+        return Ok(vec![Finding::green("", format!("the clocks of all {count} instances are right"))]);
     }
-    let named = off.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    let more = if off.len() > NAMED { format!(" and {} more", off.len() - NAMED) } else { String::new() };
-    let text =
-        format!("the clocks of {} of {count} instances are off, by the server's: {named}{more}", off.len());
-    Finding::red("", text).cure(CURE)
+    let named = wrong.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if wrong.len() > NAMED { format!(" and {} more", wrong.len() - NAMED) } else { String::new() };
+    let text = format!("the clocks of {} of {count} instances are wrong: {named}{more}", wrong.len());
+    Ok(vec![Finding::red("", text).cure(CURE)])
 }

@@ -1,5 +1,5 @@
-//! What a full server drops. Redis takes what it may, and asks nobody: a watermark, by which a bridge knows what has
-//! arrived; a stream with signals that nobody has read; the directive that slows a fleet down.
+//! What a full server evicts. Redis evicts whatever its policy allows: a watermark, from which a bridge knows what was
+//! committed; a stream of unread signals; the directive that throttles the fleet.
 
 use anyhow::Result;
 
@@ -15,48 +15,49 @@ fn judge(member: &Member) -> Finding {
     let Some(policy) = member.settings.get("maxmemory-policy") else {
         return Finding::yellow(
             address,
-            "does not tell what it evicts when it is full: if it is not noeviction, signals get lost",
+            "does not report its eviction policy: unless it is noeviction, a full server loses signals",
         )
-        .cure("look for maxmemory-policy in its provider's console");
+        .cure("check maxmemory-policy in its provider's console");
     };
     let states_only = member.lanes == ["ris"];
-    let (light, dropped) = match dropped(&member.lanes, policy) {
-        None => return Finding::green(address, format!("evicts nothing that matters ({policy})")),
+    let (light, lost) = match evicted(&member.lanes, policy) {
+        None => return Finding::green(address, format!("evicts no data that matters ({policy})")),
         Some(found) => found,
     };
-    let finding = Finding::new(light, address, format!("is at {policy}: full, it evicts {dropped}"));
+    let finding =
+        Finding::new(light, address, format!("has maxmemory-policy {policy}: when full, it evicts {lost}"));
     set(member, finding, "maxmemory-policy", if states_only { "volatile-ttl" } else { "noeviction" })
 }
 
-/// What a policy drops of what these lanes keep, and how bad that is.
-fn dropped(lanes: &[&str], policy: &str) -> Option<(Light, String)> {
-    let whatever = policy.starts_with("allkeys-");
+/// What a policy evicts of these lanes' data, and how bad that is.
+fn evicted(lanes: &[&str], policy: &str) -> Option<(Light, String)> {
+    let any_key = policy.starts_with("allkeys-");
     if policy == "noeviction" || lanes == ["ris"] && policy == "volatile-ttl" {
         return None;
     }
-    if lanes == ["ris"] && !whatever {
+    if lanes == ["ris"] && !any_key {
         return Some((
             Light::Yellow,
-            "instances that live, and they look dead until they beat again".to_owned(),
+            "live instances, which look dead until their next heartbeat".to_owned(),
         ));
     }
-    let mut dropped = Vec::new();
+    let mut lost = Vec::new();
     for lane in lanes {
-        dropped.extend(match (*lane, whatever) {
+        lost.extend(match (*lane, any_key) {
             ("ris", true) => {
                 &["the governor's directives", "the operator's halt", "the list of instances"][..]
             }
-            ("ris", false) => &["instances that live"],
+            ("ris", false) => &["live instances"],
             ("rts", true) => &["open trades", "closed trades"],
             ("rts", false) => &["closed trades"],
-            (_, true) => &["streams with unread signals", "how far each reader is", "dead letters"],
+            (_, true) => &["streams with unread signals", "the readers' positions", "dead letters"],
             (_, false) => &["streams with unread signals"],
         });
     }
     if lanes != ["ris"] {
-        dropped.push("watermarks, by which a bridge knows what has arrived");
+        lost.push("watermarks, from which a bridge knows what was committed");
     }
-    Some((Light::Red, dropped.join(", ")))
+    Some((Light::Red, lost.join(", ")))
 }
 
 #[cfg(test)]
@@ -64,8 +65,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_lane_has_what_no_policy_may_drop() {
-        let light = |lanes: &[&str], policy| dropped(lanes, policy).map(|(light, _)| light);
+    fn each_lane_has_data_that_no_policy_may_evict() {
+        let light = |lanes: &[&str], policy| evicted(lanes, policy).map(|(light, _)| light);
         let all = ["ris", "rts", "rtss"];
         for lanes in [&["ris"][..], &["rts"], &["rtss"], &["ris", "rts"], &all] {
             assert_eq!(light(lanes, "noeviction"), None, "{lanes:?}");
@@ -75,7 +76,7 @@ mod tests {
             let expected = if states_only { Light::Yellow } else { Light::Red };
             assert_eq!(light(lanes, "volatile-lru"), Some(expected), "{lanes:?}");
         }
-        let words = |lanes: &[&str], policy| dropped(lanes, policy).unwrap().1;
+        let words = |lanes: &[&str], policy| evicted(lanes, policy).unwrap().1;
         assert!(words(&["ris"], "allkeys-lfu").contains("the governor's directives"));
         assert!(words(&["rts"], "allkeys-lfu").contains("open trades"));
         assert!(!words(&["rts"], "volatile-lfu").contains("open trades"), "they have no time to live");

@@ -1,4 +1,4 @@
-//! What a check says: one line, with what to do about it.
+//! What a check found: one line, and how to fix it.
 
 use std::io::{Write, stdout};
 
@@ -20,13 +20,13 @@ pub enum Light {
 pub struct Finding {
     pub light: Light,
     pub check: &'static str,
-    /// The server, or nothing if it concerns all.
+    /// The server; empty if it concerns all.
     pub server: String,
     pub text: String,
-    /// What mends it, or begins to: lines for a shell.
+    /// Shell lines that fix it, or begin to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// What else mends it, in words.
+    /// What else to do, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }
@@ -60,7 +60,7 @@ impl Finding {
         self
     }
 
-    /// A line for a shell that mends it, or begins to; [`Member::command`](super::Member::command) writes one.
+    /// Adds a shell line; [`Member::command`](super::Member::command) writes one.
     pub fn run(mut self, command: impl Into<String>) -> Self {
         self.commands.push(command.into());
         self
@@ -71,7 +71,7 @@ impl Finding {
         self
     }
 
-    /// Prints it, and each cure in a line of its own.
+    /// Prints it, with each fix on a line of its own.
     pub(super) fn print(&self, coloured: bool) -> Result<()> {
         let (name, colour) = match self.light {
             Light::Green => ("green ", 32),
@@ -82,8 +82,8 @@ impl Finding {
         let server = if self.server.is_empty() { String::new() } else { format!(" {}:", self.server) };
         let words = output::sanitized(&format!("{:<12}{server} {}", self.check, self.text));
         let mut out = stdout().lock();
-        // The colour is our own.
-        writeln!(out, "{light}  {words}").context("standard output takes no more")?;
+        // Printed here because of our own colours, which `output` would escape.
+        writeln!(out, "{light}  {words}").context("cannot write to standard output")?;
         let mut cures = self.commands.iter().chain(&self.cure);
         cures.try_for_each(|cure| output::print(&format!("         -> {cure}")))
     }

@@ -1,4 +1,4 @@
-//! What the machine gives a server, if it is this machine: huge pages, overcommit, the backlog, files.
+//! The settings of this machine, if a server runs on it: huge pages, overcommit, backlog and memory.
 
 use std::fs;
 use std::path::Path;
@@ -26,28 +26,28 @@ fn huge_pages(root: &Path) -> Option<Finding> {
     Some(if text.contains("[always]") {
         Finding::yellow(
             "",
-            "huge pages are always on: a snapshot copies 2 MiB for each byte written meanwhile",
+            "transparent huge pages are always on: during a snapshot each written byte copies 2 MiB",
         )
         .run("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
-        .cure("deploy/systemd has a file that does it at each start of the machine")
+        .cure("a file in deploy/systemd does this at every boot")
     } else {
-        Finding::green("", "huge pages are only for those who ask")
+        Finding::green("", "transparent huge pages are off by default")
     })
 }
 
 fn overcommit(root: &Path) -> Option<Finding> {
     let text = read(root, "proc/sys/vm/overcommit_memory")?;
     Some(if text == "1" {
-        Finding::green("", "memory may be overcommitted: a log can be rewritten on a full machine")
+        Finding::green("", "memory overcommit is on: the append-only file can be rewritten on a full machine")
     } else {
         Finding::yellow(
             "",
             format!(
-                "vm.overcommit_memory is {text}: with half of the memory in use the log's rewrite may fail"
+                "vm.overcommit_memory is {text}: rewriting the append-only file may fail once half of the memory is used"
             ),
         )
         .run("sysctl vm.overcommit_memory=1")
-        .cure("deploy/systemd has a file that does it at each start of the machine")
+        .cure("a file in deploy/systemd does this at every boot")
     })
 }
 
@@ -58,16 +58,16 @@ fn backlog(root: &Path, members: &[&mut Member]) -> Option<Finding> {
     Some(if most < wanted {
         Finding::yellow(
             "",
-            format!("net.core.somaxconn is {most}: a fleet that reconnects at once needs {wanted}"),
+            format!("net.core.somaxconn is {most}: a fleet that reconnects all at once needs {wanted}"),
         )
         .run(format!("sysctl net.core.somaxconn={wanted}"))
-        .cure("deploy/systemd has a file that does it at each start of the machine")
+        .cure("a file in deploy/systemd does this at every boot")
     } else {
-        Finding::green("", format!("{most} connections may wait to be accepted"))
+        Finding::green("", format!("up to {most} connections can wait to be accepted"))
     })
 }
 
-/// Whether what the servers may take together fits, with room for a rewrite of the largest.
+/// Whether the servers' limits fit into memory together, with room for a rewrite of the largest.
 fn memory(root: &Path, members: &[&mut Member]) -> Option<Finding> {
     let text = read(root, "proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -78,10 +78,10 @@ fn memory(root: &Path, members: &[&mut Member]) -> Option<Finding> {
     Some(if needed > total {
         Finding::yellow(
             "",
-            format!("the servers here may take {needed_mb} MiB with a rewrite, the machine has {total_mb}"),
+            format!("the servers here may use {needed_mb} MiB during a rewrite, the machine has {total_mb}"),
         )
         .cure("lower maxmemory, or move a lane to a machine of its own")
     } else {
-        Finding::green("", format!("the servers here may take {needed_mb} of {total_mb} MiB"))
+        Finding::green("", format!("the servers here may use {needed_mb} of {total_mb} MiB"))
     })
 }

@@ -1,5 +1,5 @@
-//! A sample of the real keys: whether each kind has the compact encoding it should have, the size that
-//! `sizing` counts with, and the time to live that it needs or must not have.
+//! A sample of the real keys: whether each kind has its compact encoding, a size within the sizing's assumption, and
+//! the time to live that it needs or must not have.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,16 @@ use redis::{FromRedisValue, RedisResult};
 
 use super::site::allowed;
 use super::{Finding, Light, Member, Patient};
-use crate::govern::fleet_view::Fleet;
 use crate::govern::lease::KEY as LEASE;
-use crate::govern::nodes::Nodes;
 use crate::up::sizing;
 
-/// Keys looked at on each server; a sample, so that a large one is not held up.
+/// How many keys are checked on each server: enough for a sample, too few to slow it down.
 const SAMPLE: usize = 2000;
 const PAGE: usize = 200;
-/// So many keys with one fault get a line for the shell each.
+/// The most keys with one fault that get a shell line each.
 const TYPED: usize = 20;
-/// A watermark's and a reader's note's time to live, s.
+/// The time to live of watermarks and readers' positions, s.
 const NOTE_SECONDS: &str = "3024000";
-
-/// How many instances live. Whoever may add names to the list may invent some, so only heartbeats count.
-pub(super) fn instances(patient: &mut Patient) -> u64 {
-    let mut nodes = Nodes::new("ris", &patient.config.ris.endpoint);
-    let mut fleet = Fleet::default();
-    // A site that does not answer has been told of already.
-    let looked = nodes.refresh().and_then(|_| fleet.look(&mut nodes));
-    looked.map_or(0, |()| fleet.alive.len() as u64)
-}
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
@@ -40,7 +29,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         let mut faults = Faults::default();
         let (keys, refused) = allowed(sample(member))?;
         if let Some(why) = refused {
-            let text = format!("refuses SCAN ({why}): no key was looked at");
+            let text = format!("refuses SCAN ({why}): no keys were checked");
             findings.push(Finding::yellow(&member.address, text));
             continue;
         }
@@ -56,12 +45,12 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         }
         let found = faults.found.into_iter().map(|(fault, found)| fault.told(&found, keys.len(), member));
         findings.extend(found);
-        findings.push(Finding::green(&member.address, format!("{} keys were looked at", keys.len())));
+        findings.push(Finding::green(&member.address, format!("{} keys were checked", keys.len())));
     }
     Ok(findings)
 }
 
-/// How long what has an end lives, ms.
+/// The configured times to live, ms.
 struct Lives {
     signals: String,
     closed: String,
@@ -71,17 +60,17 @@ struct Lives {
 struct Faults {
     /// The keys with each fault.
     found: BTreeMap<Fault, Vec<String>>,
-    /// Commands that are refused, and why.
+    /// Refused commands, and why.
     refused: BTreeMap<&'static str, String>,
 }
 
-/// What is wrong with keys.
+/// A fault of keys.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Fault {
     vital: bool,
     what: &'static str,
     cure: &'static str,
-    /// The command that mends a key, and what follows the key; empty where there is none.
+    /// The command that fixes a key, and its argument after the key; empty if there is none.
     command: &'static str,
     argument: String,
 }
@@ -107,7 +96,7 @@ impl Faults {
 impl Fault {
     fn told(&self, found: &[String], of: usize, member: &Member) -> Finding {
         let some = found.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-        let text = format!("{} of {of} keys looked at {}: {some}", found.len(), self.what);
+        let text = format!("{} of {of} keys checked {}: {some}", found.len(), self.what);
         let light = if self.vital { Light::Red } else { Light::Yellow };
         let mut finding = Finding::new(light, &member.address, text);
         if !self.command.is_empty() {
@@ -117,7 +106,7 @@ impl Fault {
                 finding = finding.run(member.command(words));
             }
         }
-        let more = if self.command.is_empty() || found.len() <= TYPED { "" } else { "the others likewise; " };
+        let more = if self.command.is_empty() || found.len() <= TYPED { "" } else { "the others alike; " };
         finding.cure(format!("{more}{}", self.cure))
     }
 }
@@ -136,7 +125,7 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
     }
 }
 
-/// The kinds of keys: prefix, encodings that are compact, and a size that none of ours reaches.
+/// The kinds of keys: prefix, compact encodings, and a size that no key of ours reaches.
 const KINDS: [(&str, &[&str], u64); 13] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
@@ -155,23 +144,28 @@ const KINDS: [(&str, &[&str], u64); 13] = [
 
 fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> Result<()> {
     let Some((prefix, compact, size)) = KINDS.into_iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
-        faults.add(false, "are none of ours", "give other data a Redis of its own", key);
+        faults.add(false, "do not belong to mt5-redis", "keep other data in another Redis", key);
         return Ok(());
     };
     let encoding: Option<String> = ask(member, "OBJECT ENCODING", key, faults)?;
     if !compact.is_empty() && encoding.is_some_and(|encoding| !compact.contains(&encoding.as_str())) {
         let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
-                    a key that is there changes when the server is started again";
+                    existing keys change when the server is restarted";
         faults.add(false, "are not in the compact encoding", cure, key);
     }
     let bytes: Option<u64> = ask(member, "MEMORY USAGE", key, faults)?;
     if bytes.is_some_and(|bytes| bytes > size) {
-        faults.add(false, "are far larger than the sizing counts with", "mt5fleet size measures anew", key);
+        faults.add(
+            false,
+            "are far larger than the sizing assumes",
+            "run mt5fleet size to measure again",
+            key,
+        );
     }
     time_to_live(member, (key, prefix), lives, faults)
 }
 
-/// What is asked of a key that may have expired meanwhile, unless the command is refused.
+/// Asks about a key; none if it has expired meanwhile or the command is refused.
 fn ask<T: FromRedisValue>(
     member: &mut Member,
     command: &'static str,
@@ -204,43 +198,44 @@ fn time_to_live(
     let ends = life >= 0;
     match prefix {
         "is:{" if !ends => {
-            let cure = "somebody wrote them without PEXPIRE; a live terminal writes its own anew";
-            let what = "are instances that never die, they have no time to live";
+            let cure = "somebody wrote them without PEXPIRE; a live terminal writes its own again";
+            let what = "are instances without a time to live, so they never look dead";
             faults.mend(true, what, cure, key, ("DEL", ""));
         }
         "wm:{" if !ends => {
-            let cure = "they outlive every record by 35 days; the next commit does it itself";
+            let cure = "they must outlive their last record by 35 days; the next commit sets it, too";
             faults.mend(false, "are watermarks without a time to live", cure, key, ("EXPIRE", NOTE_SECONDS));
         }
-        // The governor's lease ends with its holder.
+        // The governor's lease must expire.
         "ctl" if key == LEASE => {}
         "ss:{" if !ends => {
-            let cure = "was a signal written by hand? a live source does it itself";
-            let what = "are streams that stay though their source may be silent";
+            let cure = "was a signal written by hand? a live source sets it itself";
+            let what = "are streams without a time to live, so they stay when their source is gone";
             faults.mend(false, what, cure, key, ("PEXPIRE", &lives.signals));
         }
         "fp:{" | "sa:{" if !ends => {
             let (what, cure) =
-                ("are notes of readers without a time to live", "a reader at work does it itself");
+                ("are readers' positions without a time to live", "an active reader sets it itself");
             faults.mend(false, what, cure, key, ("EXPIRE", NOTE_SECONDS));
         }
         "fl:{" if !ends => {
-            let cure = "a follower that lives takes its lease anew";
-            let what = "are leases that never end, their followers stand by for ever";
+            let cure = "a live follower takes its lease again";
+            let what = "are leases without a time to live, so other followers stand by for ever";
             faults.mend(true, what, cure, key, ("DEL", ""));
         }
         "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if ends => {
-            let (what, cure) = ("will vanish whole, they must not have a time to live", "who gave them one?");
+            let (what, cure) = ("must not have a time to live but will expire", "find out who gave them one");
             faults.mend(true, what, cure, key, ("PERSIST", ""));
         }
         "ts:{" => {
             let open = is_open(member, key)?;
             if open && ends {
-                let (what, cure) = ("are open positions that will expire", "who gave them a time to live?");
+                let (what, cure) =
+                    ("are open positions that will expire", "find out who gave them a time to live");
                 faults.mend(true, what, cure, key, ("PERSIST", ""));
             }
             if !open && !ends {
-                let cure = "nothing else removes them";
+                let cure = "nothing else will delete them";
                 let what = "are closed positions without a time to live";
                 faults.mend(false, what, cure, key, ("PEXPIRE", &lives.closed));
             }
@@ -250,7 +245,7 @@ fn time_to_live(
     Ok(())
 }
 
-/// Whether a position is in its instance's set of open ones.
+/// Whether a position is in its instance's set of open positions.
 fn is_open(member: &mut Member, key: &str) -> RedisResult<bool> {
     let (hash, position) = key.rsplit_once(':').unwrap_or((key, ""));
     let open = hash.replacen("ts:", "to:", 1);

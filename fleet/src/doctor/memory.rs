@@ -1,4 +1,4 @@
-//! How full each server is, whether it would hold the fleet, and whether it turned anybody away.
+//! How full each server is, whether it has room for the fleet, and whether it rejected connections.
 
 use anyhow::Result;
 
@@ -23,7 +23,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The memory that it needs when the fleet trades as much as `sizing` says.
+/// The memory that it needs if the fleet trades as much as `sizing` assumes.
 fn needed(member: &Member, cluster: bool, terminals: u64) -> u64 {
     let topology = if cluster { Topology::Cluster } else { Topology::Single };
     let lanes = if cluster { &["cluster"][..] } else { &member.lanes[..] };
@@ -33,13 +33,10 @@ fn needed(member: &Member, cluster: bool, terminals: u64) -> u64 {
 fn fill(member: &Member, needed: u64) -> Finding {
     let address = &member.address;
     let (Some(used), Some(limit)) = (member.known("used_memory"), member.known("maxmemory")) else {
-        return Finding::yellow(
-            address,
-            "does not tell how much memory it has and uses: that was not checked",
-        )
-        .cure("its provider's console may show it");
+        return Finding::yellow(address, "does not report its memory use: memory was not checked")
+            .cure("check it in its provider's console");
     };
-    // It fills two thirds of that, should it need more than the fleet is expected to.
+    // At least half as much again as it uses now, if the fleet is larger than planned.
     let enough = needed.max(used / 2 * 3).to_string();
     if limit == 0 {
         let finding = Finding::red(address, "has no maxmemory: it grows until the system kills it");
@@ -62,11 +59,11 @@ fn headroom(member: &Member, needed: u64, terminals: u64) -> Option<Finding> {
         let text = format!("{text}, maxmemory is {} MiB", limit >> 20);
         set(member, Finding::yellow(&member.address, text), "maxmemory", &needed.to_string())
     } else {
-        Finding::green(&member.address, format!("{text}, and have them"))
+        Finding::green(&member.address, format!("{text}, and it has room"))
     })
 }
 
-/// Counts are kept until the server starts again: what is mended would be told for months.
+/// Redis counts until it is restarted, so a fixed fault would be reported for months: reset the counters.
 fn count_anew(member: &Member, finding: Finding) -> Finding {
     if member.is_managed() { finding } else { finding.run(member.command(&["CONFIG", "RESETSTAT"])) }
 }
@@ -74,10 +71,9 @@ fn count_anew(member: &Member, finding: Finding) -> Finding {
 fn evicted(member: &Member) -> Option<Finding> {
     let keys = member.number("evicted_keys");
     (keys > 0).then(|| {
-        let text = format!("has evicted {keys} keys for want of memory since its start");
+        let text = format!("has evicted {keys} keys since its start because memory was full");
         let finding = if member.lanes == ["ris"] {
-            Finding::yellow(&member.address, text)
-                .cure("raise maxmemory first: instances looked dead that were not")
+            Finding::yellow(&member.address, text).cure("raise maxmemory first: live instances looked dead")
         } else {
             Finding::red(&member.address, text)
                 .cure("set maxmemory-policy to noeviction and raise maxmemory first")
@@ -90,8 +86,13 @@ fn fragmented(member: &Member) -> Option<Finding> {
     let ratio: f64 = member.info.get("mem_fragmentation_ratio").unwrap_or(1.0);
     let wasted = member.number("mem_fragmentation_bytes");
     (ratio > 1.5 && wasted > 100 << 20).then(|| {
-        Finding::yellow(&member.address, format!("wastes {} MiB in holes (ratio {ratio})", wasted >> 20))
-            .cure("deploy/defrag.conf, if its allocator can; else a restart of the replica and a failover")
+        Finding::yellow(
+            &member.address,
+            format!("loses {} MiB to fragmentation (ratio {ratio})", wasted >> 20),
+        )
+        .cure(
+            "include deploy/defrag.conf if its allocator supports it; else restart the replica and fail over",
+        )
     })
 }
 
@@ -102,13 +103,13 @@ fn clients(member: &Member, cluster: bool, terminals: u64) -> Vec<Finding> {
     let needed = terminals * lanes;
     let mut findings = Vec::new();
     if rejected > 0 {
-        let text = format!("has turned {rejected} connections away: maxclients is {limit}");
+        let text = format!("has rejected {rejected} connections: maxclients is {limit}");
         let finding = Finding::red(&member.address, text)
-            .cure("raise maxclients and the limit of open files (LimitNOFILE) first");
+            .cure("raise maxclients and the open-file limit (LimitNOFILE) first");
         findings.push(count_anew(member, finding));
     }
     if limit > 0 && (needed > limit * 8 / 10 || now > limit * 8 / 10) {
-        let text = format!("{now} clients now, {terminals} terminals bring {needed}, maxclients is {limit}");
+        let text = format!("{now} clients now, {terminals} terminals need {needed}, maxclients is {limit}");
         let enough = needed.max(now) * 5 / 4 + 128;
         findings.push(set(member, Finding::yellow(&member.address, text), "maxclients", &enough.to_string()));
     }

@@ -11,21 +11,24 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         let failed = |name: &str| member.text(name) == "err";
         if failed("aof_last_write_status") {
             findings.push(
-                Finding::red(address, "cannot write its log: what it acknowledges is in memory only")
-                    .cure("is the disk full? df -h, then see its log"),
+                Finding::red(
+                    address,
+                    "cannot write its append-only file: acknowledged writes are in memory only",
+                )
+                .cure("check the disk (df -h) and the server's log"),
             );
         }
         if failed("aof_last_bgrewrite_status") {
             findings.push(
-                Finding::yellow(address, "could not rewrite its log, which grows now")
-                    .cure("see what its log says first: memory or disk was short")
+                Finding::yellow(address, "could not rewrite its append-only file, which keeps growing")
+                    .cure("read the server's log first: memory or disk was short")
                     .run(member.command(&["BGREWRITEAOF"])),
             );
         }
         if failed("rdb_last_bgsave_status") {
             findings.push(
                 Finding::yellow(address, "could not write its last snapshot")
-                    .cure("see what its log says first: memory, disk or permissions")
+                    .cure("read the server's log first: memory, disk or permissions")
                     .run(member.command(&["BGSAVE"])),
             );
         }
@@ -34,14 +37,14 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
             findings.push(
                 Finding::yellow(
                     address,
-                    format!("waited for the disk {times} times, and all commands with it"),
+                    format!("blocked all commands {times} times while it waited for the disk"),
                 )
-                .cure("a faster disk, or one for this server alone"),
+                .cure("use a faster disk, or one for this server alone"),
             );
         }
     }
     if findings.is_empty() && patient.members().any(|member| member.no_info.is_none()) {
-        findings.push(Finding::green("", "snapshots and logs were written"));
+        findings.push(Finding::green("", "snapshots and append-only files are written"));
     }
     Ok(findings)
 }

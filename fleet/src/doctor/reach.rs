@@ -8,15 +8,16 @@ use super::site::allowed;
 use super::{Finding, Patient};
 
 const ROUNDS: usize = 9;
-/// A bridge with little to do waits one round trip for each batch.
+/// A bridge waits one round trip for each batch.
 const FAR: Duration = Duration::from_millis(20);
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for member in patient.members() {
         if let Some(why) = &member.no_info {
-            let text = format!("refuses INFO ({why}): version, role, memory and logs were not checked");
-            findings.push(Finding::yellow(&member.address, text).cure("let this user ask: +info"));
+            let text =
+                format!("refuses INFO ({why}): version, role, memory and persistence were not checked");
+            findings.push(Finding::yellow(&member.address, text).cure("grant this user +info"));
         }
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
@@ -31,8 +32,8 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         findings.push(if median < FAR {
             Finding::green(&member.address, text)
         } else {
-            Finding::yellow(&member.address, format!("{text}: readers see all that much later"))
-                .cure("put terminals and Redis into one network")
+            Finding::yellow(&member.address, format!("{text}: readers see everything that much later"))
+                .cure("move terminals and Redis closer together")
         });
     }
     Ok(findings)

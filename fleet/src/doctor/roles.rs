@@ -1,4 +1,4 @@
-//! Who is master, who follows, and who would decide if a master went: roles, replicas, quorum.
+//! Masters, replicas and Sentinels: whether writes are possible, replicated, and safe from a master's failure.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use super::settings::set;
 use super::{Finding, Member, Patient, Place};
 use crate::errors::server_reply;
 
-/// A replica that lacks more than this has not kept up for seconds.
+/// A replica that lacks more than this has been behind for seconds.
 const LAG_BYTES: u64 = 16 << 20;
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
@@ -42,18 +42,18 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
 fn lone(member: &Member, endpoint: &Endpoint) -> Finding {
     if member.number("cluster_enabled") == 1 {
         let mut finding =
-            Finding::red(&member.address, "is a node of a Cluster: it sends the bridge elsewhere");
+            Finding::red(&member.address, "is a node of a Cluster: it redirects the bridge to other nodes");
         finding.cure = endpoint.advice("MOVED ");
         finding
     } else if member.is_master() {
         Finding::green(&member.address, "is a master")
     } else {
         Finding::red(&member.address, "is a replica: it refuses every write")
-            .cure("write the address of its master into the configuration, or its Sentinels")
+            .cure("configure its master's address, or its Sentinels")
     }
 }
 
-/// Whether the Sentinels agree, and would still be a majority without one of them.
+/// Whether the Sentinels agree, and would still have a majority without one of them.
 fn quorum(
     sentinels: &mut [(Address, redis::Connection)],
     master: &str,
@@ -69,7 +69,7 @@ fn quorum(
             Err(error) => {
                 let words = server_reply(&error);
                 let text = format!("knows no master named {master}: {words}");
-                let cure = "the name in the configuration must be that of `sentinel monitor`";
+                let cure = "the name in the configuration must match `sentinel monitor`";
                 let cure = endpoint.advice(&words).unwrap_or_else(|| cure.to_owned());
                 findings.push(Finding::red(&*address, text).cure(cure));
                 continue;
@@ -83,7 +83,7 @@ fn quorum(
             Err(error) => Finding::red(&*address, format!("{master}: no failover is possible: {error}")),
             Ok(_) if others < 2 => {
                 Finding::yellow(&*address, format!("{master}: only {} Sentinels", others + 1))
-                    .cure("three are needed, so that two still agree when one is gone")
+                    .cure("run three, so that two can still agree without the third")
             }
             Ok(_) => Finding::green(&*address, format!("{master}: {} Sentinels have a quorum", others + 1)),
         });
@@ -92,16 +92,16 @@ fn quorum(
         let named = masters.into_iter().collect::<Vec<_>>().join(", ");
         findings.push(
             Finding::red("", format!("the Sentinels name different masters for {master}: {named}"))
-                .cure("wait a minute; if it stays, SENTINEL RESET on the one that is wrong"),
+                .cure("wait a minute; if it persists, run SENTINEL RESET on the wrong one"),
         );
     }
     Ok(findings)
 }
 
-/// What a master says of its replicas.
+/// What a master reports about its replicas.
 fn followed(master: &Member, sentinel: bool) -> Finding {
     let replicas = master.number("connected_slaves");
-    // Redis tells how many are close enough only while it cares.
+    // Redis counts good replicas only if min-replicas-to-write is set.
     let good = master.known("min_slaves_good_slaves");
     let wanted: u64 = match master.settings.get("min-replicas-to-write") {
         Some(text) => text.parse().unwrap_or(0),
@@ -112,23 +112,24 @@ fn followed(master: &Member, sentinel: bool) -> Finding {
     if near < wanted {
         Finding::red(
             address,
-            format!("refuses writes: {near} replicas follow, {wanted} must (min-replicas-to-write)"),
+            format!("refuses writes: {near} replicas are in sync, min-replicas-to-write is {wanted}"),
         )
-        .cure("start the replica again; until then the bridges hold what they accept")
+        .cure("restart the replica; until then the bridges keep records in their journals")
     } else if replicas == 0 {
-        Finding::yellow(address, "is a master without a replica: nobody can take its place").cure("start one")
+        Finding::yellow(address, "is a master without a replica: no failover is possible")
+            .cure("start a replica")
     } else if sentinel && wanted == 0 && !master.lanes.contains(&"ris") {
         let text = "acknowledges writes while cut off from its replica (min-replicas-to-write 0)";
         set(master, Finding::yellow(address, text), "min-replicas-to-write", "1")
     } else if let Some((replica, bytes)) = farthest_behind(master).filter(|&(_, bytes)| bytes > LAG_BYTES) {
-        Finding::yellow(address, format!("its replica {replica} lacks {} MiB of it", bytes >> 20))
-            .cure("look at the line between them, and at the replica's disk")
+        Finding::yellow(address, format!("its replica {replica} is {} MiB behind", bytes >> 20))
+            .cure("check the network between them and the replica's disk")
     } else {
         Finding::green(address, format!("is a master with {replicas} replica(s)"))
     }
 }
 
-/// The replica that lacks most, and how many bytes, by its master: it does not know itself.
+/// The replica that lacks most and how many bytes, from its master: a replica does not know.
 fn farthest_behind(master: &Member) -> Option<(String, u64)> {
     let written = master.number("master_repl_offset");
     let lines = (0..master.number("connected_slaves")).map(|at| master.text(&format!("slave{at}")));
@@ -143,8 +144,8 @@ fn farthest_behind(master: &Member) -> Option<(String, u64)> {
 fn following(replica: &Member) -> Finding {
     let address = &replica.address;
     if replica.text("master_link_status") != "up" {
-        return Finding::red(address, "has lost its master")
-            .cure("see what its log says: is the master there, and masterauth right?");
+        return Finding::red(address, "has lost the connection to its master")
+            .cure("read its log: is the master running, and is masterauth right?");
     }
     Finding::green(
         address,
@@ -152,7 +153,7 @@ fn following(replica: &Member) -> Finding {
     )
 }
 
-/// Whether a node thinks that the Cluster is whole.
+/// Whether a node sees the whole Cluster.
 fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
     let text: String = member.ask(&["CLUSTER", "INFO"])?;
     let value =
@@ -165,8 +166,7 @@ fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
             value("cluster_state"),
             value("cluster_slots_ok")
         );
-        findings
-            .push(Finding::red(&member.address, text).cure("start the nodes that are gone first").run(line));
+        findings.push(Finding::red(&member.address, text).cure("restart the missing nodes first").run(line));
     }
     let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
     for line in nodes.lines() {
@@ -176,8 +176,8 @@ fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
         {
             let node = node.split(['@', ',']).next().unwrap_or_default();
             findings.push(
-                Finding::yellow(&member.address, format!("knows of a node that has failed: {node}"))
-                    .cure("or start it again; it is forgotten when every node does so within a minute")
+                Finding::yellow(&member.address, format!("sees a failed node: {node}"))
+                    .cure("or restart it; it is forgotten once every node has run this within a minute")
                     .run(member.command(&["CLUSTER", "FORGET", id])),
             );
         }

@@ -1,4 +1,4 @@
-//! Each setting that matters against that of `deploy/`, with the reason that stands there.
+//! Compares each setting with the files in `deploy/`, and quotes the reason given there.
 
 use anyhow::Result;
 use mt5_redis::config::Site;
@@ -6,7 +6,7 @@ use mt5_redis::config::Site;
 use super::{Finding, Member, Patient};
 use crate::up::files;
 
-/// What an operator decides: where a server is, how large it is, what its machine has, what else it serves.
+/// Settings that are up to the operator.
 const THEIRS: [&str; 9] = [
     "port",
     "bind",
@@ -18,11 +18,11 @@ const THEIRS: [&str; 9] = [
     "save",
     "replica-priority",
 ];
-/// What has a check of its own.
+/// Settings with a check of their own.
 const ELSEWHERE: [&str; 1] = ["maxmemory-policy"];
-/// With another value than ours for these, data is lost.
+/// Settings that lose data if they differ from ours.
 const VITAL: [&str; 1] = ["appendonly"];
-/// What a server takes from its file only, when it starts.
+/// Settings that a server reads only at its start.
 pub const AT_START: [&str; 2] = ["tcp-backlog", "cluster-enabled"];
 
 pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
@@ -38,7 +38,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// What of it cannot be compared, because CONFIG is refused.
+/// The settings that cannot be compared because CONFIG is refused.
 fn hidden(member: &Member, ours: &[(String, String)]) -> Option<Finding> {
     let why = member.no_settings.as_ref()?;
     let hidden: Vec<&str> = ours
@@ -46,18 +46,18 @@ fn hidden(member: &Member, ours: &[(String, String)]) -> Option<Finding> {
         .map(|(name, _)| name.as_str())
         .filter(|name| !member.settings.contains_key(*name))
         .collect();
-    let text = format!("does not show its settings ({why}): {} were not checked", hidden.len());
+    let text = format!("hides its settings ({why}): {} were not checked", hidden.len());
     let finding = Finding::yellow(&member.address, text);
     Some(match member.is_managed() {
-        true => finding.cure(format!("its provider's console may show them: {}", hidden.join(", "))),
-        false => finding.cure("ask as the user of `mt5fleet acl --doctor`"),
+        true => finding.cure(format!("check them in its provider's console: {}", hidden.join(", "))),
+        false => finding.cure("use the user of `mt5fleet acl --doctor`"),
     })
 }
 
 /// Our settings for a server.
 fn ours(site: &Site, lanes: &[&str]) -> Vec<(String, String)> {
     let mut settings = match (site, lanes) {
-        // One file for all lanes: nothing is evicted, everything logged.
+        // A server of several lanes: no eviction, and everything in the append-only file.
         (Site::Cluster(_), _) | (_, [_, _, ..]) => files::settings("redis-cluster.conf"),
         (_, lanes) => files::settings(&format!("redis-{}.conf", lanes[0])),
     };
@@ -104,22 +104,23 @@ fn compare(member: &Member, ours: &[(String, String)]) -> Vec<Finding> {
     findings
 }
 
-/// A finding that another value of a setting mends.
+/// Adds to a finding how to set `name` to `value`.
 pub(super) fn set(member: &Member, finding: Finding, name: &str, value: &str) -> Finding {
     if member.is_managed() {
-        return finding
-            .cure(format!("set {name} to {value} where its provider lets you, as in a parameter group"));
+        return finding.cure(format!(
+            "set {name} to {value} in its provider's console, for example in a parameter group"
+        ));
     }
     let file = match member.text("config_file").as_str() {
-        "" => "its file".to_owned(),
+        "" => "its configuration file".to_owned(),
         file => file.to_owned(),
     };
     if AT_START.contains(&name) {
-        return finding.cure(format!("write `{name} {value}` into {file} and start it again"));
+        return finding.cure(format!("write `{name} {value}` into {file} and restart it"));
     }
     finding
         .run(member.command(&["CONFIG", "SET", name, value]))
-        .cure(format!("write `{name} {value}` into {file}, or the next start undoes it"))
+        .cure(format!("write `{name} {value}` into {file}, or the next restart undoes it"))
 }
 
 /// A size as a plain number of bytes, as CONFIG GET answers it.

@@ -1,17 +1,17 @@
-//! Lines for a shell that reach a server with `redis-cli`, as a user who may change it. They hold no password: it is
-//! asked for.
+//! Shell lines that reach a server with `redis-cli`, as a user who may change it. They hold no password; `redis-cli`
+//! asks for it.
 
 use std::path::Path;
 
 use mt5_redis::config::{Address, Endpoint, Site};
 
-/// The user who may do everything, as `docs/deployment.md` calls it.
+/// The user with all permissions, as in `docs/deployment.md`.
 const ADMIN: &str = "admin";
 
-/// The beginning of a line for a server.
+/// How a line for a server begins.
 pub fn server(address: &Address, endpoint: &Endpoint) -> String {
     let mut words = vec!["-h".to_owned(), address.host.clone(), "-p".to_owned(), address.port.to_string()];
-    // The node that a key moved to is asked.
+    // Follow MOVED.
     words.extend(matches!(endpoint.site, Site::Cluster(_)).then(|| "-c".to_owned()));
     if endpoint.database != 0 {
         words.extend(["-n".to_owned(), endpoint.database.to_string()]);
@@ -20,18 +20,18 @@ pub fn server(address: &Address, endpoint: &Endpoint) -> String {
     line("redis-cli", &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The beginning of a line for a Cluster, whose node is named in the rest.
+/// How a line for a Cluster begins; the rest names a node.
 pub fn cluster(endpoint: &Endpoint) -> String {
     line("redis-cli", &access(endpoint).iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// A line that goes on with these words.
+/// A line with these words added.
 pub fn line(beginning: &str, words: &[&str]) -> String {
     let words = words.iter().map(|word| format!(" {}", quoted(word)));
     beginning.to_owned() + &words.collect::<String>()
 }
 
-/// How to get in: encryption, and who asks.
+/// The options for TLS and the user.
 fn access(endpoint: &Endpoint) -> Vec<String> {
     let mut words = Vec::new();
     if let Some(tls) = &endpoint.tls {
@@ -44,7 +44,7 @@ fn access(endpoint: &Endpoint) -> Vec<String> {
             file("--key", key);
         }
     }
-    // A user with a name has permissions of its own, and none to change settings.
+    // A named user of the fleet may not change settings.
     if endpoint.identity.username.as_deref().is_some_and(|name| name != "default") {
         words.extend(["--user".to_owned(), ADMIN.to_owned()]);
     }
@@ -54,7 +54,7 @@ fn access(endpoint: &Endpoint) -> Vec<String> {
     words
 }
 
-/// A word that the shell takes as it is: keys are named by others.
+/// A word quoted for the shell: others choose the names of keys.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! Which Redis, and whether all servers are of one version.
+//! The servers' versions: recent enough, and all the same.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,10 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     for member in patient.members() {
         let version = member.text("redis_version");
         if version.is_empty() {
-            findings.push(Finding::yellow(&member.address, "does not tell its version: 6.2 is the least"));
+            findings.push(Finding::yellow(
+                &member.address,
+                "does not report its version: it must be 6.2 or later",
+            ));
             continue;
         }
         findings
@@ -23,8 +26,8 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     findings.push(match versions.len() {
         0 => return Ok(findings),
         1 => Finding::green("", format!("every server is {all}")),
-        _ => Finding::yellow("", format!("the servers differ: {all}"))
-            .cure("a replica must not be older than its master: bring all to the newest one"),
+        _ => Finding::yellow("", format!("the servers have different versions: {all}"))
+            .cure("a replica must not be older than its master: upgrade all to the newest"),
     });
     Ok(findings)
 }
@@ -38,8 +41,11 @@ fn judge(version: &str) -> Option<Finding> {
                 .cure("install 7.0 or later"),
         ),
         older if older < (7, 0) => Some(
-            Finding::yellow("", "is older than 7.0: no listpacks, no users by key pattern, no lag of groups")
-                .cure("install 7.0 or later"),
+            Finding::yellow(
+                "",
+                "is older than 7.0: no listpacks, no separate read and write ACL patterns, no lag of groups",
+            )
+            .cure("install 7.0 or later"),
         ),
         _ => None,
     }

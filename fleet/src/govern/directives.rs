@@ -1,5 +1,5 @@
-//! The directives that the governor writes, and what it does with those of others: one that asks for more stays as
-//! it is, one that lasts longer comes back when ours is not needed any more.
+//! The directives that the governor writes, and its respect for other people's: a directive of a higher level stays,
+//! and one that lasts longer is restored when ours is no longer needed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::nodes::Nodes;
+use crate::observe::nodes::Nodes;
 
-/// The key of the directive for all.
+/// The key of the directive for all instances.
 pub const FOR_ALL: &str = "ctl";
 
 /// The key of the directive for one instance.
@@ -17,7 +17,7 @@ pub fn for_one(instance: &str) -> String {
     format!("ctl:{{{instance}}}")
 }
 
-/// A level, and until when it is asked for, by the server's clock.
+/// A level, and when it ends by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Directive {
     level: u8,
@@ -34,7 +34,7 @@ impl Directive {
         Some(Self { level: level.parse().ok()?, until_ms: until.parse().ok()? })
     }
 
-    /// Whether it says all that `other` says, and more.
+    /// Whether it is of a higher level, or of the same level and longer.
     fn outlasts(self, other: Self) -> bool {
         self.level > other.level || self.level == other.level && self.until_ms > other.until_ms
     }
@@ -46,16 +46,16 @@ impl fmt::Display for Directive {
     }
 }
 
-/// What this governor wrote, a key each.
+/// What this governor wrote, by key.
 #[derive(Default)]
 pub struct Directives {
     ours: HashMap<String, Directive>,
-    /// Of others, written over while ours ask for more, and to last longer.
+    /// Other people's directives that ours replaced and that last longer.
     displaced: HashMap<String, Directive>,
 }
 
 impl Directives {
-    /// Writes a directive, unless somebody else asks for more, or for as much for longer. Returns whether.
+    /// Writes a directive, unless somebody else's outlasts it. Returns whether it was written.
     pub fn write(&mut self, nodes: &mut Nodes, key: &str, ours: Directive, now_ms: u64) -> Result<bool> {
         if let Some(theirs) = self.others(nodes, key)?.filter(|theirs| theirs.until_ms > now_ms) {
             if theirs.outlasts(ours) {
@@ -70,7 +70,7 @@ impl Directives {
         Ok(true)
     }
 
-    /// Puts back what was written over, where nothing of ours is asked for now.
+    /// Restores replaced directives under keys that are no longer in `asked`.
     pub fn restore(&mut self, nodes: &mut Nodes, asked: &[String], now_ms: u64) -> Result<()> {
         let over: Vec<String> = self.displaced.keys().filter(|key| !asked.contains(key)).cloned().collect();
         for key in over {
@@ -83,7 +83,7 @@ impl Directives {
         Ok(())
     }
 
-    /// What is there and not ours.
+    /// The directive under a key, if it is not ours.
     fn others(&self, nodes: &mut Nodes, key: &str) -> Result<Option<Directive>> {
         let there: Option<String> = nodes.ask_owner(redis::cmd("GET").arg(key))?;
         let there = there.as_deref().and_then(Directive::read);

@@ -1,4 +1,4 @@
-//! The governor's figures for Prometheus, on `/metrics`; `deploy/grafana.json` shows them.
+//! The governor's metrics for Prometheus at `/metrics`; `deploy/grafana.json` shows them.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -11,20 +11,20 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_util::MetricKindMask;
 use mt5_redis::config::Address;
 
-use super::sample::Seen;
 use super::serve;
-use super::streams::Look;
+use crate::observe::sample::Seen;
+use crate::observe::streams::Look;
 
-/// A figure of something that is gone is shown no longer than this.
+/// How long a metric outlives its subject.
 const IDLE: Duration = Duration::from_secs(300);
-/// Groups beyond these have no figures: their names are for others to choose.
+/// The most consumer groups with metrics: anybody may name a group.
 const GROUPS: usize = 100;
 
-/// Serves the figures from now on. Returns the address, for a port of 0.
+/// Starts to serve the metrics. Returns the address with the actual port.
 pub fn serve(address: SocketAddr) -> Result<SocketAddr> {
     let recorder = PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(IDLE)).build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).context("the figures are exported already")?;
+    metrics::set_global_recorder(recorder).context("metrics are already exported")?;
     let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     let bound = listener.local_addr()?;
     let page = move || {
@@ -55,12 +55,12 @@ pub fn node(lane: &'static str, address: &Address, seen: &Seen) {
     counter!("mt5fleet_node_rejected_connections_total", &labels).absolute(now.rejected_connections);
 }
 
-/// A node that did not.
+/// A node that did not answer.
 pub fn node_is_down(lane: &'static str, address: &Address) {
     gauge!("mt5fleet_node_up", "lane" => lane, "node" => address.to_string()).set(0.0);
 }
 
-/// All streams: by shard, and the groups over all of them. A series for each source would be too many.
+/// All streams, summed up by shard and by group: one series for each source would be too many.
 pub fn streams(look: &Look, now_ms: u64) {
     let mut shards: BTreeMap<u16, (u64, u64, u64)> = BTreeMap::new();
     let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
@@ -90,7 +90,7 @@ pub fn trimmed(entries: u64) {
     counter!("mt5fleet_stream_trimmed_total").increment(entries);
 }
 
-/// How many instances live at each level, and how many do not live.
+/// How many instances are alive at each level, and how many are dead.
 pub fn instances(at_level: [usize; 4], dead: usize) {
     for (level, count) in at_level.into_iter().enumerate() {
         gauge!("mt5fleet_instances", "level" => level.to_string()).set(count as f64);
@@ -102,7 +102,7 @@ pub fn forgotten(instances: u64) {
     counter!("mt5fleet_instances_forgotten_total").increment(instances);
 }
 
-/// What is asked of the fleet, and whether this governor is the one that asks.
+/// The fleet's level, and whether this governor holds the lease.
 pub fn level(level: u8, leads: bool) {
     gauge!("mt5fleet_level").set(f64::from(level));
     gauge!("mt5fleet_leader").set(f64::from(u8::from(leads)));

@@ -1,27 +1,27 @@
-//! From what is seen of a node to the level that the fleet is asked for, and the level's calm: at once
-//! upwards, one step after a quiet time downwards.
+//! Which level a node needs, and the fleet's level over time: it rises at once and falls one step after each quiet
+//! period.
 
 use std::time::{Duration, Instant};
 
 use redis::RedisError;
 
-use super::sample::Seen;
+use crate::observe::sample::Seen;
 
-/// Thresholds of levels 1, 2 and 3; one that cannot be reached is no reason for that level.
+/// Thresholds of levels 1, 2 and 3.
 const MEMORY: [f64; 3] = [0.80, 0.90, 0.97];
-/// A server at its limit still serves; it is its latency that makes it critical.
+/// A busy server still serves: CPU alone never asks for level 3, latency does.
 const CPU: [f64; 3] = [0.75, 0.92, f64::INFINITY];
 const PING_MS: [u128; 3] = [20, 100, 500];
 /// The bundled configurations refuse writes at 10 s.
 const REPLICA_LAG_S: [u64; 3] = [5, 8, 10];
 
-/// The level a node asks for, and why.
+/// The level that a node needs, and why.
 pub fn judge(seen: &Seen) -> (u8, String) {
     let memory = seen.memory().unwrap_or(0.0);
     let ping = seen.now.ping.as_millis();
     let mut reasons = vec![
         (reached(|at| memory >= MEMORY[at]), format!("memory is at {:.0} %", memory * 100.0)),
-        (reached(|at| seen.cpu >= CPU[at]), format!("the processor is at {:.0} %", seen.cpu * 100.0)),
+        (reached(|at| seen.cpu >= CPU[at]), format!("CPU is at {:.0} %", seen.cpu * 100.0)),
         (reached(|at| ping >= PING_MS[at]), format!("a PING takes {ping} ms")),
         (
             reached(|at| seen.now.replica_lag_s() >= REPLICA_LAG_S[at]),
@@ -29,7 +29,7 @@ pub fn judge(seen: &Seen) -> (u8, String) {
         ),
     ];
     if seen.new_oom_errors > 0 {
-        reasons.push((3, format!("{} writes were refused for want of memory", seen.new_oom_errors)));
+        reasons.push((3, format!("{} writes were refused because memory was full", seen.new_oom_errors)));
     }
     if seen.new_evictions > 0 {
         reasons.push((2, format!("{} keys were evicted", seen.new_evictions)));
@@ -40,8 +40,8 @@ pub fn judge(seen: &Seen) -> (u8, String) {
     reasons.into_iter().max_by_key(|(level, _)| *level).expect("there are some")
 }
 
-/// The level that a node asks for by not answering: it is busy or loading, or takes longer than the time-out.
-/// One that is not there asks for nothing: its lanes keep what they have.
+/// The level that a node needs if it does not answer. A busy, loading or slow node needs less load; an absent one
+/// gets none anyway.
 pub fn judge_failure(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<RedisError>() {
         Some(error) if error.is_timeout() => 3,
@@ -54,7 +54,7 @@ fn reached(is: impl Fn(usize) -> bool) -> u8 {
     (0..3).rev().find(|&at| is(at)).map_or(0, |at| at as u8 + 1)
 }
 
-/// The level asked of the fleet.
+/// The fleet's level.
 pub struct Calm {
     level: u8,
     quiet: Duration,
@@ -88,15 +88,15 @@ impl Calm {
 mod tests {
     use mt5_redis::config::Address;
 
-    use super::super::sample::{Replica, Sample};
     use super::*;
+    use crate::observe::sample::{Replica, Sample};
 
     fn with(sample: Sample) -> Seen {
         Seen { now: sample, ..Default::default() }
     }
 
     #[test]
-    fn each_sight_asks_for_its_level() {
+    fn each_symptom_needs_its_level() {
         let address = Address { host: "replica".into(), port: 6379 };
         let late = Replica { address, lag_s: 6, lag_bytes: 0 };
         let memory = |used| with(Sample { used_memory: used, max_memory: 100, ..Default::default() });
@@ -106,11 +106,11 @@ mod tests {
             (memory(80), 1, "memory is at 80 %"),
             (memory(98), 3, "memory is at 98 %"),
             (with(Sample { used_memory: 98, ..Default::default() }), 0, ""),
-            (Seen { cpu: 0.8, ..Default::default() }, 1, "processor"),
-            (Seen { cpu: 5.0, ..Default::default() }, 2, "processor"),
+            (Seen { cpu: 0.8, ..Default::default() }, 1, "CPU"),
+            (Seen { cpu: 5.0, ..Default::default() }, 2, "CPU"),
             (with(Sample { ping: Duration::from_millis(150), ..Default::default() }), 2, "PING takes 150 ms"),
             (with(Sample { replicas: vec![late], ..Default::default() }), 1, "replica"),
-            (Seen { new_oom_errors: 1, ..Default::default() }, 3, "want of memory"),
+            (Seen { new_oom_errors: 1, ..Default::default() }, 3, "memory was full"),
             (Seen { new_evictions: 1, ..Default::default() }, 2, "evicted"),
             (Seen { new_rejections: 1, ..Default::default() }, 1, "rejected"),
         ] {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_says_it_can_do_nothing_asks_for_less() {
+    fn a_busy_or_loading_server_needs_less_load() {
         for (text, level) in [("LOADING", 2), ("BUSY", 2), ("NOAUTH", 0)] {
             let reply = redis::parse_redis_value(format!("-{text} for now\r\n").as_bytes()).unwrap();
             let error = reply.extract_error().unwrap_err();

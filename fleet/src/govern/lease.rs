@@ -1,5 +1,5 @@
-//! One governor acts at a time: who holds the key `ctl:lease`. It ends by itself when its holder dies; it may
-//! be evicted, and then two act for a moment, which is harmless: a directive is the same whoever writes it.
+//! The lease: of several governors only the holder of the key `ctl:lease` acts. It expires when its holder dies. If it
+//! is evicted, two governors act for a moment, which is harmless: both write the same directives.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use redis::Connection;
 /// The key, beside `ctl`.
 pub const KEY: &str = "ctl:lease";
 
-/// Takes the lease, or keeps it. Returns whether `name` has it now.
+/// Takes or extends the lease. Returns whether `name` holds it.
 pub fn take(connection: &mut Connection, name: &str, time: Duration) -> Result<bool> {
     let ms = time.as_millis() as u64;
     let taken: Option<String> =
@@ -20,12 +20,12 @@ pub fn take(connection: &mut Connection, name: &str, time: Duration) -> Result<b
     if_mine(connection, name, redis::cmd("PEXPIRE").arg(KEY).arg(ms))
 }
 
-/// Gives the lease back, if `name` has it.
+/// Gives the lease back, if `name` holds it.
 pub fn give_back(connection: &mut Connection, name: &str) -> Result<()> {
     if_mine(connection, name, redis::cmd("DEL").arg(KEY)).map(|_| ())
 }
 
-/// Runs a command if the lease is `name`'s, and still is when the command runs.
+/// Runs a command while `name` holds the lease. Returns whether it ran.
 fn if_mine(connection: &mut Connection, name: &str, command: &redis::Cmd) -> Result<bool> {
     redis::cmd("WATCH").arg(KEY).exec(connection)?;
     let holder: Option<String> = redis::cmd("GET").arg(KEY).query(connection)?;

@@ -1,5 +1,5 @@
-//! A web server for one small page. Whoever connects has a few seconds to ask and to take the answer, a few
-//! kilobytes for a request, and one of a few places: nobody can make it grow or keep it from others for long.
+//! A web server for one small page. Time, request size and the number of connections are limited, so no client can
+//! exhaust memory or lock others out for long.
 
 use std::io::{ErrorKind, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,30 +8,30 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A request's first line and headers.
+/// The most bytes of a request's first line and headers.
 const HEAD: usize = 8 << 10;
 const HEADERS: usize = 64;
-/// From the first byte to the last of a request and its answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections at the same time; further ones are closed at once.
-const PLACES: usize = 16;
+/// The most time for a request and its response.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most simultaneous connections; further ones are closed.
+const CONNECTIONS: usize = 16;
 
-/// Answers every request for `path` with what `page` says now.
+/// Answers every request for `path` with the current `page`.
 pub fn serve(listener: &TcpListener, path: &'static str, page: impl Fn() -> String + Send + Sync + 'static) {
     let (page, taken) = (Arc::new(page), Arc::new(AtomicUsize::new(0)));
     loop {
         let Ok((stream, _)) = listener.accept() else {
-            // No more files, perhaps: others may close theirs.
+            // Out of file descriptors, perhaps; some may be freed.
             thread::sleep(Duration::from_millis(100));
             continue;
         };
-        if taken.fetch_add(1, Relaxed) >= PLACES {
+        if taken.fetch_add(1, Relaxed) >= CONNECTIONS {
             taken.fetch_sub(1, Relaxed);
             continue;
         }
         let (page, place) = (page.clone(), taken.clone());
         let answer = move || {
-            // Whoever asked may be gone.
+            // The client may be gone.
             let _ = attend(stream, path, &*page);
             place.fetch_sub(1, Relaxed);
         };
@@ -42,14 +42,14 @@ pub fn serve(listener: &TcpListener, path: &'static str, page: impl Fn() -> Stri
 }
 
 fn attend(stream: TcpStream, path: &str, page: &impl Fn() -> String) -> Result<()> {
-    let mut guest = Guest { stream, deadline: Instant::now() + PATIENCE };
-    let (status, body, wanted) = match guest.request()? {
+    let mut client = Client { stream, deadline: Instant::now() + TIMEOUT };
+    let (status, body, wanted) = match client.request()? {
         Ok((method, target)) => match (method.as_str(), target.split('?').next() == Some(path)) {
             ("GET" | "HEAD", true) => ("200 OK", page(), method == "GET"),
             ("GET" | "HEAD", false) => {
-                ("404 Not Found", format!("the figures are at {path}\n"), method == "GET")
+                ("404 Not Found", format!("the metrics are at {path}\n"), method == "GET")
             }
-            _ => ("405 Method Not Allowed", "only GET\n".to_owned(), true),
+            _ => ("405 Method Not Allowed", "only GET and HEAD are allowed\n".to_owned(), true),
         },
         Err(status) => (status, String::new(), true),
     };
@@ -57,21 +57,21 @@ fn attend(stream: TcpStream, path: &str, page: &impl Fn() -> String) -> Result<(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    guest.give(head.as_bytes())?;
+    client.send(head.as_bytes())?;
     if wanted {
-        guest.give(body.as_bytes())?;
+        client.send(body.as_bytes())?;
     }
     Ok(())
 }
 
-/// Somebody who asks, and until when.
-struct Guest {
+/// A client, with the deadline of its request.
+struct Client {
     stream: TcpStream,
     deadline: Instant,
 }
 
-impl Guest {
-    /// Method and target of the request, or the status for one that is none.
+impl Client {
+    /// Method and target of the request, or the status to answer a bad one with.
     fn request(&mut self) -> Result<std::result::Result<(String, String), &'static str>> {
         let mut head = Vec::new();
         let mut piece = [0; 1024];
@@ -96,7 +96,7 @@ impl Guest {
         }
     }
 
-    fn give(&mut self, mut bytes: &[u8]) -> Result<()> {
+    fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             self.stream.set_write_timeout(Some(self.left()?))?;
             match self.stream.write(bytes)? {
@@ -107,7 +107,7 @@ impl Guest {
         Ok(())
     }
 
-    /// The time that is left, which is never 0.
+    /// The time left, never 0.
     fn left(&self) -> Result<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }

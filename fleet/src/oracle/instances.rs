@@ -1,4 +1,4 @@
-//! RIS: each instance shows its last heartbeat, will expire, and is in the list of instances.
+//! ris: each instance shows its last heartbeat, will expire, and is in the list of instances.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use super::{Reader, SCHEMA, Verdict};
 use crate::ledger::{Heartbeat, Ledger};
 
 const LIST: &str = "il";
-/// The longest life the default configuration gives.
+/// The time to live in the default configuration.
 const TTL_MS: i64 = 90_000;
 
-/// Returns the keys that it knows.
+/// Checks the lane; returns the keys that belong to it.
 pub(super) fn check(
     reader: &mut Reader,
     ledgers: &[Ledger],
@@ -29,7 +29,7 @@ pub(super) fn check(
             redis::cmd("ZSCORE").arg(LIST).arg(&ledger.instance).query(reader.of(LIST)?)?;
         verdict.state(&key, &ledger.sequences(0), &fields(ledger, last), &hash);
         if !hash.is_empty() && !(1..=TTL_MS).contains(&life_ms) {
-            verdict.find(format!("{key} has a time to live of {life_ms} ms: 1 to {TTL_MS} is right"));
+            verdict.find(format!("{key} has a time to live of {life_ms} ms, expected 1 to {TTL_MS}"));
         }
         if listed != Some(last.state.time_ms as f64) {
             verdict.find(format!(

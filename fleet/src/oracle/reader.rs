@@ -1,4 +1,4 @@
-//! The way to a lane's data: one server, or the masters of a Cluster that is at rest.
+//! Finds the server of a key: the only one, or a master of a Cluster that is not being resharded.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use redis::Connection;
 
-/// Longer than any answer takes; a server that hangs must not hang the check.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Over so many shards the sources are spread on a Cluster, unless the configuration says otherwise.
+/// Longer than any answer takes: a server that hangs must not hang the check.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How many shards a Cluster has by default.
 const CLUSTER_SHARDS: u16 = 16;
 
-/// What CLUSTER SLOTS says of a range: its slots, and its master with more that does not matter here.
+/// A range of CLUSTER SLOTS: first slot, last slot, and the master's host and port.
 type Range = (u16, u16, (String, u16));
 
 pub(super) struct Reader {
     masters: Vec<Connection>,
-    /// The slots of each master; none on a single server.
+    /// The slots of each master; empty for a single server.
     slots: Vec<(RangeInclusive<u16>, usize)>,
 }
 
 impl Reader {
-    /// One server by its URL.
+    /// A single server.
     pub(super) fn server(url: &str) -> Result<Self> {
         Ok(Self { masters: vec![connect(url)?], slots: Vec::new() })
     }
 
-    /// The masters of a Cluster, found by one of its nodes.
+    /// The masters of a Cluster; `url` is one of its nodes.
     pub(super) fn cluster(url: &str) -> Result<Self> {
         let ranges: Vec<Vec<redis::Value>> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connect(url)?)?;
         let (mut urls, mut slots) = (Vec::new(), Vec::new());
         for range in ranges {
             let (first, last, (host, port)) =
-                parse(&range).context("CLUSTER SLOTS answers something else")?;
+                parse(&range).context("CLUSTER SLOTS has an unexpected form")?;
             let url = format!("redis://{host}:{port}");
             let at = urls.iter().position(|known| *known == url).unwrap_or_else(|| {
                 urls.push(url);
@@ -43,23 +43,23 @@ impl Reader {
         Ok(Self { masters: urls.iter().map(|url| connect(url)).collect::<Result<_>>()?, slots })
     }
 
-    /// The server that has a key.
+    /// The server of a key.
     pub(super) fn of(&mut self, key: &str) -> Result<&mut Connection> {
         if self.slots.is_empty() {
             return Ok(&mut self.masters[0]);
         }
         let slot: u16 = redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut self.masters[0])?;
         let found = self.slots.iter().find(|(slots, _)| slots.contains(&slot));
-        let (_, at) = found.with_context(|| format!("nobody serves the slot {slot} of {key}"))?;
+        let (_, at) = found.with_context(|| format!("no master serves slot {slot} of {key}"))?;
         Ok(&mut self.masters[*at])
     }
 
-    /// How many shards there are.
+    /// The number of shards.
     pub(super) fn shards(&self) -> u16 {
         if self.slots.is_empty() { 1 } else { CLUSTER_SHARDS }
     }
 
-    /// The shard of an instance. A slot is the same sum modulo 16384, of which the shards are a part.
+    /// The shard of an instance: its CRC16 modulo the shards. A slot is the CRC16 modulo 16384, a multiple of those.
     pub(super) fn shard(&mut self, instance: &str) -> Result<u16> {
         if self.slots.is_empty() {
             return Ok(0);
@@ -68,7 +68,7 @@ impl Reader {
         Ok(slot % CLUSTER_SHARDS)
     }
 
-    /// Every key there is.
+    /// Every key.
     pub(super) fn keys(&mut self) -> Result<Vec<String>> {
         let mut keys = Vec::new();
         for connection in &mut self.masters {
@@ -98,8 +98,8 @@ fn parse(range: &[redis::Value]) -> Option<Range> {
 
 fn connect(url: &str) -> Result<Connection> {
     let connect = || {
-        let connection = redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)?;
-        connection.set_read_timeout(Some(PATIENCE))?;
+        let connection = redis::Client::open(url)?.get_connection_with_timeout(TIMEOUT)?;
+        connection.set_read_timeout(Some(TIMEOUT))?;
         redis::RedisResult::Ok(connection)
     };
     connect().with_context(|| format!("the check cannot read {url}"))

@@ -1,5 +1,5 @@
-//! RTSS: each accepted signal is in its source's stream exactly once, with its values, in the order of their
-//! sequences, and leads to the one before it; the stream will expire, and the list of its shard names the source.
+//! rtss: each accepted signal is in its source's stream exactly once, unaltered, in order, and names its predecessor.
+//! The stream will expire, and the shard's list names the source.
 
 use std::collections::HashSet;
 
@@ -8,19 +8,20 @@ use mt5_redis::model::signal::*;
 use redis::Connection;
 use rmpv::Value;
 
+use super::check::watermark;
 use super::values::Expected;
-use super::{Reader, SCHEMA, Verdict, watermark};
+use super::{Reader, SCHEMA, Verdict};
 use crate::ledger::{Ledger, SignalGiven};
 
 const PAGE: usize = 1000;
-/// The places of producer and sequence in a record.
+/// The positions of producer and sequence in a record.
 const PRODUCER: usize = 1;
 const SEQUENCE: usize = 2;
 
-/// An entry: its id, and its fields and values in turn.
+/// An entry: its id, then alternating fields and values.
 type Entry = (String, Vec<Vec<u8>>);
 
-/// Returns the keys that it knows.
+/// Checks the lane; returns the keys that belong to it.
 pub(super) fn check(
     reader: &mut Reader,
     ledgers: &[Ledger],
@@ -49,10 +50,10 @@ pub(super) fn check(
         let last = ledger.signals.last().map(|given| given.sequence);
         watermark(&key, committed.as_deref(), last, verdict);
         if life_ms == -1 {
-            verdict.find(format!("{} never expires, though its source may fall silent", stream.key));
+            verdict.find(format!("{} has no time to live", stream.key));
         }
         if listed.is_none() && last.is_some() {
-            verdict.find(format!("{list} lacks {}, so nobody finds its signals", ledger.instance));
+            verdict.find(format!("{list} lacks {}, so no reader finds its signals", ledger.instance));
         }
         keys.extend([key, list, stream.key]);
     }
@@ -62,18 +63,18 @@ pub(super) fn check(
     Ok(keys)
 }
 
-/// Says so if a list has a source that never gave a signal.
+/// A list must name only sources that sent signals.
 fn listed(reader: &mut Reader, list: &str, keys: &HashSet<String>, verdict: &mut Verdict) -> Result<()> {
     let sources: Vec<String> = redis::cmd("ZRANGE").arg(list).arg(0).arg(-1).query(reader.of(list)?)?;
     for source in sources {
         if !keys.contains(&format!("{}:{source}", list.replacen("sl:", "ss:", 1))) {
-            verdict.find(format!("{list} has {source}, which never gave a signal"));
+            verdict.find(format!("{list} names {source}, which never sent a signal"));
         }
     }
     Ok(())
 }
 
-/// The stream of one source, and what of its ledger was seen in it.
+/// The stream of one source, and which of its accepted signals were found in it.
 struct Stream<'a> {
     shard: u16,
     key: String,
@@ -115,12 +116,12 @@ impl<'a> Stream<'a> {
             _ => None,
         };
         let Some(Value::Array(record)) = record else {
-            return verdict.find(format!("entry {id} of {key} is no packed signal"));
+            return verdict.find(format!("entry {id} of {key} is not a packed signal"));
         };
         let name = record.get(PRODUCER).and_then(Value::as_str).unwrap_or_default();
         let sequence = record.get(SEQUENCE).and_then(Value::as_u64).unwrap_or_default();
         if name != ledger.producers[2] {
-            return verdict.find(format!("entry {id} of {key} is of a producer {name:?} that nobody knows"));
+            return verdict.find(format!("entry {id} of {key} is from an unknown producer {name:?}"));
         }
         let (signals, instance) = (&ledger.signals, &ledger.instance);
         let Ok(at) = signals.binary_search_by_key(&sequence, |given| given.sequence) else {
@@ -129,12 +130,12 @@ impl<'a> Stream<'a> {
         };
         if self.seen[at] {
             verdict.duplicated += 1;
-            return verdict.find(format!("entry {id} is signal {sequence} of {instance} once more"));
+            return verdict.find(format!("entry {id} is a duplicate of signal {sequence} of {instance}"));
         }
         self.seen[at] = true;
         if sequence < self.last {
             verdict.out_of_order += 1;
-            verdict.find(format!("signal {sequence} of {instance} stands behind signal {}", self.last));
+            verdict.find(format!("signal {sequence} of {instance} comes after signal {}", self.last));
         }
         self.last = self.last.max(sequence);
         let differences = differences(&expected(ledger, at), &record);
@@ -148,16 +149,16 @@ impl<'a> Stream<'a> {
 
 fn differences(expected: &[(&str, Expected)], found: &[Value]) -> Vec<String> {
     if expected.len() != found.len() {
-        return vec![format!("it has {} values, {} are right", found.len(), expected.len())];
+        return vec![format!("it has {} values, expected {}", found.len(), expected.len())];
     }
     let pairs = expected.iter().zip(found);
     pairs
         .filter(|((_, expected), found)| !expected.is_packed(found))
-        .map(|((name, expected), found)| format!("{name} is {found}, accepted was {expected}"))
+        .map(|((name, expected), found)| format!("{name} is {found}, accepted as {expected}"))
         .collect()
 }
 
-/// The values of a packed signal, by position; the last one leads to the signal before it.
+/// The values of a packed signal, in order; the last one is the sequence of its predecessor.
 fn expected(ledger: &Ledger, at: usize) -> Vec<(&'static str, Expected)> {
     use Expected::{Integer, Number};
     let SignalGiven { sequence, signal, symbol, comment } = &ledger.signals[at];

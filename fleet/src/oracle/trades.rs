@@ -1,5 +1,5 @@
-//! RTS: each position shows its last record, open ones for ever and closed ones for 30 days; the sets of
-//! open and of closed positions are what the accepted records make of them, replayed in order.
+//! rts: each position shows its last record, open ones without a time to live, closed ones for 30 days. The sets of open
+//! and of closed positions are those of a replay of the accepted records.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,18 +7,19 @@ use anyhow::Result;
 use mt5_redis::model::trade::*;
 use redis::Connection;
 
+use super::check::watermark;
 use super::values::{self, Expected, Hash};
-use super::{Reader, SCHEMA, Verdict, watermark};
+use super::{Reader, SCHEMA, Verdict};
 use crate::ledger::{Ledger, OpenSet, Trade, TradeEntry};
 
-/// How long the default configuration keeps a closed position.
+/// How long the default configuration keeps closed positions.
 const RETENTION_MS: i64 = 30 * 86_400_000;
 
-/// What became of a position.
+/// A position's records.
 #[derive(Default)]
 struct Position<'a> {
     records: Vec<&'a Trade>,
-    /// The sequence of the first open set that it was missing from, if nothing came after.
+    /// The sequence of the first open set without it, if no record came after that.
     gone: Option<u64>,
 }
 
@@ -64,7 +65,7 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Returns the keys that it knows.
+/// Checks the lane; returns the keys that belong to it.
 pub(super) fn check(
     reader: &mut Reader,
     ledgers: &[Ledger],
@@ -72,7 +73,7 @@ pub(super) fn check(
 ) -> Result<HashSet<String>> {
     let mut keys = HashSet::new();
     for ledger in ledgers {
-        // All keys of an instance are in one place.
+        // All keys of an instance are in one slot.
         let connection = reader.of(&format!("to:{{{}}}", ledger.instance))?;
         instance(connection, ledger, verdict, &mut keys)?;
     }
@@ -106,7 +107,7 @@ fn instance(
         let key = format!("ts:{{{tag}}}:{id}");
         let (hash, life_ms): (Hash, i64) =
             redis::pipe().cmd("HGETALL").arg(&key).cmd("PTTL").arg(&key).query(connection)?;
-        // Which reconcile marked it depends on which of them went into one batch.
+        // Any later open set of the same batch may have marked it.
         let marked = position.gone.and_then(|first| {
             let shown = values::sequence(&hash).filter(|shown| *shown >= first);
             book.sets.get(&shown.unwrap_or(first)).or_else(|| book.sets.get(&first))
@@ -118,21 +119,21 @@ fn instance(
             Some(set) => Some(set.time_ms),
             None => (last.state.event == MT5REDIS_EVENT_CLOSE).then(|| closed_at(last)),
         };
-        life(&key, life_ms, closed_at.is_some(), verdict);
+        check_ttl(&key, life_ms, closed_at.is_some(), verdict);
         closed_expected.extend(closed_at.map(|time_ms| (id, time_ms)));
         keys.insert(key);
     }
 
     let closed: BTreeMap<i64, i64> = closed.into_iter().map(|(id, score)| (id, score as i64)).collect();
     if closed != closed_expected {
-        verdict.find(format!("{closed_key} has {closed:?}, closed were {closed_expected:?}"));
+        verdict.find(format!("{closed_key} has {closed:?}, expected {closed_expected:?}"));
     }
     if open == book.open {
         verdict.committed += book.sets.len() as u64;
     } else {
         verdict.lost += u64::from(!book.sets.is_empty());
         verdict.committed += book.sets.len().saturating_sub(1) as u64;
-        verdict.find(format!("{open_key} has {open:?}, open were {:?}", book.open));
+        verdict.find(format!("{open_key} has {open:?}, expected {:?}", book.open));
     }
     let last = ledger.trades.last().map(TradeEntry::sequence);
     watermark(&watermark_key, committed.as_deref(), last, verdict);
@@ -140,15 +141,15 @@ fn instance(
     Ok(())
 }
 
-fn life(key: &str, life_ms: i64, closed: bool, verdict: &mut Verdict) {
+fn check_ttl(key: &str, life_ms: i64, closed: bool, verdict: &mut Verdict) {
     match life_ms {
-        // Not there, which is another finding.
+        // The key does not exist, which was found already.
         -2 => {}
-        -1 if closed => verdict.find(format!("{key} is closed and never expires")),
+        -1 if closed => verdict.find(format!("{key} is closed but never expires")),
         _ if closed && life_ms > RETENTION_MS => {
-            verdict.find(format!("{key} is closed and expires only in {life_ms} ms"));
+            verdict.find(format!("{key} is closed but expires only in {life_ms} ms"));
         }
-        0.. if !closed => verdict.find(format!("{key} is open and expires in {life_ms} ms")),
+        0.. if !closed => verdict.find(format!("{key} is open but expires in {life_ms} ms")),
         _ => {}
     }
 }
@@ -157,7 +158,7 @@ fn closed_at(trade: &Trade) -> i64 {
     if trade.state.close_time_ms > 0 { trade.state.close_time_ms } else { trade.state.time_ms }
 }
 
-/// The fields of a position's last record, changed by the reconcile that found it gone.
+/// The fields of a position's last record, as changed by the open set that no longer contained it.
 fn fields(ledger: &Ledger, trade: &Trade, gone: Option<&&OpenSet>) -> Vec<(&'static str, Expected)> {
     use Expected::{Integer, Number};
     let Trade { sequence, state, symbol, comment } = trade;

@@ -1,22 +1,22 @@
-//! Values as they were accepted, compared with what stands in Redis: text in a hash, MessagePack in an entry.
+//! Compares accepted values with stored ones: text in a hash, MessagePack in an entry.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use rmpv::Value;
 
-/// A hash as Redis answers it.
+/// A hash as Redis returns it.
 pub type Hash = HashMap<String, Vec<u8>>;
 
-/// What a field must say.
+/// What a field must contain.
 #[derive(Clone, Debug)]
 pub enum Expected {
     Integer(i64),
     Number(f64),
     Text(String),
-    /// A count that only the library knows.
+    /// Any count: only the library knows it.
     AnyCount,
-    /// What only the library measures.
+    /// Any integer: only the library measures it.
     AnyInteger,
 }
 
@@ -36,7 +36,7 @@ impl Expected {
         }
     }
 
-    /// Whether a MessagePack value says the same.
+    /// Whether a MessagePack value matches.
     pub fn is_packed(&self, found: &Value) -> bool {
         match self {
             Self::Integer(integer) => found.as_i64() == Some(*integer),
@@ -60,7 +60,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// Every difference between a hash and what it should be, in words.
+/// Every difference between a hash and what it should contain.
 pub fn differences(expected: &[(&str, Expected)], found: &Hash) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, expected) in expected {
@@ -68,17 +68,17 @@ pub fn differences(expected: &[(&str, Expected)], found: &Hash) -> Vec<String> {
             None => differences.push(format!("{name} is missing")),
             Some(found) if !expected.is(found) => {
                 let found = String::from_utf8_lossy(found);
-                differences.push(format!("{name} is {found:?}, accepted was {expected}"));
+                differences.push(format!("{name} is {found:?}, accepted as {expected}"));
             }
             Some(_) => {}
         }
     }
     let foreign = found.keys().filter(|name| !expected.iter().any(|(known, _)| known == name));
-    differences.extend(foreign.map(|name| format!("{name} is no field of it")));
+    differences.extend(foreign.map(|name| format!("{name} is an unknown field")));
     differences
 }
 
-/// The sequence that a hash shows.
+/// The sequence in a hash.
 pub fn sequence(found: &Hash) -> Option<u64> {
     std::str::from_utf8(found.get("q")?).ok()?.parse().ok()
 }

@@ -1,5 +1,4 @@
-//! The configuration that the terminals get: one that they can read where they are, and one with a slow proxy before
-//! each server.
+//! The configuration as the terminals get it: with absolute paths, and with a slow proxy before each server.
 
 use std::fs;
 use std::path::{Path, absolute};
@@ -8,13 +7,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use mt5_redis::config::{self, Config};
 use toml::{Table, Value};
 
-use crate::slow::SlowRedis;
+use super::SlowRedis;
 
-/// Keys that are paths of files which every terminal reads.
+/// Keys whose values are paths of files.
 const PATHS: [&str; 5] = ["password_file", "sentinel_password_file", "tls_ca", "tls_certificate", "tls_key"];
 
-/// The configuration as a terminal can read it. For a terminal a path begins in a folder of its own; for us it begins
-/// where we are, as for every other command.
+/// The configuration with absolute paths. A terminal resolves relative paths against its own folder; on our command
+/// line they are relative to the current one.
 pub(super) fn placed(config: &str, folder: &Path) -> Result<String> {
     Config::read(config, "").map_err(|error| anyhow!("error {}: {error}", error.code()))?;
     let config = config.trim().trim_matches('"').trim();
@@ -38,7 +37,7 @@ pub(super) fn placed(config: &str, folder: &Path) -> Result<String> {
     if !moved {
         return name_of(&file);
     }
-    let name = file.file_name().context("the configuration's path names no file")?;
+    let name = file.file_name().context("the path of the configuration names no file")?;
     write(&folder.join(name), &table)
 }
 
@@ -51,7 +50,7 @@ pub(super) fn slowed(config: &str, bytes: u64, folder: &Path) -> Result<(Vec<Slo
     let mut proxies = Vec::new();
     each_place(&mut table, |table| {
         if let Some(Value::String(url)) = table.get_mut("url") {
-            let (scheme, rest) = url.split_once("://").context("a url has no ://")?;
+            let (scheme, rest) = url.split_once("://").context("a url lacks ://")?;
             let (identity, place) =
                 rest.rsplit_once('@').map_or(("", rest), |(identity, place)| (identity, place));
             let (host, database) =
@@ -75,7 +74,7 @@ pub(super) fn slowed(config: &str, bytes: u64, folder: &Path) -> Result<(Vec<Slo
     Ok((proxies, file))
 }
 
-/// Does something with each table that says where servers are: the whole one, and one a lane.
+/// Changes each table that may name servers: the root and one for each lane.
 fn each_place(table: &mut Table, mut change: impl FnMut(&mut Table) -> Result<()>) -> Result<()> {
     change(table)?;
     for lane in ["ris", "rts", "rtss"] {
@@ -92,5 +91,5 @@ fn write(file: &Path, table: &Table) -> Result<String> {
 }
 
 fn name_of(path: &Path) -> Result<String> {
-    Ok(path.to_str().with_context(|| format!("{} is no text", path.display()))?.to_owned())
+    Ok(path.to_str().with_context(|| format!("{} is not valid UTF-8", path.display()))?.to_owned())
 }

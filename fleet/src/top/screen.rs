@@ -1,4 +1,4 @@
-//! What is seen as lines of 80 columns, printed once or drawn again and again.
+//! The rows as 80 columns of text, printed once or drawn live.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -10,31 +10,31 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Text};
 
-use super::fleet::{Instance, Sort};
-use super::{Look, Node};
+use super::sort::{Instance, Sort};
+use super::watch::{Look, Node};
 use crate::{output, stop};
 
-/// How it stands with what a line shows.
+/// How a line is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(super) enum Mark {
     Head,
     Good,
-    Odd,
+    Warning,
     Bad,
 }
 
-/// A share of memory that deserves a look.
-const MUCH: f64 = 0.8;
-/// How soon a new look is seen; a key is at once.
+/// The share of memory from which on a node is marked.
+const HIGH_MEMORY: f64 = 0.8;
+/// Time between two redraws; a key redraws at once.
 const REDRAW: Duration = Duration::from_millis(200);
-/// Of a screen, in characters.
+/// The width of a line in characters.
 const WIDTH: usize = 80;
-/// Names that are longer are cut.
+/// Longer names of instances and nodes are cut.
 const NAME: usize = 23;
 const NODE: usize = 22;
 
-/// Everything as lines, the instances sorted and filtered.
-pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
+/// All lines, with the instances sorted and filtered.
+pub(super) fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
     let mut lines = vec![(head_of_nodes(), Mark::Head)];
     lines.extend(look.nodes.iter().flat_map(node));
     let mut shown: Vec<Instance> =
@@ -53,14 +53,14 @@ pub fn lines(look: &Look, sort: Sort, filter: &str) -> Vec<(String, Mark)> {
             "trades",
             "sigs",
             "commit",
-            "th"
+            "lv"
         ),
         Mark::Head,
     ));
-    lines.extend(look.trouble.iter().flat_map(|why| whole(why, "")));
+    lines.extend(look.trouble.iter().flat_map(|why| wrapped(why, "")));
     lines.extend(shown.iter().flat_map(instance));
-    if look.more > 0 {
-        lines.push((format!("and {} more names without a heartbeat", look.more), Mark::Odd));
+    if look.hidden > 0 {
+        lines.push((format!("and {} more names without a heartbeat", look.hidden), Mark::Warning));
     }
     lines
 }
@@ -78,14 +78,14 @@ fn node(node: &Node) -> Vec<(String, Mark)> {
     match &node.seen {
         Err(why) => {
             let first = (cut(start.trim_end(), WIDTH), Mark::Bad);
-            [first].into_iter().chain(whole(why, "     ")).collect()
+            [first].into_iter().chain(wrapped(why, "     ")).collect()
         }
         Ok(seen) => {
             let used = seen.memory();
             let share = used.map_or("-".to_owned(), |used| format!("{:.0} %", used * 100.0));
             let lag = match &node.replica {
                 None => "-".to_owned(),
-                // It confirms each second: until then it is the bytes that tell.
+                // A replica acknowledges each second; in between only the bytes say how far behind it is.
                 Some(replica) if replica.lag_s > 1 => format!("{} s", replica.lag_s),
                 Some(replica) => bytes(replica.lag_bytes),
             };
@@ -97,8 +97,8 @@ fn node(node: &Node) -> Vec<(String, Mark)> {
                 duration(seen.now.ping.as_micros() as u64),
             );
             let late = node.replica.as_ref().is_some_and(|replica| replica.lag_s > 1);
-            let odd = late || used.is_some_and(|used| used > MUCH);
-            vec![(line, if odd { Mark::Odd } else { Mark::Good })]
+            let marked = late || used.is_some_and(|used| used > HIGH_MEMORY);
+            vec![(line, if marked { Mark::Warning } else { Mark::Good })]
         }
     }
 }
@@ -117,16 +117,16 @@ fn instance(instance: &Instance) -> Vec<(String, Mark)> {
                 duration(heartbeat.slowest_us()),
                 heartbeat.level
             );
-            let odd = heartbeat.level > 0 || !heartbeat.connected;
-            let mark = if odd { Mark::Odd } else { Mark::Good };
-            let clock = heartbeat.clock_is().map(|off| format!("its clock is {off}, by the server's"));
-            let clock = clock.iter().flat_map(|words| whole(words, "     "));
+            let marked = heartbeat.level > 0 || !heartbeat.connected;
+            let mark = if marked { Mark::Warning } else { Mark::Good };
+            let clock = heartbeat.clock_error().map(|error| format!("its clock is {error}"));
+            let clock = clock.iter().flat_map(|words| wrapped(words, "     "));
             [(line, mark)].into_iter().chain(clock).collect()
         }
     }
 }
 
-/// A time in the unit that suits it.
+/// An age in a suitable unit.
 fn age(ms: u64) -> String {
     match ms {
         0..10_000 => format!("{:.1} s", ms as f64 / 1000.0),
@@ -137,7 +137,7 @@ fn age(ms: u64) -> String {
     }
 }
 
-/// How long something takes, in six columns; 0: not known yet.
+/// A duration in six columns; 0 is unknown.
 fn duration(us: u64) -> String {
     match us {
         0 => "-".to_owned(),
@@ -165,8 +165,8 @@ fn bytes(count: u64) -> String {
     }
 }
 
-/// What is wrong, in as many lines as it takes: what to do about it stands at the end.
-fn whole(why: &str, margin: &str) -> Vec<(String, Mark)> {
+/// An error in as many lines as it takes: its end says what to do.
+fn wrapped(why: &str, margin: &str) -> Vec<(String, Mark)> {
     let mut lines = vec![margin.to_owned()];
     for word in why.split_whitespace() {
         let last = lines.last_mut().expect("there is one");
@@ -180,39 +180,39 @@ fn whole(why: &str, margin: &str) -> Vec<(String, Mark)> {
     lines.into_iter().map(|line| (cut(&line, WIDTH), Mark::Bad)).collect()
 }
 
-/// The beginning of a text of others.
+/// The beginning of a foreign text.
 fn cut(text: &str, width: usize) -> String {
     output::sanitized(text).chars().take(width).collect()
 }
 
-/// The terminal, and what its user wants to see.
-pub struct Screen {
+/// The terminal, and what its user has chosen.
+pub(super) struct Screen {
     terminal: DefaultTerminal,
     typed: Receiver<Event>,
     sort: Sort,
     filter: String,
-    /// Whether what is typed goes into the filter.
+    /// Whether the user is typing the filter.
     filtering: bool,
 }
 
 impl Screen {
-    pub fn open(sort: Sort, filter: String) -> Result<Self> {
-        let terminal = ratatui::try_init().context("the terminal cannot show a table: pass --once")?;
+    pub(super) fn open(sort: Sort, filter: String) -> Result<Self> {
+        let terminal = ratatui::try_init().context("this terminal cannot show a live table: pass --once")?;
         let (sender, typed) = channel();
-        // In a thread of its own, which never returns once the terminal is gone.
+        // In a thread of its own: reading never returns once the terminal is gone.
         thread::spawn(move || while event::read().is_ok_and(|event| sender.send(event).is_ok()) {});
         Ok(Self { terminal, typed, sort, filter, filtering: false })
     }
 
-    /// Draws, and waits a moment for a key.
-    pub fn show(&mut self, look: &Look) -> Result<()> {
+    /// Draws and waits briefly for a key.
+    pub(super) fn show(&mut self, look: &Look) -> Result<()> {
         let mut text: Vec<Line> = lines(look, self.sort, &self.filter)
             .into_iter()
             .map(|(line, mark)| {
                 let style = match mark {
                     Mark::Head => Style::new().bold(),
                     Mark::Good => Style::new(),
-                    Mark::Odd => Style::new().fg(Color::Yellow),
+                    Mark::Warning => Style::new().fg(Color::Yellow),
                     Mark::Bad => Style::new().fg(Color::Red),
                 };
                 Line::styled(line, style)
@@ -220,7 +220,7 @@ impl Screen {
             .collect();
         let sorted = format!("{:?}", self.sort).to_lowercase();
         let cursor = if self.filtering { "_" } else { "" };
-        text.insert(0, format!("q ends, s sorts: {sorted}, / filters: {}{cursor}", self.filter).into());
+        text.insert(0, format!("q: quit  s: sort by {sorted}  /: filter {}{cursor}", self.filter).into());
         self.terminal.draw(|frame| frame.render_widget(Text::from(text), frame.area()))?;
         let typed = self.typed.recv_timeout(REDRAW);
         if typed == Err(RecvTimeoutError::Disconnected) {
@@ -245,7 +245,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing more.
+        // The terminal may be gone.
         let _ = ratatui::try_restore();
     }
 }
@@ -254,12 +254,12 @@ impl Drop for Screen {
 mod tests {
     use mt5_redis::config::Address;
 
-    use super::super::fleet::Heartbeat;
     use super::*;
-    use crate::govern::sample::{Replica, Sample, Seen};
+    use crate::observe::instances::Heartbeat;
+    use crate::observe::sample::{Replica, Sample, Seen};
 
     #[test]
-    fn every_line_fits_and_says_what_is_odd() {
+    fn every_line_fits_and_marks_what_needs_attention() {
         let heartbeat = |waiting, level| Heartbeat {
             login: 9_999_999_999,
             equity: 12_345_678.9,
@@ -268,7 +268,7 @@ mod tests {
             waiting: [waiting, 1_234_567],
             commit_us: [900, 12_300],
             level,
-            clock_ms: 0,
+            ..Heartbeat::default()
         };
         let instance = |name: &str, age_ms, heartbeat| Instance { name: name.into(), age_ms, heartbeat };
         let sample = Sample {
@@ -294,7 +294,7 @@ mod tests {
                 node("", None, Err("connection refused".repeat(9))),
             ],
             trouble: None,
-            more: 0,
+            hidden: 0,
             instances: vec![
                 instance("1.A", 400, Some(Heartbeat { clock_ms: -5_000, ..heartbeat(5, 0) })),
                 instance("2.B", 90_000, Some(heartbeat(70_000, 2))),
@@ -306,9 +306,12 @@ mod tests {
             assert!(line.chars().count() <= 80, "{line}");
         }
         let marks: Vec<Mark> = shown.iter().map(|(_, mark)| *mark).collect();
-        use Mark::{Bad, Good, Head, Odd};
-        // What is wrong with a node is told in full, in three lines here.
-        assert_eq!(marks, [Head, Odd, Good, Odd, Bad, Bad, Bad, Bad, Good, Head, Odd, Good, Bad, Bad]);
+        use Mark::{Bad, Good, Head, Warning};
+        // The error of a node is shown in full, in three lines here.
+        assert_eq!(
+            marks,
+            [Head, Warning, Good, Warning, Bad, Bad, Bad, Bad, Good, Head, Warning, Good, Bad, Bad]
+        );
         assert!(
             shown[1].0.contains(" 90 GiB  90 % 100% 900 µs ") && shown[1].0.ends_with(" -"),
             "{}",
@@ -322,7 +325,7 @@ mod tests {
             "{}",
             shown[10].0
         );
-        assert_eq!(shown[12].0, "     its clock is 5.0 s behind, by the server's");
+        assert_eq!(shown[12].0, "     its clock is 5.0 s behind the server's");
         assert!(shown[13].0.ends_with(" 111 h gone"), "{}", shown[13].0);
         assert_eq!(lines(&look, Sort::Instance, "2.").len(), 11);
     }

@@ -1,5 +1,4 @@
-//! Six empty nodes become a Cluster: slots, acquaintance, replicas; a Cluster that was one already is only
-//! waited for.
+//! Forms a Cluster of six empty nodes. For a Cluster that exists already it only waits.
 
 use anyhow::{Context, Result};
 use redis::{Connection, InfoDict};
@@ -7,10 +6,10 @@ use redis::{Connection, InfoDict};
 use super::{server, wait};
 
 const MASTERS: usize = 3;
-/// Slots of every Cluster.
+/// The slots of a Cluster.
 const SLOTS: usize = 16_384;
 
-/// Makes a Cluster of these nodes, the second half replicas of the first, and waits until it is well.
+/// Forms a Cluster, with the second half as replicas of the first, and waits until it is healthy.
 pub(super) fn form(ports: &[u16]) -> Result<()> {
     let mut nodes = ports.iter().map(|&port| server::connect(port)).collect::<Result<Vec<_>>>()?;
     if info(&mut nodes[0], "cluster_slots_assigned")? == "0" {
@@ -28,12 +27,12 @@ pub(super) fn form(ports: &[u16]) -> Result<()> {
                 _ => info.get::<String>("master_link_status").is_some_and(|status| status == "up"),
             };
             let state = self::info(node, "cluster_state")?;
-            // It takes some seconds until every node has heard who is a replica.
+            // It takes some seconds until every node knows the replicas.
             let nodes: String = redis::cmd("CLUSTER").arg("NODES").query(node)?;
             let replicas = nodes.matches("slave ").count();
             if !online || state != "ok" || replicas != ports.len() - MASTERS {
                 return Ok(Some(format!(
-                    "the node on port {port} says cluster_state:{state}, in step: {online}, {replicas} replicas"
+                    "the node on port {port} reports cluster_state:{state}, replication online: {online}, {replicas} replicas"
                 )));
             }
         }
@@ -41,7 +40,7 @@ pub(super) fn form(ports: &[u16]) -> Result<()> {
     })
 }
 
-/// Gives the masters their slots and makes all nodes known to each other.
+/// Assigns slots to the masters and introduces all nodes to each other.
 fn introduce(nodes: &mut [Connection], ports: &[u16]) -> Result<()> {
     for (at, node) in nodes.iter_mut().enumerate() {
         redis::cmd("CLUSTER").arg("SET-CONFIG-EPOCH").arg(at + 1).exec(node)?;

@@ -1,4 +1,4 @@
-//! The files of `deploy/`, as they are in the program: what `up` starts is what an operator installs.
+//! The files of `deploy/`, embedded: `up` starts exactly what an operator installs.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ macro_rules! embedded {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../../deploy/", $name)))),*] };
 }
 
-/// Every configuration of Redis and Sentinel, by name.
+/// Every configuration file of Redis and Sentinel, by name.
 pub const FILES: [(&str, &str); 11] = embedded![
     "common.conf",
     "shapes.conf",
@@ -31,7 +31,7 @@ pub fn text(name: &str) -> &'static str {
     FILES.iter().find(|(file, _)| *file == name).map(|(_, text)| *text).expect("a file of deploy/")
 }
 
-/// Writes all of them into `folder`, in the words of this version of Redis.
+/// Writes all files into `folder`, adapted to this version of Redis.
 pub fn write(folder: &Path, version: Version) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for (name, text) in FILES {
@@ -42,15 +42,14 @@ pub fn write(folder: &Path, version: Version) -> Result<()> {
     Ok(())
 }
 
-/// Name and value of each setting of a file and of those it includes, the last one of a name as Redis takes
-/// it. What may stand several times, like `save`, is the last line of its kind.
+/// Name and value of each setting of a file and of those it includes. As in Redis, the last line of a name counts.
 pub fn settings(name: &str) -> Vec<(String, String)> {
     let mut settings: Vec<(String, String)> = Vec::new();
     let lines = text(name).lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     for (name, value) in lines.filter_map(|line| line.split_once(' ')) {
         let found = match name {
             "include" => self::settings(value),
-            // One line a class of client, all of them count.
+            // Has one line for each class of clients.
             "client-output-buffer-limit" => continue,
             _ => vec![(name.to_owned(), value.to_owned())],
         };
@@ -62,7 +61,7 @@ pub fn settings(name: &str) -> Vec<(String, String)> {
     settings
 }
 
-/// The comment above a setting, in whichever file it stands: why it is as it is.
+/// The comment above a setting, in whichever file it is: the reason for its value.
 pub fn reason(setting: &str) -> Option<String> {
     FILES.iter().find_map(|(_, text)| {
         let lines: Vec<&str> = text.lines().collect();

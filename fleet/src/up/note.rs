@@ -1,6 +1,6 @@
-//! The note in a data folder that says which servers run on it, or ran. A server is recognised by the run id
-//! that Redis draws at each start, so that a stranger on the same port is never shut down. Arrangement and
-//! ports stay noted when the servers have ended: replicas, Sentinels and nodes know each other by them.
+//! A note in the data folder about the servers that run or ran there. A server is recognised by its run id, which Redis
+//! draws at each start, so another server on the same port is never shut down. Topology and ports are kept after the
+//! servers have stopped, because replicas, Sentinels and Cluster nodes know each other by port.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -31,7 +31,7 @@ impl Running {
 }
 
 impl Note {
-    /// Asks the servers who they are.
+    /// Asks the servers for their run ids.
     pub(super) fn of(topology: Topology, ports: &[u16]) -> Result<Self> {
         let running = |&port: &u16| Ok(Running { port, run_id: server::ask_info(port, "run_id")? });
         Ok(Self { topology, servers: ports.iter().map(running).collect::<Result<_>>()? })
@@ -53,7 +53,7 @@ impl Note {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Notes that the servers have ended.
+    /// Notes that the servers have stopped.
     pub(super) fn rest(data: &Path) -> Result<()> {
         let Some(mut note) = Self::read(data)? else { return Ok(()) };
         note.servers.iter_mut().for_each(|server| server.run_id.clear());
@@ -64,11 +64,11 @@ impl Note {
         self.servers.iter().all(|server| server.run_id.is_empty())
     }
 
-    /// The plan for servers that go on with this data.
+    /// The plan for servers that continue with this data.
     pub(super) fn continued(&self, mut plan: Plan, data: &Path) -> Result<Plan> {
         if plan.topology != self.topology {
             bail!(
-                "the data in {} is of --topology {:?}: pass that, or another folder",
+                "the data in {} was written with --topology {:?}: pass that, or another folder",
                 data.display(),
                 self.topology
             );
@@ -76,7 +76,7 @@ impl Note {
         if self.topology != Topology::Single {
             let ports: Vec<u16> = self.servers.iter().map(|server| server.port).collect();
             if plan.ports.replace(ports.clone()).is_some_and(|wanted| wanted != ports) {
-                bail!("the data in {} belongs to the ports {ports:?}: leave --ports out", data.display());
+                bail!("the data in {} belongs to the ports {ports:?}: omit --ports", data.display());
             }
         }
         Ok(plan)
@@ -86,9 +86,9 @@ impl Note {
         self.servers.iter().any(Running::is_there)
     }
 
-    /// Stops those that still run and waits until they have ended.
+    /// Stops the servers that still run.
     pub(super) fn stop(&self) -> Result<()> {
-        // Replicas before their masters, which would wait for them.
+        // Replicas before their masters: a master waits for its replicas.
         for running in self.servers.iter().rev().filter(|running| running.is_there()) {
             server::wait_until_gone(running.port, || running.is_there())?;
         }

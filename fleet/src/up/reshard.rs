@@ -1,16 +1,15 @@
-//! A live reshard: slots move from master to master while everybody writes, as `redis-cli --cluster reshard`
-//! moves them.
+//! Live resharding: migrates slots from master to master while everybody writes, as `redis-cli --cluster reshard` does.
 
 use anyhow::{Context, Result};
 use redis::Connection;
 
 use super::server;
 
-/// Keys that one MIGRATE takes.
+/// Keys in one MIGRATE.
 const KEYS: usize = 100;
 const TIMEOUT_MS: u32 = 10_000;
 
-/// A master: where it is and what it has.
+/// A master and its slots.
 struct Master {
     id: String,
     port: u16,
@@ -18,7 +17,7 @@ struct Master {
     connection: Connection,
 }
 
-/// Moves every slot that holds a key to the next master; returns how many were moved.
+/// Migrates every slot with keys to the next master; returns how many.
 pub fn reshard(port: u16) -> Result<usize> {
     let mut masters = masters(port)?;
     let mut moved = 0;
@@ -26,8 +25,7 @@ pub fn reshard(port: u16) -> Result<usize> {
     for (from, slots) in plan.into_iter().enumerate() {
         let to = (from + 1) % masters.len();
         for slot in slots {
-            migrate(&mut masters, from, to, slot)
-                .with_context(|| format!("slot {slot} could not be moved"))?;
+            migrate(&mut masters, from, to, slot).with_context(|| format!("cannot migrate slot {slot}"))?;
             moved += 1;
         }
     }
@@ -63,7 +61,7 @@ fn migrate(masters: &mut [Master], from: usize, to: usize, slot: u16) -> Result<
         migrate.arg("127.0.0.1").arg(to_port).arg("").arg(0).arg(TIMEOUT_MS).arg("KEYS").arg(keys);
         migrate.exec(&mut source.connection)?;
     }
-    // The new owner first: it may be asked as soon as the old one knows.
+    // The new owner first: the old one redirects clients to it at once.
     for at in [to, from].into_iter().chain((0..masters.len()).filter(|at| ![from, to].contains(at))) {
         set_slot(&mut masters[at], slot, &["NODE", &to_id])?;
     }

@@ -1,11 +1,11 @@
-//! Masters, replicas and Sentinels: whether they have found each other, and who is master now.
+//! Masters, replicas and Sentinels: waits until they are healthy, and finds the current master.
 
 use anyhow::{Context, Result};
 use redis::{FromRedisValue, InfoDict};
 
 use super::{LANES, server, wait};
 
-/// Waits until each master has its replica in step and the three Sentinels know of all and agree.
+/// Waits until each replica is in sync and the three Sentinels know everybody and agree.
 pub(super) fn wait_until_healthy(ports: &[u16]) -> Result<()> {
     wait(|| {
         let (servers, sentinels) = ports.split_at(2 * LANES.len());
@@ -25,7 +25,7 @@ pub(super) fn wait_until_healthy(ports: &[u16]) -> Result<()> {
     })
 }
 
-/// What keeps a pair from being a master with its replica; which of them is master is open.
+/// What a pair lacks to be a master and its replica; either may be the master.
 fn replica_missing(pair: &[u16]) -> Result<Option<String>> {
     let mut found = Vec::new();
     for &port in pair {
@@ -37,7 +37,7 @@ fn replica_missing(pair: &[u16]) -> Result<Option<String>> {
             _ => follows,
         });
     }
-    Ok((found != [true, true]).then(|| format!("the servers on ports {pair:?} are not in step yet")))
+    Ok((found != [true, true]).then(|| format!("the servers on ports {pair:?} are not in sync yet")))
 }
 
 fn sentinel_missing(sentinel: u16, lane: &str) -> Result<Option<String>> {
@@ -57,7 +57,7 @@ fn sentinel_missing(sentinel: u16, lane: &str) -> Result<Option<String>> {
     Ok(quorum.err().map(|error| error.to_string()))
 }
 
-/// The port of a lane's master, as the first Sentinel that answers has it.
+/// The port of a lane's master, from the first Sentinel that answers.
 pub(super) fn master(sentinels: &[u16], lane: &str) -> Option<u16> {
     sentinels.iter().find_map(|&sentinel| ask_master(sentinel, lane).ok())
 }
@@ -66,6 +66,6 @@ fn ask_master(sentinel: u16, lane: &str) -> Result<u16> {
     let mut ask = redis::cmd("SENTINEL");
     ask.arg("GET-MASTER-ADDR-BY-NAME").arg(lane);
     let (_, port) = <(String, u16)>::from_redis_value(ask.query(&mut server::connect(sentinel)?)?)
-        .context("no address of a master")?;
+        .context("the Sentinel knows no master")?;
     Ok(port)
 }

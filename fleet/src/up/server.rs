@@ -1,4 +1,4 @@
-//! One redis-server process, a server or a Sentinel: ready when it answers, ended with us.
+//! One `redis-server` process, a server or a Sentinel.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::topology::Node;
 use crate::stop;
 
-/// How long a server may take to load its data, or to write it before it ends.
+/// How long a server may take to load its data at its start, or to save it at its end.
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
 
@@ -31,8 +31,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server whose configuration file includes those in `deploy`. The file is written into
-    /// `folder` if there is none yet: Sentinel and failovers change it. `arguments` override it.
+    /// Starts a server and waits until it answers. Its configuration file includes those in `deploy`. An existing file
+    /// in `folder` is kept, because Sentinels and failovers change it. `arguments` override it.
     pub fn start(
         deploy: &Path,
         folder: &Path,
@@ -70,7 +70,7 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.process.try_wait()? {
-                bail!("redis-server on port {} ended, {status}: {}", self.port, last_line(log));
+                bail!("redis-server on port {} exited, {status}: {}", self.port, last_line(log));
             }
             if self.answers() {
                 return Ok(());
@@ -81,7 +81,7 @@ impl Server {
         bail!("redis-server on port {} does not answer after {PATIENCE:?}: see {}", self.port, log.display());
     }
 
-    /// Whether it answers, and not another server that holds the port in its place.
+    /// Whether this process answers, and not another server on the same port.
     fn answers(&self) -> bool {
         ask_info(self.port, "process_id").is_ok_and(|id| id == self.process.id().to_string())
     }
@@ -90,19 +90,19 @@ impl Server {
         self.port
     }
 
-    /// How the process ended, if it has.
+    /// How the process ended, if it did.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.try_wait().ok().flatten()
     }
 
-    /// Ends the process at once, as a crash does.
+    /// Kills the process, like a crash.
     pub fn kill(&mut self) -> Result<()> {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
     }
 
-    /// Lets the process live on without us.
+    /// Lets the process outlive us.
     pub fn detach(&mut self) {
         self.detached = true;
     }
@@ -110,11 +110,11 @@ impl Server {
     fn end(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while self.ended().is_none() && self.answers() && Instant::now() < deadline {
-            // Asked again, for one that writes its first log refuses to end.
+            // Again and again: a server that is writing its first append-only file refuses.
             shut_down(self.port);
             thread::sleep(POLL);
         }
-        // It had its chance to write what it must.
+        // If it has not saved its data by now, it never will.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -128,8 +128,7 @@ impl Drop for Server {
     }
 }
 
-/// Keeps Ctrl-C to us, who end the server in order, and ties the server's life to ours, also when we are
-/// killed.
+/// Shields the server from Ctrl-C, as we stop it in order, and makes it end with us even if we are killed.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 fn prepare(command: &mut Command, dies_with_us: bool) {
@@ -137,13 +136,13 @@ fn prepare(command: &mut Command, dies_with_us: bool) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
     if dies_with_us {
-        // SAFETY: between fork and exec it makes one system call and touches no memory. (The signal comes
-        // when the thread that starts the server ends, so that must be one that stays.)
+        // SAFETY: between fork and exec it makes one system call and touches no memory. (The signal is sent when the
+        // thread that started the server ends, so that thread must stay.)
         unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?)) };
     }
 }
 
-/// Elsewhere than on Linux a server outlives us if we are killed.
+/// Outside Linux a server outlives us if we are killed.
 #[cfg(not(target_os = "linux"))]
 fn prepare(_: &mut Command, _: bool) {}
 
@@ -159,25 +158,25 @@ pub fn connect(port: u16) -> Result<redis::Connection> {
     Ok(connection)
 }
 
-/// One line of what `INFO server` says.
+/// A field of `INFO server`.
 pub fn ask_info(port: u16, name: &str) -> Result<String> {
     let info: redis::InfoDict = redis::cmd("INFO").arg("server").query(&mut connect(port)?)?;
     info.get(name).with_context(|| format!("INFO has no {name}"))
 }
 
-/// Asks a server to write what it must and end. It answers only if it does not.
+/// Asks a server to save its data and exit. It answers only if it refuses.
 pub fn shut_down(port: u16) {
     if let Ok(mut connection) = connect(port) {
         let _ = redis::cmd("SHUTDOWN").exec(&mut connection);
     }
 }
 
-/// Asks the server on a port to end, until `is_there` says that it has.
+/// Shuts the server on a port down and waits while `is_there` holds.
 pub fn wait_until_gone(port: u16, is_there: impl Fn() -> bool) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while is_there() {
         if Instant::now() > deadline {
-            bail!("the server on port {port} does not end: see its log");
+            bail!("the server on port {port} does not shut down: see its log");
         }
         shut_down(port);
         thread::sleep(POLL);
@@ -185,8 +184,7 @@ pub fn wait_until_gone(port: u16, is_there: impl Fn() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Ports that are free now, and with each of them the one 10,000 above, where a Cluster's nodes talk. They
-/// lie below those that the system hands out to clients.
+/// Free ports below the system's range for clients. The ports 10,000 above are free too, for the Cluster bus.
 pub fn free_ports(count: usize) -> Result<Vec<u16>> {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let mut ports = Vec::new();
@@ -199,7 +197,7 @@ pub fn free_ports(count: usize) -> Result<Vec<u16>> {
             return Ok(ports);
         }
     }
-    bail!("no {count} free ports between 10000 and 22000: pass --ports")
+    bail!("cannot find {count} free ports between 10000 and 22000: pass --ports")
 }
 
 fn last_line(log: &Path) -> String {

@@ -1,43 +1,43 @@
-//! How much memory and how many connections a server needs for a fleet. The figures a piece are those that
-//! `mt5fleet size` measures, rounded up; `docs/deployment.md` has the table that follows from them.
+//! How much memory and how many connections a server needs for a fleet. The sizes are those that `mt5fleet size`
+//! measures, rounded up; `docs/deployment.md` has the resulting table.
 
 use super::topology::Topology;
 
 /// An instance: its hash, its place in the list, its watermarks.
 pub const INSTANCE_BYTES: u64 = 1024;
-/// A position's hash with its place in the sets.
+/// A position's hash and its place in the sets.
 pub const POSITION_BYTES: u64 = 512;
 /// A packed signal in its stream.
 pub const SIGNAL_BYTES: u64 = 192;
-/// What a source has beside its signals: a stream with one node, its watermark, its place in the list.
+/// A source without its signals: a stream with one node, its watermark, its place in the list.
 pub const SOURCE_BYTES: u64 = 6 << 10;
-/// A connection with its buffers; they count against `maxmemory`.
+/// A connection with its buffers, which count towards `maxmemory`.
 pub const CONNECTION_BYTES: u64 = 40 << 10;
 
-/// Positions that an account has open and closes within the 30 days for which they are kept.
+/// Positions of an account: those open, and those closed within the 30 days that they are kept.
 pub const POSITIONS: u64 = 20 + 30 * 20;
-/// Signals a second and terminal, in the mean of an hour.
+/// Signals per terminal and second, averaged over an hour.
 pub const SIGNALS_PER_SECOND: u64 = 1;
-/// A source's stream is cut at so many signals.
+/// The most signals in a source's stream.
 pub const STREAM_SIGNALS: u64 = 1_000_000;
 
-/// Room for the log's rewrite, for longer texts and for a bad day.
+/// Headroom for rewrites of the append-only file, longer texts and a bad day.
 const RESERVE: u64 = 2;
 const FLOOR_BYTES: u64 = 64 << 20;
 /// Workers, screens, operators, Sentinels.
 const OTHER_CLIENTS: u64 = 128;
 
-/// What one server is given.
+/// The limits of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub max_memory: u64,
     pub max_clients: u64,
 }
 
-/// What a server of this kind needs: `lane` is the name of a lane, or "cluster" for a node of a Cluster.
+/// What a server needs. `lane` is "ris", "rts", "rtss", or "cluster" for a node of a Cluster.
 pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
     let clients = match topology {
-        // Each lane of a terminal may come to each node.
+        // Each of a terminal's lanes may connect to each node.
         Topology::Cluster => 3 * terminals,
         _ => terminals,
     };
@@ -50,15 +50,15 @@ pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
         "ris" => instances,
         "rts" => trades,
         "rtss" => signals,
-        // A third of all, and once more half of that when another node is gone.
+        // A third of all, and half as much again when another node is down.
         _ => (instances + trades + signals) / 2,
     };
     let bytes = RESERVE * data + clients * CONNECTION_BYTES;
     Limits { max_memory: bytes.max(FLOOR_BYTES).next_multiple_of(1 << 20), max_clients: clients }
 }
 
-/// Threads for the network of one of `servers` on a machine with so many cores. They help from four cores
-/// a server on; two of these are left to the server's main thread and its rewrites.
+/// I/O threads for each of `servers` on a machine. They help from four cores per server on; two of those are left to
+/// the main thread and to rewrites.
 pub fn io_threads(cores: usize, servers: usize) -> usize {
     match cores / servers.max(1) {
         0..4 => 1,

@@ -1,5 +1,4 @@
-//! The three ways to arrange the servers: which there are, what stands in the file of each, and what the
-//! bridge is told to reach them.
+//! The three topologies: their servers, each server's configuration file, and the bridge's configuration.
 
 use super::server::Kind;
 use super::{files, sizing};
@@ -13,28 +12,28 @@ pub const LANES: [&str; 3] = ["ris", "rts", "rtss"];
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Topology {
-    /// A server for each lane
+    /// One server for each lane
     #[default]
     Single,
     /// A master and a replica for each lane, and three Sentinels
     Sentinel,
-    /// A Cluster of three masters and three replicas for all lanes
+    /// One Cluster of three masters and three replicas for all lanes
     Cluster,
 }
 
-/// A server that is to be started.
+/// A server to start.
 pub struct Node {
     pub name: String,
     pub kind: Kind,
     pub port: u16,
-    /// What stands in its own configuration file at first.
+    /// The initial text of its configuration file.
     pub file: String,
-    /// The lane, or "cluster"; what its size follows from.
+    /// The lane, "cluster" or "sentinel".
     pub lane: &'static str,
 }
 
 impl Topology {
-    /// The names of its servers, in the order in which their ports are given.
+    /// The names of its servers, in the order of their ports.
     pub fn names(self) -> Vec<String> {
         match self {
             Self::Single => LANES.map(String::from).to_vec(),
@@ -46,7 +45,7 @@ impl Topology {
         }
     }
 
-    /// Its servers on these ports, one for each of [`names`](Self::names).
+    /// Its servers; the ports are in the order of [`names`](Self::names).
     pub fn nodes(self, ports: &[u16]) -> Vec<Node> {
         let node = |(at, name): (usize, String)| {
             let lane = match self {
@@ -75,7 +74,7 @@ impl Topology {
         self.names().into_iter().enumerate().map(node).collect()
     }
 
-    /// The configuration for the bridge, for servers on these ports.
+    /// The bridge's configuration for servers on these ports.
     pub fn toml(self, ports: &[u16]) -> String {
         let addresses = |ports: &[u16]| {
             let all: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
@@ -92,7 +91,7 @@ impl Topology {
         LANES.into_iter().enumerate().map(table).collect()
     }
 
-    /// The settings that a fleet of this size needs beyond the files, as arguments for the server.
+    /// The limits for a fleet of this size, as arguments of the server.
     pub fn size(self, lane: &str, terminals: u64) -> Vec<String> {
         let limits = sizing::limits(self, lane, terminals);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -110,7 +109,7 @@ impl Topology {
     }
 }
 
-/// The Sentinels' file, with the masters where they are here.
+/// The Sentinels' file, with the masters' addresses.
 fn sentinel(ports: &[u16]) -> String {
     let mut text = files::text("sentinel.conf").to_owned();
     for (at, lane) in LANES.iter().enumerate() {

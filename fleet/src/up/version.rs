@@ -1,15 +1,15 @@
-//! Which Redis is installed, and the configurations of `deploy/` in the words it understands.
+//! The installed version of Redis, and the files of `deploy/` adapted to it.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// The oldest release with what the bridge needs (`XTRIM MINID`).
+/// The oldest release that the bridge supports: it needs `XTRIM MINID`.
 const OLDEST: (u32, u32) = (6, 2);
 /// The release that renamed "ziplist" to "listpack".
 const LISTPACK: (u32, u32) = (7, 0);
 
-/// Major and minor version of `redis-server`.
+/// Major and minor version.
 pub type Version = (u32, u32);
 
 /// Asks the installed `redis-server` for its version.
@@ -18,8 +18,9 @@ pub fn installed() -> Result<Version> {
         "cannot run redis-server: install Redis 6.2 or later (Debian, Ubuntu: apt-get install redis-server)",
     )?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let version =
-        parse(&text).with_context(|| format!("redis-server --version says {text:?}, no version in it"))?;
+    let version = parse(&text).with_context(|| {
+        format!("cannot find a version in the output of redis-server --version: {text:?}")
+    })?;
     if version < OLDEST {
         bail!("redis-server is {}.{}: install 6.2 or later", version.0, version.1);
     }
@@ -32,7 +33,7 @@ fn parse(text: &str) -> Option<Version> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// The configuration as this version wants it.
+/// A configuration file for this version.
 pub fn adapt(configuration: &str, version: Version) -> String {
     if version < LISTPACK {
         configuration.replace("-listpack-", "-ziplist-")

@@ -94,7 +94,7 @@ fn each_fault_of_a_machine_is_found() {
             "sys/kernel/mm/transparent_hugepage/enabled",
             "[always] madvise never",
             "[never]",
-            "huge pages are always on",
+            "transparent huge pages are always on",
         ),
         ("proc/sys/vm/overcommit_memory", "0", "1", "vm.overcommit_memory is 0"),
         ("proc/sys/net/core/somaxconn", "128", "4096", "net.core.somaxconn is 128"),

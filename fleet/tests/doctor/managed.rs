@@ -28,7 +28,7 @@ fn looked_at(server: &Bare) -> Vec<Finding> {
     let file = folder.path().join("site.toml");
     fs::write(&file, format!("url = \"{}\"\n", server.url())).unwrap();
     let findings = examine(&file, root.path());
-    let broken = findings.iter().find(|finding| finding.text.contains("broke off"));
+    let broken = findings.iter().find(|finding| finding.text.contains("the check failed"));
     assert!(broken.is_none(), "{broken:#?}");
     findings
 }
@@ -45,12 +45,12 @@ fn governed(server: &Bare) -> (String, bool) {
 fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
     let users = format!("user default on nopass ~* &* +@all {}\n", CARE.map(|it| format!("-{it}")).join(" "));
     for (lines, why, cure) in [
-        (renamed(&CARE), "ERR unknown command 'CONFIG'", "its provider's console may show them: "),
-        (users, "NOPERM ", "ask as the user of `mt5fleet acl --doctor`"),
+        (renamed(&CARE), "ERR unknown command 'CONFIG'", "check them in its provider's console: "),
+        (users, "NOPERM ", "use the user of `mt5fleet acl --doctor`"),
     ] {
         let (server, findings) = examined(&lines);
-        expect(&findings, Light::Yellow, "settings", &format!("does not show its settings ({why}"));
-        let hidden = findings.iter().find(|finding| finding.text.starts_with("does not show its settings"));
+        expect(&findings, Light::Yellow, "settings", &format!("hides its settings ({why}"));
+        let hidden = findings.iter().find(|finding| finding.text.starts_with("hides its settings"));
         assert!(hidden.unwrap().cure.as_ref().unwrap().starts_with(cure), "{hidden:#?}");
         // What INFO says as well is not among it.
         expect(&findings, Light::Red, "settings", "appendonly is no, ours is yes");
@@ -58,14 +58,14 @@ fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
             &findings,
             Light::Red,
             "eviction",
-            "is at allkeys-lru: full, it evicts the governor's directives",
+            "has maxmemory-policy allkeys-lru: when full, it evicts the governor's directives",
         );
         expect(&findings, Light::Green, "memory", " MiB (0 %)");
         expect(
             &findings,
             Light::Red,
             "keys",
-            "are instances that never die, they have no time to live: is:{1.Demo}",
+            "are instances without a time to live, so they never look dead: is:{1.Demo}",
         );
         expect(&findings, Light::Yellow, "keys", "the keys' sizes were not checked");
         // Nobody is told to type what the server will refuse.
@@ -80,15 +80,15 @@ fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
 fn without_info_too_both_say_what_they_cannot_see() {
     let (server, findings) = examined(&renamed(&[&CARE[..], &["info"]].concat()));
     expect(&findings, Light::Yellow, "reach", "refuses INFO (ERR unknown command 'INFO'");
-    expect(&findings, Light::Yellow, "eviction", "does not tell what it evicts when it is full");
-    expect(&findings, Light::Yellow, "memory", "does not tell how much memory it has and uses");
-    expect(&findings, Light::Yellow, "versions", "does not tell its version");
+    expect(&findings, Light::Yellow, "eviction", "does not report its eviction policy");
+    expect(&findings, Light::Yellow, "memory", "does not report its memory use");
+    expect(&findings, Light::Yellow, "versions", "does not report its version");
     expect(&findings, Light::Green, "roles", "is a master");
-    expect(&findings, Light::Red, "keys", "are instances that never die");
+    expect(&findings, Light::Red, "keys", "are instances without a time to live");
     let red: Vec<_> = findings.iter().filter(|finding| finding.light == Light::Red).collect();
     assert_eq!(red.len(), 1, "what is not known is not bad: {red:#?}");
     let (said, calm) = governed(&server);
-    let hidden = "does not tell its memory's limit, its memory, its processor, its evictions";
+    let hidden = "does not report the memory limit, memory, CPU time, evictions";
     assert!(calm && said.contains(hidden) && said.contains("\"instances\":1"), "{said}");
 }
 
@@ -98,7 +98,7 @@ fn what_cannot_be_looked_at_is_said() {
     expect(&findings, Light::Yellow, "keys", "refuses SCAN (ERR unknown command 'SCAN'");
     let (_server, findings) = examined(&renamed(&["object"]));
     expect(&findings, Light::Yellow, "keys", "the keys' encodings were not checked");
-    expect(&findings, Light::Red, "keys", "are instances that never die");
+    expect(&findings, Light::Red, "keys", "are instances without a time to live");
 }
 
 #[test]
@@ -120,18 +120,18 @@ fn who_is_not_let_in_is_told_with_what_to_write() {
     for (url, says, cure) in [
         (
             format!("redis://{at}"),
-            "refuses us: NOAUTH",
+            "refuses the connection: NOAUTH",
             "it wants a password: write redis://username:password@",
         ),
-        (format!("redis://:hunter2@{at}"), "refuses us: WRONGPASS", "wrong username or password"),
+        (format!("redis://:hunter2@{at}"), "refuses the connection: WRONGPASS", "wrong username or password"),
         (
             format!("redis://:hunter22@{at}/16"),
-            "refuses us: ERR DB index is out of range",
+            "refuses the connection: ERR DB index is out of range",
             "the server has no database 16",
         ),
         (
             format!("redis-cluster://:hunter22@{at}"),
-            "refuses us: ERR This instance has cluster",
+            "refuses the connection: ERR This instance has cluster",
             "this is not a Cluster: write",
         ),
         (

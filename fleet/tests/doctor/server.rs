@@ -13,10 +13,10 @@ const WORDS: [&str; 9] = [
     "the clocks of",
     "are not in the compact encoding",
     "are far larger than",
-    "are none of ours",
+    "do not belong to mt5-redis",
     "nobody reads",
     "that no worker could process",
-    "keys for want of memory",
+    "keys since its start because memory was full",
 ];
 
 /// Does what a finding says, if there is something to be typed; then it must be found no more.
@@ -47,7 +47,7 @@ fn each_fault_of_a_server_is_found() {
             &["CONFIG SET maxmemory-policy allkeys-lru"],
             Light::Red,
             "eviction",
-            "is at allkeys-lru: full, it evicts open trades, closed trades, watermarks",
+            "has maxmemory-policy allkeys-lru: when full, it evicts open trades, closed trades, watermarks",
             &["CONFIG SET maxmemory-policy noeviction"],
         ),
         (
@@ -95,7 +95,7 @@ fn each_fault_of_a_server_is_found() {
             &["CONFIG SET maxclients 8"],
             Light::Yellow,
             "memory",
-            "10 terminals bring 10, maxclients is 8",
+            "10 terminals need 10, maxclients is 8",
             &["CONFIG SET maxclients 500"],
         ),
         (
@@ -103,7 +103,7 @@ fn each_fault_of_a_server_is_found() {
             &["HSET is:{1.Demo} eq 1"],
             Light::Red,
             "keys",
-            "are instances that never die, they have no time to live: is:{1.Demo}",
+            "are instances without a time to live, so they never look dead: is:{1.Demo}",
             &[],
         ),
         (
@@ -111,10 +111,17 @@ fn each_fault_of_a_server_is_found() {
             &["ZADD il 1 1.Demo", "HSET is:{1.Demo} eq 1 ck -5000", "PEXPIRE is:{1.Demo} 100000"],
             Light::Red,
             "clocks",
-            "the clocks of 1 of 1 instances are off, by the server's: 1.Demo 5.0 s behind",
+            "the clocks of 1 of 1 instances are wrong: 1.Demo is 5.0 s behind the server's",
             &[],
         ),
-        (RIS, &["ZADD il 1 1.Demo", "PEXPIRE il 100000"], Light::Red, "keys", "will vanish whole", &[]),
+        (
+            RIS,
+            &["ZADD il 1 1.Demo", "PEXPIRE il 100000"],
+            Light::Red,
+            "keys",
+            "must not have a time to live but will expire",
+            &[],
+        ),
         (
             RTS,
             &["SADD to:{1.Demo} 7", "HSET ts:{1.Demo}:7 vo 1", "PEXPIRE ts:{1.Demo}:7 100000"],
@@ -152,7 +159,7 @@ fn each_fault_of_a_server_is_found() {
             &[&format!("HSET ts:{{1.Demo}}:7 co {long}")],
             Light::Yellow,
             "keys",
-            "are far larger than the sizing counts with: ts:{1.Demo}:7",
+            "are far larger than the sizing assumes: ts:{1.Demo}:7",
             &[],
         ),
         (
@@ -163,7 +170,14 @@ fn each_fault_of_a_server_is_found() {
             "are watermarks without a time to live",
             &[],
         ),
-        (RTS, &["SET session:4711 x"], Light::Yellow, "keys", "are none of ours: session:4711", &[]),
+        (
+            RTS,
+            &["SET session:4711 x"],
+            Light::Yellow,
+            "keys",
+            "do not belong to mt5-redis: session:4711",
+            &[],
+        ),
         (
             RTSS,
             &["ZADD sl:{0} 1 1.Demo", "XADD ss:{0}:1.Demo * d x"],
@@ -177,16 +191,16 @@ fn each_fault_of_a_server_is_found() {
             &["XADD ss:{0}:1.Demo * d x"],
             Light::Yellow,
             "keys",
-            "are streams that stay though their source may be silent: ss:{0}:1.Demo",
+            "are streams without a time to live, so they stay when their source is gone: ss:{0}:1.Demo",
             &[],
         ),
-        (RTSS, &["SET fl:{1.Demo} token"], Light::Red, "keys", "are leases that never end", &[]),
+        (RTSS, &["SET fl:{1.Demo} token"], Light::Red, "keys", "are leases without a time to live", &[]),
         (
             RTSS,
             &["HSET fp:{1.Demo} @ token"],
             Light::Yellow,
             "keys",
-            "are notes of readers without a time to live: fp:{1.Demo}",
+            "are readers' positions without a time to live: fp:{1.Demo}",
             &[],
         ),
         (
@@ -194,7 +208,7 @@ fn each_fault_of_a_server_is_found() {
             &["ZADD sl:{0} 1 1.Demo", "XADD ss:{0}:1.Demo * d x", "XGROUP CREATE ss:{0}:1.Demo copiers 0"],
             Light::Yellow,
             "streams",
-            "group copiers of 1 sources: 0 unacknowledged, 1 behind, and no consumer",
+            "group copiers, 1 sources: 0 unacknowledged, 1 not read yet, no consumer",
             &[],
         ),
         (
@@ -234,6 +248,6 @@ fn each_fault_of_a_server_is_found() {
         type_in(&mut lanes[RIS], &format!("SET is:{{{key}.Demo}} {} PX 90000", "x".repeat(100_000)));
     }
     let findings = examine(&config, root.path());
-    expect(&findings, Light::Yellow, "memory", "keys for want of memory");
-    heals(&findings, &config, root.path(), ("memory", "keys for want of memory"));
+    expect(&findings, Light::Yellow, "memory", "keys since its start because memory was full");
+    heals(&findings, &config, root.path(), ("memory", "keys since its start because memory was full"));
 }

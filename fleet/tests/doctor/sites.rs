@@ -54,13 +54,18 @@ fn each_fault_of_a_master_with_sentinels_is_found() {
     let behind = examine(&config, root.path());
     kill_process(replica, Signal::CONT).unwrap();
     type_in(&mut states, "DEL is:{1.Demo}");
-    expect(&behind, Light::Yellow, "roles", "MiB of it");
+    expect(&behind, Light::Yellow, "roles", "MiB behind");
 
     // The replicas of ris and of rts.
     servers.kill(ports[1]).unwrap();
     servers.kill(ports[3]).unwrap();
     found(&servers, Light::Yellow, "roles", "is a master without a replica");
-    found(&servers, Light::Red, "roles", "refuses writes: 0 replicas follow, 1 must");
+    found(
+        &servers,
+        Light::Red,
+        "roles",
+        "refuses writes: 0 replicas are in sync, min-replicas-to-write is 1",
+    );
 
     servers.kill(ports[7]).unwrap();
     servers.kill(ports[8]).unwrap();
@@ -78,8 +83,8 @@ fn each_fault_of_a_cluster_is_found() {
 
     type_in(&mut nodes[0], &format!("CLUSTER SETSLOT 0 MIGRATING {}", ids[1]));
     let findings = examine(&config, root.path());
-    expect(&findings, Light::Yellow, "balance", "1 slots are half-way");
-    heals(&findings, &config, root.path(), ("balance", "1 slots are half-way"));
+    expect(&findings, Light::Yellow, "balance", "1 slots are half-migrated");
+    heals(&findings, &config, root.path(), ("balance", "1 slots are half-migrated"));
 
     // Nothing is in them, so they can change hands at once.
     for slot in 0..1000 {
@@ -102,10 +107,10 @@ fn each_fault_of_a_cluster_is_found() {
     heals(&findings, &config, root.path(), ("balance", "the slots are spread unevenly"));
 
     servers.kill(ports[5]).unwrap();
-    eventually(&config, root.path(), Light::Yellow, "roles", "knows of a node that has failed");
+    eventually(&config, root.path(), Light::Yellow, "roles", "sees a failed node");
     eventually(&config, root.path(), Light::Yellow, "roles", "is a master without a replica");
     // Each node must forget it, or it hears of it from the others.
-    let failed = |finding: &&Finding| finding.text.contains("knows of a node that has failed");
+    let failed = |finding: &&Finding| finding.text.contains("sees a failed node");
     let deadline = Instant::now() + PATIENCE;
     let mut findings = examine(&config, root.path());
     while findings.iter().filter(failed).count() < 5 {

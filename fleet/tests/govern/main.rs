@@ -1,5 +1,5 @@
-//! The governor as it is typed, against real servers and terminals that load the library: what it asks for
-//! reaches them and ends by itself, whoever dies; what it trims and forgets; what it exports.
+//! `mt5fleet govern` against real servers, and sessions of the real library: its directives reach them and expire, the
+//! lease has one holder, streams and lists stay short, and the metrics match the dashboard.
 #![cfg(target_os = "linux")]
 
 mod metrics;
@@ -46,7 +46,7 @@ impl World {
         self.0.config_file().to_str().unwrap().to_owned()
     }
 
-    /// Asks what one would type into redis-cli; lanes are numbered.
+    /// Sends a command to the server of a lane (0: ris, 1: rts, 2: rtss).
     fn ask<T: FromRedisValue>(&self, lane: usize, command: &str) -> T {
         let client = redis::Client::open(self.0.urls()[lane].as_str()).unwrap();
         let mut words = command.split_whitespace();
@@ -67,7 +67,7 @@ impl World {
         self.ask::<()>(2, "ZADD sl:{0} 1 1.Demo");
     }
 
-    /// Leaves rts hardly any memory.
+    /// Fills 95 % of the memory of rts.
     fn squeeze(&self) {
         let info: redis::InfoDict = self.ask(1, "INFO memory");
         let used: u64 = info.get("used_memory").unwrap();
@@ -106,7 +106,7 @@ impl Governor {
         Self { process, lines }
     }
 
-    /// Waits for a line that fits.
+    /// Waits for a line of the log.
     fn line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -130,7 +130,7 @@ impl Drop for Governor {
     }
 }
 
-/// Runs it to its end; its lines, and whether it found all calm.
+/// Runs a governor to its end; returns its log and whether its exit code was 0.
 fn run(config: &str, arguments: &[&str]) -> (Vec<Value>, bool) {
     let output = command(config, &["--every", "100ms"]).args(arguments).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -147,7 +147,7 @@ fn bridge() -> Bridge {
     Bridge::load(&library::default_path().unwrap()).unwrap()
 }
 
-/// Terminals, each with a journal of its own, as if they were processes.
+/// Sessions with separate journals, as of separate terminals.
 fn terminals<'a>(bridge: &'a Bridge, world: &World, folder: &Path, count: usize) -> Vec<Session<'a>> {
     (0..count)
         .map(|at| bridge.open(&world.config(), &format!("{at}.Demo"), &folder.join(at.to_string())).unwrap())
@@ -164,6 +164,7 @@ fn beat(session: &Session) {
     session.flush(PATIENCE).unwrap();
 }
 
+/// Memory runs short, every session hears of it, the governor is killed, and its directive expires.
 #[test]
 fn what_it_asks_for_reaches_every_terminal_within_two_heartbeats_and_ends_when_it_is_killed() {
     let world = World::start();
@@ -174,7 +175,7 @@ fn what_it_asks_for_reaches_every_terminal_within_two_heartbeats_and_ends_when_i
     governor.leads();
 
     world.squeeze();
-    let line = governor.line("a directive for want of memory", |line| {
+    let line = governor.line("a directive because of memory", |line| {
         line["event"] == "directive" && line["why"].as_str().unwrap().contains("memory is at 9")
     });
     assert!(line["why"].as_str().unwrap().starts_with("rts 127.0.0.1:"), "{line}");
@@ -187,23 +188,23 @@ fn what_it_asks_for_reaches_every_terminal_within_two_heartbeats_and_ends_when_i
         assert!(session.throttle().unwrap() >= 2);
     }
 
-    // Nobody takes it back, and so it ends.
     governor.process.kill().unwrap();
-    eventually("it ends by itself", || {
+    eventually("the directive expires", || {
         sessions.iter().for_each(beat);
         sessions.iter().all(|session| session.throttle().unwrap() == 0)
     });
 }
 
+/// The second governor samples but does not act, until the first one is killed.
 #[test]
 fn of_two_one_acts_and_the_other_takes_over() {
     let world = World::start();
     let mut one = Governor::start(&world, &[]);
     one.leads();
     let other = Governor::start(&world, &["--metrics", "127.0.0.1:0"]);
-    let url = other.line("where its figures are", |line| line["event"] == "metrics")["url"].clone();
+    let url = other.line("the address of its metrics", |line| line["event"] == "metrics")["url"].clone();
     let url = url.as_str().unwrap().to_owned();
-    eventually("it looks too, and does not lead", || fetch(&url).contains("mt5fleet_leader 0"));
+    eventually("it runs without the lease", || fetch(&url).contains("mt5fleet_leader 0"));
     world.squeeze();
     one.line("a directive", |line| line["event"] == "directive" && line["level"] != 0);
     assert!(!other.lines.try_iter().any(|line| line["event"] == "directive" || line["event"] == "lease"));
@@ -217,21 +218,22 @@ fn of_two_one_acts_and_the_other_takes_over() {
     };
     eventually("it is written", || world.ask::<bool>(0, "EXISTS ctl"));
     let before = until();
-    eventually("it goes on asking", || until() > before);
+    eventually("it extends its directive", || until() > before);
     world.ask::<()>(1, "CONFIG SET maxmemory 0");
     other.line("the end", |line| line["event"] == "directive" && line["level"] == 0);
 }
 
+/// A dry run logs a directive, a trim and a removal; the same run without --dry-run makes them.
 #[test]
 fn a_dry_run_writes_nothing() {
     let world = World::start();
     world.squeeze();
-    // Older than signals are kept.
+    // A signal beyond its retention.
     world.source();
     world.ask::<()>(2, "XADD ss:{0}:1.Demo 1000-1 a b");
     world.ask::<()>(0, "ZADD il 1000 dead.Demo");
     let (lines, calm) = run(&world.config(), &["--once", "--dry-run"]);
-    assert!(!calm, "a level is asked for");
+    assert!(!calm, "the exit code reports the level");
     assert!(events(&lines, "directive")[0]["level"].as_i64() >= Some(2), "{lines:?}");
     assert_eq!(events(&lines, "trim")[0]["entries"], 0);
     assert_eq!(events(&lines, "forget")[0]["instances"][0], "dead.Demo");
@@ -244,6 +246,7 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}:1.Demo"), 0);
 }
 
+/// A server without memory for the lease still gets a governor.
 #[test]
 fn a_full_server_takes_no_lease_and_is_trimmed_all_the_same() {
     let world = World::start();
@@ -299,20 +302,21 @@ fn an_operators_longer_directive_is_left_alone() {
     assert_eq!(world.ask::<String>(0, "GET ctl"), own);
 }
 
+/// Every metric in the dashboard is exported, and every exported one is in the dashboard.
 #[test]
 fn the_dashboard_shows_what_is_exported() {
     let world = World::start();
     world.source();
     world.ask::<()>(2, "XGROUP CREATE ss:{0}:1.Demo work $ MKSTREAM");
     let governor = Governor::start(&world, &["--metrics", "127.0.0.1:0"]);
-    let url = governor.line("where its figures are", |line| line["event"] == "metrics")["url"].clone();
+    let url = governor.line("the address of the metrics", |line| line["event"] == "metrics")["url"].clone();
     let url = url.as_str().unwrap();
-    eventually("the figures are there", || fetch(url).contains("mt5fleet_group_lag"));
+    eventually("the metrics are there", || fetch(url).contains("mt5fleet_group_lag"));
     let names = |text: &str| -> BTreeSet<String> {
         let words = text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
         words.filter(|word| word.starts_with("mt5fleet_")).map(str::to_owned).collect()
     };
-    // Counted when they happen for the first time.
+    // A counter appears with its first event, so look into the source.
     let source = include_str!("../../src/govern/export.rs");
     let exported = names(source);
     let dashboard = include_str!("../../../deploy/grafana.json");
@@ -323,10 +327,10 @@ fn the_dashboard_shows_what_is_exported() {
     let found = names(&fetch(url));
     for name in &shown {
         let happens = name.ends_with("_total") && exported.contains(name);
-        assert!(found.contains(name) || happens, "{name} is shown and not exported");
+        assert!(found.contains(name) || happens, "{name} is shown but not exported");
     }
     for name in &exported {
-        assert!(shown.contains(name), "{name} is exported and not shown");
+        assert!(shown.contains(name), "{name} is exported but not shown");
     }
     assert!(fetch(&url.replace("/metrics", "/")).lines().next().unwrap().contains(" 404 "));
 }

@@ -1,10 +1,10 @@
-//! What the governor makes of nodes that do not answer, and of directives that are not its own.
+//! Nodes that do not answer, and directives that are not the governor's own.
 
 use super::*;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A server that is stopped, and goes on when this is dropped.
+/// A server that is suspended until this is dropped.
 struct Frozen(Pid);
 
 impl Frozen {
@@ -48,7 +48,7 @@ fn servers_that_are_not_there_are_not_calm() {
     let (lines, calm) = run(path.to_str().unwrap(), &["--once"]);
     assert!(!calm, "{lines:?}");
     assert!(events(&lines, "warning").iter().any(|line| line["what"].as_str().unwrap().starts_with("rtss ")));
-    assert!(events(&lines, "directive").is_empty(), "nobody can help it by sending less: {lines:?}");
+    assert!(events(&lines, "directive").is_empty(), "sending less would not help: {lines:?}");
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn a_directive_that_lasts_longer_comes_back() {
     let governor = Governor::start(&world, &[]);
     governor.leads();
     world.squeeze();
-    eventually("it asks for more", || {
+    eventually("a higher directive replaces it", || {
         world.ask::<String>(0, "GET ctl").starts_with('2')
             || world.ask::<String>(0, "GET ctl").starts_with('3')
     });
     world.ask::<()>(1, "CONFIG SET maxmemory 0");
-    eventually("the operator's is there again", || world.ask::<String>(0, "GET ctl") == own);
+    eventually("the operator's directive is restored", || world.ask::<String>(0, "GET ctl") == own);
     governor.line("the end", |line| line["event"] == "directive" && line["level"] == 0);
     assert_eq!(world.ask::<String>(0, "GET ctl"), own);
 }

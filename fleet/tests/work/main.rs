@@ -151,7 +151,7 @@ fn a_worker_whose_output_nobody_reads_ends_and_leaves_its_signals() {
     assert!(!worker.wait().unwrap().success());
     let told = said(&mut worker);
     assert!(
-        told.contains("standard output takes no more") && told.contains("stays with the group"),
+        told.contains("cannot write to standard output") && told.contains("stays with the group"),
         "{told}"
     );
 

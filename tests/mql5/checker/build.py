@@ -1,7 +1,6 @@
 """Translates programs, compiles them with the stand-in terminal, and links `terminal.exe`.
 
-What was compiled before is kept by the hash of all it was made of, so that a file is either whole or not there,
-and a run after another costs no compilation.
+Compiled files are cached under the hash of everything that they depend on.
 """
 
 import fcntl
@@ -20,7 +19,7 @@ COMPILER = "x86_64-w64-mingw32-g++-posix"
 FLAGS = ["-std=c++20", "-O0", "-fwrapv", "-Wall", "-Werror", "-Wno-unused-function", "-Wno-parentheses"]
 TERMINAL = Path(__file__).parent.parent / "terminal"
 PROGRAMS = Path(__file__).parent.parent / "programs"
-# Headers that come with MetaTrader, as far as they are known here.
+# Stand-ins for the headers that come with MetaTrader.
 STANDARD = Path(__file__).parent.parent / "standard"
 
 
@@ -34,17 +33,17 @@ class Build:
         for path in sorted(TERMINAL.glob("*.h")):
             self.headers[path.name] = path.read_text()
         with self.lock():
-            self.common = self._kept("".join(self.headers.values()), "", self._make_headers)
+            self.common = self._cached("".join(self.headers.values()), "", self._make_headers)
 
     @contextmanager
     def lock(self):
-        """One build at a time, in whatever process."""
+        """Excludes builds of other processes."""
         with open(self.folder / "lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _kept(self, content, suffix, make):
-        """The file or folder made of this content, made now if it is not there."""
+    def _cached(self, content, suffix, make):
+        """The file or folder for this content, made if it does not exist."""
         name = hashlib.sha256((" ".join(FLAGS) + content).encode()).hexdigest()[:16] + suffix
         path = self.folder / name
         if not path.exists():
@@ -67,32 +66,32 @@ class Build:
             source.write_text(text)
             run([COMPILER, *FLAGS, "-I", str(self.common), "-c", str(source), "-o", str(path)])
 
-        return self._kept(self.common.name + text, ".o", make)
+        return self._cached(self.common.name + text, ".o", make)
 
     def linked(self, objects):
         names = sorted(str(path) for path in objects)
         make = lambda path: run([COMPILER, "-static", "-o", str(path), *names])  # noqa: E731
-        return self._kept(" ".join(names), ".exe", make)
+        return self._cached(" ".join(names), ".exe", make)
 
     def terminal(self, sources):
-        """terminal.exe with these programs, whose `mistakes` are empty."""
+        """terminal.exe with these programs, which must have no mistakes."""
         return self.linked(self.objects([(source.cpp, source.path.stem + ".cpp") for source in sources]))
 
     def objects(self, programs):
-        """The object files of the terminal and of these programs, each a C++ text and a name."""
+        """The object files of the terminal and of these programs (C++ text and name)."""
         parts = [(path.read_text(), path.name) for path in sorted(TERMINAL.glob("*.cpp"))]
         parts.append((self.reference.definitions(), "all_of_the_reference.cpp"))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(lambda part: self.compiled(*part), parts + programs))
 
     def source(self, path, include_folder):
-        """One of this project's own programs: those of the suite may use the headers that come with MetaTrader."""
+        """A program of this project. Those of the suite may use MetaTrader's headers."""
         if path.parent == PROGRAMS:
             return Source(path, [include_folder, STANDARD], self.known, trusted=STANDARD)
         return Source(path, [include_folder], self.reference)
 
     def foreign(self, path, folders, strict=False):
-        """A program of somebody else, which may use all that the checker knows."""
+        """Somebody else's program, which may use everything that the checker knows."""
         return Source(path, [*folders, STANDARD], self.known, strict, STANDARD)
 
 

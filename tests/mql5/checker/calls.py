@@ -1,12 +1,11 @@
-"""Calls: which function is meant, whether its arguments fit, and the C++ of the call. Functions of MQL5's own are in
-`reference_calls.py`."""
+"""Calls: overload resolution, the arguments, and the C++ of the call. Built-in functions are in `reference_calls.py`."""
 
 from .conversions import convert
 from .mistakes import Mistake
-from .reference_calls import ReferenceCalls
+from .reference_calls import ReferenceCalls, check_count
 from .types import Type, Value, cpp_name
 
-# Types of one size, of which MQL5's own functions take either by reference.
+# Types of one size: built-in functions take either by reference.
 ALIKE = ({"char", "uchar"}, {"int", "uint"}, {"long", "datetime"})
 
 
@@ -37,7 +36,7 @@ class Calls(ReferenceCalls):
         return self.function_call(name, arguments, called.place)
 
     def function_call(self, name, arguments, place):
-        """A function outside of classes."""
+        """A function outside classes."""
         symbols = self.symbols
         if symbols.templates.get(name):
             return self.template_call(symbols.templates[name], arguments, place, symbols.functions.get(name, []))
@@ -53,7 +52,7 @@ class Calls(ReferenceCalls):
         return Value(self.symbols.type(function.result), f"{cpp_name(name)}({code})")
 
     def reference_ways(self, name, arguments, place):
-        """How a function of MQL5's own is called, if there is one of that name: also where the program has another."""
+        """The calls of a built-in function, if there is one of that name."""
         if name in self.symbols.reference.variadic:
             return [lambda: self.variadic_call(name, arguments, place)]
         if name in self.symbols.reference.functions:
@@ -61,16 +60,13 @@ class Calls(ReferenceCalls):
         return []
 
     def first_of(self, ways):
-        """The first of several calls that fits; what is wrong with the first one, if none does."""
-        known = set(self.assigned)
+        """The first call that fits; if none does, the mistake in the first one."""
         for way in ways if len(ways) > 1 else ():
             try:
-                with self.findings.attempt():
+                with self.tentative(), self.findings.attempt():
                     way()
             except Mistake:
                 continue
-            finally:
-                self.assigned = set(known)
             return way()
         return ways[0]()
 
@@ -81,7 +77,7 @@ class Calls(ReferenceCalls):
         if self.static_method and not method.static:
             raise Mistake(called.place, f"a static method cannot call {called.text}")
         if self.const_method and not method.const and not method.static:
-            raise Mistake(called.place, f"a constant method cannot call {called.text}, which is not")
+            raise Mistake(called.place, f"a const method cannot call {called.text}, which is not const")
         return Value(self.symbols.type(method.result), f"{prefix}{cpp_name(called.text)}({code})")
 
     def scoped_call(self, called, arguments):
@@ -99,11 +95,11 @@ class Calls(ReferenceCalls):
             method, code = self.chosen(methods, arguments, place)
             self.allow(method, record, place)
             if not method.static:
-                raise Mistake(place, f"{owner}::{name} wants an object: it is not static")
+                raise Mistake(place, f"{owner}::{name} needs an object: it is not static")
             return Value(self.symbols.type(method.result), f"{cpp_name(owner)}::{cpp_name(name)}({code})")
         libraries = [function.library for same in self.symbols.functions.values() for function in same]
         if owner and not any(library.lower().rsplit(".", 1)[0] == owner.lower() for library in libraries if library):
-            raise Mistake(place, f"{owner} is no class and no library")
+            raise Mistake(place, f"{owner} is neither a class nor a library")
         return self.function_call(name, arguments, place)
 
     def method_call(self, called, arguments):
@@ -119,7 +115,7 @@ class Calls(ReferenceCalls):
         method, code = self.chosen(methods, arguments, called.place)
         self.allow(method, record, called.place)
         if not method.const and not method.static and not of.writable and of.variable:
-            raise Mistake(called.place, f"{called.text} changes its object, which is constant here")
+            raise Mistake(called.place, f"{called.text} would change a constant object")
         return Value(self.symbols.type(method.result), f"({of.code}).{cpp_name(called.text)}({code})")
 
     def method_templates(self, owner, name):
@@ -147,15 +143,14 @@ class Calls(ReferenceCalls):
         return Value(self.symbols.type(method.result), f"({of.code}).operator{sign}({code})")
 
     def object(self, value):
-        """What a pointer points to; anything else is itself."""
-        if value.type.kind != "pointer" or value.type.array is not None:
+        """The object that a pointer points to; any other value itself."""
+        if not value.type.is_pointer:
             return value
         kind = Type(value.type.name, "class", bases=value.type.bases)
         return Value(kind, f"({value.code}).object()", True, not value.type.guarded)
 
     def template_call(self, templates, arguments, place, plain=()):
-        """The template with the types of these arguments, which is a function like any other from then on. `plain`:
-        functions of the same name, which come first."""
+        """Instantiates a template for these arguments. `plain`: functions of the same name, which take precedence."""
         known, reasons = set(self.assigned), []
         for function in plain:
             try:
@@ -179,24 +174,21 @@ class Calls(ReferenceCalls):
         raise Mistake(place, f"no {name} takes these arguments: " + "; ".join(reasons))
 
     def template_types(self, names, function, arguments, place):
-        """The types that the arguments of a call say."""
-        least = sum(part.value is None for part in function.parameters)
-        if not least <= len(arguments) <= len(function.parameters):
-            raise Mistake(place, f"{function.name} takes {len(function.parameters)} arguments, not {len(arguments)}")
+        """A template's types, from the arguments of a call."""
+        check_count(function, arguments, place)
         types = {}
         for part, argument in zip(function.parameters, arguments):
             if part.type.name in names:
-                known = set(self.assigned)
-                if part.type.reference and argument.kind == "name":
-                    self.set(argument.text)
-                kind = self.value(argument).type.single
-                self.assigned = known
+                with self.tentative():
+                    if part.type.reference and argument.kind == "name":
+                        self.set(argument.text)
+                    kind = self.value(argument).type.single
                 if part.type.pointer and kind.kind == "pointer":
                     kind = Type(kind.name, "class")
                 if types.setdefault(part.type.name, kind) != kind:
                     raise Mistake(place, f"{function.name}: {part.type.name} is '{types[part.type.name]}' and '{kind}'")
         for missing in set(names) - set(types):
-            raise Mistake(place, f"{function.name}: no argument says what {missing} is")
+            raise Mistake(place, f"{function.name}: no argument determines {missing}")
         return types
 
     def allow(self, member, record, place):
@@ -207,7 +199,7 @@ class Calls(ReferenceCalls):
             raise Mistake(place, f"{record.name}::{member.name} is {member.access}")
 
     def chosen(self, functions, arguments, place):
-        """Of several functions of one name the one whose parameters fit, without a doubt if there is one."""
+        """The overload whose parameters fit, if possible without a doubt."""
         if len(functions) == 1:
             return functions[0], self.passed(functions[0], arguments, place)
         known, reasons, weights = set(self.assigned), [], {}
@@ -230,12 +222,10 @@ class Calls(ReferenceCalls):
         raise Mistake(place, f"no {functions[0].name} takes these arguments: " + "; ".join(reasons))
 
     def passed(self, function, arguments, place):
-        """The C++ of the arguments, with defaults for those that are left out."""
+        """The C++ of the arguments, including defaults."""
         parameters = function.parameters
         self.symbols.called.append((function, place))
-        least = sum(part.value is None for part in parameters)
-        if not least <= len(arguments) <= len(parameters):
-            raise Mistake(place, f"{function.name} takes {len(parameters)} arguments, not {len(arguments)}")
+        check_count(function, arguments, place)
         codes = [self.argument(part, value, function.name) for part, value in zip(parameters, arguments)]
         codes += [self.default(part, place) for part in parameters[len(arguments) :]]
         return ", ".join(codes)
@@ -248,7 +238,7 @@ class Calls(ReferenceCalls):
         return convert(value, kind, part.place, f"default of {part.name}", self.findings)
 
     def is_alike(self, name, given, wanted):
-        """Whether a function of MQL5's own takes either type by reference."""
+        """Whether a built-in function takes either type by reference."""
         return self.is_reference(name) and given.array is None and {given.name, wanted.name} in ALIKE
 
     def is_reference(self, name):
@@ -270,20 +260,20 @@ class Calls(ReferenceCalls):
         if not value.variable and part.type.const and whole:  # what a function returns
             value = Value(value.type, f"mql::held({value.code})", True)
         if not value.variable:
-            raise Mistake(expression.place, f"{what}: passed by reference, a variable is expected")
+            raise Mistake(expression.place, f"{what}: a variable is expected, as it is passed by reference")
         if not part.type.const and not value.writable:
-            raise Mistake(expression.place, f"{what}: a constant cannot be passed by reference to what may change it")
+            raise Mistake(expression.place, f"{what}: a constant cannot be passed by a reference that may change it")
         if kind.array is not None:
             if value.type.array is not None and self.is_alike(name, value.type.element, kind.element):
                 return f"mql::View<{kind.element.cpp}>::alike(mql::View({value.code}))"
             if value.type.array is None or (value.type.element != kind.element):
-                raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
+                raise Mistake(expression.place, f"{what}: '{value.type}' is not '{kind}'")
             return value.code
         if value.type.array is None and {value.type.name, kind.name} in ALIKE:
             if not self.is_reference(name):
-                self.findings.doubt(expression.place, f"{what}: '{value.type}' is no '{kind}', though as long")
+                self.findings.doubt(expression.place, f"{what}: '{value.type}' is not '{kind}', though of the same size")
             return f"({kind.cpp} &)({value.code})"
         base = kind.kind in ("class", "struct") and kind.name in value.type.bases and value.type.kind == kind.kind
         if value.type != kind and not (base and value.type.array is None):
-            raise Mistake(expression.place, f"{what}: '{value.type}' is no '{kind}'")
+            raise Mistake(expression.place, f"{what}: '{value.type}' is not '{kind}'")
         return value.code

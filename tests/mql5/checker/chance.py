@@ -1,6 +1,6 @@
-"""Makes a scenario from a seed: trades of all kinds, with a terminal that shows them late, in pieces, or not at all.
+"""Generates a scenario from a seed: trades of all kinds, and a terminal that shows them late, partly or not at all.
 
-Every so often the terminal shows everything again, time passes, and Redis must agree with the books.
+Now and then the terminal shows everything again, time passes, and Redis must agree with the books.
 """
 
 import random
@@ -14,7 +14,7 @@ QUIRKS = {
     "wrong_totals=9": "wrong_totals=0",
     "failing_histories=9": "failing_histories=0",
 }
-# Everything is looked at again after 60 looks of half a second.
+# FleetAgent looks at everything again after 60 looks of half a second.
 SETTLED = 31_000
 
 
@@ -23,7 +23,7 @@ class Chance:
         self.random = random.Random(seed)
         self.hedging = self.random.random() < 0.6
         self.price = 1.1
-        self.open, self.away = {}, []  # volume in hundredths of a lot by name; those that the server reopens
+        self.open, self.away = {}, []  # volumes in hundredths of a lot by name; names that the server will reopen
         self.made = 0
         self.disturbed = False  # the terminal shows less than there is
         self.kills = int(self.random.random() < 0.3)
@@ -135,7 +135,7 @@ class Chance:
             if self.kills and part == 3:
                 self.kills -= 1
                 self.say("kill")
-                self.disturbed = True  # nobody is there to trade
+                self.disturbed = True  # no program is running
                 for _ in range(4):
                     self.trade()
                 self.come_back()

@@ -1,21 +1,18 @@
-"""The names that the include files bring into a trader's program.
+"""Checks that the include files cannot collide with the names of a trader's program.
 
-Whatever that program calls its own variables and functions, nothing of ours may have the same name, and nothing of
-ours may hide it: MetaEditor warns of a local variable that hides a global one, in whichever file it stands. So every
-global name begins with one of ours, and every local name and parameter ends with an underscore.
+None of our names may equal or hide a name of that program; MetaEditor warns about local variables that hide global
+ones, in whichever file they are. So every global name of ours has one of our prefixes, and every local variable and
+parameter ends with an underscore.
 """
 
-from dataclasses import fields, is_dataclass
-
-from .mistakes import Place
-from .tree import Variable
+from .tree import Variable, walk
 
 OURS = ("CMt5Redis", "SMt5Redis", "Mt5Redis", "MT5REDIS_", "MT5R_", "MT5_REDIS_", "ENUM_MT5REDIS_", "mt5redis_",
         "SFollowedSignal")  # fmt: skip
 
 
 def mistakes(source, folder):
-    """One line for each name below the folder that a trader's program could collide with."""
+    """One line for each name in the folder that could collide."""
     tree, found = source.tree, []
     inside = lambda place: folder.resolve() in place.path.resolve().parents  # noqa: E731
     functions = [*tree.functions, *(method for record in tree.records for method in record.methods)]
@@ -28,23 +25,12 @@ def mistakes(source, folder):
     names += [(name, macro.body[0].place) for name, macro in source.macros.items() if macro.body]
     for name, place in names:
         if inside(place) and not name.startswith(OURS):
-            found.append(f"{place}: {name} is a global name of the include that a trader's program may have too")
+            found.append(f"{place}: the global name {name} has none of our prefixes: a trader's program may use it")
     for function in functions:
         if inside(function.place):
             found += [
-                f"{variable.place}: {variable.name} could hide a name of a trader's program: let it end with _"
-                for variable in variables([function.parameters, function.body])
-                if not variable.name.endswith("_")
+                f"{variable.place}: {variable.name} could hide a name of a trader's program: end it with _"
+                for variable in walk([function.parameters, function.body])
+                if isinstance(variable, Variable) and not variable.name.endswith("_")
             ]
-    return found
-
-
-def variables(part):
-    """All variables that are declared somewhere in a tree."""
-    found = [part] if isinstance(part, Variable) else []
-    for inner in part if isinstance(part, (list, tuple)) else []:
-        found += variables(inner)
-    if is_dataclass(part) and not isinstance(part, Place):
-        for field in fields(part):
-            found += variables(getattr(part, field.name))
     return found

@@ -1,4 +1,4 @@
-"""Expressions whose value is known before the program runs: sizes of arrays, members of enumerations, cases."""
+"""Constant expressions: sizes of arrays, members of enumerations, cases."""
 
 from .literals import character, number, plain_text
 from .mistakes import Mistake
@@ -14,7 +14,7 @@ CALCULATE = {
 
 
 def constant(expression, symbols):
-    """The number of the expression, or a mistake."""
+    """The number of a constant expression."""
     value = known(expression, symbols)
     if value is None:
         raise Mistake(expression.place, "a constant expected")
@@ -22,7 +22,7 @@ def constant(expression, symbols):
 
 
 def known(expression, symbols):
-    """The number of the expression; None when it is not known now."""
+    """The number of an expression; None if it is not constant."""
     kind, parts = expression.kind, expression.parts
     if kind == "number":
         return number(expression.text)

@@ -1,6 +1,6 @@
-"""Which conversion between MQL5's types goes without a word from MetaEditor, and its C++.
+"""Implicit conversions between MQL5's types, and their C++.
 
-Stricter than MetaEditor on purpose: what it only warns of, and some of what it lets pass, is a doubt.
+Stricter than MetaEditor on purpose: what it only warns about, and some of what it accepts, is a doubt.
 """
 
 from .mistakes import Doubt
@@ -16,7 +16,7 @@ def fits(number, name):
 
 
 def keeps_all(source, target):
-    """Whether every number of one type is one of the other."""
+    """Whether the target type can represent every number of the source type."""
     if source in FLOATING or target in FLOATING:
         if source in FLOATING:
             return target == "double" or target == source
@@ -28,29 +28,29 @@ def keeps_all(source, target):
 
 
 def why_not(value, target):
-    """Why this value does not become that type by itself; None when it does."""
+    """Why a value does not convert to a type implicitly; None if it does."""
     source = value.type
     if source == target and target.array is None:
-        return f"'{source}' is no '{target}'" if source.guarded and not target.guarded else None
+        return f"'{source}' is not '{target}'" if source.guarded and not target.guarded else None
     if source.array is not None or target.array is not None:
-        return f"{source} is no {target}"
+        return f"{source} is not {target}"
     if source.kind == "null":
         if target == STRING or target.kind == "pointer":
             return None
-        return Doubt(f"NULL is no {target}") if target.plain else f"NULL is no {target}"
+        return Doubt(f"NULL is not {target}") if target.plain else f"NULL is not {target}"
     if "pointer" in (source.kind, target.kind):
         return pointer_why_not(value, target)
     if "void" in (source.name, target.name):
-        return f"{source} is no {target}"
+        return f"{source} is not {target}"
     if "string" in (source.name, target.name):
         reason = f"implicit conversion from '{source}' to '{target}'"
         if not (source.plain and target.plain) or target.kind == "enum" or target.name == "bool":
             return reason
         doubt = Doubt(reason)
-        doubt.weight = 100  # a number is taken for another number before it is for a text
+        doubt.weight = 100  # overloads for numbers come before those for strings
         return doubt
     if not (source.plain and target.plain):
-        return None if target.name in source.bases else f"{source} is no {target}"
+        return None if target.name in source.bases else f"{source} is not {target}"
     if target.kind == "enum":
         reason = f"implicit conversion from '{source}' to the enumeration '{target}'"
         return enumeration_why_not(value, target, reason)
@@ -58,7 +58,7 @@ def why_not(value, target):
 
 
 def enumeration_why_not(value, target, reason):
-    """MetaEditor takes a constant that is the number of a member, and any variable."""
+    """MetaEditor accepts a constant that is the number of a member, and any variable."""
     if isinstance(value.constant, int):
         if value.named == "WRONG_VALUE":
             return None
@@ -69,12 +69,12 @@ def enumeration_why_not(value, target, reason):
 def pointer_why_not(value, target):
     source = value.type
     if target.name == "bool":
-        return Doubt(f"'{source}' is no truth: compare it with NULL")
+        return Doubt(f"'{source}' is not a bool: compare it with NULL")
     if source.kind == target.kind and source.name in target.bases and (target.guarded or not source.guarded):
-        return Doubt(f"'{source}' is no '{target}' for sure")
+        return Doubt(f"'{source}' is not '{target}' for sure")
     if source.kind != target.kind or target.name not in (source.name, *source.bases):
-        return f"'{source}' is no '{target}'"
-    return f"'{source}' is no '{target}'" if source.guarded and not target.guarded else None
+        return f"'{source}' is not '{target}'"
+    return f"'{source}' is not '{target}'" if source.guarded and not target.guarded else None
 
 
 def number_why_not(value, target):
@@ -82,15 +82,15 @@ def number_why_not(value, target):
     if source.flags and target.integer:
         return None
     if source.kind == "enum":
-        return None if target.name in ("int", "long", "double") else Doubt(f"'{source}' is no '{target}'")
+        return None if target.name in ("int", "long", "double") else Doubt(f"'{source}' is not '{target}'")
     if target.name == "bool":
-        return Doubt(f"'{source}' is no truth: compare it")
+        return Doubt(f"'{source}' is not a bool: compare it")
     if source.name == "bool":
-        return None if target.name in NUMBERS else Doubt(f"'{source}' is no '{target}'")
+        return None if target.name in NUMBERS else Doubt(f"'{source}' is not '{target}'")
     if target.name in ("datetime", "color") or source.name in ("datetime", "color"):
         if value.constant == 0 or (source.name == "datetime" and target.name == "long"):
             return None
-        return Doubt(f"'{source}' is no '{target}': say it with a cast")
+        return Doubt(f"'{source}' is not '{target}': write a cast")
     if value.constant is not None and source.name in INTEGERS and fits(value.constant, target.name):
         return None
     if keeps_all(source.name, target.name):
@@ -99,7 +99,7 @@ def number_why_not(value, target):
 
 
 def converted(value, target):
-    """The C++ of the value as that type, when it may become that."""
+    """The C++ of a value converted to a type."""
     if value.type.kind == "null":
         return f"{target.cpp}()"
     if target.name == "string" and value.type != STRING:
@@ -114,7 +114,7 @@ def converted(value, target):
 
 
 def as_text(value):
-    """The C++ of what Print prints of the value."""
+    """The C++ of a value as Print shows it."""
     if value.type == STRING:
         return value.code
     if value.type.name == "datetime":
@@ -123,7 +123,7 @@ def as_text(value):
 
 
 def convert(value, target, place, what, findings):
-    """The C++ of the value as that type, or a mistake."""
+    """The C++ of a value converted to a type, if that is allowed."""
     reason = why_not(value, target)
     if reason:
         said = type(reason)(f"{what}: {reason}")
@@ -134,13 +134,13 @@ def convert(value, target, place, what, findings):
 
 
 def as_number(value):
-    """A time, a color, a truth or a member of an enumeration as the number that it is calculated with."""
+    """A datetime, color, bool or enumeration as a number for arithmetic."""
     name = "int" if value.type.kind == "enum" else WHOLE.get(value.type.name)
     return Value(Type(name), value.code, constant=value.constant) if name else value
 
 
 def common(left, right):
-    """The type in which C++ and MQL5 calculate with two numbers."""
+    """The common type of two numbers, as in C++."""
     names = {left.name, right.name}
     if names & FLOATING:
         return DOUBLE if names - {"float"} & NUMBERS else FLOAT
@@ -149,5 +149,3 @@ def common(left, right):
     if bits < 32:
         return INT
     return {(32, True): INT, (32, False): UINT, (64, True): LONG, (64, False): ULONG}[bits, signed]
-
-

@@ -1,4 +1,4 @@
-"""Expressions of MQL5: from tokens to the tree."""
+"""The grammar of expressions."""
 
 from .grammar import KEYWORDS, SIMPLE, Grammar
 from .mistakes import Mistake
@@ -60,7 +60,7 @@ class ExpressionGrammar(Grammar):
         self.skip()
         name = self.token
         if name.kind != "name" or name.text not in self.classes:
-            raise Mistake(name.place, f"new makes objects of classes only, not {name.text}")
+            raise Mistake(name.place, f"new creates objects of classes only, not {name.text}")
         written = self.type_name("a class behind new")
         arguments = self.arguments() if self.token.text == "(" else []
         return Expression("new", name.place, written.name, arguments)
@@ -154,22 +154,16 @@ class ExpressionGrammar(Grammar):
         return Expression("this", token.place)
 
     def sizeof_word(self, token):
-        self.expect("(", "after sizeof")
-        part = None
+        """`sizeof` and `typename` take a type or an expression."""
+        word, part = token.text, None
+        self.expect("(", f"after {word}")
         if self.at_type() and self.ahead(self.at_type()).text == ")":
             part = self.type_name("a type")
-        found = Expression("sizeof", token.place, parts=[] if part else [self.expression()], type=part)
-        self.expect(")", "after sizeof(...")
+        found = Expression(word, token.place, parts=[] if part else [self.expression()], type=part)
+        self.expect(")", f"after {word}(...")
         return found
 
-    def typename_word(self, token):
-        self.expect("(", "after typename")
-        part = None
-        if self.at_type() and self.ahead(self.at_type()).text == ")":
-            part = self.type_name("a type")
-        found = Expression("typename", token.place, parts=[] if part else [self.expression()], type=part)
-        self.expect(")", "after typename(...")
-        return found
+    typename_word = sizeof_word
 
     def dynamic_cast_word(self, token):
         self.expect("<", "after dynamic_cast")

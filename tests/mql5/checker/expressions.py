@@ -1,4 +1,4 @@
-"""Checks expressions and puts them into C++."""
+"""Checks expressions and translates them to C++."""
 
 from . import literals
 from .calls import Calls
@@ -15,15 +15,14 @@ class Expressions(Names, Calls):
         return getattr(self, f"{expression.kind}_value")(expression)
 
     def condition(self, expression):
-        """The C++ of an expression that says yes or no."""
+        """The C++ of a condition."""
         value = self.value(expression)
         if expression.kind == "assign":
-            self.findings.doubt(expression.place, "an assignment as a condition: == is meant")
+            self.findings.doubt(expression.place, "an assignment as a condition: write ==")
         if value.type == BOOL or value.type.integer:
             return value.code
-        reason = f"a condition is a truth or a whole number, not '{value.type}'"
-        pointer = value.type.kind == "pointer" and value.type.array is None
-        if not (pointer or value.type.plain):
+        reason = f"a condition is a bool or an integer, not '{value.type}'"
+        if not (value.type.is_pointer or value.type.plain):
             raise Mistake(expression.place, reason)
         self.findings.doubt(expression.place, reason)
         return f"({converted(value, BOOL)})"
@@ -70,7 +69,7 @@ class Expressions(Names, Calls):
         return Value(NULL, "NULL")
 
     def list_value(self, expression):
-        raise Mistake(expression.place, "a list of values initialises a variable only")
+        raise Mistake(expression.place, "a list of values can only initialise a variable")
 
     def unary_value(self, expression):
         part, sign = expression.parts[0], expression.text
@@ -95,7 +94,7 @@ class Expressions(Names, Calls):
         return Value(kind, f"({sign}({value.code}))", constant=constant)
 
     def negated(self, value, place):
-        if value.type.kind == "pointer" and value.type.array is None:
+        if value.type.is_pointer:
             return Value(BOOL, f"(!({value.code}).valid())")
         if value.type == BOOL or value.type.integer:
             return Value(BOOL, f"(!({value.code}))")
@@ -107,12 +106,12 @@ class Expressions(Names, Calls):
     def pointed(self, sign, value, place):
         """`&object` and `*pointer`."""
         if sign == "*":
-            if value.type.kind != "pointer" or value.type.array is not None:
-                raise Mistake(place, f"* of '{value.type}', which is no pointer")
+            if not value.type.is_pointer:
+                raise Mistake(place, f"* of '{value.type}', which is not a pointer")
             return self.object(value)
         value = self.object(value)
-        if value.type.kind != "class" or value.type.array is not None or not value.variable:
-            raise Mistake(place, f"& of '{value.type}', which is no object of a class")
+        if not value.type.is_object or not value.variable:
+            raise Mistake(place, f"& of '{value.type}', which is not an object of a class")
         return Value(self.symbols.pointer(value.type.name, not value.writable), f"api::GetPointer({value.code})")
 
     def postfix_value(self, expression):
@@ -141,7 +140,7 @@ class Expressions(Names, Calls):
         target, source = expression.parts
         value = self.value(source)
         if expression.text == "=" and target.kind == "name":
-            self.set(target.text)  # what is written need not have been set before
+            self.set(target.text)  # the target need not have a value yet
         into = self.value(target)
         meant = into if value.type.kind in ("pointer", "null") else self.object(into)
         operator = self.operator_call(expression.text, meant, [source], expression.place)
@@ -151,12 +150,12 @@ class Expressions(Names, Calls):
         if into.type.array is not None:
             raise Mistake(expression.place, "an array is copied by ArrayCopy, not by =")
         if expression.text == "=" and value.type.kind == "struct" and value.type.name in into.type.bases:
-            return Value(into.type, f"(({value.type.cpp} &){into.code} = {value.code})")  # what both have
+            return Value(into.type, f"(({value.type.cpp} &){into.code} = {value.code})")  # the common part
         if expression.text == "=":
             code = convert(value, into.type, expression.place, "assignment", self.findings)
             return Value(into.type, f"({into.code} = {code})")
         result = self.calculated(expression.text[:-1], into, value, expression.place)
-        # As MetaEditor does, += on a narrow integer is not taken for a loss.
+        # Like MetaEditor, accept += on a narrow integer.
         if not (into.type.integer and value.type.integer):
             code = convert(result, into.type, expression.place, f"assignment by {expression.text}", self.findings)
             return Value(into.type, f"({into.code} = {code})")
@@ -166,9 +165,8 @@ class Expressions(Names, Calls):
         sign, (left, right) = expression.text, expression.parts
         if sign in ("&&", "||"):
             first = self.condition(left)
-            known = set(self.assigned)
-            second = self.condition(right)
-            self.assigned = known
+            with self.tentative():
+                second = self.condition(right)
             return Value(BOOL, f"({first} {sign} {second})")
         first = self.value(left)
         operator = self.operator_call(sign, first, [right], expression.place)
@@ -181,7 +179,7 @@ class Expressions(Names, Calls):
 
     def compared(self, sign, left, right, place):
         kinds = {left.type, right.type}
-        if any(kind.kind == "pointer" and kind.array is None for kind in kinds) and sign in ("==", "!="):
+        if any(kind.is_pointer for kind in kinds) and sign in ("==", "!="):
             return self.compared_pointers(sign, left, right, place)
         what = f"'{left.type}' {sign} '{right.type}'"
         if kinds == {STRING, NULL} and sign in ("==", "!="):
@@ -209,13 +207,13 @@ class Expressions(Names, Calls):
         first, second = (left, right) if left.type.kind == "pointer" and why_not(right, left.type) is None else (right, left)
         if first.type.kind != "pointer":
             raise Mistake(place, f"cannot compare '{left.type}' {sign} '{right.type}'")
-        if second.type.guarded:  # it is only looked at
+        if second.type.guarded:  # comparing does not change the object
             second = Value(Type(second.type.name, "pointer", None, second.type.bases), second.code)
         code = f"({first.code}).is({convert(second, first.type, place, 'comparison', self.findings)})"
         return Value(BOOL, f"({'!' if sign == '!=' else ''}{code})")
 
     def compared_otherwise(self, sign, left, right, what, place):
-        """Values of different kinds, which MQL5 compares nevertheless."""
+        """Compares values of different kinds, as MQL5 does."""
         reason = f"cannot compare {what}"
         if not (left.type.plain and right.type.plain):
             raise Mistake(place, reason)
@@ -245,11 +243,11 @@ class Expressions(Names, Calls):
             usual = all(value.type.number or value.type.countable for value in (left, right))
             if not usual:
                 raise Mistake(place, f"cannot calculate {what}")
-            self.findings.doubt(place, f"cannot calculate {what}: say with casts what is meant")
+            self.findings.doubt(place, f"cannot calculate {what}: write casts")
             left, right = as_number(left), as_number(right)
         into = common(left.type, right.type)
         if sign in ("%", "&", "|", "^", "<<", ">>") and not into.integer:
-            raise Mistake(place, f"{sign} wants whole numbers: {what}")
+            raise Mistake(place, f"{sign} needs integers: {what}")
         if sign in ("<<", ">>"):
             into = common(left.type, INT)
         constant = None
@@ -267,9 +265,8 @@ class Expressions(Names, Calls):
 
     def choice_value(self, expression):
         condition = self.condition(expression.parts[0])
-        known = set(self.assigned)
-        yes, no = self.value(expression.parts[1]), self.value(expression.parts[2])
-        self.assigned = known
+        with self.tentative():
+            yes, no = self.value(expression.parts[1]), self.value(expression.parts[2])
         kind = self.chosen_type(yes, no, expression.place)
         special = kind.kind == "pointer" or kind == STRING
         codes = [converted(value, kind) if special else value.code for value in (yes, no)]
@@ -301,7 +298,7 @@ class Expressions(Names, Calls):
         return self.cast_to(self.value(expression.parts[0]), self.symbols.type(expression.type), expression.place)
 
     def cast_reference(self, expression):
-        """`(uint &)variable`: the variable, as one of that type of the same size."""
+        """`(uint &)variable`: the variable as another type of the same size."""
         value, kind = self.value(expression.parts[0]), self.symbols.type(expression.type)
         place = expression.place
         if not value.variable or not value.type.plain or not kind.plain:
@@ -323,7 +320,7 @@ class Expressions(Names, Calls):
         if STRING in (value.type, kind) and value.type != kind:
             if value.type == STRING or value.type.name not in ("int", "long", "uint", "ulong", "double", "float", "short",
                                                                "ushort", "char", "uchar"):  # fmt: skip
-                self.findings.doubt(place, f"say it by a function: cast from '{value.type}' to '{kind}'")
+                self.findings.doubt(place, f"use a function instead of a cast from '{value.type}' to '{kind}'")
             return Value(kind, converted(value, kind))
         if kind.kind == "enum" and value.type.name in ("double", "float", "bool"):
             self.findings.doubt(place, f"no cast from '{value.type}' to '{kind}'")
@@ -336,7 +333,7 @@ class Expressions(Names, Calls):
         source = value.type
         if source == NULL:
             return Value(kind, f"{kind.cpp}()")
-        if source.kind != "pointer" or source.array is not None:
+        if not source.is_pointer:
             raise Mistake(place, f"no cast from '{source}' to '{kind}'")
         if kind.name in (source.name, *source.bases):
             return Value(kind, f"({kind.cpp})({value.code})")
@@ -346,8 +343,8 @@ class Expressions(Names, Calls):
 
     def dynamic_value(self, expression):
         value, kind = self.value(expression.parts[0]), self.symbols.type(expression.type)
-        if value.type == NULL or value.type.kind != "pointer" or value.type.array is not None:
-            raise Mistake(expression.place, f"dynamic_cast of '{value.type}', which is no pointer")
+        if not value.type.is_pointer:
+            raise Mistake(expression.place, f"dynamic_cast of '{value.type}', which is not a pointer")
         return Value(kind, f"mql::found_as<{Type(kind.name, 'class').cpp}>({value.code})")
 
     def sizeof_value(self, expression):
@@ -362,13 +359,11 @@ class Expressions(Names, Calls):
         return Value(STRING, literals.cpp_text(str(kind)))
 
     def unread(self, expression):
-        """The type of an expression that is not calculated."""
-        known = set(self.assigned)
-        if expression.kind == "name":
-            self.set(expression.text)
-        kind = self.value(expression).type
-        self.assigned = known
-        return kind
+        """The type of an expression that is not evaluated."""
+        with self.tentative():
+            if expression.kind == "name":
+                self.set(expression.text)
+            return self.value(expression).type
 
 
 def describe(expression):

@@ -1,20 +1,20 @@
-"""Checks a program of somebody else: what is wrong with it, and what a careful author would write otherwise."""
+"""Checks somebody else's program and prints mistakes and warnings."""
 
 from pathlib import Path
 
 
 def folders_of(path, ours):
-    """Where <file> is looked for: in the folder Include of the terminal that the program lies in, and in this project's."""
+    """Where <file> is searched for: the folder Include of the terminal around the program, then this project's."""
     found = [parent / "Include" for parent in path.resolve().parents if (parent / "Include").is_dir()]
     return [*found[:1], ours]
 
 
 def check_programs(build, paths, ours):
-    """Prints what is found; whether all are accepted."""
+    """Prints the findings; returns whether all programs are accepted."""
     good = True
     for path in map(Path, paths):
         if not path.is_file():
-            print(f"{path}: there is no such file")
+            print(f"{path}: no such file")
             good = False
             continue
         source = build.foreign(path, folders_of(path, ours))

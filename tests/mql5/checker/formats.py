@@ -1,4 +1,4 @@
-"""What the format of PrintFormat and StringFormat prints."""
+"""The formats of PrintFormat and StringFormat."""
 
 import re
 
@@ -8,10 +8,10 @@ FORMAT = re.compile(r"%%|%[-+ 0#]*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?(I64|I32|ll|l|h)?
 
 
 def format_why_not(text, values):
-    """Why this format does not print these values; None when it does."""
+    """Why a format does not fit these values; None if it does."""
     shapes = [shape for shape in FORMAT.finditer(text) if shape.group() != "%%"]
     if len(shapes) != len(values):
-        return f"the format wants {len(shapes)} values, {len(values)} are passed"
+        return f"the format needs {len(shapes)} values, {len(values)} are passed"
     for shape, value in zip(shapes, values):
         size, letter = shape.groups()
         if letter in "diuxX":
@@ -24,5 +24,5 @@ def format_why_not(text, values):
         else:
             good = False
         if not good:
-            return f"{shape.group()} does not print '{value.type}'"
+            return f"{shape.group()} cannot print '{value.type}'"
     return None

@@ -1,5 +1,5 @@
-"""Templates: of functions, whose types the calls say, and of classes, which are made here from the tokens of their
-declaration, once for each list of types."""
+"""Templates. Calls determine the types of function templates; class templates are instantiated here, from the tokens of
+their declaration, once for each list of types."""
 
 from dataclasses import replace
 
@@ -13,8 +13,8 @@ class Generics(StatementGrammar):
     def __init__(self, tokens, types, findings):
         super().__init__(tokens, types, findings)
         self.generic = {}  # name of a template of classes: (names of its types, its tokens)
-        self.outside = []  # methods of such templates: (name of the class, names of the types, tokens)
-        self.instances = {}  # name of a class that was made: (name of its template, tokens of each type)
+        self.outside = []  # their methods outside the class: (name of the class, names of the types, tokens)
+        self.instances = {}  # name of an instance: (name of its template, tokens of each type)
 
     def generic_names(self):
         return self.generic
@@ -28,7 +28,7 @@ class Generics(StatementGrammar):
             self.expect("typename", "before the name of a template's type")
             token = self.take()
             if token.kind != "name" or token.text in self.types:
-                raise Mistake(token.place, f"the name of a template's type is new, not {token.text}")
+                raise Mistake(token.place, f"the name of a template's type needs a new name, not {token.text}")
             names.append(token.text)
         self.expect(">", "after the types of a template")
         return names
@@ -51,7 +51,7 @@ class Generics(StatementGrammar):
         self.function_or_variables()
         self.types = known
         if len(self.program.functions) != before + 1:
-            raise Mistake(self.token.place, "of templates, those of functions and of classes are known to this checker")
+            raise Mistake(self.token.place, "only templates of functions and classes are known to this checker")
         self.program.templates.append((names, self.program.functions.pop()))
 
     def is_method_outside(self):
@@ -63,7 +63,7 @@ class Generics(StatementGrammar):
         return False
 
     def whole_declaration(self):
-        """The tokens as far as the end of the class or function that begins here."""
+        """The tokens up to the end of the class or function that begins here."""
         begin, depth = self.at, 0
         while self.token.kind != "end":
             token = self.take()
@@ -78,7 +78,7 @@ class Generics(StatementGrammar):
         if token.text not in self.generic:
             return token.text
         if self.token.text != "<":
-            raise Mistake(token.place, f"{token.text} is a template: say its types, as in {token.text}<int>")
+            raise Mistake(token.place, f"{token.text} is a template: write its types, as in {token.text}<int>")
         self.skip()
         written = []
         while not written or self.token.text == ",":
@@ -120,14 +120,14 @@ class Generics(StatementGrammar):
         return found
 
     def parse_again(self, tokens, parse):
-        """Parses these tokens, in the middle of others."""
+        """Parses other tokens, then continues here."""
         kept = self.tokens, self.at
         self.tokens, self.at = [*tokens, Token("end", "end of template", tokens[-1].place)], 0
         parse()
         self.tokens, self.at = kept
 
     def finish_generics(self):
-        """Makes the methods that templates of classes have outside of them."""
+        """Instantiates the methods that are defined outside their class template."""
         done = set()
         while set(self.instances) - done:  # a method may use further classes
             for name in sorted(set(self.instances) - done):

@@ -1,4 +1,4 @@
-"""The words, names and types of MQL5: what statements and expressions are built of."""
+"""Tokens, keywords and types: the base of the grammars."""
 
 from .mistakes import Mistake
 from .tree import TypeName
@@ -17,7 +17,7 @@ KEYWORDS = SIMPLE | {
 
 RECORDS = ("struct", "class", "interface", "union")
 
-# Words of C++ that a C++ compiler would accept and MetaEditor does not.
+# C++ that the compiler would accept and MetaEditor does not.
 FOREIGN = {
     "auto", "unsigned", "signed", "nullptr", "goto", "try", "catch", "throw", "constexpr", "static_cast",
     "std", "size_t", "int32_t", "int64_t", "uint32_t", "uint64_t", "wchar_t", "decltype",
@@ -25,7 +25,7 @@ FOREIGN = {
 
 
 class Grammar:
-    """`types`: the names of all types that are known, `classes`: of those that pointers may point to."""
+    """`types`: the names of all known types. `classes`: those that pointers may point to."""
 
     def __init__(self, tokens, types, findings):
         self.tokens, self.findings = tokens, findings
@@ -68,10 +68,10 @@ class Grammar:
     def type_name(self, what):
         const = bool(self.words("const"))
         while self.token.text in self.classes and self.ahead(1).text == "::" and self.ahead(2).text in self.types:
-            self.skip(2)  # a type that was declared in a class is known by its own name
+            self.skip(2)  # a type declared in a class is known by its plain name
         token = self.take()
         if token.text in FOREIGN and token.text not in self.types:
-            raise Mistake(token.place, f"{token.text} is a word of C++, and not known to this checker")
+            raise Mistake(token.place, f"{token.text} is C++ and not known to this checker")
         if token.kind != "name" or token.text not in self.types:
             if token.kind == "name" and token.text not in KEYWORDS:
                 raise Mistake(token.place, f"type {token.text}, where {what} is expected, is not known to this checker")
@@ -81,7 +81,7 @@ class Grammar:
         return written
 
     def made_type(self, token):
-        """The name of the type that begins with this token; a template of classes makes it."""
+        """The name of the type at this token; overridden for class templates."""
         return token.text
 
     def pointer(self, written):
@@ -90,14 +90,14 @@ class Grammar:
         if self.token.text != "*":
             return
         if written.name not in self.classes:
-            raise Mistake(self.token.place, f"a pointer points to an object of a class only, not to {written.name}")
+            raise Mistake(self.token.place, f"a pointer can point only to an object of a class, not to {written.name}")
         self.skip()
         if self.token.text == "*":
-            raise Mistake(self.token.place, "a pointer points to an object, not to another pointer")
+            raise Mistake(self.token.place, "a pointer cannot point to another pointer")
         written.pointer, written.fixed = True, bool(self.words("const"))
 
     def at_type(self, ahead=0):
-        """How many tokens a type has that begins here or further on; 0 when none does."""
+        """The number of tokens of a type that begins `ahead` tokens from here; 0 if there is none."""
         at = ahead + (self.ahead(ahead).text == "const")
         while self.ahead(at).text in self.classes and self.ahead(at + 1).text == "::" and self.ahead(at + 2).text in self.types:
             at += 2
@@ -117,7 +117,7 @@ class Grammar:
         return at - ahead
 
     def generic_names(self):
-        """The names of the templates of classes."""
+        """The names of the class templates."""
         return ()
 
     def at_declaration(self):
@@ -135,4 +135,4 @@ class Grammar:
                 type_name.sizes.append(self.expression())
             self.expect("]", "after an array's size")
         if None in type_name.sizes[1:]:
-            raise Mistake(type_name.place, "only the first dimension of an array may be without a size")
+            raise Mistake(type_name.place, "only the first dimension of an array may lack a size")

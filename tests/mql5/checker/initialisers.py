@@ -1,4 +1,4 @@
-"""Variables of functions and the values they begin with."""
+"""Local variables and their initialisers."""
 
 from .conversions import convert
 from .expressions import Expressions
@@ -25,7 +25,7 @@ class Initialisers(Expressions):
             raise Mistake(variable.place, f"constant '{variable.name}' has no value")
         elif kind.name in self.symbols.reference.structs and kind.array is None:
             name = variable.name
-            self.findings.doubt(variable.place, f"'{name}' is left as the memory was: write {name}={{}}")
+            self.findings.doubt(variable.place, f"'{name}' is not initialised: write {name}={{}}")
         local = self.declare(variable, kind, written.constant)
         if code is not None or variable.static or kind.name == "string":
             self.assigned.add(variable.name)
@@ -33,11 +33,11 @@ class Initialisers(Expressions):
         if code is None and variable.static:
             code = f"{kind.cpp}()"
         elif code is None and kind.plain and not self.findings.strict:
-            code = f"mql::unset<{kind.cpp}>()"  # it may be used as it is
+            code = f"mql::unset<{kind.cpp}>()"  # a foreign program may read it uninitialised
         self.emit(variable.place, f"{prefix}{kind.cpp} {local.code}{f' = {code}' if code is not None else ''};")
 
     def hoist(self, variable, kind):
-        """A static variable that may hold memory lives among the program's global ones."""
+        """Makes a static variable that owns memory a global one."""
         code = f"{kind.cpp}()" if kind.plain else ""
         if variable.value is not None:
             scopes, self.scopes = self.scopes, []
@@ -50,33 +50,33 @@ class Initialisers(Expressions):
         self.assigned.add(variable.name)
 
     def first_value(self, variable, kind):
-        """The type and the C++ of what a variable begins with."""
+        """The type and the C++ of a variable's initialiser."""
         value = variable.value
         if value.kind == "list":
             return self.list_of(value, kind)
         if value.kind == "construct" and value.text == kind.name and kind.array is None and kind.kind in ("class", "struct"):
             return kind, f"{kind.cpp}({self.constructed(value)})"
         if kind.array is not None:
-            raise Mistake(variable.place, f"array {variable.name} wants a list of values")
+            raise Mistake(variable.place, f"array {variable.name} needs a list of values")
         return kind, self.as_type(value, kind, f"initialiser of {variable.name}")
 
     def initialised(self, field, arguments, place):
-        """The C++ of a member's value in the list of a constructor."""
+        """The C++ of a member in a constructor's initialiser list."""
         kind = self.symbols.type(field.type)
         if kind.kind in ("class", "struct") and kind.array is None:
             methods, _ = self.symbols.methods(kind.name, kind.name)
             if methods:
                 return self.chosen(methods, arguments, place)[1]
         if len(arguments) != 1:
-            raise Mistake(place, f"{field.name} wants one value")
+            raise Mistake(place, f"{field.name} needs one value")
         return self.as_type(arguments[0], kind, f"initialiser of {field.name}")
 
     def list_of(self, expression, kind):
-        """The type and the C++ of a list of values."""
+        """The type and the C++ of a braced list."""
         if kind.array is None and kind.kind == "struct":
             return kind, self.struct_of(expression, kind)
         if kind.array is None:
-            raise Mistake(expression.place, f"a list of values for '{kind}', which is no array")
+            raise Mistake(expression.place, f"a list of values for '{kind}', which is not an array")
         codes = [self.element_of(part, kind) for part in expression.parts]
         whole = kind.array
         for size in kind.inner if any(part.kind != "list" for part in expression.parts) else ():
@@ -96,7 +96,7 @@ class Initialisers(Expressions):
         if not parts and simple:
             return f"mql::zeroed<{kind.cpp}>()"
         if not simple:
-            reason = f"'{kind}' has texts, arrays or objects: set its fields one by one"
+            reason = f"'{kind}' has strings, arrays or objects: set its fields one by one"
             self.findings.doubt(expression.place, reason)
         fields = self.fields_of(kind.name)
         if len(parts) > len(fields):
@@ -113,16 +113,14 @@ class Initialisers(Expressions):
     def field_of(self, part, field, what):
         zero = part.kind == "number" and part.text == "0"
         if zero and (field.array is not None or not field.plain or field.name == "string"):
-            return f"{field.cpp}{{}}"  # {0} means zeros everywhere
+            return f"{field.cpp}{{}}"  # {0} zeroes everything
         return convert(self.value(part), field, part.place, what, self.findings)
 
     def fields_of(self, name):
-        """The fields of a struct with its bases, the base's first: names and types."""
+        """The names and types of a struct's fields, those of its bases first."""
         if name in self.symbols.reference.structs:
             return [(field, self.symbols.reference.type(kind)) for kind, field in self.symbols.reference.structs[name]]
         found = [field for base in self.symbols.own_base(name) for field in self.fields_of(base)]
         for record in reversed(list(self.symbols.lineage(name))):
             found += [(field.name, self.symbols.type(field.type)) for field in record.fields if not field.static]
         return found
-
-

@@ -1,7 +1,7 @@
-"""Holds the imports of a program against the C header and the exports of the DLL.
+"""Compares the imports of a program with the C header and the exports of the DLL.
 
-A compiler reads both sides: each prototype of the program must be the type of the header's function, and each
-struct must have the header's size, fields and order.
+A compiler reads both sides: each prototype must have the type of the header's function, and each struct the header's
+size, fields and order.
 """
 
 import re
@@ -25,7 +25,7 @@ def in_c(symbols, part):
 
 
 def assertions(source, header):
-    """A C++ text that compiles when both sides agree."""
+    """C++ that compiles if both sides agree."""
     lines = ["#include <cstddef>", "#include <cstdint>", "#include <type_traits>", "namespace header {"]
     lines += [f'#include "{header}"', "}"]
     for function in source.tree.imports:
@@ -33,7 +33,7 @@ def assertions(source, header):
         wanted = f"{C_TYPES[function.result.name]}({parameters})"
         lines.append(
             f"static_assert(std::is_same_v<decltype(header::{function.name}), {wanted}>,"
-            f' "{function.place}: {function.name} is imported otherwise than the header declares it");'
+            f' "{function.place}: {function.name} differs from its declaration in the header");'
         )
     for name, macro in source.macros.items():
         if name.startswith("MT5REDIS_"):
@@ -48,14 +48,14 @@ def assertions(source, header):
             both = f"offsetof(header::{name}, {field}) == {at} && sizeof(header::{name}::{field}) == {size}"
             floating = str(kind.name in ("double", "float")).lower()
             same = f"std::is_floating_point_v<decltype(header::{name}::{field})> == {floating}"
-            lines.append(f'static_assert({both} && {same}, "{name}.{field} stands elsewhere in the header");')
+            lines.append(f'static_assert({both} && {same}, "{name}.{field} has another offset in the header");')
             at += size
         lines.append(f'static_assert(sizeof(header::{name}) == {at}, "{name} has another size in the header");')
     return "\n".join(lines) + "\n"
 
 
 def mistakes(source, header, exports=None):
-    """What differs, one line each."""
+    """One line for each difference."""
     if not source.tree.imports:
         return []
     found = list(judged(assertions(source, header)))
@@ -67,7 +67,7 @@ def mistakes(source, header, exports=None):
 
 @cache
 def judged(text):
-    """What a compiler says of these assertions; most programs have the same."""
+    """The compiler's errors. Cached, because most programs have the same assertions."""
     command = [COMPILER, "-std=c++20", "-fsyntax-only", "-x", "c++", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True)
     found = [line.replace("static assertion failed: ", "") for line in re.findall(r"error: (.*)", done.stderr)]

@@ -1,4 +1,4 @@
-"""A link to Redis that a scenario can cut and mend: a port that leads to the server's."""
+"""A proxy for Redis that a scenario can cut and mend."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ class Link:
 
     def set(self, word):
         if word not in ("cut", "mend"):
-            raise ValueError(f"a link is cut or mended, not {word}")
+            raise ValueError(f"a link can be cut or mended, not {word}")
         self.open = word == "mend"
         while not self.open and self.pairs:
             for end in self.pairs.pop():

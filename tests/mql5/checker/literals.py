@@ -1,4 +1,4 @@
-"""Numbers, texts, times and colors as they are written in a program."""
+"""Literals: numbers, strings, dates and colors."""
 
 import calendar
 import re
@@ -13,7 +13,7 @@ CLOCK = r"(\d+)(?::(\d+)(?::(\d+))?)?"
 
 
 def number(text):
-    """The number: an int, or a float."""
+    """A number, as int or float."""
     if re.fullmatch(r"0[xX][0-9a-fA-F]+|0[bB][01]+", text):
         return int(text, 0)
     return int(text) if text.isdigit() else float(text.rstrip("fF"))
@@ -24,7 +24,7 @@ def character(text):
 
 
 def plain_text(text):
-    """The text with its escapes carried out."""
+    """A text with its escapes replaced."""
 
     def one(match):
         code = match[1]
@@ -36,7 +36,7 @@ def plain_text(text):
 
 
 def unknown_escape(text):
-    """The first escape that means nothing; None when there is none."""
+    """The first unknown escape; None if there is none."""
     for match in ESCAPE.finditer(text):
         if len(match[1]) == 1 and match[1] not in ESCAPES and not match[1].isdigit():
             return match[0]
@@ -51,11 +51,11 @@ def cpp_text(text):
 
 
 def moment(text):
-    """The seconds since 1970 that D'...' means, and what is wrong with it: None, or why."""
+    """The seconds since 1970 of D'...', and why it is wrong (or None)."""
     inside = text[2:-1].strip()
     found = re.fullmatch(rf"(?:{DAY})?(?:(?:^|\s+){CLOCK})?", inside)
     if not found:
-        return 0, f"{text} is no date"
+        return 0, f"{text} is not a date"
     first, second, third, *clock = (int(part) if part else 0 for part in found.groups())
     wrong = None
     if not found[1]:
@@ -67,22 +67,22 @@ def moment(text):
         year += 0 if year >= 100 else 2000 if year < 70 else 1900
     good = 1970 <= year <= 3000 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
     if not good or clock[0] > 23 or clock[1] > 59 or clock[2] > 59:
-        return 0, Doubt(f"{text} is no date")
+        return 0, Doubt(f"{text} is not a date")
     return calendar.timegm((year, month, day, *clock, 0, 0, 0)), wrong
 
 
 def color(text):
-    """The number that C'...' means, and what is wrong with it: None, or why."""
+    """The number of C'...', and why it is wrong (or None)."""
     parts = [part.strip() for part in text[2:-1].split(",")]
     if len(parts) != 3 or not all(re.fullmatch(r"\d+|0[xX][0-9a-fA-F]+", part) for part in parts):
-        return 0, f"{text} is no color: it wants three numbers"
+        return 0, f"{text} is not a color: it needs three numbers"
     red, green, blue = (int(part, 16) if part[:2].lower() == "0x" else int(part) for part in parts)
-    wrong = Doubt(f"{text} is no color: each part is 0 to 255") if max(red, green, blue) > 255 else None
+    wrong = Doubt(f"{text} is not a color: each part is 0 to 255") if max(red, green, blue) > 255 else None
     return (blue & 255) << 16 | (green & 255) << 8 | (red & 255), wrong
 
 
 def cpp_number(number, kind):
-    """The C++ of a constant of that type."""
+    """The C++ of a constant of a type."""
     if isinstance(number, float):
         return f"({number!r})"
     whole = f"({number + 1}LL - 1)" if number == -(2**63) else f"{number}{'ULL' if number >= 2**63 else 'LL'}"

@@ -1,4 +1,4 @@
-"""The preprocessor's macros: their definitions, and what stands in the place of their names."""
+"""The preprocessor's macros: definition and expansion."""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from .tokens import Token, tokens_of
 
 @dataclass
 class Macro:
-    """`parameters`: None for a macro that takes none, not even parentheses."""
+    """`parameters`: None for a macro without parentheses."""
 
     body: list
     parameters: list | None = None
 
 
 class Macros:
-    """All that are defined at one moment. Those that begin and end with two underscores are MQL5's own."""
+    """The macros defined at one moment."""
 
     def __init__(self, findings, defined=()):
         self.findings = findings
@@ -32,22 +32,21 @@ class Macros:
     def define(self, text, place):
         name = re.match(r"[A-Za-z_]\w*", text)
         if not name:
-            raise Mistake(place, "#define wants a name")
+            raise Mistake(place, "#define needs a name")
         rest, parameters = text[name.end() :], None
         if rest.startswith("("):
             inside, closed, rest = rest[1:].partition(")")
             parameters = [part.strip() for part in inside.split(",")] if inside.strip() else []
             wrong = [part for part in parameters if not re.fullmatch(r"[A-Za-z_]\w*", part)]
             if not closed or wrong or len(set(parameters)) < len(parameters):
-                raise Mistake(place, f"#define {name.group()}: parameters are names, each one once")
+                raise Mistake(place, f"#define {name.group()}: parameters must be distinct names")
         macro = Macro(tokens_of(rest, place, joints=True), parameters)
         if name.group() in self.by_name and macro.body:
             self.findings.doubt(place, f"{name.group()} is defined twice")
         self.by_name[name.group()] = macro
 
     def expanded(self, tokens, within=()):
-        """These tokens, with the macros' bodies in the place of their names. `within`: macros being expanded, which
-        do not expand again."""
+        """Expands macros in these tokens. `within`: macros being expanded, which do not expand again."""
         found, at = [], 0
         while at < len(tokens):
             token = tokens[at]
@@ -71,7 +70,7 @@ class Macros:
         return found
 
     def _own(self, token):
-        """The token for one of MQL5's own macros; None for those that the function decides which they stand in."""
+        """The token for a predefined macro; None for those that depend on the function."""
         place = token.place
         if token.text == "__LINE__":
             return Token("number", str(place.line), place)
@@ -83,7 +82,7 @@ class Macros:
         return None
 
     def _arguments(self, macro, tokens, at):
-        """The arguments of a call that begins here, and where it ends."""
+        """The arguments of a macro call, and where it ends."""
         arguments, depth = [[]], 0
         while at < len(tokens):
             token = tokens[at]
@@ -99,7 +98,7 @@ class Macros:
         raise Mistake(macro.place, f"')' expected after the arguments of macro {macro.text}")
 
     def _filled(self, macro, arguments, place, within):
-        """The macro's body with the arguments in the place of its parameters."""
+        """A macro's body with its parameters replaced."""
         body, found, at = macro.body, [], 0
         while at < len(body):
             token = body[at]

@@ -1,8 +1,8 @@
-"""What is wrong with a program, and where.
+"""Mistakes and doubts, with their places.
 
-A mistake ends the reading of a function or of a file. A doubt is what a careful author writes otherwise, though the
-program means something: most of what MetaEditor warns of. This project's own sources have no doubts; of another
-program they are told, and it is accepted.
+A mistake ends the check of a function or file. A doubt is most of what MetaEditor warns about: the program is valid, but
+a careful author would write it differently. In this project's sources a doubt is a mistake; in another program it is a
+warning.
 """
 
 from contextlib import contextmanager
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 class Mistake(Exception):
-    """What MetaEditor would refuse, or what is not known to this checker: where, and why."""
+    """What MetaEditor would refuse, or what this checker does not know."""
 
     def __init__(self, place, text):
         super().__init__(f"{place}: {text}")
 
 
 class Doubt(str):
-    """The reason of a doubt, where others are the reasons of mistakes. `weight`: of two functions the one is meant whose
-    arguments raise fewer doubts, or lighter ones."""
+    """The reason of a doubt; a plain str is the reason of a mistake. `weight`: overload resolution prefers the function
+    with the smaller sum."""
 
     weight = 1
 
@@ -34,13 +34,13 @@ class Place:
 
 
 class Findings:
-    """`strict`: each doubt is a mistake. `trusted`: a folder of files that are not the author's, whose doubts are not
-    told him."""
+    """`strict`: doubts are mistakes. `trusted`: a folder whose doubts are not reported, as its files are not the
+    author's."""
 
     def __init__(self, strict=True, trusted=None):
         self.strict, self.trusted = strict, trusted
         self.warnings = []
-        self.weight = 0  # of all doubts
+        self.weight = 0  # the sum over all doubts
 
     def doubt(self, place, text):
         if self.strict:
@@ -50,7 +50,7 @@ class Findings:
             self.warnings.append(f"{place}: {text}")
 
     def tell(self, place, reason):
-        """Says what is wrong, where it is: None, or why."""
+        """Reports a reason, if there is one."""
         if isinstance(reason, Doubt):
             self.doubt(place, reason)
         elif reason:
@@ -58,7 +58,7 @@ class Findings:
 
     @contextmanager
     def attempt(self, strict=False):
-        """Tries what may be wrong, or not be meant: what it tells is forgotten."""
+        """Tries something; its doubts are forgotten."""
         was, count, weight = self.strict, len(self.warnings), self.weight
         self.strict = was or strict
         try:

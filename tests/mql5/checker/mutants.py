@@ -1,7 +1,7 @@
-"""Changes single tokens of the MQL5 sources, and sees whether the check or a scenario notices.
+"""Changes single tokens of the MQL5 sources, and finds out whether the check or a scenario notices.
 
-A mutant is one change of a copy: an operator, a number, a constant of an enumeration, or a statement left out. The
-same seed makes the same mutants.
+A mutant is one change: an operator, a number, a constant of an enumeration, or a removed statement. The same seed gives
+the same mutants.
 """
 
 import random
@@ -38,7 +38,7 @@ class Mutant:
 
 
 def mutants_of(path, members):
-    """All mutants of one file. `members`: for each constant of an enumeration, the others."""
+    """All mutants of one file. `members`: for each constant of an enumeration another one."""
     text = path.read_text()
     found = []
 
@@ -76,7 +76,7 @@ def changed(number):
 
 
 def neighbours(reference):
-    """For each constant of an enumeration another one of the same."""
+    """For each constant of an enumeration another one of the same enumeration."""
     found = {}
     for names in reference.enumerations.values():
         names = list(names)
@@ -92,7 +92,7 @@ class Trial:
     def __init__(self, build, suite, sources, folder, header, only=()):
         self.build, self.suite, self.folder, self.header = build, suite, Path(folder), header
         self.only = only
-        # A program that uses the include as others do would only cost time.
+        # Bench uses nothing of the include that other programs do not use.
         self.originals = {source.path.name: source for source in sources if source.path.stem != "Bench"}
 
     def all_of_them(self):
@@ -110,8 +110,8 @@ class Trial:
         return all_of_them[:count], len(all_of_them)
 
     def verdicts(self, mutants):
-        """For each mutant `check`, `scenario`, `same` (the translation is the same), `survived`, or `apart` (it
-        changes more than functions, and is not tried)."""
+        """For each mutant `check`, `scenario`, `survived`, `same` (the translation is unchanged) or `apart` (it changes
+        more than functions and is not tried)."""
         verdicts, variants = {}, {name: {} for name in self.originals}
         for number, mutant in enumerate(mutants, 1):
             verdicts[number] = self.translated(number, mutant, variants)
@@ -136,7 +136,7 @@ class Trial:
             for name, original in self.originals.items():
                 ours = self.folder in original.path.parents
                 if not ours and not original.tree.imports:
-                    continue  # the suite's own, without the include
+                    continue  # a program of the suite that does not use the include
                 moved = copy / original.path.relative_to(self.folder) if ours else original.path
                 source = self.build.source(moved, copy / "Include")
                 if source.mistakes or mistakes(source, self.header):

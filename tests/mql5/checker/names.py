@@ -1,4 +1,4 @@
-"""What a name, a member or an element of an array is worth."""
+"""The values of names, members and array elements."""
 
 from .conversions import convert
 from .grammar import FOREIGN
@@ -9,7 +9,7 @@ from .types import DATETIME, INT, STRING, ULONG, USHORT, Type, Value, cpp_name
 
 
 class Names:
-    """One function's view of the names: `symbols`, the class it belongs to, and its local variables."""
+    """Name lookup in a function: its local variables, its class, then `symbols`."""
 
     def name_value(self, expression):
         name, place = expression.text, expression.place
@@ -26,14 +26,14 @@ class Names:
         return self.global_name(name, place) or self.unknown_name(name, place)
 
     def own_field(self, field, record, name, place):
-        """A field of the class that the function belongs to."""
-        if record is None:  # of the struct of MQL5's own that it is derived from
+        """A field of the function's class."""
+        if record is None:  # a field of the built-in base struct
             return Value(self.symbols.reference.type(field), cpp_name(name), True, not self.const_method)
         self.allow(field, record, place)
         if field.static:
             return self.static_field(field, record)
         if self.static_method:
-            raise Mistake(place, f"a static method has no {name}")
+            raise Mistake(place, f"a static method cannot use {name}")
         return self.field_value(field, cpp_name(name), not self.const_method)
 
     def static_field(self, field, record):
@@ -41,11 +41,11 @@ class Names:
         return Value(kind, f"globals->{record.name}__{field.name}", True, not field.type.constant)
 
     def global_name(self, name, place):
-        """A variable or a constant outside of functions and classes; None when there is none."""
+        """A global variable or constant; None if there is none."""
         symbols = self.symbols
         if name in symbols.variables:
             if self.is_global:
-                self.findings.doubt(place, "a global variable is initialised by constants only")
+                self.findings.doubt(place, "a global variable can be initialised only by constants")
             variable = symbols.variables[name]
             return Value(symbols.type(variable.type), f"globals->{cpp_name(name)}", True,
                          not variable.input and not variable.type.constant)  # fmt: skip
@@ -57,12 +57,12 @@ class Names:
         if name in symbols.reference.variables:
             return Value(symbols.reference.type(symbols.reference.variables[name]), f"api::{name}()")
         if f"clr{name}" in symbols.constants:
-            self.findings.doubt(place, f"{name} is called clr{name}")
+            self.findings.doubt(place, f"{name} is spelled clr{name}")
             return self.global_name(f"clr{name}", place)
         return self.macro(name)
 
     def macro(self, name):
-        """One of MQL5's macros that depend on the function, or on the compiler; None for another name."""
+        """A predefined macro that depends on the function or the compiler; None for another name."""
         function = self.function.name
         if name in ("__FUNCTION__", "__FUNCSIG__"):
             whole = f"{self.owner.name}::{function}" if self.owner else function
@@ -77,7 +77,7 @@ class Names:
 
     def unknown_name(self, name, place):
         if name in FOREIGN:
-            raise Mistake(place, f"{name} is a word of C++, and not known to this checker")
+            raise Mistake(place, f"{name} is C++ and not known to this checker")
         raise Mistake(place, f"undeclared identifier '{name}', or not known to this checker")
 
     def scoped_value(self, expression):
@@ -108,7 +108,7 @@ class Names:
     def member_value(self, expression):
         of = self.object(self.value(expression.parts[0]))
         if of.type.array is not None or of.type.kind not in ("struct", "class"):
-            raise Mistake(expression.place, f"'{of.type}' has no members, and so no {expression.text}")
+            raise Mistake(expression.place, f"'{of.type}' has no members, so no {expression.text}")
         found = self.symbols.field(of.type.name, expression.text)
         if not found:
             raise Mistake(expression.place, f"{of.type} has no member '{expression.text}'")
@@ -127,20 +127,20 @@ class Names:
             operator = self.operator_call("[]", self.object(of), expression.parts[1:], expression.place)
             if operator:
                 return operator
-            raise Mistake(expression.place, f"'{of.type}' is no array")
+            raise Mistake(expression.place, f"'{of.type}' is not an array")
         at = self.value(expression.parts[1])
         if not at.type.integer:
-            reason = f"an index is a whole number, not '{at.type}'"
+            reason = f"an index is an integer, not '{at.type}'"
             if not at.type.countable and not at.type.number:
                 raise Mistake(expression.place, reason)
             self.findings.doubt(expression.place, reason)
         if of.type == STRING:
-            return Value(USHORT, f"mql::character({of.code}, {at.code})")  # to be read, and not to be changed
+            return Value(USHORT, f"mql::character({of.code}, {at.code})")  # read-only
         return Value(of.type.element, f"({of.code}).at({at.code})", True, of.writable)
 
     def this_value(self, expression):
         if not self.owner or self.static_method:
-            raise Mistake(expression.place, "only a method of an object has this")
+            raise Mistake(expression.place, "'this' exists only in a method of an object")
         if self.owner.kind == "struct":
             kind = self.symbols.type(TypeName(self.owner.name, expression.place))
             return Value(kind, "(*this)", True, not self.const_method)
@@ -151,7 +151,7 @@ class Names:
         name = expression.text
         unfinished = self.symbols.unfinished(name)
         if unfinished:
-            raise Mistake(expression.place, f"{name} has no objects: {unfinished.name} has no body")
+            raise Mistake(expression.place, f"{name} cannot be instantiated: {unfinished.name} has no body")
         return Value(self.symbols.pointer(name), f"mql::made<{cpp_name(name)}>({self.constructed(expression)})")
 
     def construct_value(self, expression):

@@ -1,7 +1,6 @@
-"""Compares what is in Redis with the broker's books.
+"""Compares Redis with the broker's books.
 
-Reads the wire format as docs/wire-format.md describes it, with a Redis client and a MessagePack reader that the
-library does not share. Each difference is one line.
+Reads the wire format as docs/wire-format.md describes it, with none of the library's code. Each difference is one line.
 """
 
 import time
@@ -14,7 +13,7 @@ OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "st
             "swap", "commission"]  # fmt: skip
 SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co pq".split()
 CLOSE = 1e-7
-CLOCK_LIMIT_MS = 2_000  # beyond it the product calls a clock wrong
+CLOCK_LIMIT_MS = 2_000  # the product reports a larger difference as a wrong clock
 
 
 def near(left, right):
@@ -22,7 +21,7 @@ def near(left, right):
 
 
 def recent(milliseconds):
-    """Records bear the time of this machine's clock, whatever the scenario's says."""
+    """Whether a record has the time of this machine's clock, which is not the scenario's."""
     return abs(int(milliseconds) / 1000 - time.time()) < 3600
 
 
@@ -33,7 +32,7 @@ class Oracle:
 
     def differences(self, books):
         found = []
-        # `forgetful`: the program may not know the ticket of what closed while it could not look.
+        # `forgetful`: the program may not know the tickets of positions that closed while it saw nothing.
         self.step = books["step"]["rest"].split()
         for account in books["accounts"]:
             instance = instance_of(account)
@@ -48,7 +47,7 @@ class Oracle:
         return found
 
     def govern(self):
-        """Asks the fleet for a level from now on, if the step says so; 0 takes that back."""
+        """Writes the directive that the step asks for; level 0 removes it."""
         for word in self.step:
             if word.startswith("directive="):
                 until = int(self.redis.time()[0] + 3600) * 1000
@@ -113,7 +112,7 @@ class Oracle:
         return found
 
     def stored(self, line):
-        """A key and what must be in it: fields of a hash, or `members=1,2` of a set."""
+        """Checks a key: fields of a hash, or `members=1,2` of a set."""
         key, *words = line.split()
         if words[0].startswith("members="):
             wanted, there = words[0].partition("=")[2], self.redis.smembers(key)
@@ -133,7 +132,7 @@ class Oracle:
         if "silent" in self.step:
             return []
         if not stored:
-            return [f"{key} is not there"]
+            return [f"{key} does not exist"]
         equity = account["balance"] + account["credit"] + account["profit"]
         numbers = {"ba": account["balance"], "eq": equity, "mg": account["margin"], "mf": equity - account["margin"],
                    "ml": account["margin_level"], "pr": account["profit"], "cr": account["credit"]}  # fmt: skip

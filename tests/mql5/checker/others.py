@@ -1,4 +1,4 @@
-"""What others do to Redis in a scenario: signals of other terminals, and commands.
+"""What other clients do to Redis in a scenario: they send signals and commands.
 
 Writes the wire format as docs/wire-format.md describes it, without the library.
 """
@@ -19,10 +19,10 @@ class Others:
         self.redis = redis.Redis("127.0.0.1", port)
         self.link = Link(port)
         self.last = 0
-        self.given = {}  # the numbers of each source and producer
+        self.given = {}  # the sequences of each source and producer
 
     def do(self, step):
-        """Returns what is wrong with it."""
+        """Carries out a step; returns what is wrong with it."""
         try:
             if step["verb"] == "give":
                 self.give(dict(part.split("=", 1) for part in step["rest"].split()))
@@ -37,7 +37,7 @@ class Others:
         return []
 
     def answers(self, wanted, *command):
-        """Until Redis answers this to the command, at most for 10 s."""
+        """Waits until Redis gives this answer, for at most 10 s."""
         end = time.monotonic() + 10
         while (answer := self.redis.execute_command(*command)) != wanted.encode():
             if time.monotonic() > end:
@@ -46,8 +46,8 @@ class Others:
         return []
 
     def give(self, values):
-        """A signal with these fields. `q` is the next number of the usual producer, `pq` the source's number before it;
-        `ago_ms` and `valid_ms` make `t` and `ex`."""
+        """Sends a signal with these fields. By default `q` is the next sequence and `pq` the source's one before it; `ago_ms`
+        and `valid_ms` determine `t` and `ex`."""
         now = int(time.time() * 1000)
         signal = SIGNAL | {"q": self.last + 1, "t": now - int(values.pop("ago_ms", 0))}
         if "valid_ms" in values:

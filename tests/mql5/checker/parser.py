@@ -1,4 +1,4 @@
-"""Builds the tree of an MQL5 program: its declarations. Statements and expressions are in files of their own."""
+"""The grammar of declarations, and the parser of a whole program."""
 
 from .generics import Generics
 from .grammar import KEYWORDS, RECORDS
@@ -6,7 +6,7 @@ from .mistakes import Mistake
 from .tree import Enumeration, Function, Program, Record, TypeName, Variable
 
 UNKNOWN = {"typedef": "typedef is", "namespace": "namespaces are"}
-# Operators that a class or a struct may have as methods.
+# Operators that a class or struct may overload.
 OPERATORS = {
     "+", "-", "*", "/", "%", "=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<", ">", "<=", ">=", "[", "(", "!", "~", "++",
     "--", "&", "|", "^", "<<", ">>", "&=", "|=", "^=", "<<=", ">>=", "&&", "||",
@@ -14,7 +14,7 @@ OPERATORS = {
 
 
 class Parser(Generics):
-    """`types`: the names of all types that the reference knows."""
+    """`types`: the names of all types of the reference."""
 
     def __init__(self, tokens, types, findings):
         super().__init__(tokens, types, findings)
@@ -42,7 +42,7 @@ class Parser(Generics):
         elif token.text == "template":
             self.template()
         elif token.text in RECORDS and self.ahead(2).text == ";":
-            self.skip(3)  # it is declared further on
+            self.skip(3)  # a forward declaration
         elif token.text in RECORDS:
             self.program.variables += self.record()
         elif token.text == "enum":
@@ -50,12 +50,12 @@ class Parser(Generics):
         elif token.text in ("input", "sinput") and self.ahead(1).text == "group":
             self.skip(2)
             if self.token.kind != "text":
-                raise Mistake(self.token.place, "input group wants a text")
+                raise Mistake(self.token.place, "input group needs a text")
             self.skip()
             if self.token.text == ";":
                 self.skip()
         elif token.text == ";" and token.kind == "sign":
-            self.findings.doubt(token.place, "a declaration expected, not ;")
+            self.findings.doubt(token.place, "unexpected ;")
             self.skip()
         else:
             self.function_or_variables()
@@ -65,7 +65,7 @@ class Parser(Generics):
         if not library:
             return
         if not library.lower().endswith(".dll"):
-            self.findings.doubt(self.token.place, f"imports from {library!r}, which is no .dll, are not known to this checker")
+            self.findings.doubt(self.token.place, f"imports from {library!r}, which is not a .dll, are not known to this checker")
         while self.token.kind != "import":
             result = self.type_name("a prototype")
             name = self.name("the function's name")
@@ -80,7 +80,7 @@ class Parser(Generics):
     # --- structs and classes ---
 
     def record(self):
-        """Reads a struct or a class; the variables that are declared right behind it."""
+        """Parses a struct or class; returns the variables declared directly after it."""
         kind = self.take().text
         name = self.name(f"the {kind}'s name")
         usual = {"interface": "class", "union": "struct"}.get(kind, kind)
@@ -96,7 +96,7 @@ class Parser(Generics):
             token = self.name("the base's name")
             record.base = self.made_type(token)
             if self.token.text == ",":
-                raise Mistake(self.token.place, "a class has one base only")
+                raise Mistake(self.token.place, "a class can have only one base")
         self.expect("{", f"after {kind} {name.text}")
         access = "private" if kind == "class" else "public"
         while self.token.text != "}" or self.token.kind != "sign":
@@ -130,7 +130,7 @@ class Parser(Generics):
             record.templates.append((names, record.methods.pop()))
             return
         if self.token.text == ";":
-            self.findings.doubt(self.token.place, "a member expected, not ;")
+            self.findings.doubt(self.token.place, "unexpected ;")
             self.skip()
             return
         words = self.words("static", "virtual", "explicit", "inline")
@@ -143,14 +143,14 @@ class Parser(Generics):
             destructor = self.token.text == "~"
             self.skip(destructor)
         if self.token.text == record.name and self.ahead(1).text == "::":
-            self.findings.doubt(place, f"{record.name}:: is not needed in {record.name} itself")
+            self.findings.doubt(place, f"{record.name}:: is redundant inside {record.name}")
             self.skip(2)
         if self.token.text == record.name and self.ahead(1).text == "(":
             name = ("~" if destructor else "") + self.take().text
             method = Function(TypeName("void", place), name, place, self.parameters(), owner=record.name)
             method.bases = self.initialisers()
         elif destructor:
-            raise Mistake(place, f"the destructor is not called ~{record.name}")
+            raise Mistake(place, f"the destructor must be called ~{record.name}")
         else:
             type_name = self.type_name("a member")
             words += self.words("static")
@@ -169,13 +169,13 @@ class Parser(Generics):
     def method_end(self, method):
         if self.token.text == "=" and self.ahead(1).text in ("0", "NULL"):
             if not method.virtual:
-                raise Mistake(self.token.place, f"{method.name} is not virtual, and so has a body")
+                raise Mistake(self.token.place, f"{method.name} is not virtual, so it needs a body")
             self.skip(2)
             method.pure = True
         self.body_or_end(method)
 
     def operator(self):
-        """The name of a method that is an operator, as one token; None for another member."""
+        """The name of an operator method as one token; None for another member."""
         if self.token.text != "operator":
             return None
         token = self.take()
@@ -191,7 +191,7 @@ class Parser(Generics):
         while True:
             self.sizes(type_name)
             if self.token.text == "=":
-                raise Mistake(self.token.place, f"a member gets its value in the {record.kind}'s constructor")
+                raise Mistake(self.token.place, f"a member is initialised in the {record.kind}'s constructor")
             static = "static" in words
             record.fields.append(Variable(type_name, name.text, name.place, static=static, access=access))
             if self.token.text != ",":
@@ -262,7 +262,7 @@ class Parser(Generics):
             owner, name = name.text, self.operator() or self.name("the method's name")
         if self.token.text == "(" and not self.at_constructed(type_name):
             if {"input", "sinput", "extern"} & set(words):
-                raise Mistake(place, f"a function is not {words[0]}")
+                raise Mistake(place, f"a function cannot be {words[0]}")
             function = Function(type_name, name.text, name.place, self.parameters(), owner=owner)
             function.const = "const" in self.words("const", "export")
             self.body_or_end(function)
@@ -279,7 +279,7 @@ class Parser(Generics):
         self.program.variables += variables
 
     def at_constructed(self, type_name):
-        """Whether an object's arguments begin here, and not a function's parameters."""
+        """Whether constructor arguments begin here, rather than a function's parameters."""
         after = self.ahead(1)
         if type_name.name not in self.classes or type_name.pointer or after.text in (")", "void", "const"):
             return False
@@ -315,16 +315,14 @@ class Parser(Generics):
             self.sizes(type_name)
             parameter = Variable(type_name, name, place)
             if type_name.sizes and not type_name.reference:
-                raise Mistake(place, f"array {name} is passed by reference only: write &{name}[]")
+                raise Mistake(place, f"array {name} must be passed by reference: write &{name}[]")
             if self.token.text == "=":
                 self.skip()
                 parameter.value = self.expression()
             elif parameters and parameters[-1].value:
-                raise Mistake(place, f"parameter {name} needs a default, as the one before has it")
+                raise Mistake(place, f"parameter {name} needs a default, like the one before")
             parameters.append(parameter)
             if self.token.text != ")":
                 self.expect(",", "between parameters")
         self.skip()
         return parameters
-
-

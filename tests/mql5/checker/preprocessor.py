@@ -1,7 +1,7 @@
-"""Reads a program with all it includes, and carries out the preprocessor's directives.
+"""Reads a program with its includes and executes the preprocessor's directives.
 
-Knows #include, #define, #undef, #ifdef, #ifndef, #else, #endif, #property and #resource. #import becomes a token of
-its own. Anything else that begins with # is a mistake.
+It knows #include, #define, #undef, #ifdef, #ifndef, #else, #endif, #property and #resource. #import becomes a token. Any
+other directive is a mistake.
 """
 
 import re
@@ -19,12 +19,12 @@ PROPERTY = re.compile(
     r"|tester_(?:indicator|file|library|set|no_cache|everytick_calculate)"
 )
 LINE_GOES_ON = re.compile(r"\\[ \t]*(?://[^\n]*)?(?=\n)")
-# What MQL5 itself defines for programs.
+# Predefined by MQL5.
 DEFINED = ("__MQL__", "__MQL5__", "_RELEASE")
 
 
 class Reader:
-    """Reads one program. `folders`: where <file> is looked for, in this order."""
+    """Reads one program. `folders`: where <file> is searched for, in this order."""
 
     def __init__(self, folders, findings=None):
         self.folders = [Path(folder) for folder in folders]
@@ -46,13 +46,13 @@ class Reader:
     def _file(self, path):
         self.seen.add(path.resolve())
         text = source_text(path)
-        conditions = []  # for each #ifdef that is open: whether its part is read
+        conditions = []  # for each open #ifdef: whether its current branch is active
         at, line = 0, 1
         while at < len(text):
             shape = SHAPES.match(text, at)
             place = Place(path, line)
             if not shape and LINE_GOES_ON.match(text, at):
-                self.findings.doubt(place, "a backslash outside of a directive")
+                self.findings.doubt(place, "a backslash outside a directive")
             elif not shape and all(conditions):
                 raise Mistake(place, f"unexpected character {text[at]!r}")
             kind, found = (shape.lastgroup, shape.group()) if shape else ("space", text[at])
@@ -67,7 +67,7 @@ class Reader:
         self._expand()
 
     def _expand(self):
-        """A directive changes what follows it, so that what stands before is expanded first."""
+        """Expands the macros in what precedes a directive, which may change them."""
         self.tokens += self.macros.expanded(self.waiting)
         self.waiting.clear()
 
@@ -107,7 +107,7 @@ class Reader:
         self.properties[name] = value.strip()
 
     def _resource_directive(self, rest, place):
-        """`#resource "file" as type name` declares a variable, whose value the file has. "file" may be several texts."""
+        """`#resource "file" as type name` declares a variable. "file" may consist of several texts."""
         parts = self.macros.expanded(tokens_of(self._without_semicolon(rest, place), place))
         texts = 0
         while texts < len(parts) and (parts[texts].kind == "text" or (texts and parts[texts].text == "+")):
@@ -115,14 +115,14 @@ class Reader:
         words = " ".join(part.text for part in parts[texts:])
         found = re.fullmatch(r"(?:as (\w+) (\w+)((?: \[ \])*))?", words)
         if not texts or parts[texts - 1].kind != "text" or not found:
-            raise Mistake(place, '#resource wants "file", or "file" as type name')
+            raise Mistake(place, '#resource needs "file", or "file" as type name')
         if found[1]:
             kind = "uint" if found[1] == "bitmap" else found[1]
             self.tokens += tokens_of(f"{kind} {found[2]}{found[3]};", place)
 
     def _without_semicolon(self, rest, place):
         if rest.endswith(";"):
-            self.findings.doubt(place, "a directive ends without a semicolon")
+            self.findings.doubt(place, "a directive does not end with a semicolon")
             return rest[:-1].rstrip()
         return rest
 
@@ -134,24 +134,24 @@ class Reader:
         elif rest[:1] == "<" and rest[-1:] == ">":
             folders = self.folders
         else:
-            raise Mistake(place, f'#include wants <file> or "file", not {rest}')
+            raise Mistake(place, f'#include needs <file> or "file", not {rest}')
         path = next(filter(None, (found_in(folder, name) for folder in folders)), None)
         if not path and rest[0] == "<":
             beside = (self.folder, place.path.parent)
             path = next(filter(None, (found_in(folder, name) for folder in beside)), None)
             if path:
-                reason = f'is looked for in the folder Include, but lies beside the program: write "{rest[1:-1]}"'
+                reason = f'is searched for in the folder Include, but is beside the program: write "{rest[1:-1]}"'
                 self.findings.doubt(place, f"{rest} {reason}")
         if not path:
             raise Mistake(place, f"file {rest} not found" + ", and not known to this checker" * (rest[0] == "<"))
         if path.resolve() not in self.seen:
             self._file(path)
         if given != rest and self.tokens and self.tokens[-1].text == "}":
-            self.tokens.append(Token("sign", ";", place))  # it may end what the file leaves open
+            self.tokens.append(Token("sign", ";", place))  # it may end a declaration that the file leaves open
 
 
 def found_in(folder, name):
-    """The file below the folder, whose name is written in whatever case, as in Windows; or None."""
+    """The file in the folder, case-insensitively as in Windows; None if there is none."""
     path = folder
     for part in name.split("/"):
         if part in ("", ".", ".."):

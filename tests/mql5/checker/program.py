@@ -1,4 +1,4 @@
-"""A whole MQL5 program: read, checked, and put into C++."""
+"""A whole MQL5 program: read, checked and translated to C++."""
 
 import re
 from pathlib import Path
@@ -12,14 +12,13 @@ from .symbols import Symbols, signature
 from .tree import Function, TypeName
 from .types import VOID, cpp_name
 
-# What the border to a DLL takes: both sides agree on the size of each.
+# The types that a DLL may take: both sides agree on their sizes.
 BORDER = {"char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "double", "string"}
 
 
 class Source:
-    """One .mq5 file. `mistakes` is empty when it is good; `cpp` is then its translation. `folders`: where <file> is
-    looked for. What is not quite right is a mistake too when `strict`, and stands in `warnings` otherwise. `trusted`: a
-    folder whose files are not the author's."""
+    """One .mq5 file. If `mistakes` is empty, `cpp` is its translation. `folders`: where <file> is searched for. `strict`:
+    doubts are mistakes, otherwise they are in `warnings`. `trusted`: a folder whose files are not the author's."""
 
     def __init__(self, path, folders, reference=None, strict=True, trusted=None):
         self.path, self.mistakes, self.cpp, self.symbols, self.tree = Path(path), [], "", None, None
@@ -40,7 +39,7 @@ class Source:
         return list(dict.fromkeys(self.findings.warnings))
 
     def _translated(self):
-        heads, self.bodies = [], {}  # of each function that is no constructor: its head, and its lines
+        heads, self.bodies = [], {}  # of each function except constructors: its head and its lines
         rest = []
         heads += [f"struct {cpp_name(record.name)};" for record in self.tree.records if record.kind == "class"]
         for record in self.tree.records:
@@ -123,14 +122,14 @@ class Source:
 
     def _check_method(self, record, method):
         if record.kind == "struct" and method.virtual:
-            raise Mistake(method.place, "a struct has no virtual methods")
+            raise Mistake(method.place, "a struct cannot have virtual methods")
         if method.override:
             found, _ = self.symbols.methods(record.base, method.name)
             if not any(signature(f) == signature(method) and (f.virtual or f.override) for f in found):
-                raise Mistake(method.place, f"{method.name} overrides nothing")
+                raise Mistake(method.place, f"{method.name} does not override a method")
 
     def _check_bodies(self, functions):
-        """What is called has a body; of what is not, MetaEditor wants none."""
+        """A function that is called needs a body; MetaEditor accepts others without one."""
         for function in functions:
             if function.body is None:
                 name = f"method {function.owner}::{function.name}" if function.owner else f"function {function.name}"
@@ -150,7 +149,7 @@ class Source:
             if not function.owner and function.name in self.reference.handlers:
                 self._check_handler(function)
             elif not function.owner and re.match(r"On[A-Z]", function.name):
-                self.findings.doubt(function.place, f"{function.name} is no event handler known to this checker")
+                self.findings.doubt(function.place, f"{function.name} is not an event handler known to this checker")
             owner = f"{cpp_name(function.owner)}::" if function.owner else ""
             bases = Body(self.symbols, function).base_initialisers() if function.owner else ""
             lines = Body(self.symbols, function).translate()
@@ -171,14 +170,14 @@ class Source:
         self.findings.doubt(function.place, f"wrong parameters or result of the event handler {function.name}")
 
     def _check_import(self, function):
-        """Stricter than MQL5, which takes more than what has one meaning on both sides."""
+        """Stricter than MQL5: only types that mean the same on both sides."""
         doubt = self.findings.doubt
         for part in function.parameters:
             kind = self.symbols.parameter(part.type)
             what = f"{part.name} of the imported {function.name}"
             if kind.kind == "struct" and kind.array is None and part.type.reference:
                 if not self.symbols.is_simple(kind.name):
-                    raise Mistake(part.place, f"{what}: a struct with texts or arrays cannot be passed to a DLL")
+                    raise Mistake(part.place, f"{what}: a struct with strings or arrays cannot be passed to a DLL")
             elif kind.kind in ("class", "pointer") or (kind.name == "string" and kind.array):
                 raise Mistake(part.place, f"{what}: '{kind}' cannot be passed to a DLL here")
             elif kind.kind != "simple" or kind.name not in BORDER:
@@ -189,7 +188,7 @@ class Source:
                 doubt(part.place, f"{what}: an imported function has no defaults")
         result = self.symbols.type(function.result)
         if result.kind in ("class", "struct", "pointer"):
-            raise Mistake(function.place, f"{function.name}: a DLL returns no {result}")
+            raise Mistake(function.place, f"{function.name}: a DLL cannot return {result}")
         if result.name not in ("void", "int", "long", "double"):
             doubt(function.place, f"{function.name}: a DLL that returns {result} is not known to this checker")
 
@@ -219,8 +218,8 @@ class Source:
         return lines
 
     def _globals(self):
-        """The program's variables, one set for each thread that runs the program. They are made and deleted
-        by the terminal: MinGW runs the destructors of thread-local objects when their memory is gone."""
+        """The program's variables, one set for each thread that runs it. The terminal creates and deletes them, because
+        MinGW destroys thread-local objects only after their memory is gone."""
         lines = ["struct Globals {"]
         for variable in self.tree.variables:
             kind, code = self._initial(variable)
@@ -229,7 +228,7 @@ class Source:
         return lines + ["};", "static thread_local Globals *globals = nullptr;"]
 
     def _initial(self, variable):
-        """The type of a global variable and its first value, in C++."""
+        """The type of a global variable and the C++ of its initialiser."""
         function = Function(TypeName("void", variable.place), "", variable.place, [])
         body = Body(self.symbols, function)
         body.is_global = True
@@ -243,7 +242,7 @@ class Source:
         return body.first_value(variable, kind)
 
     def _check_input(self, variable, kind):
-        reason = f"input {variable.name} wants a simple type and a value"
+        reason = f"input {variable.name} needs a simple type and a value"
         if not kind.plain:
             raise Mistake(variable.place, reason)
         if variable.value is None:
@@ -259,7 +258,7 @@ class Source:
         return lines
 
     def _handler(self, name):
-        """The C++ that the terminal calls for an event; `nullptr` when the program does not handle it."""
+        """The C++ that the terminal calls for an event; `nullptr` if the program does not handle it."""
         wanted = self.reference.played_handlers[name]
         for function in self.symbols.functions.get(name, []):
             if function.library or signature(function) != signature(wanted):
@@ -274,7 +273,7 @@ class Source:
         handlers = [self._handler(name) for name in self.reference.played_handlers]
         defined = {name for name, same in self.symbols.functions.items() if not same[0].library}
         if not defined & set(self.reference.handlers) - {"OnDeinit"} and "library" not in self.properties:
-            raise Mistake(f"{self.path.name}:1", "the program has no event handler, and so never runs")
+            raise Mistake(f"{self.path.name}:1", "the program has no event handler, so it never runs")
         imports = [f'  {{u"{function.library}", "{function.name}"}},' for function in self.tree.imports]
         inputs = [
             f'  mql::set_input("{variable.name}", globals->{cpp_name(variable.name)}, {self._initial(variable)[1]});'
@@ -284,7 +283,7 @@ class Source:
         return [
             "static const mql::Import imports[] = {", *imports, "  {nullptr, nullptr}};",
             "static void set_inputs() {", *inputs, "}",
-            # A variable may begin with the value of one above it.
+            # Allocated before it is initialised: an initialiser may use a variable above it.
             "static void create() { globals = (Globals *)::operator new(sizeof(Globals)); new(globals) Globals; }",
             "static void destroy() { delete globals; }",
             f'static const mql::Registration registration({{"{name}", imports, [] {{ return (void **)library_functions; }},',
@@ -294,6 +293,6 @@ class Source:
 
 
 def key_of(function):
-    """A name for the function that no other has."""
+    """A unique name for a function."""
     parts = [f"{part.type.name}{'*' * part.type.pointer}{'[]' * len(part.type.sizes)}" for part in function.parameters]
     return f"{function.owner}.{function.name}.{'.'.join(parts)}{' const' * function.const}"

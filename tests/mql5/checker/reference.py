@@ -1,9 +1,8 @@
-"""The tables of what MQL5 offers to a program, and the C++ header made of them.
+"""The tables of MQL5's functions, types and constants, and the C++ header generated from them.
 
-`reference.tsv` has what the stand-in terminal plays, and this project's own sources use nothing else. The tables in
-`known/` have what the checker knows besides, for the programs of others. The stand-in is compiled against the header
-that is made of both: a function that it defines and the tables lack does not compile, one that `reference.tsv` has and
-it lacks does not link.
+`reference.tsv` lists what the stand-in terminal implements; this project's own sources use nothing else. The tables in
+`known/` list what the checker knows in addition, for other programs. The stand-in is compiled against the generated
+header: a function that the tables lack does not compile, and one that the stand-in lacks does not link.
 """
 
 import zlib
@@ -17,13 +16,13 @@ from .types import Type, cpp_name
 HERE = Path(__file__).parent.parent
 TABLE = HERE / "reference.tsv"
 KNOWN = HERE / "known"
-# Prose in the place of a type; `generic.h` has these functions as templates.
+# Words used for types; `generic.h` has these functions as templates.
 GENERIC = {"number", "any", "enumeration"}
 NOT_PLAYED = '{{ mql::not_played("{}"); }}'
 
 
 class Reference:
-    """`known`: with the tables of what the stand-in does not play."""
+    """`known`: also read the tables of what the stand-in does not implement."""
 
     def __init__(self, table=TABLE, known=False):
         self.enumerations = {}  # name: {member: number}
@@ -46,7 +45,7 @@ class Reference:
         rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
         for row in rows:
             if len(row) != 5 or not all(row):
-                raise ValueError(f"five columns are wanted: {row}")
+                raise ValueError(f"a row has five columns, not {row}")
             kind, owner, declaration, number, _ = row
             if kind == "enum":
                 for name in declaration.split():
@@ -62,7 +61,7 @@ class Reference:
             elif kind in ("function", "handler"):
                 self._add_function(kind, declaration)
             elif kind not in ("enum", "constant", "struct"):
-                raise ValueError(f"there is no kind {kind}")
+                raise ValueError(f"unknown kind {kind}")
 
     @property
     def types(self):
@@ -76,15 +75,15 @@ class Reference:
     def _add_member(self, owner, name, number):
         members = self.enumerations.setdefault(owner, {})
         if name in members:
-            return  # both tables have it
+            return  # in both tables
         if number == "-":
-            # Unlike each other, unlike 0, 1, 2, and the same in every run.
+            # Distinct, not 0, 1 or 2, and the same in every run.
             number = 1000 + zlib.crc32(owner.encode()) % 1000 * 1000 + 7 * (len(members) + 1)
         members[name] = int(number)
         self.constants[name] = (Type(owner, "enum"), int(number))
 
     def _add_constants(self, owner, declaration, number):
-        """One constant with its number, or several as NAME=number; NAME where the reference gives none."""
+        """One constant with its number, or several as NAME=number, or NAME if the reference gives no number."""
         for part in declaration.split():
             name, _, value = part.partition("=")
             value = value or (number if number != "-" else str(1000 + zlib.crc32(name.encode()) % 1000000))
@@ -102,13 +101,13 @@ class Reference:
             self.functions.setdefault(prototype.name, []).append(prototype)
 
     def generic(self):
-        """The played functions that are templates in C++, which `generic.h` has."""
+        """The implemented functions that are C++ templates in `generic.h`."""
         return {name for name, prototypes in self.played.items() if is_generic(prototypes[0])} | {"ArraySort", "ArrayBsearch"}
 
     def header(self):
-        """The C++ of all that is no template."""
+        """The generated header: everything except the templates."""
         lines = ["// Made of reference.tsv and known/.", "#pragma once", '#include "language.h"', "namespace api {"]
-        for name in sorted(self.played_constants):  # of the others their numbers stand in programs
+        for name in sorted(self.played_constants):  # programs contain the numbers of the others
             lines.append(f"constexpr int {name} = {self.constants[name][1]};")
         lines.append("#pragma pack(push, 1)")
         for name, fields in self.structs.items():
@@ -122,7 +121,7 @@ class Reference:
         for name in sorted(set(self.functions) - generic):
             played = self.played.get(name, [])
             lines += [self.prototype(one) + ";" for one in played]
-            heads = {self.prototype(one) for one in played}  # const is a matter of the checker, not of C++
+            heads = {self.prototype(one) for one in played}  # only the checker distinguishes const
             lines += [self.unplayed(one) for one in self.functions[name] if self.prototype(one) not in heads]
         for name in sorted(set(self.variadic) - self.played_variadic):
             lines.append(self.unplayed(self.variadic[name], variadic=True))
@@ -137,12 +136,12 @@ class Reference:
         return f"{self.type(function.result.name).cpp} {function.name}({', '.join(parameters)})"
 
     def unplayed(self, function, variadic=False):
-        """A function that the stand-in does not play: a program that calls it ends."""
+        """A function that the stand-in does not implement: a program that calls it ends."""
         head = self.template(function) if is_generic(function) else f"inline {self.prototype(function, variadic)}"
         return f"{head} {NOT_PLAYED.format(function.name)}"
 
     def template(self, function):
-        """The head of a function that takes values of any type."""
+        """The head of a function template."""
         names, parameters = [], []
         for at, part in enumerate(function.parameters):
             if part.type.name not in GENERIC:
@@ -164,7 +163,7 @@ class Reference:
         return f"{one.cpp} {'&' if part.type.reference else ''}{part.name}"
 
     def definitions(self):
-        """The names that the stand-in must define, for a file that refers to each of them."""
+        """A file that refers to each function that the stand-in must define."""
         names = sorted(set(self.played) - self.generic())
         pointers = []
         for name in names:

@@ -1,4 +1,6 @@
-"""Calls of MQL5's own functions, of which some take values of any type."""
+"""Calls of built-in functions, some of which take values of any type."""
+
+from contextlib import suppress
 
 from .conversions import as_text, common
 from .formats import format_why_not
@@ -27,13 +29,13 @@ class ReferenceCalls:
             raise Mistake(place, f"{name} takes 1 arguments, not {len(arguments)}")
         value = self.value(arguments[0])
         if name == "CheckPointer":
-            if value.type.kind == "class" and value.variable and value.type.array is None:
+            if value.type.is_object and value.variable:
                 value = Value(self.symbols.pointer(value.type.name), f"api::GetPointer({value.code})")
-            if value.type.kind != "pointer" or value.type.array is not None:
+            if not value.type.is_pointer:
                 raise Mistake(place, f"{name} takes a pointer, not '{value.type}'")
             return Value(Type("ENUM_POINTER_TYPE", "enum"), f"api::CheckPointer({value.code})")
         value = self.object(value)
-        if value.type.kind != "class" or value.type.array is not None or not value.variable:
+        if not value.type.is_object or not value.variable:
             raise Mistake(place, f"{name} takes an object of a class, not '{value.type}'")
         return Value(self.symbols.pointer(value.type.name, not value.writable), f"api::GetPointer({value.code})")
 
@@ -55,21 +57,16 @@ class ReferenceCalls:
     def any_calls(self, name, functions, arguments, place):
         fitting = [one for one in functions if sum(part.value is None for part in one.parameters) <= len(arguments)
                    <= len(one.parameters)]  # fmt: skip
-        known = set(self.assigned)
         for function in fitting[:-1]:
-            try:
-                with self.findings.attempt():
+            with suppress(Mistake):
+                with self.tentative(), self.findings.attempt():
                     self.any_call(name, function, arguments, place)
                 return self.any_call(name, function, arguments, place)
-            except Mistake:
-                self.assigned = set(known)
         return self.any_call(name, (fitting or functions)[-1], arguments, place)
 
     def any_call(self, name, function, arguments, place):
         parameters = function.parameters
-        least = sum(part.value is None for part in parameters)
-        if not least <= len(arguments) <= len(parameters):
-            raise Mistake(place, f"{name} takes {len(parameters)} arguments, not {len(arguments)}")
+        check_count(function, arguments, place)
         codes = []
         for part, expression in zip(parameters, arguments):
             if part.type.name not in ("any", "enumeration"):
@@ -109,7 +106,7 @@ class ReferenceCalls:
         single = value.type.single
         simple = single.plain and single != STRING
         if not simple and not (single.kind == "struct" and self.symbols.is_simple(single.name)):
-            reason = f"ZeroMemory of '{value.type}', which has texts, arrays or objects"
+            reason = f"ZeroMemory of '{value.type}', which has strings, arrays or objects"
             self.findings.tell(place, Doubt(reason) if single.kind == "struct" or single == STRING else reason)
 
     def variadic_call(self, name, arguments, place):
@@ -122,12 +119,12 @@ class ReferenceCalls:
         rest = arguments[len(fixed) :]
         values = [self.value(argument) for argument in rest]
         for value in values:
-            if value.type.kind == "pointer" and value.type.array is None:
-                self.findings.doubt(place, f"{name} prints no '{value.type}'")
+            if value.type.is_pointer:
+                self.findings.doubt(place, f"{name} cannot print '{value.type}'")
             elif not value.type.plain:
-                raise Mistake(place, f"{name} prints no '{value.type}'")
+                raise Mistake(place, f"{name} cannot print '{value.type}'")
             elif value.type.kind == "enum":
-                self.findings.doubt(place, f"{name} prints no '{value.type}': cast it")
+                self.findings.doubt(place, f"{name} cannot print '{value.type}': cast it")
         if name in FORMATTED:
             self.fits_format(name, arguments[0], values, place)
             codes = ", ".join(f"mql::Argument({value.code})" for value in values)
@@ -136,8 +133,14 @@ class ReferenceCalls:
         return Value(result, f"api::{name}({''.join(f'{code}, ' for code in first)}{{{codes}}})")
 
     def fits_format(self, name, expression, values, place):
-        reason = "the format as a plain text is known to this checker"
+        reason = "only a literal format is known to this checker"
         if expression.kind == "text":
             reason = format_why_not(expression.text, values)
         if reason:
             self.findings.doubt(place, f"{name}: {reason}")
+
+
+def check_count(function, arguments, place):
+    most = len(function.parameters)
+    if not sum(part.value is None for part in function.parameters) <= len(arguments) <= most:
+        raise Mistake(place, f"{function.name} takes {most} arguments, not {len(arguments)}")

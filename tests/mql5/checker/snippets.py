@@ -1,9 +1,8 @@
-"""Snippets of MQL5, and what the checker must say of each: the tables in `snippets/`.
+"""Snippets of MQL5 and the checker's expected verdicts: the tables in `snippets/`.
 
-`=== title` begins a program, `--- title` the body of a function. The line that is wrong ends with `//~ reason`, where
-the reason is a part of what the checker says. `//~ warning: reason` is a doubt: for another's program it is no more than
-that. In front of either may stand `Header.mqh:LINE:`, where a header is wrong. A snippet without a mark must be accepted
-without a doubt.
+`=== title` begins a program, `--- title` the body of a function. The wrong line ends with `//~ reason`, where the reason
+is part of the checker's message. `//~ warning: reason` is a doubt, which is only a warning in a foreign program. If a
+header is wrong, `Header.mqh:LINE:` precedes either. A snippet without a mark must be accepted without a doubt.
 """
 
 import re
@@ -20,7 +19,7 @@ MARK = re.compile(r"//~ (\w+\.mqh:\d+: )?(warning: )?(.+)")
 
 @dataclass
 class Snippet:
-    """`line`: where the checker must find the reason, if not at a `place` in a header; None when it must find nothing."""
+    """`line`: where the reason must be found, unless at a `place` in a header; None if nothing must be found."""
 
     where: str
     text: str
@@ -42,7 +41,7 @@ def snippets_of(table):
         elif title:
             lines.append(line)
         elif line.strip():
-            raise ValueError(f"{table.name}:{number}: a title is wanted first, as in === title")
+            raise ValueError(f"{table.name}:{number}: the table must begin with a title, as in === title")
     return found
 
 
@@ -53,16 +52,16 @@ def snippet(where, is_body, lines):
     for number, line in enumerate(lines, 1):
         mark = MARK.search(line)
         if mark and made.line:
-            raise ValueError(f"{where}: one mark is enough")
+            raise ValueError(f"{where}: only one mark is allowed")
         if mark:
             made.line, made.place, made.doubt, made.reason = number, mark[1], bool(mark[2]), mark[3].strip()
-    # The first line stays the first.
+    # Keep the line numbers.
     made.text = "\n".join(["void OnStart(void) { " * is_body + lines[0], *lines[1:], *["}"] * is_body])
     return made
 
 
 def check_snippets(build, tables=None):
-    """What is judged otherwise than its table says, and how many snippets there are."""
+    """The wrong verdicts, and the number of snippets."""
     tables = sorted(SNIPPETS.glob("*.txt")) if tables is None else tables
     wrong, count = [], 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
@@ -84,7 +83,7 @@ def check_snippets(build, tables=None):
 
 
 def judged(build, path, one):
-    """How the checker's judgement differs from the table's; and the programs that it accepts."""
+    """How the checker's verdict differs from the table's, and the programs that it accepts."""
     where = one.place or f"{path.name}:{one.line}: "
     ours = build.foreign(path, [], strict=True)
     if one.line is None:
@@ -100,7 +99,7 @@ def judged(build, path, one):
 
 
 def unlike(found, where, reason):
-    """What differs when none of these tells the reason for that line."""
+    """A difference, unless one of the messages gives the reason for that line."""
     if any(one.startswith(where) and reason in one for one in found):
         return []
-    return [f"another reason is found: {found[0]}" if found else "accepted"]
+    return [f"has another reason: {found[0]}" if found else "accepted"]

@@ -1,4 +1,4 @@
-"""Statements of MQL5: from tokens to the tree."""
+"""The grammar of statements."""
 
 from .expression_grammar import ExpressionGrammar
 from .grammar import FOREIGN, KEYWORDS, RECORDS, SIMPLE
@@ -11,7 +11,7 @@ BEGINNINGS = SIMPLE | {"this", "true", "false", "NULL", "sizeof", "typename", "n
 
 class StatementGrammar(ExpressionGrammar):
     def variables_after(self, type_name, name):
-        """The variables of a declaration whose type and first name were read."""
+        """The variables of a declaration, after its type and first name."""
         variables = []
         while True:
             self.sizes(type_name)
@@ -70,9 +70,9 @@ class StatementGrammar(ExpressionGrammar):
             self.skip()
             return Statement("empty", token.place)
         if token.text in ("input", "sinput", "extern"):
-            raise Mistake(token.place, "an input stands outside of functions only")
+            raise Mistake(token.place, "an input must be outside functions")
         if token.kind == "name" and token.text in RECORDS and self.ahead(1).kind == "name":
-            variables = self.record()  # the type is known everywhere, as others are
+            variables = self.record()  # like all types, it is known everywhere
             return Statement("variables", token.place, variables)
         if token.kind == "name" and token.text == "enum":
             self.enumeration()
@@ -81,7 +81,7 @@ class StatementGrammar(ExpressionGrammar):
             return self.declared()
         if token.kind == self.ahead(1).kind == "name":
             if token.text in FOREIGN:
-                raise Mistake(token.place, f"{token.text} is a word of C++, and not known to this checker")
+                raise Mistake(token.place, f"{token.text} is C++ and not known to this checker")
             if not {token.text, self.ahead(1).text} & KEYWORDS:
                 raise Mistake(token.place, f"type {token.text} is not known to this checker")
         if token.text in KEYWORDS - BEGINNINGS:
@@ -95,14 +95,14 @@ class StatementGrammar(ExpressionGrammar):
         words += self.words("static", "const")
         type_name.const = type_name.const or "const" in words
         if self.token.text == "&":
-            raise Mistake(self.token.place, "a reference that is no parameter is not known to this checker")
+            raise Mistake(self.token.place, "a reference other than a parameter is not known to this checker")
         variables = self.variables_after(type_name, self.name("a variable's name"))
         for variable in variables:
             variable.static = "static" in words
         return Statement("variables", place, variables)
 
     def several(self, end, where):
-        """Expressions with commas between them."""
+        """Expressions separated by commas."""
         values = []
         while not values or self.token.text == ",":
             self.skip(bool(values))
@@ -120,7 +120,7 @@ class StatementGrammar(ExpressionGrammar):
         if self.token.text == ";" and self.token.kind == "sign":
             self.findings.doubt(self.token.place, f"empty statement after {where}")
         if self.at_declaration():
-            self.findings.doubt(self.token.place, f"a variable cannot be declared right after {where}")
+            self.findings.doubt(self.token.place, f"a variable cannot be declared directly after {where}")
         return self.statement()
 
     def if_statement(self, place):

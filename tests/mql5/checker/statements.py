@@ -1,5 +1,6 @@
-"""Checks the bodies of functions and puts them into C++."""
+"""Checks the bodies of functions and translates them to C++."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .constants import known
@@ -28,14 +29,14 @@ class Body(Initialisers):
         self.result = symbols.type(function.result)
         self.scopes, self.assigned, self.lines = [], set(), []
         self.loops = self.switches = 0
-        self.is_global = False  # an initialiser outside of functions
+        self.is_global = False  # whether it is the initialiser of a global variable
 
     def translate(self):
         self.open()
         for part in self.function.parameters:
             kind = self.symbols.parameter(part.type)
             if kind.kind in ("struct", "class") and kind.array is None and not part.type.reference:
-                raise Mistake(part.place, f"{part.name}: a {kind.kind} is passed by reference only")
+                raise Mistake(part.place, f"{part.name}: a {kind.kind} must be passed by reference")
             local = self.declare(part, kind, part.type.constant)
             local.used = True
             self.assigned.add(part.name)
@@ -47,7 +48,7 @@ class Body(Initialisers):
         return self.lines
 
     def base_initialisers(self):
-        """What stands behind a constructor's head, in C++."""
+        """The C++ of a constructor's initialiser list."""
         self.open()
         for part in self.function.parameters:
             self.declare(part, self.symbols.parameter(part.type), part.type.constant).used = True
@@ -62,7 +63,7 @@ class Body(Initialisers):
             elif found and found[1] is self.owner:
                 codes.append(f"{cpp_name(name)}({self.initialised(found[0], arguments, place)})")
             else:
-                raise Mistake(place, f"{self.owner.name} itself has no {name} to initialise")
+                raise Mistake(place, f"{self.owner.name} has no own member {name} to initialise")
         self.close()
         return " : " + ", ".join(codes) if codes else ""
 
@@ -82,6 +83,15 @@ class Body(Initialisers):
                 scope[name].used = True
                 return scope[name]
         return None
+
+    @contextmanager
+    def tentative(self):
+        """Restores the set of assigned variables afterwards: the code may not be executed, or is only tried."""
+        kept = set(self.assigned)
+        try:
+            yield
+        finally:
+            self.assigned = kept
 
     def set(self, name):
         if any(name in scope for scope in self.scopes):
@@ -106,7 +116,7 @@ class Body(Initialisers):
         return local
 
     def outside(self, expression):
-        """The value of a default argument, which no local name can reach."""
+        """The value of a default argument, where no local name is visible."""
         kept, self.scopes = self.scopes, []
         value = self.value(expression)
         self.scopes = kept
@@ -119,7 +129,7 @@ class Body(Initialisers):
         self.lines.append(code)
 
     def statements(self, parts):
-        """Translates them; says whether the end is never reached."""
+        """Translates statements; returns whether their end is never reached."""
         ended = False
         for part in parts:
             if ended:
@@ -142,18 +152,13 @@ class Body(Initialisers):
         return ended
 
     def controlled(self, part):
-        """A statement that an if or a loop controls, with its own braces."""
+        """The body of an if or a loop, in braces."""
         self.lines.append("{")
         self.open()
         ended = self.statement(part)
         self.close()
         self.lines.append("}")
         return ended
-
-    def variables_part(self, part):
-        for variable in part.parts:
-            self.variable(variable)
-        return False
 
     def expression_part(self, part):
         for expression in part.parts:
@@ -177,11 +182,10 @@ class Body(Initialisers):
         return yes and no
 
     def loop(self, body):
-        before = set(self.assigned)
         self.loops += 1
-        self.controlled(body)
+        with self.tentative():
+            self.controlled(body)
         self.loops -= 1
-        self.assigned = before
 
     def while_part(self, part):
         self.emit(part.place, f"while({self.condition(part.parts[0])})")
@@ -200,9 +204,8 @@ class Body(Initialisers):
         self.open()
         self.statement(first)
         test = self.condition(condition) if condition else "true"
-        before = set(self.assigned)
-        codes = ", ".join(self.value(step).code for step in steps)
-        self.assigned = before
+        with self.tentative():
+            codes = ", ".join(self.value(step).code for step in steps)
         self.emit(part.place, f"for(; {test}; {codes})")
         self.loop(body)
         self.close()
@@ -227,7 +230,7 @@ class Body(Initialisers):
             self.open()
             left = self.statements_of_case(body)
             if not left and body and at < len(cases) - 1:
-                self.findings.doubt(place, "a case that falls into the next one needs a break")
+                self.findings.doubt(place, "a case falls through to the next one: write break")
             self.close()
             self.lines.append("}")
             if left != "returns" and (body or at == len(cases) - 1):
@@ -247,17 +250,17 @@ class Body(Initialisers):
             case = self.value(label)
             number = case.constant if isinstance(case.constant, int) else known(label, self.symbols)
             if not isinstance(number, int):
-                raise Mistake(place, "a case wants a constant")
+                raise Mistake(place, "a case needs a constant")
             if kind.kind == "enum" and case.type != kind:
                 self.findings.doubt(place, f"case '{case.type}' in a switch over '{kind}'")
             code = f"case {case.code}:" if case.constant is not None else f"case {number}LL:"
         if number in seen:
-            raise Mistake(place, "this case was there before")
+            raise Mistake(place, "duplicate case")
         seen[number] = True
         self.emit(place, code)
 
     def statements_of_case(self, body):
-        """`returns`, `breaks`, or an empty text when the end is reached."""
+        """`returns`, `breaks`, or an empty text if the end is reached."""
         last = body[-1] if body else None
         while last is not None and last.kind == "block" and last.parts:
             last = last.parts[-1]
@@ -280,19 +283,19 @@ class Body(Initialisers):
 
     def delete_part(self, part):
         value = self.value(part.parts[0])
-        if value.type.kind != "pointer" or value.type.array is not None:
-            raise Mistake(part.place, f"delete wants a pointer, not '{value.type}'")
+        if not value.type.is_pointer:
+            raise Mistake(part.place, f"delete needs a pointer, not '{value.type}'")
         self.emit(part.place, f"mql::unmade({value.code});")
         return False
 
     def break_part(self, part):
         if not self.loops and not self.switches:
-            raise Mistake(part.place, "break outside of a loop")
+            raise Mistake(part.place, "break outside a loop")
         self.emit(part.place, "break;")
         return True
 
     def continue_part(self, part):
         if not self.loops:
-            raise Mistake(part.place, "continue outside of a loop")
+            raise Mistake(part.place, "continue outside a loop")
         self.emit(part.place, "continue;")
         return True

@@ -1,4 +1,4 @@
-"""What a run consists of: sources checked, scenarios played and compared."""
+"""Checks the sources, plays the scenarios and compares the results."""
 
 import re
 import shutil
@@ -18,13 +18,13 @@ HERE = Path(__file__).parent.parent
 
 
 def check_sources(build, folder, header, dll=None):
-    """All programs below the folder, and what is wrong with them."""
+    """All programs in the folder, and their mistakes."""
     exports = library.exports_of(dll) if dll else None
     sources, mistakes = [], []
     paths = sorted(folder.glob("Experts/**/*.mq5")) + sorted(folder.glob("Scripts/**/*.mq5"))
     if not paths:
-        mistakes.append(f"there is no program below {folder}")
-    paths += sorted(HERE.glob("programs/*.mq5"))  # the suite's own, which use the same include
+        mistakes.append(f"{folder} contains no program")
+    paths += sorted(HERE.glob("programs/*.mq5"))  # the suite's own programs
     for path in paths:
         source = build.source(path, folder / "Include")
         sources.append(source)
@@ -33,10 +33,10 @@ def check_sources(build, folder, header, dll=None):
 
 
 def check_reference(build, sources):
-    """Whether the stand-in has what the table has, and no more.
+    """Checks that the stand-in implements exactly what the table lists.
 
-    Most of it the compiler proves: the table becomes the header `api.h`, which the stand-in implements. Here are the
-    templates, which no such header can hold, and each function of the stand-in by its symbol.
+    The compiler proves most of it, because the table becomes the header `api.h`. Left are the templates and the names of
+    the stand-in's functions.
     """
     reference, wrong = build.reference, []
     build.terminal(sources)  # links only when every function of the table is there
@@ -58,13 +58,13 @@ def check_reference(build, sources):
 
 
 class Second:
-    """A second terminal, which stands by while the first one plays and goes on when that was killed."""
+    """A second terminal, which stands by and takes over when the first one is killed."""
 
     def __init__(self):
         self.started = False
 
     def ready(self, play, over):
-        """How it would be played, and the file that tells it that the first terminal's part is over."""
+        """Prepares it: how to play it, and the file that tells it to take over."""
         self.play, self.over = play, over
         over.unlink(missing_ok=True)
 
@@ -75,7 +75,7 @@ class Second:
         return []
 
     def goes_on(self):
-        """All that it prints, and its exit code."""
+        """Lets it take over; returns its output and its exit code."""
         self.started = False
         self.over.touch()
         with self.pool:
@@ -115,7 +115,7 @@ class Suite:
             return 0 if good else 1
 
     def bench(self, _):
-        """Prints the time of a publishing call, as an MQL5 program sees it."""
+        """Prints the time of a publishing call in an MQL5 program."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bench.txt"
             path.write_text("account login=1\nsymbol EURUSD bid=1.1 ask=1.1001\nattach Bench\n")
@@ -124,15 +124,15 @@ class Suite:
         return 0 if good and output.count("p99") == 2 else 1
 
     def mutants(self, names):
-        """`mutants SEED COUNT [FILE...]`: how many the check and the scenarios notice, of changes to these files.
-        `mutants again FILE`: of those that survived in an earlier run, whose output the file has."""
+        """`mutants SEED COUNT [FILE...]`: how many changes of these files the check and the scenarios notice. `mutants again
+        FILE`: the same for those that survived in an earlier run with this output."""
         from .mutants import Trial
 
         only = [] if names[0] == "again" else names[2:]
         trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header, only)
         if names[0] == "again":
             earlier = set(re.findall(r"^\d+/\d+ survived: (.*)$", Path(names[1]).read_text(), re.MULTILINE))
-            # Without the line: what stands above it may have changed since.
+            # Without the line number, which may have changed since.
             earlier = {re.sub(r":\d+:", ":", text, count=1) for text in earlier}
             mutants, of = trial.all_of_them(), len(earlier)
             mutants = [mutant for mutant in mutants if re.sub(r":\d+:", ":", str(mutant), count=1) in earlier]
@@ -149,8 +149,8 @@ class Suite:
         return 0 if noticed * 10 >= tried * 9 else 1
 
     def endures(self, mutant, programs=()):
-        """Whether all scenarios go well with this mutant, as far as the first that does not. Those without the
-        programs that it changes are left out: they cannot tell."""
+        """Plays the scenarios with a mutant until one fails; returns the output and whether all passed. Scenarios without
+        the changed programs are left out."""
         redis.Redis("127.0.0.1", self.redis).flushall()
         self.wine.environment["MQL5_MUTANT"] = str(mutant)
         most = ["hedging", "transactions", "netting", "probe", "signals", "scripts"]
@@ -158,10 +158,10 @@ class Suite:
         if programs:
             attached = re.compile(rf"^attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
             paths = [path for path in paths if attached.search(path.read_text())]
-        return self.play(paths, limit=40 + 8 * len(paths), patient=False)  # without end is a change, too
+        return self.play(paths, limit=40 + 8 * len(paths), patient=False)  # a mutant may never end
 
     def play(self, paths, limit=300, patient=True):
-        """Plays them one after the other in one terminal; after a kill in another one, where it left off."""
+        """Plays scenarios one after another in one terminal; after a kill, a new one continues."""
         others = Others(self.redis)
         answers = {"CHECK": Oracle(self.redis).differences, "REDIS": others.do}
         second = Second()

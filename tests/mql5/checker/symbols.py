@@ -1,29 +1,28 @@
-"""All the names of a program and what they stand for."""
+"""The symbol table of a program."""
 
 import copy
-from dataclasses import fields, is_dataclass
 
 from .constants import constant
-from .mistakes import Mistake, Place
-from .tree import TypeName
+from .mistakes import Mistake
+from .tree import TypeName, walk
 from .types import SIZES, Type
 
 
 class Symbols:
     def __init__(self, program, reference, findings):
         self.reference, self.findings = reference, findings
-        self.templates, self.instances = dict(), []  # instances: templates with types, to be translated
+        self.templates, self.instances = {}, []  # instances: templates with their types, to be translated
         self.records, self.functions, self.variables, self.constants = {}, {}, {}, dict(reference.constants)
         self.enumerations = {name: dict(members) for name, members in reference.enumerations.items()}
-        self.called = []  # functions and where, also where another overload was meant
-        self.hoisted = []  # static variables of functions that live among the global ones: their C++
+        self.called = []  # functions and places, including overloads that were only tried
+        self.hoisted = []  # the C++ of functions' static variables that become global ones
         for record in program.records:
             self._new(record.name, record.place)
             self.records[record.name] = record
             if record.base and not (record.kind == "struct" and record.base in reference.structs):
                 base = self.records.get(record.base)
                 if not base or base.kind != record.kind:
-                    raise Mistake(record.place, f"{record.base} is no {record.kind} known at this place")
+                    raise Mistake(record.place, f"{record.base} is not a {record.kind} known here")
         for variable in program.variables:
             self.variables[variable.name] = variable  # for the sizes and members that constants give
         for enumeration in program.enumerations:
@@ -49,9 +48,9 @@ class Symbols:
         if any(name in names for names in known):
             raise Mistake(place, f"{name} is declared twice")
         if name in self.reference.structs:
-            raise Mistake(place, f"{name} is MQL5's own")
+            raise Mistake(place, f"{name} is a name of MQL5")
         if name in self.reference.functions or name in self.reference.variadic:
-            self.findings.doubt(place, f"{name} is MQL5's own")
+            self.findings.doubt(place, f"{name} is a name of MQL5")
 
     def _enumeration(self, enumeration):
         if enumeration.name in self.enumerations and enumeration.name not in self.reference.enumerations:
@@ -96,7 +95,7 @@ class Symbols:
             return
         record = self.records.get(function.owner)
         if not record:
-            raise Mistake(function.place, f"{function.owner} is no class")
+            raise Mistake(function.place, f"{function.owner} is not a class")
         for method in record.methods:
             if method.name == function.name and method.const == function.const and signature(method) == signature(function):
                 if method.body is not None:
@@ -106,7 +105,7 @@ class Symbols:
         raise Mistake(function.place, f"{function.owner} declares no {function.name} with these parameters")
 
     def _template(self, names, function):
-        """A template outside of classes, or the body of one that a class declares."""
+        """A template outside classes, or the body of one that a class declares."""
         known = self.templates.setdefault(function.name, [])
         if function.owner:
             record = self.records.get(function.owner)
@@ -131,7 +130,7 @@ class Symbols:
     # --- types ---
 
     def type(self, written):
-        """The type that is written, of a variable or a result."""
+        """The type of a variable or a result."""
         kind = self._single(written)
         if not written.sizes:
             return kind
@@ -139,7 +138,7 @@ class Symbols:
         return Type(kind.name, kind.kind, sizes[0], kind.bases, tuple(sizes[1:]), kind.guarded)
 
     def parameter(self, written):
-        """The type of a parameter, which takes an array of any size in its first dimension."""
+        """The type of a parameter; its first array dimension may have any size."""
         kind = self._single(written)
         if not written.sizes:
             return kind
@@ -163,7 +162,7 @@ class Symbols:
     def _size(self, expression):
         size = constant(expression, self)
         if not isinstance(size, int) or size <= 0:
-            raise Mistake(expression.place, "an array's size is a number above 0")
+            raise Mistake(expression.place, "an array's size is a positive integer")
         return size
 
     def pointer(self, name, guarded=False):
@@ -171,7 +170,7 @@ class Symbols:
         return Type(name, "pointer", None, bases, (), guarded)
 
     def instance(self, template, types):
-        """The template as a function, with these types in the place of its names."""
+        """The template as a function of these types."""
         words = "_".join(f"{kind.name}{'_pointer' * (kind.kind == 'pointer')}" for kind in types.values())
         name = f"{template.name}__{words}__{len(template.parameters)}"
         known = self.records[template.owner].methods if template.owner else self.functions.setdefault(name, [])
@@ -194,11 +193,11 @@ class Symbols:
             name = record.base
 
     def own_base(self, name):
-        """MQL5's own struct that a struct is derived from, at the end of its lineage; nothing for most."""
+        """The built-in struct at the end of a struct's lineage, if there is one."""
         return tuple(record.base for record in self.lineage(name) if record.base in self.reference.structs)
 
     def field(self, owner, name):
-        """The field of a struct or class and where it stands; None when there is none."""
+        """A field of a struct or class and the record that declares it (None for a built-in struct); None if there is none."""
         if owner in self.reference.structs:
             for kind, field in self.reference.structs[owner]:
                 if field == name:
@@ -219,7 +218,7 @@ class Symbols:
         return [], None
 
     def unfinished(self, name):
-        """A method of the class, or of a base, that has no body yet; None when all have one."""
+        """A pure method that the class does not implement; None if there is none."""
         seen = set()
         for record in self.lineage(name):
             for method in record.methods:
@@ -230,7 +229,7 @@ class Symbols:
         return None
 
     def is_simple(self, name):
-        """Whether a struct has neither text nor dynamic arrays nor objects in it."""
+        """Whether a struct contains no strings, dynamic arrays or objects."""
         for kind, _ in self.flat_fields(name):
             if kind.name == "string" or kind.array == "dynamic" or kind.kind in ("class", "pointer"):
                 return False
@@ -252,7 +251,7 @@ class Symbols:
     def size(self, kind, place):
         """sizeof, with MQL5's packing of one byte."""
         if kind.array == "dynamic":
-            raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
+            raise Mistake(place, f"the size of {kind} is platform-dependent: do not use it")
         if kind.array is not None:
             return kind.array * self.size(kind.element, place)
         if kind.kind == "enum":
@@ -262,19 +261,15 @@ class Symbols:
         if kind.kind == "struct" and self.is_simple(kind.name):
             whole = max if kind.name in self.records and self.records[kind.name].union else sum
             return whole(self.size(part, place) for part, _ in self.flat_fields(kind.name))
-        raise Mistake(place, f"the size of {kind} is not the same everywhere: do not use it")
+        raise Mistake(place, f"the size of {kind} is platform-dependent: do not use it")
 
 
 def fill(tree, types):
-    """Puts types into the place of a template's names, all over the tree."""
-    if isinstance(tree, TypeName) and tree.name in types:
-        kind = types[tree.name]
-        tree.name, tree.pointer = kind.name, kind.kind == "pointer"
-    for part in tree if isinstance(tree, (list, tuple)) else []:
-        fill(part, types)
-    if is_dataclass(tree) and not isinstance(tree, Place):
-        for field in fields(tree):
-            fill(getattr(tree, field.name), types)
+    """Replaces the type names of a template by types."""
+    for part in walk(tree):
+        if isinstance(part, TypeName) and part.name in types:
+            kind = types[part.name]
+            part.name, part.pointer = kind.name, kind.kind == "pointer"
 
 
 def signature(function):
@@ -282,7 +277,7 @@ def signature(function):
 
 
 def complete(declared, other):
-    """Makes one function of its declaration and its body, whichever stands first."""
+    """Merges a function's declaration and its definition, whichever comes first."""
     for part, also in zip(declared.parameters, other.parameters):
         part.value = part.value or also.value
         if other.body is not None:

@@ -1,4 +1,4 @@
-"""The tokens of MQL5, and how a source file becomes a text."""
+"""The tokens of MQL5, and the encodings of source files."""
 
 import re
 from dataclasses import dataclass
@@ -29,8 +29,7 @@ SHAPES = re.compile(
 
 
 def source_text(path):
-    """The text of a source as Windows writes it: UTF-8 or UTF-16, with or without a mark at its begin, or in the
-    Western code page, where bytes are no UTF-8."""
+    """The text of a source file: UTF-8 or UTF-16, with or without a byte order mark, else the Western code page."""
     data = path.read_bytes()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
@@ -45,7 +44,7 @@ def source_text(path):
 
 
 def tokens_of(text, place, joints=False):
-    """All tokens of a short text, without blanks and comments. `joints`: # and ## are signs, as in a macro."""
+    """The tokens of a short text. `joints`: # and ## are signs, as in a macro."""
     found, at = [], 0
     while at < len(text):
         if joints and text[at] == "#":

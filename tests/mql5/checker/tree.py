@@ -1,13 +1,13 @@
-"""The parts of an MQL5 program, as the parser hands them to what checks and translates them."""
+"""The syntax tree that the parser builds, and a walk over it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 
 from .mistakes import Place
 
 
 @dataclass
 class TypeName:
-    """A type as it is written: `const`, a name, `*`, `const`, `&`, and for each `[...]` a size or None."""
+    """A type as written: `const`, name, `*`, `const`, `&`, and for each `[...]` a size or None."""
 
     name: str
     place: Place
@@ -19,7 +19,7 @@ class TypeName:
 
     @property
     def constant(self):
-        """Whether the variable keeps its value: `const int` and `CItem *const`, but not `const CItem *`."""
+        """Whether the variable itself is constant: `const int` and `CItem *const`, but not `const CItem *`."""
         return self.fixed if self.pointer else self.const
 
 
@@ -30,10 +30,10 @@ class Expression:
 
     kind: str
     place: Place
-    text: str = ""  # the name, the operator, the number as it is written
+    text: str = ""  # the name, operator or literal
     parts: list = field(default_factory=list)
     type: TypeName | None = None
-    owner: str = ""  # of a scoped name: what stands before ::
+    owner: str = ""  # of a scoped name: the name before ::
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Function:
 
 @dataclass
 class Record:
-    """A struct, a class, an interface or a union; the last are a class and a struct for most."""
+    """A struct, class, interface (kind class) or union (kind struct)."""
 
     kind: str
     name: str
@@ -107,3 +107,13 @@ class Program:
     variables: list = field(default_factory=list)
     imports: list = field(default_factory=list)
     statics: list = field(default_factory=list)  # values of static members: (class, variable)
+
+
+def walk(part):
+    """A part of the tree and everything in it."""
+    yield part
+    inner = part if isinstance(part, (list, tuple)) else []
+    if is_dataclass(part) and not isinstance(part, Place):
+        inner = [getattr(part, field.name) for field in fields(part)]
+    for one in inner:
+        yield from walk(one)

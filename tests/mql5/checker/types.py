@@ -1,4 +1,4 @@
-"""MQL5's types, and what an expression is worth."""
+"""MQL5's types, and the values of expressions."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,11 +14,11 @@ IN_CPP = {
     "uint": "unsigned", "long": "long long", "ulong": "unsigned long long", "float": "float", "double": "double",
     "bool": "bool", "datetime": "long long", "color": "unsigned", "string": "mql::String", "void": "void",
 }  # fmt: skip
-WHOLE = {"bool": "int", "color": "uint", "datetime": "long"}  # and the number each is calculated with
+WHOLE = {"bool": "int", "color": "uint", "datetime": "long"}  # the type each one is calculated with
 SIZES = {"bool": 1, "datetime": 8, "color": 4, "float": 4, "double": 8} | {
     name: bits // 8 for name, (bits, _) in INTEGERS.items()
 }
-# Words of C++ that are names in MQL5.
+# Keywords of C++ that are ordinary names in MQL5.
 RESERVED = {
     "and", "or", "not", "xor", "asm", "export", "friend", "inline", "mutable", "near", "far", "small", "register",
     "signed", "typename", "union", "unsigned", "using", "volatile", "namespace", "explicit", "requires", "concept",
@@ -37,10 +37,9 @@ def cpp_name(name):
 
 @dataclass(frozen=True)
 class Type:
-    """`array`: None, or "dynamic", or the number of elements. `inner`: the sizes of an array's other dimensions.
-    `kind`: simple, enum, struct, class, pointer, null. `bases`: the classes that a pointer's class is derived from.
-    `guarded`: a pointer's object cannot be changed through it. `members`: the numbers of an enumeration, as far as they
-    are known."""
+    """`array`: None, "dynamic" or the number of elements. `inner`: the sizes of an array's other dimensions. `kind`:
+    simple, enum, struct, class, pointer, null. `bases`: the base classes of a pointer's class. `guarded`: a pointer to a
+    constant object. `members`: the numbers of an enumeration, as far as they are known."""
 
     name: str
     kind: str = "simple"
@@ -64,13 +63,22 @@ class Type:
 
     @property
     def single(self):
-        """What an array of whatever dimensions consists of."""
+        """The elements of an array of any number of dimensions."""
         return replace(self, array=None, inner=())
 
     @property
     def plain(self):
-        """Neither an array nor a struct nor a class."""
+        """Whether it is neither an array nor a struct nor a class."""
         return self.array is None and self.kind in ("simple", "enum") and self.name != "void"
+
+    @property
+    def is_pointer(self):
+        return self.array is None and self.kind == "pointer"
+
+    @property
+    def is_object(self):
+        """Whether it is an object of a class, and not a struct."""
+        return self.array is None and self.kind == "class"
 
     @property
     def number(self):
@@ -82,12 +90,12 @@ class Type:
 
     @property
     def countable(self):
-        """Whether it is a whole number underneath, as times, colors, truths and enumerations are."""
+        """Whether it is an integer underneath, like datetime, color, bool and enumerations."""
         return self.array is None and (self.kind == "enum" or self.name in INTEGERS or self.name in WHOLE)
 
     @property
     def flags(self):
-        """Whether it is one of MQL5's own enumerations whose members are combined by |."""
+        """Whether it is a built-in enumeration whose members are combined with |."""
         return self.array is None and self.kind == "enum" and self.name.endswith("_FLAGS") and not self.members
 
     @property
@@ -107,8 +115,8 @@ NULL = Type("NULL", "null")
 
 @dataclass
 class Value:
-    """What an expression is: its type, its C++, whether it is a variable that may be written, its number when that is
-    known now, and the name of that constant."""
+    """An expression: its type, its C++, whether it is a variable and may be written, its number if it is constant, and
+    the name of that constant."""
 
     type: Type
     code: str

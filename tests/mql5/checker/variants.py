@@ -1,14 +1,14 @@
-"""One program with many mutants in it, so that a mutant costs no compilation.
+"""One program that contains many mutants, so that a mutant costs no compilation.
 
-Each function that a mutant changes is there twice; the original hands over to the changed one when the terminal was
-started for that mutant. What changes more than bodies of functions, a constructor for example, cannot be had so.
+Each mutated function exists twice; the original calls the mutated one if the terminal was started for that mutant. This
+works only for mutants that change nothing but function bodies, and not for constructors.
 """
 
 import re
 
 
 def changed_bodies(original, mutant):
-    """The bodies that differ, by their function; None when something else differs."""
+    """The bodies that differ, by function; None if something else differs."""
     if bare(original.before) != bare(mutant.before) or bare(original.after) != bare(mutant.after):
         return None
     return {
@@ -21,8 +21,8 @@ def bare(lines):
 
 
 def merged(original, variants):
-    """The program's C++ with these variants: for each number the changed bodies."""
-    names = {}  # by function: its variants
+    """The program's C++ with these variants (mutant number: changed bodies)."""
+    names = {}  # the variants of each function
     for number, bodies in variants.items():
         for key, lines in bodies.items():
             names.setdefault(key, []).append((number, lines))

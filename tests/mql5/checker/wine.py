@@ -1,4 +1,4 @@
-"""Runs terminal.exe under Wine, and answers where it asks: at each check, and for each signal to give."""
+"""Runs terminal.exe under Wine and answers its questions: at each check, and for each step that concerns Redis."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Wine:
             "WINEDEBUG": "-all,err+virtual",
             "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe,winedbg.exe=",
         }
-        # Wine's server ends with its last program, and one that starts at this moment fails.
+        # Keep Wine's server running: a program that starts while it shuts down fails.
         server = first("/usr/lib/wine/wineserver64", "wineserver")
         subprocess.run(
             [server, "-p30"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -31,19 +31,19 @@ class Wine:
         self.program = first("/usr/lib/wine/wine64", "wine64", "wine")
 
     def play(self, arguments, answers, limit=300, patient=True):
-        """Runs terminal.exe to its end. `answers` has a function for each word it asks with, which returns what
-        is wrong. Returns all it printed and its exit code. Not `patient`: the first difference ends it."""
+        """Runs terminal.exe; returns its output and exit code. `answers`: a function for each kind of question, which returns
+        the differences. Unless `patient`, the first failure ends it."""
         for _ in range(5):
             output, code = self._play(arguments, answers, limit, patient)
-            # Debian's Wine comes without its preloader: once in some thousand starts an address is taken.
+            # Debian's Wine lacks its preloader: once in some thousand starts an address is taken.
             if "failed to map the shared user data" not in output:
                 return output, code
         return output, code
 
     def _play(self, arguments, answers, limit, patient):
-        # The pipe stays open in what Wine starts in the background, so its end says nothing: we write one.
+        # Wine's background processes keep the pipe open, so mark the end ourselves.
         reading, writing = os.pipe()
-        # In Wine's folder: a mutant may give the library a path that leads nowhere in particular.
+        # In Wine's folder, as a mutant may pass the library a wild path.
         process = subprocess.Popen(
             [self.program, *arguments], cwd=self.prefix, env=self.environment, stdin=subprocess.PIPE, stdout=writing,
             stderr=writing,
@@ -70,13 +70,13 @@ class Wine:
                     except BrokenPipeError:
                         pass
         except BaseException:
-            # Else the program would wait for its answer, and we for its end.
+            # Otherwise the program would wait for an answer, and we for its end.
             process.kill()
             killer.cancel()
             raise
         os.close(writing)
         if not killer.is_alive():
-            lines.append(f"it did not end within {limit} s")
+            lines.append(f"the terminal did not end within {limit} s")
         killer.cancel()
         return "\n".join(line for line in lines if line) + "\n", process.wait()
 

@@ -1,4 +1,4 @@
-//! One look at one node: what INFO says and how long a PING takes; and what became of it since the last look.
+//! A sample of one node: what INFO says and how long a PING takes, and what changed since the sample before.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,18 +8,19 @@ use mt5_redis::config::Address;
 use redis::RedisError;
 
 use super::nodes::Nodes;
+use crate::errors;
 
-/// PINGs whose median is the latency.
+/// How many PINGs are timed; the latency is their median.
 const PINGS: usize = 3;
 
-/// What a node says of itself at one moment.
+/// What a node reports at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     pub run_id: String,
     pub used_memory: u64,
     /// 0: no limit.
     pub max_memory: u64,
-    /// Of the thread that serves commands, s.
+    /// CPU time of the thread that serves commands, s.
     pub cpu_s: f64,
     pub oom_errors: u64,
     pub evicted_keys: u64,
@@ -29,37 +30,37 @@ pub struct Sample {
     pub ops_per_second: u64,
     pub ping: Duration,
     pub replicas: Vec<Replica>,
-    /// What of it INFO does not say, in words.
-    pub hidden: Vec<&'static str>,
+    /// What INFO does not report, in words.
+    pub missing: Vec<&'static str>,
 }
 
 /// A replica, as its master sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replica {
     pub address: Address,
-    /// Since it last confirmed what it has, s.
+    /// Time since its last acknowledgement, s.
     pub lag_s: u64,
-    /// What it had not confirmed then.
+    /// Bytes that it had not acknowledged then.
     pub lag_bytes: u64,
 }
 
 impl Sample {
-    /// Of the replica that lags most, s.
+    /// The longest lag of a replica, s.
     pub fn replica_lag_s(&self) -> u64 {
         self.replicas.iter().map(|replica| replica.lag_s).max().unwrap_or(0)
     }
 
-    /// Of the replica that lacks most, bytes.
+    /// The longest lag of a replica, bytes.
     pub fn replica_lag_bytes(&self) -> u64 {
         self.replicas.iter().map(|replica| replica.lag_bytes).max().unwrap_or(0)
     }
 }
 
-/// Looks at a node.
-pub fn look(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
+/// Takes a sample of a node.
+pub fn take(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
     let info = match nodes.ask::<String>(address, redis::cmd("INFO").arg("all")) {
-        // A server that keeps INFO to itself is judged by how fast it answers.
-        Err(error) if is_refused(&error) => String::new(),
+        // A server that refuses INFO is judged by how fast it answers.
+        Err(error) if is_refusal(&error) => String::new(),
         answer => answer?,
     };
     let mut pings = Vec::new();
@@ -72,9 +73,8 @@ pub fn look(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
     Ok(Sample { ping: pings[PINGS / 2], ..parse(&info) })
 }
 
-fn is_refused(error: &anyhow::Error) -> bool {
-    let code = error.downcast_ref::<RedisError>().and_then(RedisError::code);
-    matches!(code, Some("ERR" | "NOPERM"))
+fn is_refusal(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<RedisError>().is_some_and(errors::is_refusal)
 }
 
 fn parse(info: &str) -> Sample {
@@ -82,7 +82,7 @@ fn parse(info: &str) -> Sample {
         info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let number = |name: &str| fields.get(name).and_then(|value| value.parse().ok()).unwrap_or(0u64);
     let seconds = |name: &str| fields.get(name).and_then(|value| value.parse::<f64>().ok());
-    // Redis 6.2 knows the whole process only.
+    // Before 7.0 only the whole process is measured.
     let cpu = |part: &str| {
         seconds(&format!("used_cpu_{part}_main_thread")).or(seconds(&format!("used_cpu_{part}")))
     };
@@ -100,17 +100,17 @@ fn parse(info: &str) -> Sample {
             lag_bytes: offset.saturating_sub(inner(value, "offset")),
         })
     };
-    let told = |name: &str| fields.contains_key(name);
-    let hidden = [
-        ("its memory's limit", number("maxmemory") > 0),
-        ("its memory", told("used_memory")),
-        ("its processor", told("used_cpu_sys") || told("used_cpu_sys_main_thread")),
-        ("its evictions", told("evicted_keys")),
-        ("its connections", told("rejected_connections")),
-        ("its replicas", told("connected_slaves")),
+    let has = |name: &str| fields.contains_key(name);
+    let wanted = [
+        ("the memory limit", number("maxmemory") > 0),
+        ("memory", has("used_memory")),
+        ("CPU time", has("used_cpu_sys") || has("used_cpu_sys_main_thread")),
+        ("evictions", has("evicted_keys")),
+        ("connections", has("rejected_connections")),
+        ("replicas", has("connected_slaves")),
     ];
     Sample {
-        hidden: hidden.into_iter().filter(|(_, is_told)| !is_told).map(|(what, _)| what).collect(),
+        missing: wanted.into_iter().filter(|(_, reported)| !reported).map(|(what, _)| what).collect(),
         run_id: fields.get("run_id").copied().unwrap_or_default().to_owned(),
         used_memory: number("used_memory"),
         max_memory: number("maxmemory"),
@@ -126,11 +126,11 @@ fn parse(info: &str) -> Sample {
     }
 }
 
-/// A sample with what happened since the one before.
+/// A sample and what happened since the one before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     pub now: Sample,
-    /// Part of a processor, 0 to 1.
+    /// CPU use of the serving thread, 1.0 is a whole core.
     pub cpu: f64,
     pub new_oom_errors: u64,
     pub new_evictions: u64,
@@ -138,7 +138,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Compares two samples, `time` apart. A node that was restarted begins anew.
+    /// Compares two samples taken `time` apart. After a restart there is nothing to compare with.
     pub fn since(before: Option<&Sample>, now: Sample, time: Duration) -> Self {
         let Some(before) = before.filter(|before| before.run_id == now.run_id) else {
             return Self { now, ..Default::default() };
@@ -152,7 +152,7 @@ impl Seen {
         }
     }
 
-    /// Part of its memory that is used; none without a limit.
+    /// The share of its memory that is used; none without a limit.
     pub fn memory(&self) -> Option<f64> {
         (self.now.max_memory > 0).then(|| self.now.used_memory as f64 / self.now.max_memory as f64)
     }

@@ -1,6 +1,6 @@
-//! One simulated terminal, a process of its own: an account, an agent that publishes it, signals, and a
-//! ledger of all that the library accepted. It tells its parent how it fares, a JSON line each half second
-//! on standard output, and ends when nobody listens any more.
+//! One simulated terminal, a process of its own: an account, an agent that publishes it, signals, and a ledger of what
+//! the library accepted. It reports its progress to its parent on standard output, a JSON line each half second, and
+//! ends when the parent is gone.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,23 +13,22 @@ use hdrhistogram::Histogram;
 use mt5_redis::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Agent, Publication};
+use super::agent::{Agent, Publication};
+use super::market::{Given, Market, STEPS};
 use crate::ledger::{self, AccountTexts, Entry, Summary};
 use crate::library::{Account, Bridge, Session, Text};
-use crate::market::{Given, Market, STEPS};
 
-/// As `FleetAgent.mq5` does it: a look at the positions each half second, a heartbeat each second.
+/// As in `FleetAgent.mq5`: a look at the positions each half second, a heartbeat each second.
 const LOOK_STEPS: u64 = 5;
 const HEARTBEAT_STEPS: u64 = 10;
 const HEARTBEAT_MS: i32 = 1000;
-/// How long a terminal waits at its end for what it sent to reach Redis.
+/// How long a terminal waits at its end until Redis has everything.
 pub const FLUSH: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// What a terminal is told when it is started.
 #[derive(Args, Clone)]
 pub struct Options {
-    /// Its number; the account's login follows from it
+    /// Its number, from which the account's login follows
     #[arg(long)]
     pub index: u32,
     #[arg(long)]
@@ -48,7 +47,7 @@ pub struct Options {
     pub ledger: PathBuf,
 }
 
-/// How a terminal fares.
+/// A terminal's progress.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Progress {
     pub instance: String,
@@ -63,7 +62,7 @@ pub struct Progress {
     pub call_p99_ns: u64,
     /// The newest line of the library's log.
     pub event: Option<String>,
-    /// It has said its last word.
+    /// Whether this is its last report.
     pub finished: bool,
 }
 
@@ -82,7 +81,7 @@ pub fn run(options: &Options) -> Result<()> {
 
     let start = Instant::now();
     for step in 0..options.seconds * u64::from(STEPS * options.rate) {
-        // It does not slow down under pressure, as a program might: the library has to do with it.
+        // Unlike a well-behaved program it does not slow down under pressure: the library must cope.
         let due = start + Duration::from_secs_f64(step as f64 / f64::from(STEPS * options.rate));
         thread::sleep(due.saturating_duration_since(Instant::now()));
         market.step();
@@ -105,7 +104,7 @@ pub fn run(options: &Options) -> Result<()> {
     station.finish(market.positions().len())
 }
 
-/// The session with everything that is noted about its calls.
+/// The session, and records of its calls.
 struct Station<'a> {
     bridge: &'a Bridge,
     session: Session<'a>,
@@ -125,7 +124,7 @@ impl<'a> Station<'a> {
     ) -> Result<Self> {
         let stats = session.stats()?;
         let producer = |lane: &str| {
-            stats[lane]["producer"].as_str().context("the statistics name no producer").map(str::to_owned)
+            stats[lane]["producer"].as_str().context("the statistics lack the producer").map(str::to_owned)
         };
         let producers = [producer("ris")?, producer("rts")?, producer("rtss")?];
         let mut ledger = ledger::Writer::create(ledger)?;
@@ -146,7 +145,7 @@ impl<'a> Station<'a> {
         Ok(Self { bridge, session, texts, account, ledger, call_ns: ledger::call_times(), progress })
     }
 
-    /// Makes a call and takes its time. Returns the sequence, or nothing if there was no room or it was not due.
+    /// Times a call. Returns the sequence, or none if the library was full or the record was not due.
     fn call(&mut self, lane: usize, call: impl FnOnce(&Session, &Account) -> i64) -> Result<Option<u64>> {
         let start = Instant::now();
         let result = call(&self.session, &self.account);
@@ -205,7 +204,7 @@ impl<'a> Station<'a> {
         Ok(())
     }
 
-    /// Tells the parent; fails when there is none, and so ends a terminal that was left alone.
+    /// Reports to the parent. Without one it fails, which ends the terminal.
     fn report(&mut self, positions: usize, finished: bool) -> Result<()> {
         self.ledger.flush()?;
         while let Some(event) = self.session.next_event()? {
@@ -220,7 +219,7 @@ impl<'a> Station<'a> {
         let mut line = serde_json::to_string(&self.progress)?;
         line.push('\n');
         let mut parent = io::stdout().lock();
-        parent.write_all(line.as_bytes()).and_then(|()| parent.flush()).context("nobody listens")
+        parent.write_all(line.as_bytes()).and_then(|()| parent.flush()).context("the parent is gone")
     }
 
     fn finish(mut self, positions: usize) -> Result<()> {

@@ -1,7 +1,4 @@
-//! Many simulated terminals: processes started one after the other, watched until they end, and their
-//! ledgers gathered.
-
-mod configuration;
+//! Starts the terminals, watches them until they end, and gathers their ledgers.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -15,66 +12,66 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use hdrhistogram::Histogram;
 
+use super::View;
+use super::configuration;
+use super::terminal::{self, Progress};
 use crate::ledger::{self, Ledger, Summary};
 use crate::library;
 use crate::stop;
-use crate::table::View;
-use crate::terminal::{self, Progress};
 
-/// Between two starts, so that a hundred terminals do not load the library in the same moment.
+/// Time between two starts, so that a hundred terminals do not load the library at once.
 const STAGGER: Duration = Duration::from_millis(20);
 const REDRAW: Duration = Duration::from_millis(250);
-/// What a busy machine may need beyond the run itself and its flush.
+/// Extra time for a busy machine, beyond the run and its flush.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How large the fleet is and what it does.
 #[derive(Args, Clone)]
 pub struct Size {
-    /// How many terminals, each a process of its own
+    /// Number of terminals, each a process of its own
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub terminals: u32,
-    /// How long each of them runs
+    /// How long each terminal runs
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
-    /// The same seed gives the same records; only the times differ
+    /// Seed of the random numbers; the same seed gives the same records except for their times
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Signals a second and terminal, on average; they come in bursts
+    /// Signals per terminal and second, on average; they come in bursts
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub signal_rate: u32,
-    /// How many times as often as a real one each terminal looks, beats and signals
+    /// Speed-up: each terminal publishes this many times as often as a real one
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
-    /// Let each server take only so many bytes a second, by a proxy before it
+    /// Limit each server to this many bytes a second, through a proxy
     #[arg(long, value_name = "BYTES")]
     pub slow_redis: Option<u64>,
-    /// The built library; by default the newest one beside this program
+    /// Path of the built library [default: the newest one beside this program]
     #[arg(long)]
     pub library: Option<PathBuf>,
-    /// Keep the ledgers, what each terminal's library accepted, in this folder
+    /// Keep the ledgers, the records that each terminal's library accepted, in this folder
     #[arg(long)]
     pub ledgers: Option<PathBuf>,
 }
 
-/// What a fleet left behind.
+/// What a fleet did.
 pub struct Outcome {
-    /// One a terminal that opened a session.
+    /// One for each terminal that opened a session.
     pub ledgers: Vec<Ledger>,
-    /// Terminals that did not come to their end, and why.
+    /// Terminals that failed, and why.
     pub failures: Vec<String>,
     pub calls: Histogram<u64>,
     pub signals_per_s: u64,
 }
 
 impl Outcome {
-    /// How those terminals ended that came to their end.
+    /// The summaries of the terminals that finished.
     pub fn summaries(&self) -> impl Iterator<Item = &Summary> {
         self.ledgers.iter().filter_map(|ledger| ledger.summary.as_ref())
     }
 }
 
-/// Runs a fleet against the servers of `config`, with its ledgers in `folder`. `meanwhile` is called again and
-/// again with the time since all terminals have been started.
+/// Runs a fleet against the servers of `config`, with its ledgers in `folder`. Meanwhile `meanwhile` is called
+/// repeatedly with the time since the last terminal was started.
 pub fn run(
     size: &Size,
     config: &str,
@@ -83,7 +80,7 @@ pub fn run(
     meanwhile: &mut dyn FnMut(Duration) -> Result<()>,
 ) -> Result<Outcome> {
     let library = size.library.clone().map_or_else(library::default_path, Ok)?;
-    // What is wrong with library or configuration is told once, here, and not by every terminal.
+    // Report a bad library or configuration once, here, instead of by every terminal.
     let bridge = library::Bridge::load(&library)?;
     let data = tempfile::tempdir().context("cannot make a temporary folder")?;
     let config = configuration::placed(config, data.path())?;
@@ -129,19 +126,19 @@ pub fn run(
     Ok(fleet.gather())
 }
 
-/// The terminals; dropping it ends those that still run.
+/// The terminals. Dropping it kills those that still run.
 struct Fleet {
     terminals: Vec<Terminal>,
     receiver: Receiver<(usize, Option<Progress>)>,
 }
 
 impl Fleet {
-    /// Takes one message; false when none came until `due`.
+    /// Takes one message; returns false if none came before `due`.
     fn listen(&mut self, due: Instant) -> bool {
         let wait = due.saturating_duration_since(Instant::now());
         match self.receiver.recv_timeout(wait) {
             Ok((index, Some(progress))) => self.terminals[index].progress = progress,
-            Ok((index, None)) => self.terminals[index].listens = false,
+            Ok((index, None)) => self.terminals[index].reports = false,
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => {
                 thread::sleep(wait);
@@ -152,7 +149,7 @@ impl Fleet {
     }
 
     fn any_runs(&self) -> bool {
-        self.terminals.iter().any(|terminal| terminal.listens)
+        self.terminals.iter().any(|terminal| terminal.reports)
     }
 
     fn progress(&self) -> Vec<&Progress> {
@@ -174,7 +171,7 @@ impl Fleet {
                     outcome.failures.extend(unfinished.map(|text| format!("{}: {text}", ledger.instance)));
                     outcome.ledgers.push(ledger);
                 }
-                // Why it failed says more than that it left no ledger.
+                // The failure says more than the missing ledger.
                 Err(_) if failure.is_some() => {}
                 Err(error) => outcome.failures.push(format!("{error:#}")),
             }
@@ -191,7 +188,7 @@ impl Fleet {
     }
 }
 
-/// Signals by the time from the first to the last of them.
+/// The average rate between the first and the last signal.
 fn signals_per_s(ledgers: &[Ledger]) -> u64 {
     let times = || ledgers.iter().flat_map(|ledger| &ledger.signals).map(|given| given.signal.time_ms);
     match (times().min(), times().max()) {
@@ -206,8 +203,8 @@ struct Terminal {
     process: Child,
     complaints: PathBuf,
     progress: Progress,
-    /// Whether it still tells how it fares.
-    listens: bool,
+    /// Whether it still reports its progress.
+    reports: bool,
 }
 
 impl Terminal {
@@ -233,11 +230,11 @@ impl Terminal {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
-        // Ctrl-C is for us, who end the terminals.
+        // Shield it from Ctrl-C: we stop the terminals.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut process = command.spawn().context("cannot start a terminal")?;
-        let lines = BufReader::new(process.stdout.take().expect("it was asked for")).lines();
+        let lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
         let sender = sender.clone();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -247,19 +244,19 @@ impl Terminal {
             }
             let _ = sender.send((index, None));
         });
-        Ok(Self { options, process, complaints, progress: Progress::default(), listens: true })
+        Ok(Self { options, process, complaints, progress: Progress::default(), reports: true })
     }
 
-    /// Waits for the process to end, which it is about to unless it is stuck.
+    /// Waits for the process, which has finished or is stuck.
     fn end(&mut self) -> Result<()> {
-        if self.listens {
+        if self.reports {
             self.process.kill()?;
         }
         let status = self.process.wait()?;
         let complaint =
             || fs::read_to_string(&self.complaints).unwrap_or_default().trim().replace('\n', "; ");
-        if self.listens {
-            bail!("it did not come to its end and was killed; {}", complaint());
+        if self.reports {
+            bail!("it did not finish in time and was killed; {}", complaint());
         }
         if !status.success() {
             bail!("{status}; {}", complaint());

@@ -1,6 +1,5 @@
-//! A slow Redis: a proxy before a real one that lets only so many bytes a second through, all connections
-//! together, piece by piece in turn. So it behaves like a server whose one thread is at its limit. Answers
-//! come back at once.
+//! A slow Redis: a proxy that limits the bytes a second of all connections together, so it behaves like a server whose
+//! only thread is saturated. Replies are not delayed.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,17 +11,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-/// What one connection gets through at a time; Redis reads as much of a client in a turn.
+/// What one connection may send in its turn; Redis reads as much from a client at once.
 const PIECE: usize = 16 * 1024;
 
-/// A running proxy; it lives as long as this.
+/// A running proxy.
 pub struct SlowRedis {
     address: SocketAddr,
     rate: Arc<AtomicU64>,
 }
 
 impl SlowRedis {
-    /// A proxy before the server at `target`, host and port, that takes `bytes_per_second`.
+    /// Starts a proxy before the server at `target` (host:port).
     pub fn before(target: &str, bytes_per_second: u64) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no free port for the slow Redis")?;
         let address = listener.local_addr()?;
@@ -33,7 +32,7 @@ impl SlowRedis {
         let target = target.to_owned();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                // A server that is away is a connection that ends at once.
+                // If the server is away, the client's connection is closed.
                 if let Ok(server) = TcpStream::connect(&target) {
                     let _ = join(client, server, turns.clone());
                 }
@@ -42,24 +41,23 @@ impl SlowRedis {
         Ok(Self { address, rate })
     }
 
-    /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    /// Makes it faster or slower.
+    /// Changes the limit.
     pub fn set_rate(&self, bytes_per_second: u64) {
         self.rate.store(bytes_per_second.max(1), Relaxed);
     }
 }
 
-/// A piece that waits for its turn.
+/// A piece waiting for its turn.
 struct Turn {
     bytes: usize,
     done: Sender<()>,
 }
 
-/// One piece after the other, each for as long as it takes. Short times are added up: a sleep is never short.
+/// Lets one piece after another pass. Short delays are added up, because a sleep is never short.
 fn serve(waiting: &Receiver<Turn>, rate: &AtomicU64) {
     let mut busy_until = Instant::now();
     while let Ok(Turn { bytes, done }) = waiting.recv() {

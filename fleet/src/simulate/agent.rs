@@ -1,5 +1,5 @@
-//! What an Expert Advisor publishes of an account's positions: at each look it compares them with what it
-//! published before, as `FleetAgent.mq5` does. What was refused is published at the next look.
+//! What an Expert Advisor publishes: at each look it compares the positions with what it published before, as
+//! `FleetAgent.mq5` does. What the library refused is published at the next look.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use anyhow::Result;
 use mt5_redis::model::TradeState;
 use mt5_redis::model::trade::*;
 
-use crate::market::{Market, Position};
+use super::market::{Market, Position};
 
-/// How many looks the deals of an absent position are waited for.
+/// For how many looks it waits for the deals of an absent position.
 const DEALS_LOOKS: u32 = 3;
-/// Every so many looks the set of open positions is published though it has not changed.
+/// How often the set of open positions is published even if it has not changed.
 const REFRESH_LOOKS: u32 = 10;
 
 /// Something to publish.
@@ -25,7 +25,7 @@ struct Known {
     absent_looks: u32,
 }
 
-/// The positions as they were published last.
+/// The positions as last published.
 #[derive(Default)]
 pub struct Agent {
     known: BTreeMap<i64, Known>,
@@ -34,7 +34,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Publishes what moved. `publish` says whether the library accepted it.
+    /// Publishes what has changed. `publish` returns whether the library accepted it.
     pub fn look(
         &mut self,
         market: &Market,
@@ -83,7 +83,7 @@ impl Agent {
             }
             known.absent_looks += 1;
             if known.absent_looks > DEALS_LOOKS {
-                // No deal explains it: that it leaves the set of open positions says enough.
+                // No deal explains it: leaving the set of open positions says enough.
                 done.push(id);
             }
         }
@@ -102,7 +102,7 @@ fn state(
     publish(Publication::State { state: &state, symbol: position.symbol, comment: position.comment })
 }
 
-/// What moved between two looks, as an event.
+/// What has changed between two looks, as an event.
 fn difference(last: &TradeState, now: &TradeState) -> Option<i32> {
     let only_price =
         TradeState { price_current: last.price_current, profit: last.profit, swap: last.swap, ..*now };
@@ -121,7 +121,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn whoever_follows_the_publications_has_the_account_though_some_are_refused() {
+    fn the_publications_reproduce_the_account_although_some_are_refused() {
         let mut market = Market::new(7, 5_000_001);
         let mut agent = Agent::default();
         let mut rng = fastrand::Rng::with_seed(1);
@@ -130,7 +130,7 @@ mod tests {
         for step in 0..5000 {
             market.step();
             market.trade(step);
-            // The last looks refuse nothing, so that all is told in the end.
+            // The last looks refuse nothing, so that everything is published in the end.
             let refuse = step < 4990;
             let mut follow = |publication: Publication| {
                 if refuse && rng.u8(..10) == 0 {

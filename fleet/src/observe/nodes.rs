@@ -1,30 +1,37 @@
-//! The masters of a lane: its server, the one that Sentinels name, or those of a Cluster. It connects, asks,
-//! and follows MOVED; it knows nothing of what is asked, and reads the configuration with the bridge's code.
+//! The masters of a lane: its one server, the master that Sentinels name, or the masters of a Cluster. Connects on
+//! demand, sends each command to the node that owns its key, and follows MOVED.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use mt5_redis::config::{Address, Endpoint, Site};
+use mt5_redis::config::{Address, Config, Endpoint, Site};
 use mt5_redis::model::key;
 use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use crate::{doctor, errors};
+use super::connect;
+use crate::errors;
 
-/// Commands that are sent together.
-const TOGETHER: usize = 500;
+/// Commands in one pipeline.
+const PIPELINE: usize = 500;
 
-/// A lane with its connections, made when needed and made again after an error.
+/// A lane's masters. A connection is opened when it is first needed, and again after an error.
 pub struct Nodes {
     pub lane: &'static str,
     endpoint: Endpoint,
     masters: Vec<Address>,
-    /// Who has which slots; nothing where there are none.
+    /// Which node owns which slots; empty outside a Cluster.
     slots: Vec<(RangeInclusive<u16>, Address)>,
     connections: HashMap<Address, Connection>,
 }
 
 impl Nodes {
+    /// The lanes of a configuration: ris, rts, rtss.
+    pub fn lanes(config: &Config) -> [Self; 3] {
+        [("ris", &config.ris), ("rts", &config.rts), ("rtss", &config.rtss)]
+            .map(|(lane, config)| Self::new(lane, &config.endpoint))
+    }
+
     pub fn new(lane: &'static str, endpoint: &Endpoint) -> Self {
         Self {
             lane,
@@ -35,18 +42,18 @@ impl Nodes {
         }
     }
 
-    /// What is told of an error at one of them.
-    pub fn told(&self, error: &anyhow::Error) -> String {
+    /// An error at one of them in words, with what to change.
+    pub fn describe(&self, error: &anyhow::Error) -> String {
         errors::with_advice(error, &self.endpoint)
     }
 
-    /// Finds out who is the master, or are the masters, now.
+    /// Finds the masters anew.
     pub fn refresh(&mut self) -> Result<Vec<Address>> {
         (self.masters, self.slots) = masters(&self.endpoint)?;
         Ok(self.masters.clone())
     }
 
-    /// Asks one node.
+    /// Sends a command to one node.
     pub fn ask<T: FromRedisValue>(&mut self, address: &Address, command: &Cmd) -> Result<T> {
         let connection = self.connection(address)?;
         let answer = command.query::<T>(connection);
@@ -56,16 +63,16 @@ impl Nodes {
         answer.map_err(Into::into)
     }
 
-    /// A connection to one node.
+    /// The connection to one node.
     pub fn connection(&mut self, address: &Address) -> Result<&mut Connection> {
         if !self.connections.contains_key(address) {
-            let connection = doctor::connect_server(address, &self.endpoint)?;
+            let connection = connect::server(address, &self.endpoint)?;
             self.connections.insert(address.clone(), connection);
         }
         Ok(self.connections.get_mut(address).expect("it was just inserted"))
     }
 
-    /// Asks the node that has the command's key.
+    /// Sends a command to the node that owns its key.
     pub fn ask_owner<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T> {
         match self.ask_any(command) {
             Err(error) => match moved_to(&error) {
@@ -76,19 +83,19 @@ impl Nodes {
         }
     }
 
-    /// Asks many things, each of the node that has its key; the answers come in the same order. One that is an error
-    /// stays one: the rest are answered all the same.
+    /// Sends many commands, each to the node that owns its key, and returns their answers in the same order. One
+    /// command may fail without the others.
     pub fn ask_all(&mut self, commands: &[(&str, Cmd)]) -> Result<Vec<RedisResult<Value>>> {
         let mut by_node: BTreeMap<String, (Address, Vec<usize>)> = BTreeMap::new();
         for (at, (key, _)) in commands.iter().enumerate() {
             let slot = key::slot(key);
             let found = self.slots.iter().find(|(slots, _)| slots.contains(&slot)).map(|(_, node)| node);
-            let node = found.or(self.masters.first()).context("no node is known")?;
+            let node = found.or(self.masters.first()).context("no master is known")?;
             by_node.entry(node.to_string()).or_insert((node.clone(), Vec::new())).1.push(at);
         }
         let mut answers: Vec<Option<RedisResult<Value>>> = commands.iter().map(|_| None).collect();
         for (node, places) in by_node.into_values() {
-            for places in places.chunks(TOGETHER) {
+            for places in places.chunks(PIPELINE) {
                 let mut pipe = redis::pipe();
                 for &at in places {
                     pipe.add_command(commands[at].1.clone());
@@ -99,16 +106,19 @@ impl Nodes {
                     self.connections.remove(&node);
                 }
                 for (&at, answer) in places.iter().zip(found?) {
-                    let moved = answer.as_ref().is_err_and(|error| to(error).is_some());
-                    // A slot that moves is asked for where it is now.
+                    let moved = answer.as_ref().is_err_and(|error| redirection(error).is_some());
+                    // The slot has moved: ask its new owner.
                     answers[at] = Some(if moved { Ok(self.ask_owner(&commands[at].1)?) } else { answer });
                 }
             }
         }
-        answers.into_iter().map(|answer| answer.context("a node answered less than it was asked")).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.context("a node sent fewer answers than it got commands"))
+            .collect()
     }
 
-    /// The keys of all nodes that look like this.
+    /// The keys of all nodes that match a pattern.
     pub fn scan(&mut self, pattern: &str) -> Result<Vec<String>> {
         let mut keys = Vec::new();
         for node in self.masters.clone() {
@@ -127,7 +137,13 @@ impl Nodes {
         Ok(keys)
     }
 
-    /// The address of the node that has a key.
+    /// The server's clock, ms since 1970 UTC.
+    pub fn now_ms(&mut self) -> Result<u64> {
+        let (seconds, micros): (u64, u64) = self.ask_owner(&redis::cmd("TIME"))?;
+        Ok(seconds * 1000 + micros / 1000)
+    }
+
+    /// The address of the node that owns a key.
     pub fn owner(&mut self, key: &str) -> Result<Address> {
         match self.ask_any::<Value>(redis::cmd("EXISTS").arg(key)) {
             Err(error) => moved_to(&error).ok_or(error),
@@ -135,34 +151,34 @@ impl Nodes {
         }
     }
 
-    /// Asks the first master that can be reached: each knows where every key is.
+    /// Asks the first master that can be reached; any of them can redirect us.
     fn ask_any<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<(Address, T)> {
         let mut failure = None;
         for address in self.masters.clone() {
             match self.ask(&address, command) {
                 Ok(answer) => return Ok((address, answer)),
-                Err(error) if moved_to(&error).is_none() && is_of_the_line(&error) => {
+                Err(error) if moved_to(&error).is_none() && is_unreachable(&error) => {
                     failure.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(failure.unwrap_or_else(|| anyhow!("no node is known")))
+        Err(failure.unwrap_or_else(|| anyhow!("no master is known")))
     }
 }
 
-/// Whether the node could not be reached, or was lost.
-fn is_of_the_line(error: &anyhow::Error) -> bool {
+/// Whether the node could not be reached or the connection was lost.
+fn is_unreachable(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<RedisError>();
     error.is_some_and(|error| error.is_io_error() || error.is_connection_dropped())
 }
 
 fn moved_to(error: &anyhow::Error) -> Option<Address> {
-    to(error.downcast_ref::<RedisError>()?)
+    redirection(error.downcast_ref::<RedisError>()?)
 }
 
-/// Where a server sends us.
-fn to(error: &RedisError) -> Option<Address> {
+/// The address in a MOVED reply.
+fn redirection(error: &RedisError) -> Option<Address> {
     if !matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved)) {
         return None;
     }
@@ -170,23 +186,23 @@ fn to(error: &RedisError) -> Option<Address> {
     Some(Address { host: host.to_owned(), port: port.parse().ok()? })
 }
 
-/// The masters now, and their slots.
+/// The masters and their slots.
 type Masters = (Vec<Address>, Vec<(RangeInclusive<u16>, Address)>);
 
 fn masters(endpoint: &Endpoint) -> Result<Masters> {
-    let mut why = anyhow!("nobody is named");
+    let mut why = anyhow!("the configuration names no server");
     let found = match &endpoint.site {
         Site::Server(address) => return Ok((vec![address.clone()], Vec::new())),
         Site::Sentinel { sentinels, master, identity, .. } => sentinels.iter().find_map(|sentinel| {
-            let named = doctor::connect(sentinel, endpoint, identity)
-                .and_then(|connection| named_master(connection, master));
+            let named = connect::connect(sentinel, endpoint, identity)
+                .and_then(|mut connection| connect::master_named(&mut connection, master));
             named
                 .map(|address| (vec![address], Vec::new()))
                 .map_err(|error| why = error.context(sentinel.to_string()))
                 .ok()
         }),
         Site::Cluster(nodes) => nodes.iter().find_map(|node| {
-            let listed = doctor::connect(node, endpoint, &endpoint.identity)
+            let listed = connect::connect(node, endpoint, &endpoint.identity)
                 .and_then(|connection| cluster_masters(connection, node));
             listed.map_err(|error| why = error.context(node.to_string())).ok()
         }),
@@ -194,22 +210,15 @@ fn masters(endpoint: &Endpoint) -> Result<Masters> {
     found.ok_or(why)
 }
 
-fn named_master(mut sentinel: Connection, master: &str) -> Result<Address> {
-    let address: Option<(String, u16)> =
-        redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(master).query(&mut sentinel)?;
-    let (host, port) = address.with_context(|| format!("does not know the master {master}"))?;
-    Ok(Address { host, port })
-}
-
 fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Masters> {
     let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut node)?;
     let (mut masters, mut slots) = (Vec::new(), Vec::new());
     for range in ranges {
-        let Value::Array(parts) = range else { bail!("CLUSTER SLOTS is not what it should be") };
+        let Value::Array(parts) = range else { bail!("CLUSTER SLOTS has an unexpected form") };
         let Some(Value::Array(master)) = parts.get(2) else { bail!("a range of slots has no master") };
         let [host, port, ..] = master.as_slice() else { bail!("a master has no address") };
         let host = Option::<String>::from_redis_value(host.clone())?;
-        // A node that does not know its own name is where we asked.
+        // A node that does not know its own host is the one we asked.
         let host = host.filter(|host| !["", "?"].contains(&host.as_str()));
         let host = host.unwrap_or_else(|| asked.host.clone());
         let found = Address { host, port: u16::from_redis_value(port.clone())? };
@@ -219,6 +228,6 @@ fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Masters> {
             masters.push(found);
         }
     }
-    ensure!(!masters.is_empty(), "it serves no slots: is it a Cluster?");
+    ensure!(!masters.is_empty(), "it serves no slots: is it a node of a Cluster?");
     Ok((masters, slots))
 }

@@ -1,5 +1,4 @@
-//! The view of a running fleet: a live table where standard output is a terminal, a line every two seconds
-//! where it is not.
+//! Shows a running fleet: a live table if standard output is a terminal, else a line every two seconds.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -12,15 +11,14 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Row, Table};
 use ratatui::{DefaultTerminal, Frame};
 
-use crate::terminal::Progress;
+use super::terminal::Progress;
 use crate::{output, stop};
 
 const LANES: [&str; 3] = ["ris   instances", "rts   trades", "rtss  signals"];
 const LINE_EVERY: Duration = Duration::from_secs(2);
-/// What rates are averaged over.
+/// The time over which rates are averaged.
 const RATE_OVER: Duration = Duration::from_secs(1);
 
-/// Where the progress of a fleet is shown.
 pub struct View {
     screen: Option<DefaultTerminal>,
     next_line: Duration,
@@ -28,14 +26,13 @@ pub struct View {
 }
 
 impl View {
-    /// A table if standard output is a terminal.
     pub fn open() -> Result<Self> {
         let screen = io::stdout().is_terminal().then(ratatui::try_init).transpose();
-        let screen = screen.context("the terminal cannot show a table: pipe the output through cat")?;
+        let screen = screen.context("this terminal cannot show a live table: pipe the output through cat")?;
         Ok(Self { screen, next_line: LINE_EVERY, rates: Rates::default() })
     }
 
-    /// Shows how the terminals fare.
+    /// Shows the terminals' progress.
     pub fn show(&mut self, elapsed: Duration, terminals: &[&Progress]) -> Result<()> {
         let totals = Totals::of(terminals);
         self.rates.update(elapsed, totals.accepted);
@@ -62,7 +59,7 @@ impl Drop for View {
     }
 }
 
-/// With a table, Ctrl-C is a key like any other.
+/// While the table is shown, Ctrl-C is an ordinary key.
 fn wants_to_stop(event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
     match key.code {
@@ -149,7 +146,7 @@ fn draw(frame: &mut Frame, elapsed: Duration, totals: &Totals, rates: &Rates, te
     ]);
     let [title, lanes, fleet, event] = areas.areas(frame.area());
     let heading = format!(
-        " {:.1} s   {} terminals running, {} finished   {} calls refused   call p50 {} ns, worst p99 {} ns   q stops",
+        " {:.1} s   {} terminals running, {} finished   {} calls refused   call p50 {} ns, worst p99 {} ns   q: stop",
         elapsed.as_secs_f32(),
         totals.running,
         totals.finished,
@@ -179,7 +176,7 @@ fn lane_table(totals: &Totals, rates: &Rates) -> Table<'static> {
     });
     let widths = [18, 12, 12, 12, 12].map(Constraint::Length);
     Table::new(rows, widths)
-        .header(header(["lane", "accepted", "committed", "waiting", "a second"]))
+        .header(header(["lane", "accepted", "committed", "waiting", "per s"]))
         .block(Block::bordered().title(" lanes "))
 }
 
@@ -211,7 +208,7 @@ fn terminal_table<'a>(terminals: &[&'a Progress], hidden: usize) -> Table<'a> {
     Table::new(rows, widths).header(header(names)).block(Block::bordered().title(title))
 }
 
-/// Names over columns of numbers, the first over a text.
+/// The first column holds text, the others numbers.
 fn header<const N: usize>(names: [&str; N]) -> Row<'static> {
     let cell = |(column, name): (usize, &str)| if column == 0 { name.to_owned() } else { right(name) };
     Row::new(names.into_iter().enumerate().map(cell)).style(Style::new().bold())

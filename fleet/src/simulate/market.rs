@@ -1,5 +1,5 @@
-//! What happens to a simulated account: prices on a random walk, three to eight positions that open, change
-//! and close, and signals in bursts. All of it follows from the seed; the clock only gives times.
+//! A simulated account: prices on a random walk, three to eight positions that open, change and close, and bursts of
+//! signals. Everything follows from the seed; the clock only gives times.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,7 +14,7 @@ use mt5_redis::model::{InstanceState, Signal, TradeState};
 pub const POSITIONS: RangeInclusive<usize> = 3..=8;
 /// Steps a second.
 pub const STEPS: u32 = 10;
-/// The broker's clock, ahead of UTC.
+/// How far the broker's clock is ahead of UTC.
 const SERVER_OFFSET_S: i32 = 7200;
 const BALANCE: f64 = 10_000.0;
 
@@ -22,7 +22,7 @@ struct Instrument {
     name: &'static str,
     digits: i32,
     price: f64,
-    /// Money a lot for a move of 1.
+    /// Profit per lot for a move of 1.
     lot: f64,
 }
 
@@ -35,8 +35,7 @@ const INSTRUMENTS: [Instrument; 6] = [
     Instrument { name: "CL-OIL", digits: 2, price: 0.15, lot: 1000.0 },
 ];
 
-/// Comments as people write them: none, short, in another script, with the separators of other formats, and
-/// one that is exactly as long as a comment may be.
+/// Comments as people write them: none, short, in another script, with special characters, and of maximal length.
 const COMMENTS: [&str; 6] = [
     "",
     "ma cross",
@@ -76,7 +75,7 @@ pub struct Market {
 impl Market {
     pub fn new(seed: u64, login: i64) -> Self {
         Self {
-            // Neighbouring accounts must not have neighbouring walks.
+            // Accounts with neighbouring logins must not have similar walks.
             rng: Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ login as u64),
             login,
             prices: INSTRUMENTS.map(|instrument| instrument.price),
@@ -118,7 +117,7 @@ impl Market {
             let enough = self.positions.len() > *POSITIONS.start();
             match self.rng.u16(..1000) {
                 0..40 if enough => self.close(id, now_ms),
-                // What a terminal misses while it is off: gone, and no deal tells why.
+                // As if closed while the terminal was off: gone without a deal.
                 40..45 if enough => drop(self.positions.remove(&id)),
                 45..95 => self.change(id, |position, rng| {
                     let distance = f64::from(rng.i32(50..500)) / 10f64.powi(position.state.digits);
@@ -128,7 +127,7 @@ impl Market {
                 }),
                 95..125 => self.change(id, |position, _| close_half(position)),
                 125..135 => self.change(id, |position, _| {
-                    // A night at some brokers: swap is charged and the ticket is a new one.
+                    // Rollover at some brokers: swap is charged and the ticket changes.
                     position.state.swap = rounded(position.state.swap - 0.37, 2);
                     position.state.ticket += 1;
                 }),
@@ -185,7 +184,7 @@ impl Market {
         self.history.insert(id, position);
     }
 
-    /// What a heartbeat says of the account.
+    /// The account, for a heartbeat.
     pub fn account(&mut self, now_ms: i64, interval_ms: i32) -> InstanceState {
         let floating: f64 = self.positions.values().map(|position| position.state.profit).sum();
         let margin: f64 = self.positions.values().map(|position| position.state.volume * 331.04).sum();
@@ -218,8 +217,7 @@ impl Market {
         }
     }
 
-    /// The signals of one step: mostly none, and one burst a second on average, so that it comes to `rate`
-    /// signals a second.
+    /// The signals of one step: mostly none, and on average one burst a second that adds up to `rate` signals a second.
     pub fn signals(&mut self, rate: u32, now_ms: i64) -> Vec<Given> {
         if rate == 0 || self.rng.u32(..STEPS) > 0 {
             return Vec::new();

@@ -1,6 +1,6 @@
-//! The shared lists: `il`, the instances, and `sl:{k}`, the sources of a shard. Every terminal's user may add names to
-//! them, so a name is a hint: whoever reads one believes it only where the instance's own key is there. Names that are
-//! none are passed over at once, and a look ends whatever the list holds.
+//! The shared lists: `il` with the instances, and `sl:{k}` with the sources of a shard. Every terminal's user may add
+//! names, so a name is only a hint: a reader believes it if the instance's own key exists. Invalid names are skipped,
+//! and reading is bounded however long the list is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,22 +10,22 @@ use redis::Value;
 
 use super::nodes::Nodes;
 
-/// How many names one command reads, about: it must not hold up the signals behind it.
+/// About how many names one command reads: it must not delay the signals behind it.
 const PAGE: u32 = 250;
-/// How many names that can be one's a look takes in.
-const LOOK: usize = 200_000;
-/// How many others it remembers, to remove them.
-const STRANGE: usize = 1000;
+/// The most valid names that are read.
+const MOST: usize = 200_000;
+/// The most invalid names that are remembered, for removal.
+const INVALID: usize = 1000;
 
-/// A list as it was found.
+/// The names in a list.
 #[derive(Default)]
 pub struct Names {
-    /// Instances by name, with their scores.
+    /// Valid names with their scores.
     pub instances: HashMap<String, f64>,
     /// Some of the names that no instance can have.
-    pub strange: Vec<Vec<u8>>,
+    pub invalid: Vec<Vec<u8>>,
     /// How many of those there are.
-    pub strangers: usize,
+    pub invalid_count: usize,
 }
 
 /// Reads a list.
@@ -39,27 +39,27 @@ pub fn read(nodes: &mut Nodes, list: &str) -> Result<Names> {
             match std::str::from_utf8(&name).ok().filter(|name| InstanceId::new(name).is_ok()) {
                 Some(name) => drop(names.instances.insert(name.to_owned(), score)),
                 None => {
-                    names.strangers += 1;
-                    names.strange.extend((names.strange.len() < STRANGE).then_some(name));
+                    names.invalid_count += 1;
+                    names.invalid.extend((names.invalid.len() < INVALID).then_some(name));
                 }
             }
         }
         cursor = next;
-        if cursor == "0" || names.instances.len() >= LOOK {
+        if cursor == "0" || names.instances.len() >= MOST {
             return Ok(names);
         }
     }
 }
 
-/// Which of these keys there are.
+/// Which of these keys exist.
 pub fn existing<'a>(nodes: &mut Nodes, keys: &'a [String]) -> Result<HashSet<&'a str>> {
     let ask = |key: &'a String| (key.as_str(), redis::cmd("EXISTS").arg(key).clone());
     let answers = nodes.ask_all(&keys.iter().map(ask).collect::<Vec<_>>())?;
-    let there = |answer: &Result<Value, _>| matches!(answer, Ok(Value::Int(1..)));
-    Ok(keys.iter().zip(&answers).filter(|(_, answer)| there(answer)).map(|(key, _)| key.as_str()).collect())
+    let exists = |answer: &Result<Value, _>| matches!(answer, Ok(Value::Int(1..)));
+    Ok(keys.iter().zip(&answers).filter(|(_, answer)| exists(answer)).map(|(key, _)| key.as_str()).collect())
 }
 
-/// Removes names from a list. Returns how many went.
+/// Removes names from a list; returns how many were removed.
 pub fn remove(nodes: &mut Nodes, list: &str, names: &[Vec<u8>]) -> Result<u64> {
     let mut removed = 0;
     for some in names.chunks(PAGE as usize) {

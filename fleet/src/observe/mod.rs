@@ -1,0 +1,16 @@
+//! What Redis shows of its servers, of the fleet's instances and of their streams. This room reads and does not
+//! judge: [`govern`](crate::govern), [`top`](crate::top) and [`doctor`](crate::doctor) do that.
+//!
+//! - [`connect`]: one connection, as the bridge would make it
+//! - [`nodes`]: the masters of a lane; sends each command to the node that owns its key
+//! - [`sample`]: what one node reports about itself
+//! - [`names`]: the shared lists of names, which anybody may fill
+//! - [`instances`]: the last heartbeat of every instance
+//! - [`streams`]: the signal streams with their groups and followers
+
+pub mod connect;
+pub mod instances;
+pub mod names;
+pub mod nodes;
+pub mod sample;
+pub mod streams;

@@ -1,0 +1,186 @@
+//! The signal streams, one for each source: how long they are, and how far each consumer group and follower has read.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use mt5_redis::model::key;
+use redis::{FromRedisValue, RedisResult, Value};
+
+use super::names;
+use super::nodes::Nodes;
+
+/// An entry's id: milliseconds and number.
+pub type Id = (u64, u64);
+
+/// A consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    pub name: String,
+    pub consumers: u64,
+    /// Entries delivered but not acknowledged.
+    pub pending: u64,
+    /// Entries not delivered yet; none if the server does not know.
+    pub lag: Option<u64>,
+    /// Every entry before this id has been processed.
+    pub passed: Id,
+}
+
+/// The stream of one source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stream {
+    pub key: String,
+    pub source: String,
+    pub shard: u16,
+    pub length: u64,
+    pub first: Option<Id>,
+    pub last: Id,
+    pub groups: Vec<Group>,
+    /// Every follower has read all entries before this id; none if there is no follower.
+    pub followed: Option<Id>,
+}
+
+/// The streams of all shards.
+#[derive(Default)]
+pub struct Look {
+    pub streams: Vec<Stream>,
+    /// Listed names without a stream, for each shard.
+    pub gone: BTreeMap<u16, Vec<Vec<u8>>>,
+    /// How many followers there are.
+    pub followers: usize,
+}
+
+/// Reads every stream of every shard; `followers` are the keys of the followers' positions.
+pub fn look(nodes: &mut Nodes, shards: u16, followers: &[String]) -> Result<Look> {
+    let mut look = Look { followers: followers.len(), ..Look::default() };
+    for shard in 0..shards {
+        let names = names::read(nodes, &key::sources(shard))?;
+        let mut gone = names.invalid;
+        let sources: Vec<String> = names.instances.into_keys().collect();
+        let keys: Vec<String> =
+            sources.iter().map(|source| key::signals(shard, source).to_string()).collect();
+        let existing = names::existing(nodes, &keys)?;
+        let mut found = Vec::new();
+        for (source, key) in sources.into_iter().zip(&keys) {
+            match existing.contains(key.as_str()) {
+                true => found.push(Stream { key: key.clone(), source, shard, ..Stream::default() }),
+                false => gone.push(source.into_bytes()),
+            }
+        }
+        if !gone.is_empty() {
+            look.gone.insert(shard, gone);
+        }
+        look.streams.extend(describe(nodes, found)?);
+    }
+    look.streams.sort_by(|one, other| one.key.cmp(&other.key));
+    for follower in followers {
+        lower(nodes, follower, &mut look.streams)?;
+    }
+    Ok(look)
+}
+
+/// Fills in everything else about streams. A key that is not a stream, or is gone by now, is left out.
+fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
+    let about = |what: &str, stream: &Stream| redis::cmd("XINFO").arg(what).arg(&stream.key).clone();
+    let all = |what: &str| {
+        streams.iter().map(|stream| (stream.key.as_str(), about(what, stream))).collect::<Vec<_>>()
+    };
+    let (ends, groups) = (nodes.ask_all(&all("STREAM"))?, nodes.ask_all(&all("GROUPS"))?);
+    let mut found = Vec::new();
+    for ((mut stream, end), groups) in streams.into_iter().zip(ends).zip(groups) {
+        let (Ok(end), Ok(Value::Array(groups))) = (end, groups) else { continue };
+        let entry = |name: &str| match field(&end, name)? {
+            Value::Array(entry) => parse_id(&String::from_redis_value(entry.first()?.clone()).ok()?),
+            _ => None,
+        };
+        stream.length = number(&end, "length").unwrap_or(0);
+        stream.first = entry("first-entry");
+        stream.last = entry("last-entry").unwrap_or_default();
+        stream.groups = groups.iter().map(group).collect();
+        found.push(stream);
+    }
+    let waiting: Vec<(usize, usize)> = found
+        .iter()
+        .enumerate()
+        .flat_map(|(at, stream)| (0..stream.groups.len()).map(move |group| (at, group)))
+        .filter(|&(at, group)| found[at].groups[group].pending > 0)
+        .collect();
+    let ask = |&(at, group): &(usize, usize)| {
+        let stream: &Stream = &found[at];
+        (stream.key.as_str(), redis::cmd("XPENDING").arg(&stream.key).arg(&stream.groups[group].name).clone())
+    };
+    let answers = nodes.ask_all(&waiting.iter().map(ask).collect::<Vec<_>>())?;
+    for ((at, group), answer) in waiting.into_iter().zip(answers) {
+        let oldest =
+            answer.ok().and_then(|value| <(u64, Option<String>, Value, Value)>::from_redis_value(value).ok());
+        if let Some(oldest) = oldest.and_then(|(_, oldest, ..)| parse_id(&oldest?)) {
+            let passed = &mut found[at].groups[group].passed;
+            *passed = oldest.min(*passed);
+        }
+    }
+    Ok(found)
+}
+
+fn group(described: &Value) -> Group {
+    let text = |name: &str| field(described, name).and_then(|value| String::from_redis_value(value).ok());
+    let (ms, sequence) = text("last-delivered-id").and_then(|id| parse_id(&id)).unwrap_or_default();
+    Group {
+        name: text("name").unwrap_or_default(),
+        consumers: number(described, "consumers").unwrap_or(0),
+        pending: number(described, "pending").unwrap_or(0),
+        lag: number(described, "lag"),
+        passed: (ms, sequence.saturating_add(1)),
+    }
+}
+
+fn number(described: &Value, name: &str) -> Option<u64> {
+    field(described, name).and_then(|value| u64::from_redis_value(value).ok())
+}
+
+fn field(described: &Value, wanted: &str) -> Option<Value> {
+    let Value::Array(parts) = described else { return None };
+    let mut pairs = parts.chunks_exact(2);
+    let found =
+        pairs.find(|pair| String::from_redis_value(pair[0].clone()).is_ok_and(|name| name == wanted))?;
+    Some(found[1].clone())
+}
+
+fn parse_id(id: &str) -> Option<Id> {
+    let (ms, sequence) = id.split_once('-')?;
+    Some((ms.parse().ok()?, sequence.parse().ok()?))
+}
+
+/// The keys of all followers' positions.
+pub fn followers(nodes: &mut Nodes) -> Result<Vec<String>> {
+    nodes.scan("fp:{*")
+}
+
+/// Lowers `followed` to a follower's positions. Its hash has one for each source, `*` if it follows all sources, and
+/// `@` for the follower itself.
+fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()> {
+    if streams.is_empty() {
+        return Ok(());
+    }
+    let mut ask = redis::cmd("HMGET");
+    ask.arg(follower).arg(key::EVERY_SOURCE).arg("@");
+    for stream in streams.iter() {
+        ask.arg(&stream.source);
+    }
+    let answer: RedisResult<Vec<Option<String>>> = match nodes.ask_all(&[(follower, ask)])?.remove(0) {
+        Ok(value) => Vec::from_redis_value(value).map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    // A key of another type, or a hash without `@`, was not written by a follower.
+    let Ok([every, Some(_), positions @ ..]) = answer.as_deref() else { return Ok(()) };
+    for (stream, position) in streams.iter_mut().zip(positions) {
+        let passed =
+            match position.as_deref().map(|text| parse_id(text.split(' ').next().unwrap_or_default())) {
+                Some(Some((ms, sequence))) => (ms, sequence.saturating_add(1)),
+                // It has not found this source yet, or its position is unreadable.
+                Some(None) => (0, 0),
+                None if every.is_some() => (0, 0),
+                None => continue,
+            };
+        stream.followed = Some(stream.followed.map_or(passed, |other| other.min(passed)));
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! A simulated fleet: many terminals, each a process of its own that calls the built library.
+//!
+//! - [`fleet`]: starts the terminals, watches them and gathers their ledgers; [`view`] shows them meanwhile
+//! - [`terminal`]: one terminal's process
+//! - [`market`]: what happens to its account; [`agent`]: what an Expert Advisor publishes of it
+//! - [`configuration`]: the configuration as the terminals get it
+//! - [`slow_redis`]: a proxy that makes a server slow
+
+mod agent;
+mod configuration;
+mod fleet;
+mod market;
+mod slow_redis;
+pub mod terminal;
+mod view;
+
+pub use fleet::{Outcome, Size, run};
+pub use slow_redis::SlowRedis;
+pub use view::View;
