@@ -107,7 +107,7 @@ fn a_name_that_another_uses_is_held_and_then_given_up() {
     let mut events = String::new();
     eventually("it is told", || {
         events += &bridge.events().join("\n");
-        events.contains("start this terminal anew")
+        events.contains("Restart this terminal")
     });
     bridge.signal(&buy(7));
     bridge.signal(&buy(8));

@@ -48,7 +48,7 @@ fn a_record_that_was_refused_is_shown() {
         let flushed = session.flush(Duration::from_secs(20));
         match position {
             7 => assert!(
-                flushed.unwrap_err().to_string().contains("1 record was put aside"),
+                flushed.unwrap_err().to_string().contains("1 record is a dead letter"),
                 "it is told once"
             ),
             _ => flushed.unwrap(),

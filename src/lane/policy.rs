@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use redis::Value;
+use serde::Serialize;
 
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::model::encoding::{self, Encoding, Field, Producer};
+use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::{InstanceId, LaneName};
 
@@ -138,7 +139,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
 pub(crate) fn append(
     commands: &mut Commands,
     encoding: Encoding,
-    record: &[Field<'_>],
+    record: &impl Serialize,
     scratch: &mut Vec<u8>,
 ) {
     match encoding {

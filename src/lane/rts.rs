@@ -11,7 +11,7 @@ use super::policy::{Policy, Subject, append};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::model::encoding::{self, Encoding, Producer};
+use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
 use crate::model::{InstanceId, LaneName, Stamp};
@@ -159,7 +159,7 @@ impl Policy for Rts {
         let Stamp { sequence, time_ms } = record.stamp;
         match &record.body {
             TradeBody::Position { state, symbol, comment } => {
-                let mut value = encoding::json(&record.stamp.trade(&self.producer, state, symbol, comment));
+                let mut value = json!(record.stamp.trade(&self.producer, state, symbol, comment));
                 value["i"] = json!(record.instance.as_str());
                 value["id"] = json!(state.position);
                 value

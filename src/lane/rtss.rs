@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use serde_json::json;
 
 use super::policy::{Evidence, Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure, Refusal};
-use crate::model::encoding::{self, Encoding, Producer};
+use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::received::Received;
 use crate::model::signal::SignalRecord;
@@ -205,7 +206,7 @@ impl Policy for Rtss {
     }
 
     fn describe(&self, record: &SignalRecord) -> serde_json::Value {
-        encoding::json(&record.fields(&self.producer, 0))
+        json!(record.fields(&self.producer, 0))
     }
 
     fn size(_: &SignalRecord) -> usize {

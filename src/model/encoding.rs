@@ -1,15 +1,18 @@
 //! The two encodings of a record: `fields`, a name and a value for each field, and `packed`, one MessagePack array.
-//! Both come from the same list of fields, so they cannot disagree.
+//! Both come from the same serde struct, so they cannot disagree.
 
+use std::fmt::{self, Display};
 use std::hash::{BuildHasher, RandomState};
 
 use arrayvec::ArrayString;
-use serde::{Serialize, Serializer};
+use serde::ser::{Error as _, Impossible, SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How a lane encodes its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// One hash field or stream field for each value: readable in redis-cli, and small as a listpack.
+    /// One hash field (or stream field) a value: readable in redis-cli, kept in a listpack.
     Fields,
     /// One field `d` with a MessagePack array: a third of the bytes and of the server's work.
     Packed,
@@ -22,13 +25,13 @@ pub struct Producer(ArrayString<16>);
 impl Producer {
     /// Draws a new id.
     pub fn random() -> Self {
-        // The standard library seeds its hash maps from the operating system, which is random enough for a name that
-        // must differ between processes, and needs no other crate.
+        // The standard library seeds its hash maps from the operating system's randomness: enough for a
+        // name that must differ between processes, and no crate more.
         let drawn = RandomState::new().hash_one(std::process::id());
         Self(ArrayString::from(&format!("{drawn:016x}")).expect("16 hex digits"))
     }
 
-    /// An id from an earlier draw, 16 hex digits.
+    /// An id that was drawn before, 16 hex digits.
     pub(crate) fn named(id: &str) -> Self {
         Self(ArrayString::from(id).expect("16 hex digits"))
     }
@@ -39,94 +42,159 @@ impl Producer {
     }
 }
 
-/// One field of a record as Redis has it: its name in `docs/wire-format.md`, and its value.
-pub(crate) type Field<'a> = (&'static str, Value<'a>);
-
-/// The value of a field.
-#[derive(Clone, Copy)]
-pub(crate) enum Value<'a> {
-    Integer(i64),
-    Count(u64),
-    /// A finite number.
-    Number(f64),
-    Text(&'a str),
-    Flag(bool),
+/// Passes the record's names and values, in turn, to `item`.
+pub(crate) fn fields(record: &impl Serialize, item: impl FnMut(&[u8])) {
+    record
+        .serialize(&mut Items(item))
+        .expect("records are flat structs of numbers and texts, which this serializer knows");
 }
 
-macro_rules! values {
-    ($($kind:ty => $variant:ident),*) => {$(
-        impl<'a> From<$kind> for Value<'a> {
-            fn from(value: $kind) -> Self {
-                Self::$variant(value.into())
-            }
-        }
-    )*};
-}
-
-values!(i32 => Integer, i64 => Integer, u8 => Count, u64 => Count, f64 => Number, &'a str => Text, bool => Flag);
-
-/// The fields of a record, in the order of `packed`, by the names of `fields`.
-macro_rules! record {
-    ($($name:ident: $value:expr),* $(,)?) => {
-        [$((stringify!($name), $crate::model::encoding::Value::from($value))),*]
-    };
-}
-pub(crate) use record;
-
-/// Passes the names and values of a record to `item`, in turn, as text.
-pub(crate) fn fields(record: &[Field<'_>], mut item: impl FnMut(&[u8])) {
-    for (name, value) in record {
-        item(name.as_bytes());
-        match *value {
-            Value::Integer(value) => item(itoa::Buffer::new().format(value).as_bytes()),
-            Value::Count(value) => item(itoa::Buffer::new().format(value).as_bytes()),
-            Value::Number(value) => {
-                let mut buffer = ryu::Buffer::new();
-                let text = buffer.format_finite(value);
-                item(text.strip_suffix(".0").unwrap_or(text).as_bytes());
-            }
-            Value::Text(value) => item(value.as_bytes()),
-            Value::Flag(value) => item(if value { b"1" } else { b"0" }),
-        }
-    }
-}
-
-/// Replaces the content of `buffer` by the record's values as a MessagePack array.
-pub(crate) fn packed(record: &[Field<'_>], buffer: &mut Vec<u8>) {
-    struct Values<'a>(&'a [Field<'a>]);
-
-    impl Serialize for Values<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(self.0.iter().map(|(_, value)| value))
-        }
-    }
-
+/// Replaces the content of `buffer` by the record as a MessagePack array.
+pub(crate) fn packed(record: &impl Serialize, buffer: &mut Vec<u8>) {
     buffer.clear();
-    rmp_serde::encode::write(buffer, &Values(record)).expect("a Vec takes every byte");
+    rmp_serde::encode::write(buffer, record).expect("a Vec takes every byte");
 }
 
-/// The record as a JSON object.
-pub(crate) fn json(record: &[Field<'_>]) -> serde_json::Value {
-    record.iter().map(|(name, value)| (*name, serde_json::json!(value))).collect()
-}
+/// A finite number. In MessagePack a whole number is an integer of 1 to 9 bytes and any other a float of 9: a packed
+/// position, with its zeros and round prices, is a sixth shorter for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Number(pub(crate) f64);
 
 /// Up to this number a float can hold every whole number.
 const WHOLE: f64 = 9_007_199_254_740_992.0;
 
-impl Serialize for Value<'_> {
+impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Self::Integer(value) => serializer.serialize_i64(value),
-            Self::Count(value) => serializer.serialize_u64(value),
-            // A whole number is an integer of 1 to 9 bytes and any other a float of 9: a packed position, with its
-            // zeros and round prices, is a sixth shorter for it.
-            Self::Number(value) if value.abs() <= WHOLE && value as i64 as f64 == value => {
-                serializer.serialize_i64(value as i64)
-            }
-            Self::Number(value) => serializer.serialize_f64(value),
-            Self::Text(value) => serializer.serialize_str(value),
-            Self::Flag(value) => serializer.serialize_bool(value),
+        let whole = self.0 as i64;
+        if self.0.abs() <= WHOLE && whole as f64 == self.0 {
+            serializer.serialize_i64(whole)
+        } else {
+            serializer.serialize_f64(self.0)
         }
+    }
+}
+
+/// A serializer for flat structs of numbers, flags, letters and texts. It refuses anything else.
+struct Items<F>(F);
+
+macro_rules! integers {
+    ($($method:ident: $kind:ty),*) => {$(
+        fn $method(self, value: $kind) -> Result<(), fmt::Error> {
+            (self.0)(itoa::Buffer::new().format(value).as_bytes());
+            Ok(())
+        }
+    )*};
+}
+
+macro_rules! refused {
+    ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {$(
+        fn $method(self, $(_: $argument),*) -> Result<$result, fmt::Error> {
+            Err(fmt::Error::custom("not a flat struct"))
+        }
+    )*};
+}
+
+type Never = Impossible<(), fmt::Error>;
+
+impl<F: FnMut(&[u8])> Serializer for &mut Items<F> {
+    type Ok = ();
+    type Error = fmt::Error;
+    type SerializeStruct = Self;
+    type SerializeSeq = Never;
+    type SerializeTuple = Never;
+    type SerializeTupleStruct = Never;
+    type SerializeTupleVariant = Never;
+    type SerializeMap = Never;
+    type SerializeStructVariant = Never;
+
+    integers!(
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64
+    );
+
+    fn serialize_bool(self, value: bool) -> Result<(), fmt::Error> {
+        (self.0)(if value { b"1" } else { b"0" });
+        Ok(())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), fmt::Error> {
+        let mut buffer = ryu::Buffer::new();
+        let text = buffer.format_finite(value);
+        (self.0)(text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        Ok(())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), fmt::Error> {
+        (self.0)(value.encode_utf8(&mut [0; 4]).as_bytes());
+        Ok(())
+    }
+
+    fn serialize_str(self, value: &str) -> Result<(), fmt::Error> {
+        (self.0)(value.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, fmt::Error> {
+        Ok(self)
+    }
+
+    refused! {
+        serialize_f32(f32) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit() -> ();
+        serialize_unit_struct(&'static str) -> ();
+        serialize_unit_variant(&'static str, u32, &'static str) -> ();
+        serialize_seq(Option<usize>) -> Never;
+        serialize_tuple(usize) -> Never;
+        serialize_tuple_struct(&'static str, usize) -> Never;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Never;
+        serialize_map(Option<usize>) -> Never;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Never;
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), fmt::Error> {
+        Err(fmt::Error::custom("not a flat struct"))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), fmt::Error> {
+        Err(fmt::Error::custom("not a flat struct"))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), fmt::Error> {
+        Err(fmt::Error::custom("not a flat struct"))
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<(), fmt::Error> {
+        Err(fmt::Error::custom("not a flat struct"))
+    }
+}
+
+impl<F: FnMut(&[u8])> SerializeStruct for &mut Items<F> {
+    type Ok = ();
+    type Error = fmt::Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), fmt::Error> {
+        (self.0)(name.as_bytes());
+        value.serialize(&mut **self)
+    }
+
+    fn end(self) -> Result<(), fmt::Error> {
+        Ok(())
     }
 }
 
@@ -134,25 +202,42 @@ impl Serialize for Value<'_> {
 mod tests {
     use super::*;
 
-    fn sample() -> [Field<'static>; 6] {
-        record!(n: -7, x: 1.10345, y: 10_000.0, z: -1e21, yes: true, text: "Купить")
+    #[derive(Serialize)]
+    struct Sample<'a> {
+        n: i64,
+        x: Number,
+        y: Number,
+        z: Number,
+        yes: bool,
+        c: char,
+        text: &'a str,
     }
+
+    const SAMPLE: Sample = Sample {
+        n: -7,
+        x: Number(1.10345),
+        y: Number(10_000.0),
+        z: Number(-1e21),
+        yes: true,
+        c: 'o',
+        text: "Купить",
+    };
 
     #[test]
     fn fields_are_names_and_values_in_turn() {
         let mut items = Vec::new();
-        fields(&sample(), |item| items.push(String::from_utf8(item.to_vec()).unwrap()));
-        assert_eq!(items.join(" "), "n -7 x 1.10345 y 10000 z -1e21 yes 1 text Купить");
+        fields(&SAMPLE, |item| items.push(String::from_utf8(item.to_vec()).unwrap()));
+        assert_eq!(items.join(" "), "n -7 x 1.10345 y 10000 z -1e21 yes 1 c o text Купить");
     }
 
     #[test]
     fn packed_is_an_array_in_the_same_order() {
         let mut buffer = vec![1, 2, 3];
-        packed(&sample(), &mut buffer);
-        assert_eq!(buffer[0], 0x96, "an array of six");
-        let back: (i64, f64, f64, f64, bool, String) = rmp_serde::from_slice(&buffer).unwrap();
-        assert_eq!(back, (-7, 1.10345, 10_000.0, -1e21, true, "Купить".into()));
-        let back: (i64, f64, i64, f64, bool, String) = rmp_serde::from_slice(&buffer).unwrap();
+        packed(&SAMPLE, &mut buffer);
+        assert_eq!(buffer[0], 0x97, "an array of seven");
+        let back: (i64, f64, f64, f64, bool, char, String) = rmp_serde::from_slice(&buffer).unwrap();
+        assert_eq!(back, (-7, 1.10345, 10_000.0, -1e21, true, 'o', "Купить".into()));
+        let back: (i64, f64, i64, f64, bool, char, String) = rmp_serde::from_slice(&buffer).unwrap();
         assert_eq!(back.2, 10_000, "a whole number is an integer");
     }
 

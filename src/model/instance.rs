@@ -2,8 +2,9 @@
 //! renews and which expires when the heartbeats stop.
 
 use arrayvec::ArrayString;
+use serde::Serialize;
 
-use super::encoding::{Field, Producer, record};
+use super::encoding::{Number, Producer};
 use super::{SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
@@ -193,29 +194,75 @@ pub struct InstanceRecord {
     pub agent: ArrayString<AGENT_LIMIT>,
 }
 
+/// The record as it stands in Redis: the order is that of `packed`, the names those of `fields`.
+#[derive(Serialize)]
+pub(crate) struct InstanceFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    o: i32,
+    lg: i64,
+    sv: &'a str,
+    co: &'a str,
+    cu: &'a str,
+    ac: i32,
+    ba: Number,
+    eq: Number,
+    mg: Number,
+    mf: Number,
+    ml: Number,
+    pr: Number,
+    cr: Number,
+    le: i32,
+    cn: bool,
+    at: bool,
+    et: bool,
+    aa: bool,
+    ae: bool,
+    hd: bool,
+    vp: bool,
+    pi: i64,
+    po: i32,
+    or: i32,
+    bu: i32,
+    iv: i32,
+    tw: u64,
+    sw: u64,
+    rf: u64,
+    ag: &'a str,
+    th: u8,
+    ta: u64,
+    sa: u64,
+    tl: u64,
+    sl: u64,
+    fo: u8,
+    ck: i64,
+}
+
 impl InstanceRecord {
     /// The clock's difference is the lane's to tell: it asks the server.
-    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, clock_ms: i64) -> [Field<'a>; 41] {
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, clock_ms: i64) -> InstanceFields<'a> {
         let state = &self.state;
         let flag = |bit: i32| state.flags & bit != 0;
-        record! {
+        InstanceFields {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.stamp.sequence,
             t: self.stamp.time_ms,
             o: state.server_offset_s,
             lg: state.login,
-            sv: self.server.as_str(),
-            co: self.company.as_str(),
-            cu: self.currency.as_str(),
+            sv: &self.server,
+            co: &self.company,
+            cu: &self.currency,
             ac: state.account,
-            ba: state.balance,
-            eq: state.equity,
-            mg: state.margin,
-            mf: state.margin_free,
-            ml: state.margin_level,
-            pr: state.profit,
-            cr: state.credit,
+            ba: Number(state.balance),
+            eq: Number(state.equity),
+            mg: Number(state.margin),
+            mf: Number(state.margin_free),
+            ml: Number(state.margin_level),
+            pr: Number(state.profit),
+            cr: Number(state.credit),
             le: state.leverage,
             cn: flag(MT5REDIS_FLAG_CONNECTED),
             at: flag(MT5REDIS_FLAG_TERMINAL_TRADE),
@@ -232,7 +279,7 @@ impl InstanceRecord {
             tw: self.health.trades_waiting,
             sw: self.health.signals_waiting,
             rf: self.health.refused,
-            ag: self.agent.as_str(),
+            ag: &self.agent,
             th: self.health.throttle,
             ta: self.health.trades,
             sa: self.health.signals,

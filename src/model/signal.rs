@@ -1,9 +1,10 @@
 //! RTSS: trade signals, one stream entry each. Signals are events, so every one is kept.
 
 use arrayvec::ArrayString;
+use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::encoding::{Field, Producer, record};
+use super::encoding::{Number, Producer};
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
 use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
@@ -80,12 +81,34 @@ pub struct SignalRecord {
     pub comment: ArrayString<COMMENT_LIMIT>,
 }
 
+/// The record's fields in Redis: in the order of `packed`, with the names of `fields`.
+#[derive(Serialize)]
+pub(crate) struct SignalFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    o: i32,
+    i: &'a str,
+    a: char,
+    sy: &'a str,
+    vo: Number,
+    pr: Number,
+    sl: Number,
+    tp: Number,
+    mg: i64,
+    po: i64,
+    ex: i64,
+    co: &'a str,
+    pq: u64,
+}
+
 impl SignalRecord {
-    /// The fields of the record. `predecessor` is the sequence number of the signal before it, of the same source and
+    /// The record's fields. `predecessor` is the sequence number of the signal before it, of the same source and
     /// producer; 0 if it is unknown.
-    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> [Field<'a>; 17] {
+    pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> SignalFields<'a> {
         let signal = &self.signal;
-        record! {
+        SignalFields {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.stamp.sequence,
@@ -93,20 +116,20 @@ impl SignalRecord {
             o: signal.server_offset_s,
             i: self.instance.as_str(),
             a: match signal.action {
-                MT5REDIS_ACTION_BUY => "b",
-                MT5REDIS_ACTION_SELL => "s",
-                MT5REDIS_ACTION_CLOSE => "c",
-                _ => "m",
+                MT5REDIS_ACTION_BUY => 'b',
+                MT5REDIS_ACTION_SELL => 's',
+                MT5REDIS_ACTION_CLOSE => 'c',
+                _ => 'm',
             },
-            sy: self.symbol.as_str(),
-            vo: signal.volume,
-            pr: signal.price,
-            sl: signal.stop_loss,
-            tp: signal.take_profit,
+            sy: &self.symbol,
+            vo: Number(signal.volume),
+            pr: Number(signal.price),
+            sl: Number(signal.stop_loss),
+            tp: Number(signal.take_profit),
             mg: signal.magic,
             po: signal.position,
             ex: signal.expiry_ms,
-            co: self.comment.as_str(),
+            co: &self.comment,
             pq: predecessor,
         }
     }

@@ -2,9 +2,10 @@
 //! netting position is reversed). Each record is the whole state, so the latest one is enough.
 
 use arrayvec::ArrayString;
+use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::encoding::{Field, Producer, record};
+use super::encoding::{Number, Producer};
 use super::{InstanceId, SCHEMA, Stamp, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
@@ -158,54 +159,94 @@ impl TradeBody {
     }
 }
 
+/// The record as it stands in Redis: the order is that of `packed`, the names those of `fields`.
+#[derive(Serialize)]
+pub(crate) struct TradeFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    o: i32,
+    e: char,
+    st: char,
+    sy: &'a str,
+    sd: char,
+    vo: Number,
+    vc: Number,
+    po: Number,
+    pc: Number,
+    px: Number,
+    sl: Number,
+    tp: Number,
+    pr: Number,
+    sw: Number,
+    cm: Number,
+    mg: i64,
+    ti: i64,
+    to: i64,
+    tc: i64,
+    dg: i32,
+    co: &'a str,
+}
+
+/// What is written of a position that vanished between two reconciles: when, and that no deal told why.
+#[derive(Serialize)]
+pub(crate) struct GoneFields<'a> {
+    v: u8,
+    p: &'a str,
+    q: u64,
+    t: i64,
+    e: char,
+    st: char,
+    tc: i64,
+}
+
 impl Stamp {
-    /// The fields of a position that vanished between two reconciles, and of whose end no deal tells.
-    pub(crate) fn gone<'a>(&self, producer: &'a Producer) -> [Field<'a>; 7] {
-        record! {
+    pub(crate) fn gone<'a>(&self, producer: &'a Producer) -> GoneFields<'a> {
+        GoneFields {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.sequence,
             t: self.time_ms,
-            e: "g",
-            st: "g",
+            e: 'g',
+            st: 'g',
             tc: self.time_ms,
         }
     }
 
-    /// The fields of a position's state.
     pub(crate) fn trade<'a>(
         &self,
         producer: &'a Producer,
         state: &TradeState,
         symbol: &'a str,
         comment: &'a str,
-    ) -> [Field<'a>; 25] {
+    ) -> TradeFields<'a> {
         let closed = state.event == MT5REDIS_EVENT_CLOSE;
-        record! {
+        TradeFields {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.sequence,
             t: self.time_ms,
             o: state.server_offset_s,
             e: match state.event {
-                MT5REDIS_EVENT_OPEN => "o",
-                MT5REDIS_EVENT_CHANGE => "m",
-                MT5REDIS_EVENT_PRICE => "p",
-                _ => "c",
+                MT5REDIS_EVENT_OPEN => 'o',
+                MT5REDIS_EVENT_CHANGE => 'm',
+                MT5REDIS_EVENT_PRICE => 'p',
+                _ => 'c',
             },
-            st: if closed { "c" } else { "o" },
+            st: if closed { 'c' } else { 'o' },
             sy: symbol,
-            sd: if state.side == MT5REDIS_SIDE_BUY { "b" } else { "s" },
-            vo: state.volume,
-            vc: state.volume_closed,
-            po: state.price_open,
-            pc: state.price_current,
-            px: state.price_close,
-            sl: state.stop_loss,
-            tp: state.take_profit,
-            pr: state.profit,
-            sw: state.swap,
-            cm: state.commission,
+            sd: if state.side == MT5REDIS_SIDE_BUY { 'b' } else { 's' },
+            vo: Number(state.volume),
+            vc: Number(state.volume_closed),
+            po: Number(state.price_open),
+            pc: Number(state.price_current),
+            px: Number(state.price_close),
+            sl: Number(state.stop_loss),
+            tp: Number(state.take_profit),
+            pr: Number(state.profit),
+            sw: Number(state.swap),
+            cm: Number(state.commission),
             mg: state.magic,
             ti: state.ticket,
             to: state.open_time_ms,
