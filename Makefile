@@ -1,5 +1,4 @@
-# What can be done with this checkout; `make` alone lists it. Each target installs what it needs where it
-# can (scripts/prepare.sh), and says what is missing where it cannot.
+# `make` alone lists the targets. Each target installs what it needs (scripts/prepare.sh), or says what is missing.
 
 TERMINALS ?= 100
 SECONDS ?= 20
@@ -16,73 +15,73 @@ export WINDOWS
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-servers chaos mql5 mql5-mutants mql5-bench windows dist bench bench-quick model memory fuzz lint clean
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: ## 100 terminals, three Redis servers, and a check of every record (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
+demo: ## run 100 terminals and three Redis servers, and check every record (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
 	@scripts/prepare.sh run
 	cargo build --release --workspace
 	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --topology $(TOPOLOGY) --terminals $(TERMINALS) --seconds $(SECONDS)
 
-test: ## format, lints and all tests, the DLL's under Wine among them (WINDOWS=no: without those)
+test: ## check format and lints, run all tests, also of the DLL under Wine (WINDOWS=no: without those)
 	@scripts/test.sh
 
-test-servers: ## the Rust tests against Redis 8.0 and Valkey 8.1, fetched from Debian 13
+test-servers: ## run the Rust tests against Redis 8.0 and Valkey 8.1, fetched from Debian 13
 	@scripts/prepare.sh run test
 	@scripts/servers.sh
 
-chaos: ## faults of every kind at full rate, and a check of every record (SEED= ROUNDS=2)
+chaos: ## inject faults of every kind at full rate, and check every record (SEED= ROUNDS=2)
 	@scripts/prepare.sh run
 	CHAOS_SEED=$(SEED) CHAOS_ROUNDS=$(ROUNDS) cargo test --release --test chaos -- --test-threads=2
 
-mql5: ## the MQL5 sources alone: checked, and run against the DLL in a stand-in terminal under Wine
+mql5: ## check the MQL5 sources, and run them against the DLL in a stand-in terminal under Wine
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
 	cargo test --test mql5 --test mql5_imports
 
-mql5-mutants: ## changes single tokens of the MQL5 sources and counts who notices (SEED=1 MUTANTS=300 FILES=)
+mql5-mutants: ## change single tokens of the MQL5 sources, and count what notices (SEED=1 MUTANTS=300 FILES=)
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
 	@target/python/bin/python tests/mql5/run.py mutants $(or $(SEED),1) $(MUTANTS) $(FILES) --build target/mql5-mutants
 
-mql5-bench: ## the time of a publishing call, seen by an MQL5 program under Wine
+mql5-bench: ## measure a publishing call in an MQL5 program under Wine
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
 	@target/python/bin/python tests/mql5/run.py bench
 
-windows: ## mt5_redis.dll for 64-bit Windows
+windows: ## build mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows
 	@scripts/windows.sh
 
-dist: windows ## dist/mt5-redis-<version>.zip: what a trader and an operator copy
+dist: windows ## pack dist/mt5-redis-<version>.zip for traders and operators
 	@scripts/prepare.sh dist
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
-bench: ## the figures and tables of docs/performance.md, all in one run (some twenty minutes)
+bench: ## measure the figures and tables of docs/performance.md in one run (about twenty minutes)
 	@scripts/prepare.sh bench windows
 	@scripts/windows.sh
 	cargo build --release
 	cargo bench --bench bridge -- write
 	cargo bench -p mt5fleet --bench overload
 
-bench-quick: ## the same in less than a minute: a tenth of the rounds, without the fleet and Windows, only printed
+bench-quick: ## print the same in less than a minute: a tenth of the rounds, without the fleet and Windows
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick
 
-model: ## the hand-overs between threads in every order, by loom
+model: ## check the hand-overs between threads in every order, with loom
 	@scripts/prepare.sh
 	@scripts/model.sh
 
-memory: ## the library in a C program under valgrind
+memory: ## run the library in a C program under valgrind
 	@scripts/prepare.sh run test
 	@scripts/memory.sh
 
-fuzz: ## each fuzz target for a short while (SECONDS_EACH=30)
+fuzz: ## run each fuzz target briefly (SECONDS_EACH=30)
 	@scripts/prepare.sh fuzz
 	@scripts/fuzz.sh
 
-lint: ## format and lints only
+lint: ## check format and lints
 	@scripts/prepare.sh lint
 	@scripts/lint.sh
 

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Starts one server of an arrangement by its name, with a configuration file of its own in a data folder. The
-# file is made at the first start only: Sentinel and failovers write into it.
+# Starts one server of a topology by its name, with its own configuration file in a data folder. The file is written
+# only at the first start, because Sentinel and failovers change it.
 #
 #     sh node.sh NAME FOLDER [LINE...]
 #
-#     ris rts rtss              a server for each lane
-#     ris-a ris-b ... rtss-b    a master at first and its replica, for each lane
+#     ris rts rtss              one server for each lane
+#     ris-a ris-b ... rtss-b    for each lane the initial master (a) and its replica (b)
 #     sentinel-1 -2 -3          the Sentinels that watch them
 #     node-1 ... node-6         the nodes of a Cluster
 #
 # LINE is added to the file, like 'bind 10.0.0.4', 'include users.conf' or 'include defrag.conf'.
-# Where others can reach the servers, these name files whose first line is a password:
-#     REPLICA_PASSWORD_FILE       replicas sign in at a master with it, as the user `replica`
-#     SENTINEL_PASSWORD_FILE      Sentinels sign in at servers with it, as the user `sentinel`
-#     SENTINEL_ASK_PASSWORD_FILE  the other Sentinels need it to ask one, and so do you; it may do everything
-#     SENTINEL_BRIDGE_PASSWORD_FILE   terminals ask with it, as the user `bridge`, where a master is and nothing else
-#     SENTINEL_WATCHER_PASSWORD_FILE  mt5fleet asks with it, as the user `watcher`, how masters and Sentinels are
+# If other machines can reach the servers, set these variables to files whose first line is a password:
+#     REPLICA_PASSWORD_FILE           with which replicas log in to a master, as the user `replica`
+#     SENTINEL_PASSWORD_FILE          with which Sentinels log in to servers, as the user `sentinel`
+#     SENTINEL_ASK_PASSWORD_FILE      with which you and the other Sentinels log in to a Sentinel, with all permissions
+#     SENTINEL_BRIDGE_PASSWORD_FILE   with which terminals ask a Sentinel where a master is, as the user `bridge`
+#     SENTINEL_WATCHER_PASSWORD_FILE  with which mt5fleet asks a Sentinel for its state, as the user `watcher`
 #
-# A folder or a LINE with a control character is refused: it would be another line of the configuration.
+# A control character in FOLDER or LINE is refused, because it could add a line to the configuration.
 set -eu
 cd "$(dirname "$0")"
 name=$1 folder=$2
@@ -34,14 +34,14 @@ is_one_line() {
     esac
 }
 
-is_one_line "$name" || refuse "no server is called so: its name has a control character"
+is_one_line "$name" || refuse "the server's name has a control character"
 case $name in
 ris | rts | rtss | ris-[ab] | rts-[ab] | rtss-[ab] | sentinel-[1-3] | node-[1-6]) ;;
 *) refuse "no server is called $name" ;;
 esac
 is_one_line "$folder" || refuse "the folder's name has a control character"
 for line; do
-    is_one_line "$line" || refuse "a LINE has a control character: pass one line each"
+    is_one_line "$line" || refuse "a LINE has a control character: pass each line as its own argument"
 done
 own=$folder/redis.conf
 lane=${name%-?}
@@ -83,16 +83,16 @@ lines() {
     esac
 }
 
-# A word as a configuration file spells it.
+# A word quoted for a configuration file.
 quoted() {
     printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"
 }
 
-# The first line of the file that a variable names, which Windows may have written.
+# The first line of the file that a variable names, with or without a carriage return.
 password() {
     eval "file=\$$1"
     [ -f "$file" ] || refuse "$1 names no file"
-    # A file of UTF-16 has zeros; what a variable cannot hold is seen here.
+    # A shell variable cannot hold the zero bytes of a UTF-16 file, so look for them here.
     [ "$(head -n 1 "$file" | tr -d '\000' | wc -c)" = "$(head -n 1 "$file" | wc -c)" ] ||
         refuse "the file of $1 is UTF-16: save it as UTF-8"
     word=$(head -n 1 "$file" | sed "1s/^$(printf '\357\273\277')//; s/$(printf '\r')\$//")
@@ -101,7 +101,7 @@ password() {
     quoted "$word"
 }
 
-# A user of a Sentinel, with this password, spelt already, and these commands only.
+# A user of a Sentinel with this password, already quoted, and only these commands.
 user() {
     if [ -n "$2" ]; then printf 'user %s on ">%s resetchannels -@all %s\n' "$1" "${2#?}" "$3"; fi
 }
@@ -131,7 +131,7 @@ secrets() {
     esac
 }
 
-# The LINEs for this server: one unit file gives the same to all on a machine, and a Sentinel has no users.
+# The LINEs for this server. A unit file passes the same ones to all servers of a machine, but a Sentinel has no users.
 given() {
     for line; do
         case "$name $line" in
@@ -143,7 +143,7 @@ given() {
 
 if [ ! -e "$own" ]; then
     umask 077
-    # Before anything is written, so that a file which cannot be read leaves nothing half done.
+    # Before anything is written, so that an unreadable file leaves nothing half done.
     replica_password= sentinel_password= ask_password= bridge_password= watcher_password=
     case $name in
     sentinel-*)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format and lints, as strict as the project promises to be.
+# Checks format and lints.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

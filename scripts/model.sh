@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The lock-free parts in every order that two threads can take, by loom. Files go to memory where there is some.
+# Runs the lock-free parts in every order of two threads, with loom. Uses a RAM disk if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# Installs what a make target needs and this machine lacks, or says what is to be installed.
+# Installs what a make target needs and this machine lacks, or says what to install.
 #
 #     scripts/prepare.sh GROUP...        run, bench, lint, test, windows, dist or fuzz
 #
-# Debian's and Ubuntu's packages come by apt-get, as root or by a sudo that asks for no password; nothing is
-# removed for them, and a redis-server that comes this way is not left running as a service. With nothing
-# missing it does nothing.
+# It installs packages of Debian and Ubuntu with apt-get, as root or with a sudo that asks for no password. It removes
+# nothing, and leaves no redis-server running as a service. If nothing is missing it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=()
 
-# PACKAGE, and commands or files any of which shows that it is there.
+# need PACKAGE COMMAND_OR_FILE...: any of the commands or files proves that the package is installed.
 need() {
     local package=$1 sign
     shift
@@ -34,7 +33,7 @@ can_install() {
     command -v apt-get >/dev/null && as_root true 2>/dev/null
 }
 
-# Once, and only when something is missing.
+# Runs once, and only if something is missing.
 refresh_lists() {
     if [ -n "${refreshed:-}" ] || ! can_install; then return; fi
     refreshed=yes
@@ -62,7 +61,7 @@ install_packages() {
 
 need_rust() {
     command -v cargo >/dev/null || give_up "Rust is missing: install it from https://rustup.rs, then run make again."
-    # The linker and the C library that every Rust program needs.
+    # The linker and the C library for every Rust program.
     need gcc cc
     need libc6-dev /usr/include/stdio.h
 }
@@ -72,7 +71,7 @@ need_lint() {
     rustup component add rustfmt clippy || give_up "rustfmt and clippy are missing: install them, then run make again."
 }
 
-# The compiler for Windows, its library's sources, a linker, and Wine to run what comes out.
+# The compiler for Windows, the sources of its standard library, a linker, and Wine to run the result.
 need_windows() {
     need gcc-mingw-w64-x86-64-posix x86_64-w64-mingw32-gcc
     need g++-mingw-w64-x86-64-posix x86_64-w64-mingw32-g++
@@ -82,7 +81,7 @@ need_windows() {
     if apt-cache show rustc-web >/dev/null 2>&1 && [ -z "${WINDOWS_RUSTC:-}" ]; then
         packages+=(rustc-web rust-web-src)
     else
-        # Ubuntu has no rustc-web; rustup's compiler does as well, once the sources are there.
+        # Ubuntu has no rustc-web; rustup's compiler works too, with its sources.
         rustup component add rust-src && scripts/windows-rustc.sh >/dev/null ||
             give_up "The Windows DLL needs a Rust compiler with the sources of its standard library:" \
                 "run rustup component add rust-src, or leave the Windows part out: make test WINDOWS=no"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# The Rust tests again, against newer servers than this machine's own: Redis 8.0 and Valkey 8.1, from Debian 13.
-# Their packages are fetched and unpacked under target/servers; nothing is installed. They come with the C library
-# they were built for. It needs apt-get, an x86-64 processor and Debian's keyring.
+# Runs the Rust tests against newer servers: Redis 8.0 and Valkey 8.1 from Debian 13. It unpacks their packages, with
+# the C library they need, under target/servers and installs nothing. It needs apt-get, x86-64 and Debian's keyring.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +22,7 @@ fetch() {
     for package in "$home"/packages/*.deb; do dpkg-deb --extract "$package" "$root"; done
 }
 
-# NAME: its programs under the names the tests call, each with the libraries it was built for.
+# NAME: wrappers with the names that the tests call, which run its programs with their own libraries.
 programs() {
     mkdir -p "$home/$1"
     local program

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Everything this project promises, checked: format and lints, the Rust tests against real redis-server
-# processes, C and C++, the Windows DLL under Wine, and the hand-overs between threads by loom.
-# WINDOWS=no leaves Windows out.
+# Checks everything: format and lints, the Rust tests against real redis-server processes, C and C++, the Windows DLL
+# under Wine, and the hand-overs between threads with loom. WINDOWS=no leaves Windows out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "${WINDOWS:-yes}" = no ]; then
-    echo "WINDOWS=no: the DLL is not built and nothing is tested under Windows"
+    echo "WINDOWS=no: the DLL is neither built nor tested"
     export MT5REDIS_WINDOWS=no
     scripts/prepare.sh run lint test
 else

@@ -1,4 +1,4 @@
-"""What stands inside mt5_redis.dll besides this project, and the licence texts that go along with it."""
+"""The third-party code in mt5_redis.dll, and its licence texts."""
 
 import os
 import pathlib
@@ -6,7 +6,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REGISTRY = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo")) / "registry/src"
-# Start-up code of the C runtime, linked into every program that MinGW-w64 makes.
+# The C runtime's start-up code, which MinGW-w64 links into every program.
 MINGW = pathlib.Path("/usr/share/doc/mingw-w64-common/copyright")
 
 
@@ -21,12 +21,12 @@ def crates(manifest, package, features, rustc):
                   "--prefix", "none", "--no-dedupe", "--format", "{p}|{l}",
                   env={**os.environ, "RUSTC": rustc, "RUSTC_BOOTSTRAP": "1"})
     linked = [line.split("|") for line in tree.splitlines()]
-    # One that is part of a workspace shows its path: mt5-redis itself, and the parts of the standard library.
+    # A line with a path is a workspace member: mt5-redis itself, or a part of the standard library.
     return {(*name.split(), licence) for name, licence in linked if "(" not in name}
 
 
 def texts(crate):
-    """The crate's licence texts. Where MIT is among the choices, that one is taken."""
+    """A crate's licence texts; MIT if it is among the choices."""
     names = ("LICENSE", "LICENCE", "COPYING", "UNLICENSE", "NOTICE")
     found = [path for path in REGISTRY.glob(f"*/{crate}/*") if path.name.upper().startswith(names)]
     if not found:
@@ -35,7 +35,7 @@ def texts(crate):
 
 
 def licences():
-    """One document: a list of names, then every text once."""
+    """The document: a list of names, then each text once."""
     rustc = output("scripts/windows-rustc.sh").strip()
     rust = pathlib.Path(output(rustc, "--print", "sysroot").strip()) / "lib/rustlib/src/rust"
     linked = crates(ROOT / "Cargo.toml", "mt5-redis", "", rustc)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the Rust compiler that can build the Windows DLL, or fails: one with the sources of its standard
-# library (nobody offers the library ready-made for this target), and new enough for this crate.
-# WINDOWS_RUSTC names another than Debian's rustc-web or the one on the PATH.
+# Prints a Rust compiler that can build the Windows DLL, or fails. It must be new enough for this crate and have the
+# sources of its standard library, which nobody distributes compiled for this target. WINDOWS_RUSTC overrides Debian's
+# rustc-web and the compiler on the PATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds mt5_redis.dll for 64-bit Windows: one file that needs nothing but Windows itself, and the same
-# bytes from the same sources and compiler, wherever they are.
+# Builds mt5_redis.dll for 64-bit Windows: one file that needs only Windows. The build is reproducible: the same sources
+# and compiler give the same bytes in any folder.
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
-# The windows-gnu target itself asks for a system DLL that Windows 7, old servers and Wine 8 lack.
+# The target windows-gnu would need a system DLL that Windows 7, old servers and Wine 8 lack.
 target=x86_64-win7-windows-gnu
 rustc=$(scripts/windows-rustc.sh)
 sysroot=$("$rustc" --print sysroot)
@@ -16,11 +16,11 @@ flags=(
     "--remap-path-prefix=$(realpath "$sysroot/lib/rustlib/src/rust")=/rust"
     "-Clink-arg=-Wl,--no-insert-timestamp"
 )
-# What the crate ring has in C; the name of this target tells nobody that Windows is meant.
+# For the C code of the crate ring, which does not recognise this target as Windows.
 export CC_x86_64_win7_windows_gnu=x86_64-w64-mingw32-gcc AR_x86_64_win7_windows_gnu=x86_64-w64-mingw32-ar
 export CFLAGS_x86_64_win7_windows_gnu="-g0 -ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo"
 
-# Build-std is not stable yet: RUSTC_BOOTSTRAP lets a stable compiler do it.
+# RUSTC_BOOTSTRAP lets a stable compiler use build-std, which is unstable.
 RUSTC=$rustc RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}") \
     cargo rustc --locked --release --lib --crate-type cdylib \
     -Zbuild-std=std,panic_unwind --target "$target" -- -Dwarnings "-Clinker=$PWD/scripts/windows-gcc"

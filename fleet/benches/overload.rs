@@ -21,7 +21,7 @@ use plotters::prelude::*;
 
 const TERMINALS: usize = 20;
 const POSITIONS: i64 = 50;
-/// One in so many states is a change, which pressure holds back as little as an open or a close.
+/// One in this many states is a change, which pressure never defers, like an open or a close.
 const CHANGE: u64 = 100;
 /// What the server takes, bytes a second.
 const CAPACITY: u64 = 4_000_000;
@@ -104,7 +104,7 @@ impl Row {
 struct Load {
     /// Times the capacity.
     offered: f64,
-    /// One in so many states is a change.
+    /// One in this many states is a change.
     change: u64,
     /// How long the load lasts before anything counts, and then while it counts, s.
     onset: f64,

@@ -60,6 +60,7 @@ const NOBODYS: [&str; 6] =
 const EVERYBODY: &str = "auth hello ping quit reset select client|setname client|id info role \
                          cluster|info cluster|slots cluster|shards cluster|keyslot asking readonly multi exec discard ";
 
+/// The library publishes everything without a refusal; the same user can touch no other instance's keys.
 #[test]
 fn a_terminal_does_all_its_work_and_nothing_else() {
     let mut guarded = Guarded::start(&["--instance", INSTANCE]);
@@ -252,6 +253,7 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
     expect_all_refused(&mut governor, &NOBODYS);
 }
 
+/// The governor's user suffices for the governor itself.
 #[test]
 fn the_governor_itself_is_refused_nothing() {
     let mut guarded = Guarded::start(&["--governor"]);
@@ -283,6 +285,7 @@ fn the_governor_itself_is_refused_nothing() {
     assert_eq!(refusals, [], "{log}");
 }
 
+/// The doctor's user suffices for the doctor, and cannot write.
 #[test]
 fn the_doctor_reads_all_and_changes_nothing() {
     let mut guarded = Guarded::start(&["--doctor"]);

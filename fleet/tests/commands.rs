@@ -1,5 +1,4 @@
-//! The program as it is typed: servers that start, stay, stop, and never outlive the one who started them; a
-//! small demo from end to end.
+//! The command line: servers start, stay and stop, and never outlive `up`; a small demo from end to end.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program, with its temporary folders where we can count them.
+/// The program, with its temporary folders in one place.
 fn program(temporary: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
     command.env("TMPDIR", temporary).stdin(Stdio::null());
@@ -74,7 +73,7 @@ impl Up {
 
     fn expect_nothing_left(mut self, temporary: &Path) {
         self.process.wait().unwrap();
-        eventually("the servers have ended", || !self.ports.iter().any(|&port| is_open(port)));
+        eventually("the servers have stopped", || !self.ports.iter().any(|&port| is_open(port)));
         assert_eq!(left(temporary), Vec::<PathBuf>::new());
     }
 }
@@ -90,6 +89,7 @@ fn left(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
+/// Each signal ends `up`, its servers and its temporary folder.
 #[test]
 fn servers_stop_when_they_are_asked_to() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
@@ -102,15 +102,17 @@ fn servers_stop_when_they_are_asked_to() {
     }
 }
 
+/// Servers do not outlive a killed `up`.
 #[test]
 fn servers_die_with_a_program_that_is_killed() {
     let temporary = TempDir::new().unwrap();
     let mut up = Up::start(program(temporary.path()).arg("up"));
     up.signal(Signal::KILL);
     up.process.wait().unwrap();
-    eventually("the servers have ended", || !up.ports.iter().any(|&port| is_open(port)));
+    eventually("the servers have stopped", || !up.ports.iter().any(|&port| is_open(port)));
 }
 
+/// A shut-down server ends `up` well, a crashed one with an error; both end all servers.
 #[test]
 fn a_server_that_dies_ends_the_others() {
     let temporary = TempDir::new().unwrap();
@@ -123,10 +125,11 @@ fn a_server_that_dies_ends_the_others() {
     let id: String = redis::cmd("INFO").arg("server").query(&mut server).unwrap();
     let id = id.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
     kill_process(Pid::from_raw(id.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-    assert!(!up.process.wait().unwrap().success(), "a crash is no good end");
+    assert!(!up.process.wait().unwrap().success(), "a crash is a failure");
     up.expect_nothing_left(temporary.path());
 }
 
+/// A configuration file that already exists is neither changed nor deleted.
 #[test]
 fn a_failed_start_leaves_the_files_of_others_alone() {
     let temporary = TempDir::new().unwrap();
@@ -139,6 +142,7 @@ fn a_failed_start_leaves_the_files_of_others_alone() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "no-such-setting yes\n");
 }
 
+/// Start, start again, stop, stop again, and start on the same ports with the data kept.
 #[test]
 fn detached_servers_stay_with_their_data_until_down() {
     let temporary = TempDir::new().unwrap();
@@ -169,7 +173,7 @@ fn detached_servers_stay_with_their_data_until_down() {
     let (good, told) = down();
     assert!(!good && told.contains("no servers were started in"), "{told}");
 
-    // On the same ports and with what was written.
+    // The same ports, and the data is still there.
     let wanted = first.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     let (good, told) = run(detached().args(["--ports", &wanted]));
     assert!(good && ports(&told) == first, "{told}");
@@ -178,6 +182,7 @@ fn detached_servers_stay_with_their_data_until_down() {
     assert!(down().0);
 }
 
+/// A taken port and wrong lists of ports are refused by name.
 #[test]
 fn a_port_that_is_taken_is_named() {
     let temporary = TempDir::new().unwrap();
@@ -206,6 +211,7 @@ fn number(told: &str, name: &str) -> u64 {
     value.unwrap_or_else(|| panic!("no {name} in {last:?}")).parse().unwrap()
 }
 
+/// A whole demo: its last line has the counts, and only the ledgers stay.
 #[test]
 fn a_small_demo_is_well_and_leaves_nothing_but_its_ledgers() {
     let temporary = TempDir::new().unwrap();
@@ -226,6 +232,7 @@ fn a_small_demo_is_well_and_leaves_nothing_but_its_ledgers() {
     assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
 }
 
+/// Ctrl-C during a demo is reported in its last line, and nothing stays.
 #[test]
 fn a_demo_that_is_interrupted_says_so_and_leaves_nothing() {
     let temporary = TempDir::new().unwrap();
@@ -243,6 +250,7 @@ fn a_demo_that_is_interrupted_says_so_and_leaves_nothing() {
     assert_eq!(left(temporary.path()), Vec::<PathBuf>::new());
 }
 
+/// The same seed gives the same signals, another seed others.
 #[test]
 fn terminals_repeat_themselves_with_the_same_seed() {
     let temporary = TempDir::new().unwrap();
@@ -271,6 +279,7 @@ fn terminals_repeat_themselves_with_the_same_seed() {
     up.process.wait().unwrap();
 }
 
+/// Fifty terminals report a bad configuration once.
 #[test]
 fn a_bad_configuration_is_told_once() {
     let temporary = TempDir::new().unwrap();

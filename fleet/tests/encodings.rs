@@ -15,6 +15,7 @@ fn longest(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
+/// The longest records that the library accepts keep the compact encodings.
 #[test]
 fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
     let servers = Servers::start_temporary(None).unwrap();
@@ -66,6 +67,7 @@ fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
     assert_eq!(encoding_of(RTS, "to:{1.Demo}", &mut open), "intset");
 }
 
+/// The reason for the limits in `deploy/shapes.conf`.
 #[test]
 fn a_listpack_takes_less_than_half_of_a_hash_table() {
     let servers = Servers::start_temporary(None).unwrap();

@@ -304,6 +304,7 @@ fn instances() {
     ]);
 }
 
+/// The oracle checks the library's own sequences and reports as well.
 #[test]
 fn the_library_itself_is_judged_too() {
     check(&[
@@ -331,6 +332,7 @@ fn the_library_itself_is_judged_too() {
     ]);
 }
 
+/// The number of findings in words is bounded.
 #[test]
 fn a_hundred_findings_are_told_and_the_rest_is_counted() {
     let mut world = World::start();

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use mt5fleet::ledger::Ledger;
 
+/// Slow servers: the level rises, states are superseded, and nothing that must be there is lost.
 #[test]
 fn servers_that_cannot_keep_up_lose_nothing_and_are_spared() {
     let long = std::env::var_os("MT5REDIS_LONG").is_some();

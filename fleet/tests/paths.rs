@@ -126,6 +126,7 @@ fn all_paths() -> BTreeSet<(String, String)> {
     all
 }
 
+/// Every option that takes a path resolves it against the current folder.
 #[test]
 fn every_path_begins_where_it_is_typed() {
     let mut desk = Desk::new();

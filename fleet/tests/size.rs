@@ -3,6 +3,7 @@
 use mt5fleet::up::sizing;
 use mt5fleet::{library, size};
 
+/// Measured sizes are below the assumed ones, but not absurdly so.
 #[test]
 fn nothing_weighs_more_than_the_sizing_counts_with() {
     let weights = size::measure(&library::default_path().unwrap()).unwrap();

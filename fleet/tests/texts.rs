@@ -1,5 +1,4 @@
-//! What the program prints: no control character from Redis or the network reaches a terminal or a log, and no
-//! argument that may hold a password is repeated.
+//! What the program prints: no control characters from Redis or the network, and no argument that may hold a password.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +9,7 @@ use std::thread;
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 
-/// Clears the screen, colours it, turns the line round, and begins a line of its own.
+/// Clears the screen, sets a colour, reverses the text direction, and forges a line.
 const EVIL: &str = "evil\x1b[2J\u{9b}31m\u{202e}\u{7f}\r\n{\"event\":\"forged\"}";
 
 fn program(arguments: &[&str]) -> Command {
@@ -19,7 +18,7 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// All that it prints, and whether it ended well.
+/// The program's output, and whether it succeeded.
 fn printed(arguments: &[&str]) -> (String, bool) {
     let output = program(arguments).output().unwrap();
     (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.success())
@@ -27,7 +26,7 @@ fn printed(arguments: &[&str]) -> (String, bool) {
 
 fn expect_plain(text: &str) {
     let told = text.contains("evil");
-    assert!(told, "it does not even tell: {text}");
+    assert!(told, "the text is missing: {text}");
     for line in text.lines() {
         let harms =
             |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -36,6 +35,7 @@ fn expect_plain(text: &str) {
     }
 }
 
+/// Control characters in names, keys and dead letters are printed escaped.
 #[test]
 fn what_stands_in_redis_cannot_move_the_cursor_or_forge_a_line() {
     let servers = Servers::start_temporary(None).unwrap();
@@ -89,6 +89,7 @@ fn hostile() -> String {
     url
 }
 
+/// So are those in a server's errors.
 #[test]
 fn what_a_server_says_is_printed_without_its_control_characters() {
     let url = hostile();
@@ -112,6 +113,7 @@ fn what_a_server_says_is_printed_without_its_control_characters() {
     expect_plain(&told.unwrap_or_default());
 }
 
+/// No error repeats a password from an argument, however mistyped its address.
 #[test]
 fn an_argument_that_may_hold_a_password_is_not_repeated() {
     for value in [

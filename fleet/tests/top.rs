@@ -35,6 +35,7 @@ impl Drop for Window {
     }
 }
 
+/// In a real terminal: sorts, filters and quits by keys, and ends with its terminal.
 #[test]
 fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     let servers = Servers::start_temporary(None).unwrap();
@@ -88,7 +89,7 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     keys.write_all(b"q").unwrap();
     assert!(terminal.0.wait().unwrap().success());
 
-    // With its terminal it ends, too.
+    // It ends with its terminal, too.
     let mut terminal = open();
     let mut output = BufReader::new(terminal.0.stdout.take().unwrap());
     let mut first = String::new();
@@ -101,7 +102,7 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
         assert!(Instant::now() < deadline, "{first} does not start");
         thread::sleep(Duration::from_millis(10));
     }
-    // It has taken the terminal over.
+    // Wait until it has drawn.
     output.read_until(b'\x1b', &mut Vec::new()).unwrap();
     drop(terminal);
     while runs() {
@@ -110,6 +111,7 @@ fn the_screen_is_drawn_obeys_its_keys_and_goes() {
     }
 }
 
+/// Live instances in both encodings, a dead one, a replica, and a dead server.
 #[test]
 fn instances_and_nodes_are_on_one_screen() {
     let mut servers = Servers::start_temporary(None).unwrap();
@@ -161,6 +163,7 @@ fn instances_and_nodes_are_on_one_screen() {
         .exec(&mut connect(servers.ports()[0]).unwrap())
         .unwrap();
 
+    // Both live instances by equity, then the dead one.
     let config = file("all.toml", "fields");
     let (text, code) = top(&["--config", &config, "--sort", "equity"]);
     assert_eq!(code, Some(0), "{text}");
@@ -181,6 +184,7 @@ fn instances_and_nodes_are_on_one_screen() {
     let (text, _) = top(&["--config", &config, "--filter", "2."]);
     assert!(text.contains("1 of 1 alive"), "{text}");
 
+    // A replica has a row of its own.
     let mut follower = connect(servers.ports()[1]).unwrap();
     redis::cmd("REPLICAOF").arg("127.0.0.1").arg(servers.ports()[0]).exec(&mut follower).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -193,6 +197,7 @@ fn instances_and_nodes_are_on_one_screen() {
     };
     assert!(replica.contains(&servers.ports()[1].to_string()) && replica.chars().count() <= 80, "{replica}");
 
+    // A dead server is shown, and the exit code says so.
     servers.kill(servers.ports()[0]).unwrap();
     let (text, code) = top(&["--config", &config]);
     assert_eq!(code, Some(1), "{text}");

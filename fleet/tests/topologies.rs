@@ -1,5 +1,5 @@
-//! Sentinels and a Cluster as `mt5fleet up` starts them: they go on with their data, survive the trouble that
-//! the demo makes, and keep every key.
+//! Sentinels and a Cluster as `mt5fleet up` starts them: they survive the trouble that the demo causes, keep every key,
+//! and continue with their data.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -34,6 +34,7 @@ fn takes(url: &str, key: &str) -> bool {
     written.is_ok()
 }
 
+/// All masters crash, others take over, the old ones follow, and a restart keeps all of it.
 #[test]
 fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -45,6 +46,7 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
         "twice on one folder"
     );
 
+    // All masters crash.
     let told = servers.trouble().unwrap().unwrap().end().unwrap();
     assert!(told.starts_with("the masters of ris, rts, rtss crashed"), "{told}");
     eventually("each lane has another master that takes writes", || {
@@ -53,7 +55,7 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
         (0..3).all(|lane| after[lane] != before[lane] && takes(&after[lane], "after"))
     });
     let after = servers.urls();
-    eventually("the old ones follow", || {
+    eventually("the old masters are replicas", || {
         servers.attend().unwrap();
         before.iter().all(|url| {
             let mut connection = connect(url);
@@ -63,13 +65,13 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
     });
     drop(servers);
 
-    // What a failover changed stands in the servers' own files: they start as they ended.
+    // The servers' own files keep what the failover changed, so a restart continues.
     let wrong = Plan { topology: Topology::Cluster, ..Plan::default() };
     let refused = Servers::start_in(folder.path(), &wrong, false).err().unwrap().to_string();
     assert!(refused.contains("pass that, or another folder"), "{refused}");
     let servers = Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).unwrap();
     assert_eq!((servers.ports(), servers.urls()), (ports, after.clone()));
-    // Instance states have no log; what was written in the last minutes may be gone there.
+    // Not ris: it has no log, so its last minutes may be lost.
     for url in &after[1..] {
         let kept: Vec<String> =
             redis::cmd("MGET").arg("before").arg("after").query(&mut connect(url)).unwrap();
@@ -77,6 +79,7 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
     }
 }
 
+/// A reshard moves every key to another master and loses none.
 #[test]
 fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
     let mut servers = Servers::start_here(&plan(Topology::Cluster)).unwrap();
@@ -86,7 +89,7 @@ fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
     let mut written = BTreeSet::new();
     for number in 0..100 {
         let key = format!("ts:{{{number}.Demo}}:1");
-        // The one that has its slot takes it.
+        // Only the owner of its slot accepts it.
         let takers = connections.iter_mut().filter_map(|connection| {
             redis::cmd("SET").arg(&key).arg(number).query::<String>(connection).ok()
         });
@@ -109,7 +112,7 @@ fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
     );
     let all: BTreeSet<String> = after.into_iter().flatten().collect();
     assert_eq!(all, written);
-    eventually("all nodes find the Cluster well", || {
+    eventually("all nodes see a healthy Cluster", || {
         connections.iter_mut().all(|connection| {
             let info: String = redis::cmd("CLUSTER").arg("INFO").query(connection).unwrap();
             info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")

@@ -1,13 +1,13 @@
-"""Checks the project's MQL5 sources, and plays scenarios with them. README.md has the whole story.
+"""Checks the project's MQL5 sources and plays scenarios with them. README.md explains it.
 
     run.py check                    the sources under mql5/, and the snippets
-    run.py check FILE...            programs of anybody, an EA for example
+    run.py check FILE...            any programs, an EA for example
     run.py reference                the stand-in terminal against reference.tsv
-    run.py scenarios [FILE...]      the scenarios, or those named, against the DLL and a Redis
-    run.py random SEED COUNT        scenarios made from a seed
-    run.py mutants SEED COUNT       changes single tokens of the sources, or of the files named behind: who notices?
-    run.py mutants again FILE       those that survived in an earlier run, whose output the file has
-    run.py bench                    the time of a publishing call
+    run.py scenarios [FILE...]      all scenarios, or these, against the DLL and a Redis
+    run.py random SEED COUNT        generated scenarios
+    run.py mutants SEED COUNT [FILE...]  changes single tokens of the sources, and counts what notices
+    run.py mutants again FILE       the mutants that survived in an earlier run with this output
+    run.py bench                    measures a publishing call
 """
 
 import argparse
@@ -30,7 +30,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
 
 @contextmanager
 def redis_port(given):
-    """The port of the Redis to use: the one that was given, or one of our own for as long as this runs."""
+    """The given port of a Redis, or that of our own, which runs until the end."""
     if given:
         yield given
         return
@@ -52,16 +52,16 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("what", choices=["check", "reference", "scenarios", "random", "mutants", "bench"])
     options.add_argument("words", nargs="*")
-    options.add_argument("--build", default=TARGET / "mql5", help="folder for what is compiled")
+    options.add_argument("--build", default=TARGET / "mql5", help="folder for compiled files")
     options.add_argument("--prefix", default=TARGET / "wine", help="Wine's folder")
     options.add_argument("--sources", default=PROJECT / "mql5", type=Path, help="the MQL5 folder to check")
     options.add_argument("--header", default=PROJECT / "include/mt5_redis.h", type=Path)
     dll = TARGET / "x86_64-win7-windows-gnu/release/mt5_redis.dll"
     options.add_argument("--library", default=dll, type=Path, help="mt5_redis.dll, as make windows builds it")
-    options.add_argument("--redis", type=int, help="port of an empty Redis on this machine; default: one of its own")
+    options.add_argument("--redis", type=int, help="port of an empty Redis on this machine; default: start one")
     given = options.parse_args()
 
-    build = Build(Path(given.build).resolve())  # Wine starts what is built from its own folder
+    build = Build(Path(given.build).resolve())  # Wine runs in its own folder
     if given.what == "check" and given.words:
         sys.exit(0 if check_programs(build, [Path(word) for word in given.words], given.sources / "Include") else 1)
     with build.lock():
@@ -70,7 +70,7 @@ def main():
         if given.what == "check":
             wrong, count = check_snippets(build)
             mistakes += wrong
-            snippets = f", {count} snippets are judged right"
+            snippets = f", {count} snippets are as expected"
         if not mistakes and given.what == "reference":
             mistakes += check_reference(build, sources)
         if mistakes:

@@ -76,11 +76,8 @@ struct Fault {
 }
 
 impl Faults {
-    fn add(&mut self, vital: bool, what: &'static str, cure: &'static str, key: &str) {
-        self.mend(vital, what, cure, key, ("", ""));
-    }
-
-    fn mend(
+    /// Notes that a key has a fault; `command` and its argument after the key fix it, or are empty.
+    fn add(
         &mut self,
         vital: bool,
         what: &'static str,
@@ -144,14 +141,14 @@ const KINDS: [(&str, &[&str], u64); 13] = [
 
 fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> Result<()> {
     let Some((prefix, compact, size)) = KINDS.into_iter().find(|(prefix, ..)| key.starts_with(prefix)) else {
-        faults.add(false, "do not belong to mt5-redis", "keep other data in another Redis", key);
+        faults.add(false, "do not belong to mt5-redis", "keep other data in another Redis", key, ("", ""));
         return Ok(());
     };
     let encoding: Option<String> = ask(member, "OBJECT ENCODING", key, faults)?;
     if !compact.is_empty() && encoding.is_some_and(|encoding| !compact.contains(&encoding.as_str())) {
         let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
                     existing keys change when the server is restarted";
-        faults.add(false, "are not in the compact encoding", cure, key);
+        faults.add(false, "are not in the compact encoding", cure, key, ("", ""));
     }
     let bytes: Option<u64> = ask(member, "MEMORY USAGE", key, faults)?;
     if bytes.is_some_and(|bytes| bytes > size) {
@@ -160,6 +157,7 @@ fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> R
             "are far larger than the sizing assumes",
             "run mt5fleet size to measure again",
             key,
+            ("", ""),
         );
     }
     time_to_live(member, (key, prefix), lives, faults)
@@ -195,53 +193,64 @@ fn time_to_live(
     if life == -2 {
         return Ok(());
     }
-    let ends = life >= 0;
-    match prefix {
-        "is:{" if !ends => {
-            let cure = "somebody wrote them without PEXPIRE; a live terminal writes its own again";
-            let what = "are instances without a time to live, so they never look dead";
-            faults.mend(true, what, cure, key, ("DEL", ""));
-        }
-        "wm:{" if !ends => {
-            let cure = "they must outlive their last record by 35 days; the next commit sets it, too";
-            faults.mend(false, "are watermarks without a time to live", cure, key, ("EXPIRE", NOTE_SECONDS));
-        }
+    let expires = life >= 0;
+    let (vital, what, cure, command) = match prefix {
+        "is:{" if !expires => (
+            true,
+            "are instances without a time to live, so they never look dead",
+            "somebody wrote them without PEXPIRE; a live terminal writes its own again",
+            ("DEL", ""),
+        ),
+        "wm:{" if !expires => (
+            false,
+            "are watermarks without a time to live",
+            "they must outlive their last record by 35 days; the next commit sets it, too",
+            ("EXPIRE", NOTE_SECONDS),
+        ),
+        "ss:{" if !expires => (
+            false,
+            "are streams without a time to live, so they stay when their source is gone",
+            "was a signal written by hand? a live source sets it itself",
+            ("PEXPIRE", lives.signals.as_str()),
+        ),
+        "fp:{" | "sa:{" if !expires => (
+            false,
+            "are readers' positions without a time to live",
+            "an active reader sets it itself",
+            ("EXPIRE", NOTE_SECONDS),
+        ),
+        "fl:{" if !expires => (
+            true,
+            "are leases without a time to live, so other followers stand by for ever",
+            "a live follower takes its lease again",
+            ("DEL", ""),
+        ),
         // The governor's lease must expire.
-        "ctl" if key == LEASE => {}
-        "ss:{" if !ends => {
-            let cure = "was a signal written by hand? a live source sets it itself";
-            let what = "are streams without a time to live, so they stay when their source is gone";
-            faults.mend(false, what, cure, key, ("PEXPIRE", &lives.signals));
-        }
-        "fp:{" | "sa:{" if !ends => {
-            let (what, cure) =
-                ("are readers' positions without a time to live", "an active reader sets it itself");
-            faults.mend(false, what, cure, key, ("EXPIRE", NOTE_SECONDS));
-        }
-        "fl:{" if !ends => {
-            let cure = "a live follower takes its lease again";
-            let what = "are leases without a time to live, so other followers stand by for ever";
-            faults.mend(true, what, cure, key, ("DEL", ""));
-        }
-        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if ends => {
-            let (what, cure) = ("must not have a time to live but will expire", "find out who gave them one");
-            faults.mend(true, what, cure, key, ("PERSIST", ""));
-        }
-        "ts:{" => {
-            let open = is_open(member, key)?;
-            if open && ends {
-                let (what, cure) =
-                    ("are open positions that will expire", "find out who gave them a time to live");
-                faults.mend(true, what, cure, key, ("PERSIST", ""));
-            }
-            if !open && !ends {
-                let cure = "nothing else will delete them";
-                let what = "are closed positions without a time to live";
-                faults.mend(false, what, cure, key, ("PEXPIRE", &lives.closed));
-            }
-        }
-        _ => {}
-    }
+        "ctl" if key == LEASE => return Ok(()),
+        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if expires => (
+            true,
+            "must not have a time to live but will expire",
+            "find out who gave them one",
+            ("PERSIST", ""),
+        ),
+        "ts:{" => match (is_open(member, key)?, expires) {
+            (true, true) => (
+                true,
+                "are open positions that will expire",
+                "find out who gave them a time to live",
+                ("PERSIST", ""),
+            ),
+            (false, false) => (
+                false,
+                "are closed positions without a time to live",
+                "nothing else will delete them",
+                ("PEXPIRE", lives.closed.as_str()),
+            ),
+            _ => return Ok(()),
+        },
+        _ => return Ok(()),
+    };
+    faults.add(vital, what, cure, key, command);
     Ok(())
 }
 

@@ -3,8 +3,6 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +15,6 @@ const PIECE: usize = 16 * 1024;
 /// A running proxy.
 pub struct SlowRedis {
     address: SocketAddr,
-    rate: Arc<AtomicU64>,
 }
 
 impl SlowRedis {
@@ -25,10 +22,8 @@ impl SlowRedis {
     pub fn before(target: &str, bytes_per_second: u64) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no free port for the slow Redis")?;
         let address = listener.local_addr()?;
-        let rate = Arc::new(AtomicU64::new(bytes_per_second.max(1)));
         let (turns, waiting) = channel();
-        let serving = rate.clone();
-        thread::spawn(move || serve(&waiting, &serving));
+        thread::spawn(move || serve(&waiting, bytes_per_second.max(1)));
         let target = target.to_owned();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -38,16 +33,11 @@ impl SlowRedis {
                 }
             }
         });
-        Ok(Self { address, rate })
+        Ok(Self { address })
     }
 
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
-    }
-
-    /// Changes the limit.
-    pub fn set_rate(&self, bytes_per_second: u64) {
-        self.rate.store(bytes_per_second.max(1), Relaxed);
     }
 }
 
@@ -58,11 +48,11 @@ struct Turn {
 }
 
 /// Lets one piece after another pass. Short delays are added up, because a sleep is never short.
-fn serve(waiting: &Receiver<Turn>, rate: &AtomicU64) {
+fn serve(waiting: &Receiver<Turn>, rate: u64) {
     let mut busy_until = Instant::now();
     while let Ok(Turn { bytes, done }) = waiting.recv() {
         let now = Instant::now();
-        busy_until = busy_until.max(now) + Duration::from_secs_f64(bytes as f64 / rate.load(Relaxed) as f64);
+        busy_until = busy_until.max(now) + Duration::from_secs_f64(bytes as f64 / rate as f64);
         let ahead = busy_until - now;
         if ahead > Duration::from_millis(1) {
             thread::sleep(ahead);

@@ -94,7 +94,7 @@ mod tests {
     fn the_reason_is_the_comment_above() {
         assert_eq!(
             reason("timeout").unwrap(),
-            "Never cuts a terminal for being quiet: reconnecting costs more than an idle connection."
+            "Never disconnects a quiet terminal: reconnecting costs more than an idle connection."
         );
         assert_eq!(reason("no-such-setting"), None);
     }

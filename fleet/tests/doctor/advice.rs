@@ -1,5 +1,5 @@
-//! Every advice works: its commands are typed into a shell, its lines written into the files that it names, and what
-//! was found is found no more.
+//! Every piece of advice works: run its commands in a shell, write its lines into the files that it names, and the
+//! finding is gone.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use super::*;
 /// The password of servers that have one; `redis-cli` asks for it.
 const PASSWORD: &str = "secret";
 
-/// Types the commands of a finding into a shell; those for the system itself are done under `root`.
+/// Runs the commands of a finding in a shell; those for the system itself change files under `root` instead.
 pub fn obey(finding: &Finding, root: &Path) {
     for command in &finding.commands {
         if let Some((value, path)) = of_the_system(command) {
@@ -24,18 +24,18 @@ pub fn obey(finding: &Finding, root: &Path) {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = shell.spawn().unwrap();
-        // One that asks for nothing is gone perhaps.
+        // A command that asks for no password may have ended.
         let _ = writeln!(child.stdin.take().unwrap(), "{PASSWORD}");
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        // Its exit code is 0 whatever the server says.
+        // redis-cli exits with 0 even if the server refuses.
         let refused =
             ["ERR ", "NOAUTH", "NOPERM", "WRONGPASS", "[ERR]"].iter().any(|code| said.contains(code));
         assert!(output.status.success() && !refused, "{command}: {said}\nof {finding:#?}");
     }
 }
 
-/// A command that sets something of the system: the value, and the path of the file that has it.
+/// The value and the file of a command that changes a system setting.
 fn of_the_system(command: &str) -> Option<(String, String)> {
     if let Some(setting) = command.strip_prefix("sysctl ") {
         let (name, value) = setting.split_once('=')?;
@@ -56,7 +56,7 @@ fn note(finding: &Finding) {
     writeln!(file, "{line}").unwrap();
 }
 
-/// Whether it is about what a server takes at its start only.
+/// Whether it is about a setting that needs a restart.
 fn waits_for_a_start(finding: &Finding) -> bool {
     AT_START.iter().any(|name| finding.text.starts_with(&format!("{name} is ")))
 }
@@ -65,12 +65,11 @@ fn waits_for_a_start(finding: &Finding) -> bool {
 fn about_settings(findings: &[Finding]) -> Vec<&Finding> {
     let checks = ["settings", "eviction", "memory", "roles"];
     let told = complaints(findings).into_iter().filter(|finding| checks.contains(&finding.check));
-    // A replica cannot be had by a command.
+    // No command provides a replica.
     told.filter(|finding| !finding.text.contains("without a replica")).collect()
 }
 
-/// Examines the servers as they come, does all that is said, and finds nothing any more: at once, and when they have
-/// been started again.
+/// Examines fresh servers and follows all advice. Then nothing is found, neither at once nor after a restart.
 fn heal(config: &str, servers: &mut [Bare]) {
     let (root, folder) = (machine(), tempfile::tempdir().unwrap());
     let file = folder.path().join("site.toml");
@@ -98,6 +97,7 @@ fn heal(config: &str, servers: &mut [Bare]) {
     }
 }
 
+/// Plain servers are healed by following the findings, and stay healthy after a restart.
 #[test]
 fn what_it_says_of_settings_works_and_lasts() {
     let mut shared = [Bare::start("")];
@@ -124,6 +124,7 @@ fn what_it_says_of_a_clusters_settings_works_and_lasts() {
     heal(&format!("url = \"redis-cluster://127.0.0.1:{}\"\n", nodes[0].port), &mut nodes);
 }
 
+/// The advice about encodings works: the setting, and a restart.
 #[test]
 fn what_it_says_of_encodings_works() {
     let mut server = Bare::start("hash-max-listpack-value 16\n");
@@ -151,6 +152,7 @@ fn what_it_says_of_encodings_works() {
     assert!(!left.iter().any(|finding| finding.text.contains("compact encoding")), "{left:#?}");
 }
 
+/// The list of settings that need a restart is exactly what Redis calls immutable.
 #[test]
 fn what_a_server_takes_at_its_start_only_is_known() {
     let server = Bare::start("");

@@ -1,4 +1,4 @@
-//! A redis-server as it comes, with nothing of ours in its file.
+//! A redis-server with its default settings.
 
 use std::process::{Child, Command, Stdio};
 
@@ -31,7 +31,7 @@ impl Bare {
 
     fn run(folder: &Path) -> Child {
         let mut command = Command::new("redis-server");
-        // It is told where its file is as an operator does it.
+        // With an absolute path of its file, as an operator passes it.
         command.arg(folder.join("redis.conf")).arg("--dir").arg(folder).stdout(Stdio::null());
         command.spawn().expect("redis-server is installed")
     }

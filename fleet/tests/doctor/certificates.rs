@@ -16,6 +16,7 @@ fn certificate(folder: &Path, days: i64) {
     write(folder, "server.key", &key.serialize_pem());
 }
 
+/// Certificates of different remaining lifetimes, as presented by the server and in the file.
 #[test]
 fn one_that_expires_soon_is_found_at_the_server_and_in_the_files() {
     let (root, folder) = (machine(), tempfile::tempdir().unwrap());

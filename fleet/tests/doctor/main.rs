@@ -70,6 +70,7 @@ fn type_in(connection: &mut Connection, command: &str) {
     typed.unwrap_or_else(|error| panic!("{command}: {error}"));
 }
 
+/// No finding is yellow or red on fresh servers of each topology.
 #[test]
 fn a_healthy_site_of_each_kind_has_nothing_to_complain_of() {
     let root = machine();
@@ -86,6 +87,7 @@ fn a_healthy_site_of_each_kind_has_nothing_to_complain_of() {
     }
 }
 
+/// Each bad system setting is found, and its commands fix it.
 #[test]
 fn each_fault_of_a_machine_is_found() {
     let (root, servers) = (machine(), start(Topology::Single));
@@ -109,6 +111,7 @@ fn each_fault_of_a_machine_is_found() {
     assert!(complaints(&examine(&servers.config_file(), root.path())).is_empty());
 }
 
+/// Text, JSON and exit code agree, without and with a red finding.
 #[test]
 fn the_program_says_it_in_lines_or_json_and_by_its_exit_code() {
     let (root, servers) = (machine(), start(Topology::Single));

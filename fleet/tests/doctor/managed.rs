@@ -1,12 +1,12 @@
-//! Servers that keep commands to themselves, as managed ones do: what cannot be checked is said, and the rest is
-//! checked all the same; the governor governs by what INFO tells.
+//! Servers that refuse commands, like managed ones: the doctor says what it could not check and checks the rest; the
+//! governor works with what INFO reports.
 
 use std::process::Command;
 
 use super::bare::Bare;
 use super::*;
 
-/// Commands that look after a server, which a provider does by itself.
+/// Administrative commands, which providers refuse.
 const CARE: [&str; 5] = ["config", "client", "latency", "memory", "slowlog"];
 
 fn renamed(commands: &[&str]) -> String {
@@ -41,6 +41,7 @@ fn governed(server: &Bare) -> (String, bool) {
     (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.success())
 }
 
+/// Without CONFIG and the like, INFO still reveals what matters, and no refused command is advised.
 #[test]
 fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
     let users = format!("user default on nopass ~* &* +@all {}\n", CARE.map(|it| format!("-{it}")).join(" "));
@@ -68,7 +69,7 @@ fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
             "are instances without a time to live, so they never look dead: is:{1.Demo}",
         );
         expect(&findings, Light::Yellow, "keys", "the keys' sizes were not checked");
-        // Nobody is told to type what the server will refuse.
+        // No advice contains a command that the server refuses.
         let typed: Vec<_> = findings.iter().flat_map(|finding| &finding.commands).collect();
         assert!(why == "NOPERM " || !typed.iter().any(|line| line.contains("CONFIG SET")), "{typed:#?}");
         let (said, calm) = governed(&server);
@@ -76,6 +77,7 @@ fn without_the_commands_that_look_after_a_server_info_says_what_matters() {
     }
 }
 
+/// Without INFO too, doctor and governor name what they cannot check.
 #[test]
 fn without_info_too_both_say_what_they_cannot_see() {
     let (server, findings) = examined(&renamed(&[&CARE[..], &["info"]].concat()));
@@ -111,6 +113,7 @@ fn a_node_of_a_cluster_that_is_named_as_a_server_is_told_with_what_to_write() {
     assert!(roles.cure.as_ref().unwrap().ends_with(&right), "{roles:#?}");
 }
 
+/// Doctor, top and governor explain each refused connection the same way, without the password.
 #[test]
 fn who_is_not_let_in_is_told_with_what_to_write() {
     let server = Bare::start("requirepass hunter22\n");

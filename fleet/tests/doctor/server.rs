@@ -1,4 +1,4 @@
-//! What can be wrong with one server and its data, provoked one after the other.
+//! The faults of one server and its data, provoked one after another.
 
 use super::advice::obey;
 use super::*;
@@ -6,7 +6,7 @@ use super::*;
 /// A lane, what is done to it, what is found by which check and how bad it is, and what undoes it.
 type Case<'a> = (usize, &'a [&'a str], Light, &'a str, &'a str, &'a [&'a str]);
 
-/// What no command at a server can mend: somebody must decide, or another machine is at fault.
+/// Findings that no command can fix: a person must decide, or another machine is at fault.
 const WORDS: [&str; 9] = [
     "is a replica",
     "the machine has",
@@ -19,7 +19,7 @@ const WORDS: [&str; 9] = [
     "keys since its start because memory was full",
 ];
 
-/// Does what a finding says, if there is something to be typed; then it must be found no more.
+/// Runs the commands of a finding, if it has any; then the finding must be gone.
 pub fn heals(findings: &[Finding], config: &Path, root: &Path, (check, says): (&str, &str)) {
     let is_it = |found: &&Finding| found.check == check && found.text.contains(says);
     let finding = findings.iter().find(is_it).expect("just seen");
@@ -36,6 +36,7 @@ pub fn heals(findings: &[Finding], config: &Path, root: &Path, (check, says): (&
     }
 }
 
+/// Each case provokes a fault, expects its finding, follows the advice, and sees the finding gone.
 #[test]
 fn each_fault_of_a_server_is_found() {
     let (root, servers) = (machine(), start(Topology::Single));

@@ -1,4 +1,4 @@
-//! What can be wrong with masters, replicas, Sentinels and the nodes of a Cluster.
+//! The faults of masters, replicas, Sentinels and the nodes of a Cluster.
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -8,7 +8,7 @@ use super::advice::obey;
 use super::server::heals;
 use super::*;
 
-/// Looks again and again until it is found: other servers take their time to notice.
+/// Examines until the finding appears, because other servers need time to notice.
 fn eventually(config: &Path, root: &Path, light: Light, check: &str, says: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -26,6 +26,7 @@ fn eventually(config: &Path, root: &Path, light: Light, check: &str, says: &str)
     }
 }
 
+/// A wrong name, an unprotected master, a late replica, lost replicas and lost Sentinels, one after another.
 #[test]
 fn each_fault_of_a_master_with_sentinels_is_found() {
     let (root, mut servers) = (machine(), start(Topology::Sentinel));
@@ -45,7 +46,7 @@ fn each_fault_of_a_master_with_sentinels_is_found() {
     expect(&findings, Light::Yellow, "roles", "acknowledges writes while cut off");
     heals(&findings, &config, root.path(), ("roles", "acknowledges writes while cut off"));
 
-    // A replica that reads nothing does not know what it lacks.
+    // A suspended replica falls behind.
     let mut states = connect(ports[0]).unwrap();
     let info: redis::InfoDict = redis::cmd("INFO").query(&mut connect(ports[1]).unwrap()).unwrap();
     let replica = Pid::from_raw(info.get("process_id").unwrap()).unwrap();
@@ -73,6 +74,7 @@ fn each_fault_of_a_master_with_sentinels_is_found() {
     found(&servers, Light::Red, "roles", "no failover is possible");
 }
 
+/// A half-migrated slot, uneven slots, a failed node and a lost master, one after another.
 #[test]
 fn each_fault_of_a_cluster_is_found() {
     let (root, mut servers) = (machine(), start(Topology::Cluster));

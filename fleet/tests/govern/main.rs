@@ -261,6 +261,7 @@ fn a_full_server_takes_no_lease_and_is_trimmed_all_the_same() {
     assert_eq!(world.ask::<i64>(0, "ZCARD il") + world.ask::<i64>(2, "XLEN ss:{0}:1.Demo"), 0, "{lines:?}");
 }
 
+/// The governor connects over TLS with the configured authority, and trims.
 #[test]
 fn encrypted_servers_are_governed_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,6 +293,7 @@ fn encrypted_servers_are_governed_too() {
     assert_eq!(redis::cmd("XLEN").arg("ss:{0}:1.Demo").query::<i64>(&mut redis).unwrap(), 0);
 }
 
+/// The governor does not shorten an operator's directive.
 #[test]
 fn an_operators_longer_directive_is_left_alone() {
     let world = World::start();

@@ -1,4 +1,4 @@
-//! The figures' address stands on the network: whoever connects gets the figures or nothing, and holds nothing up.
+//! The metrics' port is open to the network: a client gets the metrics or nothing, and blocks nobody.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn a_request_without_end_is_cut_off() {
     for piece in ["x".repeat(1024), format!("GET /metrics HTTP/1.1\r\n{}", "a: b\r\n".repeat(200))] {
         let mut stream = TcpStream::connect(host(&url)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        // What the kernel keeps of a connection that nobody reads is a few MiB.
+        // The kernel buffers a few MiB of an unread connection.
         let taken =
             (0..64 << 10).take_while(|_| stream.write_all(piece.as_bytes()).is_ok()).count() * piece.len();
         assert!(taken < 32 << 20, "{taken} bytes of a head are taken");

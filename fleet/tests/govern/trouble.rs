@@ -22,6 +22,7 @@ impl Drop for Frozen {
     }
 }
 
+/// A suspended server needs level 3.
 #[test]
 fn a_server_that_takes_longer_than_its_time_out_is_critical() {
     let world = World::start();
@@ -35,6 +36,7 @@ fn a_server_that_takes_longer_than_its_time_out_is_critical() {
     assert!(world.ask::<String>(0, "GET ctl").starts_with("3:"));
 }
 
+/// An absent server is a warning and a bad exit code, but no directive.
 #[test]
 fn servers_that_are_not_there_are_not_calm() {
     let world = World::start();
@@ -51,6 +53,7 @@ fn servers_that_are_not_there_are_not_calm() {
     assert!(events(&lines, "directive").is_empty(), "sending less would not help: {lines:?}");
 }
 
+/// A higher directive of the operator is not replaced.
 #[test]
 fn a_directive_that_asks_for_more_stays_until_it_ends() {
     let world = World::start();
@@ -65,6 +68,7 @@ fn a_directive_that_asks_for_more_stays_until_it_ends() {
     assert_eq!(world.ask::<String>(0, "GET ctl"), own);
 }
 
+/// A lower but longer directive of the operator is restored after ours.
 #[test]
 fn a_directive_that_lasts_longer_comes_back() {
     let world = World::start();

@@ -1,23 +1,23 @@
 //+------------------------------------------------------------------+
 //|                                                 FleetAgent.mq5   |
 //+------------------------------------------------------------------+
-// Attach it to one chart of a terminal, any symbol: it keeps the terminal's account and positions up to date
-// in Redis, and under pressure less often (docs/backpressure.md). It never trades and never waits for the
-// network. It goes on through changes of chart, inputs and account, and does nothing in the strategy tester.
+// Publishes the terminal's account and positions to Redis, under pressure less often (docs/backpressure.md). Attach it
+// to one chart of the terminal, with any symbol. It never trades and never waits for the network. It keeps running when
+// the chart, the inputs or the account change, and does nothing in the strategy tester.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
-#property description "Shows this terminal's account and positions in Redis. One chart a terminal is enough."
+#property description "Publishes this terminal's account and positions to Redis. Attach it to one chart per terminal."
 #property description "Allow DLL imports on the Dependencies tab."
 
 #include <Mt5Redis/Mt5Redis.mqh>
 
 input string InpRedis       = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
 input string InpInstance    = "";                       // Instance id; empty: <login>.<server>
-input int    InpPositionsMs = 500;                      // Look at the positions every, ms
-input int    InpHeartbeatMs = 1000;                     // Publish the account every, ms
+input int    InpPositionsMs = 500;                      // Interval between looks at the positions, ms
+input int    InpHeartbeatMs = 1000;                     // Interval between heartbeats, ms
 
 CMt5Redis redis;
-string    publishing="";       // the instance that was said last
+string    publishing="";       // the instance that was announced last
 ulong     next_heartbeat_ms=0;
 string    shown="";            // on the chart
 
@@ -28,7 +28,7 @@ int OnInit(void)
       return(INIT_SUCCEEDED);
    if(InpPositionsMs<50 || InpHeartbeatMs<InpPositionsMs)
      {
-      Alert("FleetAgent: look at the positions every 50 ms or more, and publish the account no more often than that");
+      Alert("FleetAgent: the interval of positions must be at least 50 ms, and that of heartbeats at least as long");
       return(INIT_PARAMETERS_INCORRECT);
      }
    if(!redis.Open(InpRedis,InpInstance))
@@ -40,14 +40,14 @@ int OnInit(void)
    Announce();
    if(!EventSetMillisecondTimer(InpPositionsMs))
      {
-      Alert("FleetAgent cannot start: the terminal gives it no timer, error ",GetLastError());
+      Alert("FleetAgent cannot start: the terminal provides no timer, error ",GetLastError());
       return(INIT_FAILED);
      }
    return(INIT_SUCCEEDED);
   }
 //+------------------------------------------------------------------+
-//| Without an account yet there is no name to publish under; with   |
-//| another account there is another name.                           |
+//| Announces the instance, which is unknown before the first login  |
+//| and changes with the account.                                    |
 //+------------------------------------------------------------------+
 void Announce(void)
   {
@@ -79,7 +79,7 @@ void Publish(void)
    redis.PrintEvents();
   }
 //+------------------------------------------------------------------+
-//| The pressure for the chart, while there is any.                  |
+//| The text for the chart while there is pressure.                  |
 //+------------------------------------------------------------------+
 string Pressure(void)
   {

@@ -1,8 +1,8 @@
 //+------------------------------------------------------------------+
 //|                                             SignalFollower.mq5   |
 //+------------------------------------------------------------------+
-// Copies the signals of other terminals into this account. What is done with a signal, and how nothing is done twice,
-// is in Mt5RedisCopier.mqh, which an Expert Advisor of your own can use as well.
+// Copies the signals of other terminals into this account. Mt5RedisCopier.mqh does the work, and executes each signal
+// once; your own Expert Advisor can use it too.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
 #property description "Copies signals from Redis into this account. Prints what it would do until Dry run is off."
@@ -12,17 +12,17 @@
 #include <Mt5Redis/Mt5RedisCopier.mqh>
 
 input string InpRedis       = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
-input string InpInstances   = "";                       // Sources: instances, with commas between them; * all
-input string InpFollower    = "";                       // Name of this follower; empty: the account's instance
+input string InpInstances   = "";                       // Sources: instance ids, separated by commas; *: all
+input string InpFollower    = "";                       // Name of this follower; empty: this account's instance id
 input long   InpSourceMagic = 0;                        // Magic number to follow; 0: all
-input string InpSymbols     = "";                       // Symbols: EURUSD=EURUSD.m,XAUUSD=GOLD; others by name
-input double InpLotFactor   = 1.0;                      // Volume: the signal's times this
-input double InpMaxLots     = 1.0;                      // Volume of an order at most, lots
-input int    InpSlippage    = 20;                       // Highest slippage, points
-input int    InpMaxAgeMs    = 5000;                     // Highest age of an opening or a change, ms
+input string InpSymbols     = "";                       // Symbol names here: EURUSD=EURUSD.m,XAUUSD=GOLD; others are the same
+input double InpLotFactor   = 1.0;                      // Factor for the signal's volume
+input double InpMaxLots     = 1.0;                      // Largest volume of an order, lots
+input int    InpSlippage    = 20;                       // Largest slippage, points
+input int    InpMaxAgeMs    = 5000;                     // Largest age of an opening or a change, ms
 input ENUM_MT5REDIS_AFTER_GAP InpAfterGap = MT5REDIS_AFTER_GAP_CLOSE_ONLY; // After signals were missed
 input long   InpMagic       = 20250202;                 // Magic number of the copies
-input bool   InpDryRun      = true;                     // Dry run: only print
+input bool   InpDryRun      = true;                     // Dry run: print, do not trade
 
 CMt5Redis       redis;
 CMt5RedisCopier copier;

@@ -1,11 +1,11 @@
 //+------------------------------------------------------------------+
 //|                                            SignalPublisher.mq5   |
 //+------------------------------------------------------------------+
-// An example: publishes a signal when two moving averages cross on a closed bar. It places no order; who
-// follows the signals decides what to do with them. Use it as the skeleton of your own strategy.
+// An example, and a skeleton for your own strategy: publishes a signal when two moving averages cross on a closed bar.
+// It places no orders; a follower decides what to do with the signals.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
-#property description "Publishes a signal to Redis when two moving averages cross. Places no order itself."
+#property description "Publishes a signal to Redis when two moving averages cross. It places no orders."
 #property description "Allow DLL imports on the Dependencies tab."
 
 #include <Mt5Redis/Mt5Redis.mqh>
@@ -14,8 +14,8 @@ input string InpRedis      = "redis://127.0.0.1:6379"; // Redis URL, or a TOML f
 input int    InpFastPeriod = 10;                       // Fast average, bars
 input int    InpSlowPeriod = 30;                       // Slow average, bars
 input double InpLots       = 0.10;                     // Volume of a signal, lots
-input int    InpStopPoints = 300;                      // Stop loss and take profit, points; 0: none
-input int    InpValidSec   = 30;                       // A signal is good for, seconds
+input int    InpStopPoints = 300;                      // Distance of stop loss and take profit, points; 0: none
+input int    InpValidSec   = 30;                       // Validity of a signal, seconds
 input long   InpMagic      = 20250101;                 // Magic number
 
 CMt5Redis redis;
@@ -29,7 +29,7 @@ int OnInit(void)
   {
    if(InpFastPeriod<1 || InpSlowPeriod<=InpFastPeriod)
      {
-      Alert("SignalPublisher: the slow average needs more bars than the fast one, and that at least 1");
+      Alert("SignalPublisher: the slow average needs more bars than the fast one, and the fast one at least 1");
       return(INIT_PARAMETERS_INCORRECT);
      }
    if(!redis.Open(InpRedis))
@@ -43,8 +43,8 @@ int OnInit(void)
    return(INIT_SUCCEEDED);
   }
 //+------------------------------------------------------------------+
-//| The averages may have to wait: right after the terminal's start  |
-//| the symbol has no history yet.                                   |
+//| Creates the averages. Right after the terminal's start the       |
+//| symbol may have no history, so this is tried again.              |
 //+------------------------------------------------------------------+
 bool HasAverages(void)
   {
@@ -55,7 +55,7 @@ bool HasAverages(void)
    if(fast_average==INVALID_HANDLE || slow_average==INVALID_HANDLE)
       return(false);
    if(last_bar==0)
-      last_bar=iTime(_Symbol,_Period,0); // a signal needs a bar that closes while this runs
+      last_bar=iTime(_Symbol,_Period,0); // only a bar that closes from now on gives a signal
    return(last_bar!=0);
   }
 //+------------------------------------------------------------------+
@@ -69,7 +69,7 @@ void OnTick(void)
    double fast[2];
    double slow[2];
    if(CopyBuffer(fast_average,0,1,2,fast)!=2 || CopyBuffer(slow_average,0,1,2,slow)!=2)
-      return; // the averages are not ready: the next tick asks again
+      return; // the averages are not ready: try again at the next tick
    last_bar=bar;
    if(fast[0]<=slow[0] && fast[1]>slow[1])
       Publish(true,SymbolInfoDouble(_Symbol,SYMBOL_ASK),1.0);

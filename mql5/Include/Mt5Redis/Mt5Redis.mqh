@@ -12,11 +12,11 @@
 //    OnTick:             redis.Buy(_Symbol,0.10,stop,target,MAGIC,"why");
 //    OnDeinit:           redis.Close(reason);
 //
-// Nothing here waits for the network but Flush and Close, and those no longer than told. What publishes
-// returns a number above 0, 0 when there was nothing to say (or in the strategy tester, where all of it does
-// nothing), or an error code below 0; ErrorText says what was wrong and what to do.
+// Only Flush and Close wait for the network, and no longer than their time-outs. Methods that publish return a number
+// above 0; 0 if there was nothing to publish, and in the strategy tester, where they do nothing; or an error code below
+// 0. ErrorText then says what was wrong and what to do.
 //
-// The same object reads the signals of other terminals: Subscribe and Next (Mt5RedisFollower.mqh).
+// The same object reads the signals of other terminals with Subscribe and Next (Mt5RedisFollower.mqh).
 #ifndef MT5_REDIS_MQH
 #define MT5_REDIS_MQH
 #include "Mt5RedisPositions.mqh"
@@ -31,7 +31,7 @@ private:
 
 public:
    long              PublishInstance(const int interval_ms_=1000,const string agent_="");
-   //--- each returns the signal's number on its lane
+   //--- each returns the signal's sequence number
    long              Buy(const string symbol_,const double volume_,const double stop_loss_=0.0,
                          const double take_profit_=0.0,const long magic_=0,const string comment_="",
                          const long position_=0,const double price_=0.0,const int valid_s_=0);
@@ -49,8 +49,8 @@ public:
   };
 //+------------------------------------------------------------------+
 //| Publishes a heartbeat: account, margin, connection, permissions  |
-//| and counts. interval_ms: how often it is called; agent: name     |
-//| shown in Redis, default: the program's.                          |
+//| and counts. interval_ms: how often it is called. agent: a name   |
+//| shown in Redis; default: the program's.                          |
 //+------------------------------------------------------------------+
 long CMt5Redis::PublishInstance(const int interval_ms_,const string agent_)
   {
@@ -95,12 +95,12 @@ long CMt5Redis::PublishInstance(const int interval_ms_,const string agent_)
    return(SendInstance(state_,agent_=="" ? MQLInfoString(MQL_PROGRAM_NAME) : agent_));
   }
 //+------------------------------------------------------------------+
-//| Buys at market. position: the EA's own position that this is     |
-//| about, where it has one: a close or a change that names the same |
-//| one means exactly this opening, also when there are others of    |
-//| its symbol and magic number. price: the price when it was given, |
-//| from which a follower measures how far it has moved away; valid_s|
-//| seconds later nobody is to act on it.                            |
+//| Publishes a signal to buy at market. position: the EA's own      |
+//| position, if it has one; a later close or change with the same   |
+//| position means exactly this opening, even if others have its     |
+//| symbol and magic number. price: the current price, from which a  |
+//| follower measures how far the market has moved. valid_s: seconds |
+//| after which nobody should act on it.                             |
 //+------------------------------------------------------------------+
 long CMt5Redis::Buy(const string symbol_,const double volume_,const double stop_loss_,const double take_profit_,
                     const long magic_,const string comment_,const long position_,const double price_,
@@ -110,7 +110,7 @@ long CMt5Redis::Buy(const string symbol_,const double volume_,const double stop_
                  valid_s_));
   }
 //+------------------------------------------------------------------+
-//| Sells at market.                                                 |
+//| Publishes a signal to sell at market.                            |
 //+------------------------------------------------------------------+
 long CMt5Redis::Sell(const string symbol_,const double volume_,const double stop_loss_,const double take_profit_,
                      const long magic_,const string comment_,const long position_,const double price_,
@@ -120,8 +120,9 @@ long CMt5Redis::Sell(const string symbol_,const double volume_,const double stop
                  valid_s_));
   }
 //+------------------------------------------------------------------+
-//| Closes what was opened with this symbol and magic number, or one |
-//| position of it; volume: so many lots of it, 0 all.               |
+//| Publishes a signal to close what was opened with this symbol and |
+//| magic number, or only one position of it. volume: the lots to    |
+//| close; 0: all.                                                   |
 //+------------------------------------------------------------------+
 long CMt5Redis::CloseSignal(const string symbol_,const long magic_,const long position_,const double volume_,
                             const string comment_)
@@ -129,7 +130,8 @@ long CMt5Redis::CloseSignal(const string symbol_,const long magic_,const long po
    return(Signal(MT5REDIS_ACTION_CLOSE,symbol_,volume_,0.0,0.0,magic_,comment_,position_));
   }
 //+------------------------------------------------------------------+
-//| Sets stop loss and take profit of the same; 0: none.             |
+//| Publishes a signal to set the stop loss and take profit of the   |
+//| same; 0: none.                                                   |
 //+------------------------------------------------------------------+
 long CMt5Redis::Modify(const string symbol_,const double stop_loss_,const double take_profit_,const long magic_,
                        const long position_,const string comment_)

@@ -1,27 +1,26 @@
 //+------------------------------------------------------------------+
 //|                                               Mt5RedisBook.mqh   |
-//|  Keeps the copies and the account in step.                       |
+//|  Reconciles the copies with the account's positions.             |
 //+------------------------------------------------------------------+
-// Positions end without us: at their stops, by hand, by the broker. And the account may hold copies that no memory
-// knows: the file was lost, or another terminal opened them. Before anything is decided the copies of a symbol are
-// compared with its positions. A position that is not in the list is closed when its deals say so; the list may come
-// late, so one that says nothing is waited for.
+// Positions may close at their stops, by hand or by the broker. The account may also hold copies that the memory does not
+// know, because the file was lost or another terminal opened them. So before any decision the copies of a symbol are
+// compared with its positions. A position that is missing from the list is closed if its deals say so; otherwise the
+// list may be late, and the decision waits.
 #ifndef MT5_REDIS_BOOK_MQH
 #define MT5_REDIS_BOOK_MQH
 #include "Mt5RedisDeals.mqh"
 #include "Mt5RedisHoldings.mqh"
 #include "Mt5RedisReplay.mqh"
 
-#define MT5R_LATE_MS  10000  // how late the terminal may show what was traded
+#define MT5R_LATE_MS  10000  // how late the terminal may show a trade
 
 //+------------------------------------------------------------------+
-//| Lots that were decided on and are still to be traded, on an      |
-//| account that nets.                                               |
+//| Lots that are decided but not traded yet, on a netting account.  |
 //+------------------------------------------------------------------+
 struct SMt5RedisPending
   {
    string            symbol;
-   double            lots;           // below 0 sold
+   double            lots;           // below 0: sold
   };
 //+------------------------------------------------------------------+
 //| The copies, the account's positions, and the memory.             |
@@ -69,8 +68,9 @@ void CMt5RedisBook::Clear(void)
    memory.Close();
   }
 //+------------------------------------------------------------------+
-//| Another terminal acts: what the copies are when this one acts    |
-//| again, the account will tell. The memory of the signals stays.   |
+//| Forgets the copies, because another terminal acts: when this one |
+//| acts again, the account tells what they are. The memory of the   |
+//| signals stays.                                                   |
 //+------------------------------------------------------------------+
 void CMt5RedisBook::Forget(void)
   {
@@ -79,7 +79,7 @@ void CMt5RedisBook::Forget(void)
    ArrayFree(m_compared);
   }
 //+------------------------------------------------------------------+
-//| So many lots more are to be traded; of the other sign: less.     |
+//| Adds lots to be traded; a negative number takes some away.       |
 //+------------------------------------------------------------------+
 void CMt5RedisBook::Pend(const string symbol_,const double lots_)
   {
@@ -104,8 +104,8 @@ double CMt5RedisBook::Pending(const string symbol_) const
    return(0.0);
   }
 //+------------------------------------------------------------------+
-//| Brings the copies of a symbol in step. False: the account does   |
-//| not tell yet. doubt: an order of ours may have been executed.    |
+//| Reconciles the copies of a symbol. False: the account does not   |
+//| tell yet. doubt: an order of ours may have been executed.        |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::Step(const string symbol_,const bool doubt_)
   {
@@ -115,8 +115,7 @@ bool CMt5RedisBook::Step(const string symbol_,const bool doubt_)
    return(netting ? StepNet(symbol_,doubt_) : StepEach(symbol_));
   }
 //+------------------------------------------------------------------+
-//| Whether the list may still lack what was traded, or be on its    |
-//| way.                                                             |
+//| Whether the list may still lack a recent trade.                  |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::Late(const int at_) const
   {
@@ -124,8 +123,8 @@ bool CMt5RedisBook::Late(const int at_) const
    return(GetTickCount64()-since_<MT5R_LATE_MS);
   }
 //+------------------------------------------------------------------+
-//| Whether the position of a copy, which the list does not have, is |
-//| closed. As long as its deals say that it is open, it is not.     |
+//| Whether the position of a copy, which is missing from the list,  |
+//| is closed. While its deals say that it is open, it is not.       |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::Ended(const int at_)
   {
@@ -138,8 +137,8 @@ bool CMt5RedisBook::Ended(const int at_)
    return(m_deals.Closed(held_) && !m_deals.reopening);
   }
 //+------------------------------------------------------------------+
-//| So much is held now, because of an order of ours. Which position |
-//| it is in may change with that on an account that nets.           |
+//| Sets what a copy holds after an order of ours. On a netting      |
+//| account its position may change with that.                       |
 //+------------------------------------------------------------------+
 void CMt5RedisBook::Changed(const int at_,const double held_)
   {
@@ -154,9 +153,9 @@ void CMt5RedisBook::Changed(const int at_,const double held_)
         }
   }
 //+------------------------------------------------------------------+
-//| So much of a copy is left, as the account shows. What is missing |
-//| from its goal was closed by others. If that was another terminal |
-//| that follows for this account, the source holds less, too.       |
+//| Sets what is left of a copy, as the account shows. What is       |
+//| missing from its goal was closed by others. If another terminal  |
+//| follows for this account, its source holds less, too.            |
 //+------------------------------------------------------------------+
 void CMt5RedisBook::Left(const int at_,const double lots_)
   {
@@ -171,7 +170,7 @@ void CMt5RedisBook::Left(const int at_,const double lots_)
    Keep(at_);
   }
 //+------------------------------------------------------------------+
-//| Whether all that was closed of a position was closed by orders   |
+//| Whether all closed volume of a position was closed by orders     |
 //| with marks.                                                      |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::ByMarks(const long id_)
@@ -187,7 +186,7 @@ bool CMt5RedisBook::ByMarks(const long id_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Each copy has a position of its own.                             |
+//| Reconciles copies that have a position each.                     |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::StepEach(const string symbol_)
   {
@@ -199,7 +198,7 @@ bool CMt5RedisBook::StepEach(const string symbol_)
       int at_=copies.FindById(holdings.all[i_].id);
       if(at_<0)
          at_=Found(holdings.all[i_]);
-      //--- more than is held: the list does not know of our last order yet
+      //--- more than is held: the list does not show our last order yet
       if(holdings.all[i_].volume>copies.all[at_].held+MT5R_LOTS_EPSILON)
          continue;
       copies.all[at_].shown=true;
@@ -221,8 +220,8 @@ bool CMt5RedisBook::StepEach(const string symbol_)
    return(known_);
   }
 //+------------------------------------------------------------------+
-//| A position with our magic number that no copy has: its comment   |
-//| says whose copy it is. Returns the copy's place.                 |
+//| Makes a copy for a position with our magic number that has none: |
+//| its comment says whose copy it is. Returns its index.            |
 //+------------------------------------------------------------------+
 int CMt5RedisBook::Found(const SMt5RedisHolding &holding_)
   {
@@ -238,9 +237,9 @@ int CMt5RedisBook::Found(const SMt5RedisHolding &holding_)
    return(at_);
   }
 //+------------------------------------------------------------------+
-//| All copies of a symbol share its position. What others have      |
-//| closed of it is missing from the copies on that side; what they  |
-//| have added is none of our business.                              |
+//| Reconciles copies that share the symbol's position. What others  |
+//| closed is missing from the copies of that side; what they added  |
+//| is ignored.                                                      |
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::StepNet(const string symbol_,const bool doubt_)
   {
@@ -282,7 +281,7 @@ bool CMt5RedisBook::StepNet(const string symbol_,const bool doubt_)
       return(true);
    if(another_ ? !Ended(first_) : late_)
       return(false);
-   //--- the whole position was closed: with it every copy, whatever its side
+   //--- the whole position was closed, and with it every copy of either side
    if(another_)
      {
       for(int i_=copies.Total()-1; i_>=0; i_--)

@@ -1,15 +1,15 @@
 //+------------------------------------------------------------------+
 //|                                            Mt5RedisClosing.mqh   |
-//|  Carries out a signal that closes a position or changes it.      |
+//|  Executes a signal that closes or changes a position.            |
 //+------------------------------------------------------------------+
-// A close sets what is to be left of the copies it means, and that is pursued until it is so, whatever the trade server
-// says. A part that nobody answered for is not closed again: a person is told.
+// A close sets what should be left of the copies that it means, and pursues that whatever the trade server answers. If
+// an order to close a part gets no answer, it is not repeated; a person is told.
 #ifndef MT5_REDIS_CLOSING_MQH
 #define MT5_REDIS_CLOSING_MQH
 #include "Mt5RedisOpening.mqh"
 
 //+------------------------------------------------------------------+
-//| The closing and the changing.                                    |
+//| Closes and changes.                                              |
 //+------------------------------------------------------------------+
 class CMt5RedisClosing : public CMt5RedisOpening
   {
@@ -42,7 +42,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
       outcome_=(m_book.netting ? CloseNet(task_) : CloseEach(task_));
    if(outcome_!=MT5REDIS_DONE || task_.rest<=0.0)
       return(outcome_);
-   //--- now the rest of a turn, whose order may have been sent before a restart
+   //--- now the rest of a turn; its order may have been sent before a restart
    task_.kind=MT5REDIS_TASK_OPEN;
    task_.mark=m_marks.As("r",task_.mark);
    task_.plan=0.0;
@@ -51,8 +51,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
    return(Open(task_));
   }
 //+------------------------------------------------------------------+
-//| Whether a signal means a copy. The close after a gap means all of|
-//| its source, and those of which nobody knows whose they are.      |
+//| Whether a signal means a copy. The close after a gap means all   |
+//| copies of its source, and those of unknown origin.               |
 //+------------------------------------------------------------------+
 bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
   {
@@ -63,7 +63,7 @@ bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
    return(m_book.copies.IsOf(copy_,origin_,task_.signal.data.position,task_.symbol));
   }
 //+------------------------------------------------------------------+
-//| Sets what is to be left of the copies that the signal means.     |
+//| Sets what should be left of the copies that the signal means.    |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
   {
@@ -76,7 +76,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    double base_=m_orders.Traded(task_.mark);
    if(base_<0.0)
       return(Wait(task_,"the history cannot be had"));
-   //--- by another terminal, or before the memory was lost
+   //--- closed by another terminal, or before the memory was lost
    bool before_=(base_>0.0);
    long first_ms_=(before_ ? m_orders.FirstOf(task_.mark) : 0);
    for(int i_=0; i_<m_book.copies.Total(); i_++)
@@ -108,7 +108,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
       double goal_=m_book.copies.all[meant_[i_]].goal;
       task_.plan-=(m_book.copies.all[meant_[i_]].buy ? -1.0 : 1.0)*goal_;
       cut_+=m_book.copies.all[meant_[i_]].held-goal_;
-      //--- who nets trades the sum, so each has its share at once
+      //--- a netting account trades the sum, so each copy has its share at once
       if(m_book.netting)
          m_book.Changed(meant_[i_],goal_);
       else
@@ -124,20 +124,19 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    return(MT5REDIS_DONE);
   }
 //+------------------------------------------------------------------+
-//| Whether a copy was there before this time of the trade server:   |
-//| what came later is not meant by an earlier close. Call Traded    |
-//| before.                                                          |
+//| Whether a copy existed before this time of the trade server: an  |
+//| earlier close does not mean later copies. Call Traded first.     |
 //+------------------------------------------------------------------+
 bool CMt5RedisClosing::OpenedBefore(const int copy_,const long first_ms_) const
   {
-   //--- the copies of an account that nets share a position; the history goes back for days
+   //--- on a netting account the copies share a position, whose history is days long
    if(m_book.netting)
       return(m_orders.FirstOf(m_book.copies.all[copy_].comment)<first_ms_);
    int at_=m_book.holdings.FindById(m_book.copies.all[copy_].id);
    return(at_>=0 && m_book.holdings.all[at_].opened_ms<first_ms_);
   }
 //+------------------------------------------------------------------+
-//| Each copy has a position, which is closed as far as its goal.    |
+//| Closes each copy's position down to its goal.                    |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseEach(SMt5RedisTask &task_)
   {
@@ -175,7 +174,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
       if(silent_ && GetTickCount64()-m_book.copies.all[at_].asked_ms<MT5R_ANSWER_MS)
          return(MT5REDIS_UNKNOWN);
       m_book.copies.all[at_].asked_ms=0;
-      //--- a position closes once at most; a part of it might be closed twice, so a person must see to it
+      //--- a whole position can close only once, but a part could be closed twice, so a person must check
       if(silent_)
         {
          m_book.copies.all[at_].goal=there_;
@@ -192,7 +191,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
       m_book.Changed(at_,there_);
       return(MT5REDIS_DONE);
      }
-   //--- another terminal may close it as well, which does no harm to the whole of a position only
+   //--- another terminal may close it too, which is harmless only for a whole position
    if(!m_acting && goal_>=MT5R_LOTS_EPSILON)
       return(Wait(task_,"Redis is not reached"));
    double lots_=NormalizeDouble(MathMin(there_-goal_,m_symbol.MostLots()),8);
@@ -212,8 +211,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
    return(m_book.copies.all[at_].held<goal_+MT5R_LOTS_EPSILON ? MT5REDIS_DONE : Wait(task_,"a part of it is closed"));
   }
 //+------------------------------------------------------------------+
-//| The sum of what the copies gave up is traded in the symbol's one |
-//| position. An order that nobody answered for is not sent again.   |
+//| Trades the sum of what the copies gave up, in the symbol's one   |
+//| position. An order without an answer is not repeated.            |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
   {
@@ -309,7 +308,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
    return(outcome_);
   }
 //+------------------------------------------------------------------+
-//| The same stops twice do no harm.                                 |
+//| Sets the stops. Setting the same stops twice is harmless.        |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::ChangeOne(SMt5RedisTask &task_,const int holding_)
   {

@@ -10,9 +10,9 @@
 //    OnTimer:  copier.Work(redis);
 //    OnDeinit: copier.Stop(reason); redis.Close(reason);
 //
-// Each signal is executed once or counted as skipped, with the reason, also across restarts. Signals of one source on
-// one symbol keep their order as far as it matters; nothing else waits for anything. A close is pursued until it is
-// done, an opening or a change until it is too old.
+// Each signal is executed once or skipped with a reason, also across restarts. Signals of one source about one symbol
+// keep their order where it matters; others do not wait for each other. A close is pursued until it is done, an opening
+// or a change until it is too old.
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
 #include "Mt5RedisTasks.mqh"
@@ -29,12 +29,12 @@ class CMt5RedisCopier : public CMt5RedisTasks
 private:
    CMt5RedisSymbolMap m_map;
    string            m_account;      // whose memory is open
-   ulong             m_open_ms;      // when its memory is tried again
+   ulong             m_open_ms;      // when to try its memory again
    int               m_role;
    int               m_executed;
    int               m_skipped;
    string            m_error;
-   string            m_trouble;      // why nothing can be read
+   string            m_trouble;      // why it cannot read
 
    bool              Ready(CMt5RedisFollower &redis_);
    void              Recall(void);
@@ -56,7 +56,7 @@ public:
    string            Status(void) const;
   };
 //+------------------------------------------------------------------+
-//| Takes the rules. False: they cannot be meant; ErrorText says why.|
+//| Takes the rules. False: they are invalid; ErrorText says why.    |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
   {
@@ -78,7 +78,7 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Call it from OnTimer: fetches signals, and makes the attempts    |
+//| Call it from OnTimer: fetches signals and makes the attempts     |
 //| that are due.                                                    |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
@@ -112,8 +112,8 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       Rewrite();
   }
 //+------------------------------------------------------------------+
-//| Each account has a memory of its own, which no other program can |
-//| have open.                                                       |
+//| Opens the account's memory, which no other program may have      |
+//| open.                                                            |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
   {
@@ -147,7 +147,7 @@ bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
    return(false);
   }
 //+------------------------------------------------------------------+
-//| What the memory knows: copies, and closes that were begun.       |
+//| Loads the memory: copies, and closes in progress.                |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Recall(void)
   {
@@ -169,7 +169,7 @@ void CMt5RedisCopier::Recall(void)
    Rewrite();
   }
 //+------------------------------------------------------------------+
-//| Writes the memory anew, without what is over.                    |
+//| Rewrites the memory without what is finished.                    |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Rewrite(void)
   {
@@ -202,7 +202,7 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
    int at_=FindTask(signal_);
    if(at_>=0)
      {
-      //--- it is at work since before a restart
+      //--- it was in progress before a restart
       m_tasks[at_].signal.data.number=signal_.data.number;
       return;
      }
@@ -297,9 +297,9 @@ void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool 
       redis_.Acknowledge(signal_.data.number);
   }
 //+------------------------------------------------------------------+
-//| Another terminal of this account may act. What it has not        |
-//| finished is handed to whoever acts next, so what is at work here |
-//| is dropped; and what the copies are by then, the account tells.  |
+//| Drops everything in progress, because another terminal of this   |
+//| account may act: whoever acts next gets what was not finished,   |
+//| and the account tells what the copies are by then.               |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::TakeRole(const int role_)
   {
@@ -337,7 +337,7 @@ void CMt5RedisCopier::OnGap(const string source_,const string what_)
       m_book.memory.Save();
       return;
      }
-   //--- all that is open now, and nothing that is opened later
+   //--- everything that is open now, but nothing opened later
    long now_=(long)TimeGMT()*1000;
    for(int i_=0; i_<m_book.copies.Total(); i_++)
       Resync(source_,m_book.copies.all[i_].symbol,now_);
@@ -348,8 +348,8 @@ void CMt5RedisCopier::OnGap(const string source_,const string what_)
    m_book.memory.Save();
   }
 //+------------------------------------------------------------------+
-//| Closes a source's copies of a symbol, once for a gap. Those of   |
-//| which nobody knows whose they are may be, and are closed too.    |
+//| Closes a source's copies of a symbol, once for each gap. Copies  |
+//| of unknown origin may be among them and are closed too.          |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Resync(const string source_,const string symbol_,const long now_)
   {
@@ -385,7 +385,7 @@ void CMt5RedisCopier::Stop(const int reason_)
    m_account="";
   }
 //+------------------------------------------------------------------+
-//| What it waits for, in a line for the chart; empty: nothing.      |
+//| What it waits for, as a line for the chart; empty: nothing.      |
 //+------------------------------------------------------------------+
 string CMt5RedisCopier::Status(void) const
   {

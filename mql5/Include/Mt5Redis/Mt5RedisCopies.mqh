@@ -1,20 +1,20 @@
 //+------------------------------------------------------------------+
 //|                                             Mt5RedisCopies.mqh   |
-//|  What a follower holds for whom: the copies and their volumes.   |
+//|  The copies that a follower holds, and their volumes.            |
 //+------------------------------------------------------------------+
-// One copy for each opening that was followed. It remembers what the source holds of it, what that is here before
-// rounding, what is really held, and what is to be left. A total is rounded, never each part: parts that are too small
-// to be traded by themselves count in the next one, and the last part takes all. On an account that nets, the copies
-// of a symbol share one position, and this is the only place that knows who has which share of it.
+// There is one copy for each opening that was followed. It stores what the source holds, what that means here before
+// rounding, what is held here, and what should be left. Totals are rounded, not parts: a part that is too small to be
+// traded counts towards the next one, and the last part closes the rest. On a netting account the copies of a symbol
+// share one position, and only this list knows their shares.
 //
-// Volumes here are decisions: carrying them out is somebody else's business.
+// Volumes here are decisions; others carry them out.
 #ifndef MT5_REDIS_COPIES_MQH
 #define MT5_REDIS_COPIES_MQH
 #include "Mt5RedisSymbol.mqh"
 #include "Mt5RedisMemory.mqh"
 
 #define MT5R_LOTS_EPSILON  0.0000001
-#define MT5R_COPIES_MOST   4096   // beyond that, those that hold nothing are forgotten
+#define MT5R_COPIES_MOST   4096   // beyond this number, copies that hold nothing are forgotten
 
 //+------------------------------------------------------------------+
 //| A copy.                                                          |
@@ -22,20 +22,20 @@
 struct SMt5RedisCopy
   {
    long              number;         // its name in the memory
-   string            source;         // the instance; empty: found in the account, which does not say
-   string            origin;         // of source and magic number; empty: nobody knows
+   string            source;         // the instance; empty: found in the account, source unknown
+   string            origin;         // of source and magic number; empty: unknown
    long              position;       // the source's position; 0: its signals name none
    string            symbol;         // this broker's
    string            comment;        // of the order that opened it
    bool              buy;
-   double            given;          // lots that the source still holds of it
-   double            want;           // what they are here, before rounding
+   double            given;          // lots that the source still holds
+   double            want;           // the same in lots here, before rounding
    double            held;           // lots that are held here
-   double            goal;           // lots that are to be left of them
-   long              id;             // its POSITION_IDENTIFIER; 0: not known, or the account is flat
-   bool              shown;          // the terminal's list has had it since it changed last
-   ulong             changed_ms;     // when it was changed here last; this and what follows is not remembered
-   ulong             absent_ms;      // since when the list lacks it; 0: it does not
+   double            goal;           // lots that should be left
+   long              id;             // its POSITION_IDENTIFIER; 0: unknown, or the account is flat
+   bool              shown;          // the terminal's list has shown it since its last change
+   ulong             changed_ms;     // its last change here; this and the following are not stored
+   ulong             absent_ms;      // since when the list lacks it; 0: it is listed
    ulong             asked_ms;       // an order to close it is in doubt since; 0: none is
    double            asked_volume;   // lots that were open before that order
    double            asked_traded;   // lots that its comment had traded before
@@ -97,7 +97,7 @@ int CMt5RedisCopies::Add(const SMt5RedisCopy &copy_)
    return(at_);
   }
 //+------------------------------------------------------------------+
-//| What is not remembered begins now.                               |
+//| Initialises what is not stored.                                  |
 //+------------------------------------------------------------------+
 void CMt5RedisCopies::Start(SMt5RedisCopy &copy_) const
   {
@@ -117,7 +117,7 @@ void CMt5RedisCopies::Remove(const int at_)
    ArrayResize(all,last_,64);
   }
 //+------------------------------------------------------------------+
-//| So many lots are held, of so much as that is of its source's.    |
+//| Sets the lots that are held, and the source's share of them.     |
 //+------------------------------------------------------------------+
 void CMt5RedisCopies::Hold(const int at_,const double lots_)
   {
@@ -135,9 +135,9 @@ void CMt5RedisCopies::ForgetEmpty(void)
          Remove(i_);
   }
 //+------------------------------------------------------------------+
-//| Whether signals of this origin, about this position and symbol,  |
-//| mean the copy. A source alone means its origins, a position of 0 |
-//| all. A copy of unknown origin may be anybody's.                  |
+//| Whether signals of this origin, position and symbol mean the     |
+//| copy. A source alone means all its origins, a position of 0 all  |
+//| positions. A copy of unknown origin may be anybody's.            |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopies::IsOf(const int at_,const string origin_,const long position_,const string symbol_) const
   {
@@ -148,7 +148,7 @@ bool CMt5RedisCopies::IsOf(const int at_,const string origin_,const long positio
    return(position_==0 || all[at_].position==0 || all[at_].position==position_);
   }
 //+------------------------------------------------------------------+
-//| Nothing is held, and the source holds nothing.                   |
+//| Whether nothing is held, here or at the source.                  |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopies::IsOver(const int at_) const
   {
@@ -171,8 +171,8 @@ int CMt5RedisCopies::FindByComment(const string comment_) const
    return(-1);
   }
 //+------------------------------------------------------------------+
-//| How much an opening of so many exact lots is to open: the total  |
-//| that is wanted of this position and side, rounded down, without  |
+//| The lots that an opening of these exact lots should open: the    |
+//| total wanted for this position and side, rounded down, minus     |
 //| what is there.                                                   |
 //+------------------------------------------------------------------+
 double CMt5RedisCopies::Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
@@ -186,12 +186,12 @@ double CMt5RedisCopies::Opening(const string origin_,const long position_,const 
          want_+=all[i_].want;
          there_+=all[i_].goal;
         }
-   //--- never more than this opening and what was left over before it
+   //--- never more than this opening and the rest from before
    return(rules_.LotsDown(rules_.LotsDown(want_)-there_));
   }
 //+------------------------------------------------------------------+
-//| The source closed so many lots of these copies; 0: all. Sets     |
-//| what is to be left of each.                                      |
+//| The source closed lots of these copies; 0: all. Sets what should |
+//| be left of each.                                                 |
 //+------------------------------------------------------------------+
 void CMt5RedisCopies::Reduce(const int &meant_[],const int count_,const double volume_,const CMt5RedisSymbol &symbol_)
   {
@@ -207,7 +207,7 @@ void CMt5RedisCopies::Reduce(const int &meant_[],const int count_,const double v
    SetGoals(meant_,count_,false,symbol_);
   }
 //+------------------------------------------------------------------+
-//| Takes up to so many lots from what the source holds, and returns |
+//| Takes up to these lots from what the source holds, and returns   |
 //| how many there were.                                             |
 //+------------------------------------------------------------------+
 double CMt5RedisCopies::Taken(const int at_,const double lots_)
@@ -225,9 +225,9 @@ double CMt5RedisCopies::Taken(const int at_,const double lots_)
    return(taken_);
   }
 //+------------------------------------------------------------------+
-//| Of the copies of one side: what is wanted in all, rounded, is to |
-//| be left; the oldest go first, as brokers want it that close by   |
-//| the FIFO rule. A cut that is too small to be sent waits for more.|
+//| Rounds the total of the copies of one side and takes the         |
+//| difference from the oldest ones first, as brokers with the FIFO  |
+//| rule require. A cut that is too small to be sent waits for more. |
 //+------------------------------------------------------------------+
 void CMt5RedisCopies::SetGoals(const int &meant_[],const int count_,const bool buy_,const CMt5RedisSymbol &symbol_)
   {
@@ -255,8 +255,8 @@ void CMt5RedisCopies::SetGoals(const int &meant_[],const int count_,const bool b
      }
   }
 //+------------------------------------------------------------------+
-//| What the copies of a symbol come to on an account that nets:     |
-//| lots, below 0 sold.                                              |
+//| The sum of the copies of a symbol on a netting account: lots,    |
+//| below 0: sold.                                                   |
 //+------------------------------------------------------------------+
 double CMt5RedisCopies::Net(const string symbol_) const
   {
@@ -267,7 +267,7 @@ double CMt5RedisCopies::Net(const string symbol_) const
    return(NormalizeDouble(lots_,8));
   }
 //+------------------------------------------------------------------+
-//| A copy as the memory keeps it.                                   |
+//| A copy as a record of the memory.                                |
 //+------------------------------------------------------------------+
 string CMt5RedisCopies::Record(const int at_) const
   {
@@ -277,7 +277,7 @@ string CMt5RedisCopies::Record(const int at_) const
                        DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id));
   }
 //+------------------------------------------------------------------+
-//| Takes a record from the memory. False: it is somebody else's.    |
+//| Reads a record of the memory. False: it is not a copy.           |
 //+------------------------------------------------------------------+
 bool CMt5RedisCopies::Take(const string record_)
   {

@@ -2,8 +2,8 @@
 //|                                              Mt5RedisDeals.mqh   |
 //|  The deals of one position, added up.                            |
 //+------------------------------------------------------------------+
-// A position that is no longer open tells nothing; its deals do: volumes, average prices, profit, swap and
-// commission. Times are the trade server's. History can load late: a missing deal is not taken for a fact.
+// The terminal does not show closed positions; their deals tell volumes, average prices, profit, swap and commission.
+// Times are the trade server's. History can load late, so a missing deal proves nothing.
 #ifndef MT5_REDIS_DEALS_MQH
 #define MT5_REDIS_DEALS_MQH
 #include "Mt5RedisApi.mqh"
@@ -22,7 +22,7 @@ public:
    string            comment;
    long              magic;
    int               side;             // MT5REDIS_SIDE_*; 0: no entry found
-   double            volume;           // lots still open by these deals
+   double            volume;           // lots still open, according to these deals
    double            volume_closed;
    double            price_open;
    double            price_close;
@@ -34,7 +34,7 @@ public:
    double            commission;
    long              open_time_ms;
    long              close_time_ms;    // of the last exit; 0: none
-   bool              reopening;        // the last exit was the server's, which opens the position again
+   bool              reopening;        // the last exit was by the server, which will reopen the position
 
    bool              Read(const long position_);
    bool              AddUpTo(const double lots_) const { return(MathAbs(volume-lots_)<MT5R_DEALS_EPSILON); }

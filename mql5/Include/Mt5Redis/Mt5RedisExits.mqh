@@ -2,23 +2,23 @@
 //|                                              Mt5RedisExits.mqh   |
 //|  The deals that closed something, each to be told once.          |
 //+------------------------------------------------------------------+
-// Positions also close between two looks at the list, and while no program is running here. So the history
-// is read from where the last look stopped, with an overlap, and deals are told apart by their ticket. How
-// far it got is kept in a global variable of the terminal, one for each instance.
+// Positions also close between two looks at the list, and while no program runs. So the history is read from where the
+// last look stopped, with an overlap, and deals are identified by their tickets. A global variable of the terminal,
+// one for each instance, stores how far the history has been read.
 #ifndef MT5_REDIS_EXITS_MQH
 #define MT5_REDIS_EXITS_MQH
 
-#define MT5R_EXITS_OVERLAP_S   600          // deals may appear out of order by this much
-#define MT5R_EXITS_PASSES      20           // how often an exit that does not add up is looked at again
+#define MT5R_EXITS_OVERLAP_S   600          // deals may appear late by this much
+#define MT5R_EXITS_PASSES      20           // how often an incomplete exit is looked at again
 
 //+------------------------------------------------------------------+
-//| One deal that closed something.                                  |
+//| An exit: a deal that closed something.                           |
 //+------------------------------------------------------------------+
 struct Mt5RedisExit
   {
    long              deal;
    long              position;
-   int               passes;           // how often it was looked at in vain
+   int               passes;           // how often it was incomplete
    bool              told;
    bool              listed;           // in the part of the history that is read
   };
@@ -29,7 +29,7 @@ class CMt5RedisExits
   {
 private:
    string            m_variable;       // the global variable: m_done_to_ms
-   long              m_done_to_ms;     // server time of the newest deal that is done with
+   long              m_done_to_ms;     // server time of the newest finished deal
    long              m_newest_ms;
    Mt5RedisExit      m_exits[];
 
@@ -53,7 +53,7 @@ public:
   };
 //+------------------------------------------------------------------+
 //| Continues where the last program of this instance stopped. The   |
-//| first one ever starts now.                                       |
+//| very first program starts now.                                   |
 //+------------------------------------------------------------------+
 void CMt5RedisExits::Start(const string instance_)
   {
@@ -71,7 +71,7 @@ void CMt5RedisExits::Forget(void)
    ArrayFree(m_exits);
   }
 //+------------------------------------------------------------------+
-//| Adds the exits that are new. Replaces the selected history.      |
+//| Adds the new exits. Replaces the selected history.               |
 //+------------------------------------------------------------------+
 bool CMt5RedisExits::Scan(void)
   {
@@ -111,8 +111,8 @@ bool CMt5RedisExits::Scan(void)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| The exits of this position, whose deals are the selected history,|
-//| are told.                                                        |
+//| Marks the exits of this position as published. Its deals must be |
+//| the selected history.                                            |
 //+------------------------------------------------------------------+
 void CMt5RedisExits::TellSelected(const long position_)
   {
@@ -125,8 +125,8 @@ void CMt5RedisExits::TellSelected(const long position_)
      }
   }
 //+------------------------------------------------------------------+
-//| The exit does not add up yet, for history can load late; after   |
-//| some looks it is left alone.                                     |
+//| Counts a look at an incomplete exit. History can load late;      |
+//| after some looks the exit is given up.                           |
 //+------------------------------------------------------------------+
 void CMt5RedisExits::Postpone(const int at_)
   {

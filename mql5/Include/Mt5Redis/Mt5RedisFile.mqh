@@ -1,10 +1,9 @@
 //+------------------------------------------------------------------+
 //|                                               Mt5RedisFile.mqh   |
-//|  Lines in a file below MQL5\Files that outlive the terminal.     |
+//|  Lines in a file below MQL5\Files that survive a crash.          |
 //+------------------------------------------------------------------+
-// Each line has a checksum and is on the disk when Append returns true. A line that was cut off by the terminal's end
-// is dropped; one that was changed in the middle of the file is dropped too, and Damaged says so. While it is open no
-// other program can open it.
+// Each line has a checksum and is on the disk when Append returns true. A last line that a crash cut off is dropped. A
+// damaged line elsewhere is dropped too, and Damaged reports it. While the file is open no other program can open it.
 #ifndef MT5_REDIS_FILE_MQH
 #define MT5_REDIS_FILE_MQH
 #include "Mt5RedisMark.mqh"
@@ -18,7 +17,7 @@ private:
    string            m_name;
    int               m_file;
    bool              m_damaged;
-   bool              m_torn;         // the last line may not be whole
+   bool              m_torn;         // the last line may be incomplete
    CMt5RedisMark     m_mark;
 
    string            Signed(const string text_) const;
@@ -27,7 +26,7 @@ private:
    bool              Finished(const string name_);
 
 public:
-   string            lines[];        // what was read by Open
+   string            lines[];        // the lines that Open read
 
                      CMt5RedisFile(void) : m_name(""),m_file(INVALID_HANDLE),m_damaged(false),m_torn(false) { }
                     ~CMt5RedisFile(void) { Close(); }
@@ -39,8 +38,8 @@ public:
    void              Close(void);
   };
 //+------------------------------------------------------------------+
-//| Opens it and reads its lines. False: another program has it, or  |
-//| the disk does not let us.                                        |
+//| Opens it and reads its lines. False: another program has it      |
+//| open, or the disk fails.                                         |
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Open(const string name_)
   {
@@ -48,7 +47,7 @@ bool CMt5RedisFile::Open(const string name_)
    m_name=name_;
    m_damaged=false;
    ArrayResize(lines,0);
-   //--- the terminal ended while the file was replaced
+   //--- the terminal crashed while the file was replaced
    if(FileIsExist(name_+".new") && Finished(name_+".new"))
       FileMove(name_+".new",0,name_,FILE_REWRITE);
    m_file=FileOpen(name_,FILE_READ|FILE_WRITE|FILE_BIN);
@@ -72,8 +71,8 @@ string CMt5RedisFile::Signed(const string text_) const
    return(StringFormat("%016I64x ",m_mark.Sum(text_))+text_+"\n");
   }
 //+------------------------------------------------------------------+
-//| Adds a line, behind whatever a failure left. False: it is not on |
-//| the disk.                                                        |
+//| Appends a line after whatever a failure left. False: it is not   |
+//| on the disk.                                                     |
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Append(const string text_)
   {
@@ -94,8 +93,8 @@ bool CMt5RedisFile::Write(const int file_,const string text_) const
    return(GetLastError()==0);
   }
 //+------------------------------------------------------------------+
-//| Reads the good lines, and returns the number of bad ones before  |
-//| the last one. whole: the file ends with the end of a line.       |
+//| Reads the good lines; returns the number of bad ones before the  |
+//| last. whole: the file ends with a complete line.                 |
 //+------------------------------------------------------------------+
 int CMt5RedisFile::ReadAll(const int file_,string &lines_[],bool &whole_)
   {
@@ -126,7 +125,7 @@ int CMt5RedisFile::ReadAll(const int file_,string &lines_[],bool &whole_)
    return(bad_);
   }
 //+------------------------------------------------------------------+
-//| Whether a replacement was written to its end.                    |
+//| Whether a replacement was written completely.                    |
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Finished(const string name_)
   {
@@ -141,7 +140,7 @@ bool CMt5RedisFile::Finished(const string name_)
    return(bad_==0 && whole_ && count_>0 && lines_[count_-1]=="end");
   }
 //+------------------------------------------------------------------+
-//| Replaces the file by these lines. False: it is as it was.        |
+//| Replaces the file by these lines. False: it is unchanged.        |
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Rewrite(const string &texts_[],const int count_)
   {

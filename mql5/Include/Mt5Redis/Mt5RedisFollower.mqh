@@ -9,9 +9,9 @@
 //    OnTimer:  while(redis.Next(signal)>0) { act on it; redis.Acknowledge(signal.data.number); }
 //    OnDeinit: redis.Close(reason)
 //
-// Nothing here waits. A signal that was not acknowledged comes again after a restart: act on it once, by its
-// Mark. Next returns MT5REDIS_ERR_GAP, once, where signals were deleted before they were read. Of two terminals that
-// follow by one name one is handed the signals; the other stands by.
+// No method waits. A signal that was not acknowledged comes again after a restart, so use its Mark to act on it only
+// once. Next returns MT5REDIS_ERR_GAP, once, if signals were deleted before they were read. Of two terminals that follow
+// under one name only one gets the signals; the other stands by.
 #ifndef MT5_REDIS_FOLLOWER_MQH
 #define MT5_REDIS_FOLLOWER_MQH
 #include "Mt5RedisMark.mqh"
@@ -23,8 +23,8 @@
 struct SFollowedSignal
   {
    mt5redis_received_t data;
-   string            instance;         // who gave it; at a gap whose signals are missing
-   string            symbol;           // its name there
+   string            instance;         // its source; for a gap, whose signals are missing
+   string            symbol;           // the source's name of it
    string            comment;
   };
 
@@ -36,7 +36,7 @@ class CMt5RedisFollower : public CMt5RedisRecords
 private:
    CMt5RedisMark     m_marks;
    bool              m_reads;          // Subscribe was called: with what follows
-   string            m_refused;        // why that was refused later; empty: it was not
+   string            m_refused;        // why it was refused later; empty: it was not
    int               m_refused_code;
    ulong             m_next_ms;        // of the next attempt
    string            m_instances;
@@ -68,12 +68,12 @@ public:
    string            Mark(const SFollowedSignal &signal_) const;
   };
 //+------------------------------------------------------------------+
-//| Starts reading, now or as soon as the session is open.           |
-//| instances: the sources, with commas between them; * is all       |
-//| name: for its place in the streams, the same after each restart; |
-//|       empty: this session's instance                             |
-//| symbols:   likewise a list; empty, and a magic of 0, mean all    |
-//| max_age_ms: 0 any age                                            |
+//| Starts reading, at once or when the session is open.             |
+//| instances: the sources, separated by commas; *: all              |
+//| name: of its position in the streams, the same after each        |
+//|       restart; empty: this session's instance                    |
+//| symbols: also a list; empty, and a magic of 0, mean all          |
+//| max_age_ms: 0: any age                                           |
 //+------------------------------------------------------------------+
 bool CMt5RedisFollower::Subscribe(const string instances_,const string name_,const string symbols_,
                                   const long magic_,const long max_age_ms_,const int start_)
@@ -97,7 +97,8 @@ bool CMt5RedisFollower::SubscribeNow(void)
    return(Checked(mt5redis_subscribe(m_handle,m_name,m_instances,m_symbols,m_magic,m_max_age_ms,m_start))>=0);
   }
 //+------------------------------------------------------------------+
-//| A late login, or another account: each reads from its own place. |
+//| Subscribes again after a late login or a change of account,      |
+//| because each account reads from its own position.                |
 //+------------------------------------------------------------------+
 void CMt5RedisFollower::OnOpenedAgain(void)
   {
@@ -117,8 +118,8 @@ void CMt5RedisFollower::SubscribeAgain(void)
    m_refused_code=(m_refused=="" ? MT5REDIS_OK : ErrorCode());
   }
 //+------------------------------------------------------------------+
-//| Whether the subscription stands. One that was refused because of |
-//| another program is asked for again, once a second.               |
+//| Whether the subscription is active. If another program has its   |
+//| name, it is tried again once a second.                           |
 //+------------------------------------------------------------------+
 bool CMt5RedisFollower::Reads(void)
   {
@@ -130,7 +131,7 @@ bool CMt5RedisFollower::Reads(void)
    return(m_refused=="");
   }
 //+------------------------------------------------------------------+
-//| Why it is not open, or does not read; empty: it does.            |
+//| Why it is not open or does not read; empty: it does.             |
 //+------------------------------------------------------------------+
 string CMt5RedisFollower::Trouble(void) const
   {
@@ -138,7 +139,8 @@ string CMt5RedisFollower::Trouble(void) const
    return(closed_=="" ? m_refused : closed_);
   }
 //+------------------------------------------------------------------+
-//| The next signal: 1 with one, 0 without, below 0 an error code.   |
+//| The next signal. 1: there is one; 0: none; below 0: an error     |
+//| code.                                                            |
 //+------------------------------------------------------------------+
 int CMt5RedisFollower::Next(SFollowedSignal &signal_)
   {
@@ -161,7 +163,7 @@ int CMt5RedisFollower::Next(SFollowedSignal &signal_)
    return(found_);
   }
 //+------------------------------------------------------------------+
-//| What this terminal does: one of MT5REDIS_ROLE_*, or an error     |
+//| The role of this terminal: one of MT5REDIS_ROLE_*, or an error   |
 //| code.                                                            |
 //+------------------------------------------------------------------+
 int CMt5RedisFollower::Role(void)
@@ -173,7 +175,7 @@ int CMt5RedisFollower::Role(void)
    return((int)Checked(mt5redis_role(m_handle)));
   }
 //+------------------------------------------------------------------+
-//| Says that a signal was acted on, or is not to be.                |
+//| Acknowledges a signal: it was acted on, or will never be.        |
 //+------------------------------------------------------------------+
 bool CMt5RedisFollower::Acknowledge(const long number_)
   {
@@ -193,9 +195,9 @@ bool CMt5RedisFollower::Unsubscribe(void)
    return(Checked(mt5redis_unsubscribe(m_handle))>=0);
   }
 //+------------------------------------------------------------------+
-//| The comment of the order that the signal leads to: at most 31    |
-//| characters that no other signal has, and that say whose position |
-//| it copies (Mt5RedisMark.mqh).                                    |
+//| The comment for the order that acts on a signal: at most 31      |
+//| characters that identify the signal and the position that it     |
+//| copies (Mt5RedisMark.mqh).                                       |
 //+------------------------------------------------------------------+
 string CMt5RedisFollower::Mark(const SFollowedSignal &signal_) const
   {

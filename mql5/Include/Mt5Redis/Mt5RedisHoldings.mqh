@@ -2,7 +2,7 @@
 //|                                           Mt5RedisHoldings.mqh   |
 //|  The positions of this account, as the terminal shows them now.  |
 //+------------------------------------------------------------------+
-// A list that the terminal is still filling is no list: Read says so, and nothing is to be concluded from it.
+// While the terminal is still filling its list, Read fails and nothing can be concluded.
 #ifndef MT5_REDIS_HOLDINGS_MQH
 #define MT5_REDIS_HOLDINGS_MQH
 
@@ -37,7 +37,8 @@ public:
    double            Net(const int at_) const;
   };
 //+------------------------------------------------------------------+
-//| False: the terminal is not connected, or the list is not whole.  |
+//| Reads the positions. False: the terminal is not connected, or    |
+//| its list is incomplete.                                          |
 //+------------------------------------------------------------------+
 bool CMt5RedisHoldings::Read(void)
   {
@@ -73,7 +74,7 @@ int CMt5RedisHoldings::FindById(const long id_) const
    return(-1);
   }
 //+------------------------------------------------------------------+
-//| The position of a symbol, where there is one at most.            |
+//| The position of a symbol, if there is at most one.               |
 //+------------------------------------------------------------------+
 int CMt5RedisHoldings::FindBySymbol(const string symbol_) const
   {
@@ -83,7 +84,7 @@ int CMt5RedisHoldings::FindBySymbol(const string symbol_) const
    return(-1);
   }
 //+------------------------------------------------------------------+
-//| Its lots, below 0 sold; 0 without one.                           |
+//| Its lots; below 0: sold, 0: no position.                         |
 //+------------------------------------------------------------------+
 double CMt5RedisHoldings::Net(const int at_) const
   {

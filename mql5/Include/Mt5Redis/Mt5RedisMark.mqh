@@ -2,17 +2,17 @@
 //|                                               Mt5RedisMark.mqh   |
 //|  The comment of an order that a signal leads to.                 |
 //+------------------------------------------------------------------+
-// At most 31 characters name a signal, as no other one, and say whose position its order copies. So the account
-// itself tells which of its positions are copies of what: after a file was lost, and in another terminal.
+// A mark of at most 31 characters identifies the signal and the source's position. So the account itself shows which
+// position copies what, even after a file was lost or in another terminal.
 //
 //    r4fWb0ke51Zt.9qr3Kf
 //
 // are the letter r, four characters for the source, four for its producer, the sequence number, a point, four
-// characters for the magic number, and the source's position. Numbers are written with 64 digits. The order of a close
-// begins with c; of an opening that turns a position, the one that closes what was there with q.
+// characters for the magic number, and the source's position. Numbers have 64 digits. The mark of a close begins with
+// c. If an opening turns a position, the order that closes the old direction begins with q.
 //
-// A sender chooses its producer and its magic number, so they have characters of their own: none that it chooses
-// makes its signals look like another source's. The source's and the magic number's are the origin of a copy.
+// A sender can choose its producer and magic number, so these have characters of their own: no choice makes its signals
+// look like another source's. Source and magic number together are the origin of a copy.
 #ifndef MT5_REDIS_MARK_MQH
 #define MT5_REDIS_MARK_MQH
 
@@ -70,7 +70,8 @@ string CMt5RedisMark::Hash(const string text_,const int length_) const
    return(hash_);
   }
 //+------------------------------------------------------------------+
-//| Without zeros in front; of a number with more digits the last.   |
+//| The number without leading zeros; of a longer number the last    |
+//| digits.                                                          |
 //+------------------------------------------------------------------+
 string CMt5RedisMark::Written(const ulong number_,const int most_) const
   {
@@ -84,8 +85,8 @@ string CMt5RedisMark::Written(const ulong number_,const int most_) const
    return(text_);
   }
 //+------------------------------------------------------------------+
-//| Whose positions they are: the same for all signals of a source   |
-//| with one magic number, and beginning as those of the source do.  |
+//| The origin: the same for all signals of a source with one magic  |
+//| number; it begins like the source.                               |
 //+------------------------------------------------------------------+
 string CMt5RedisMark::Origin(const string source_,const long magic_) const
   {

@@ -2,9 +2,9 @@
 //|                                             Mt5RedisMemory.mqh   |
 //|  What a follower must know after a restart.                      |
 //+------------------------------------------------------------------+
-// Which signals were acted on, by source, producer and sequence number, each by itself: no number says anything about
-// another one. Other parts of the follower keep their records here too. Records that are noted are written together,
-// in one line: after the end of a terminal all of them are there or none.
+// It stores which signals were acted on, one by one, by source, producer and sequence number. Other parts of the follower
+// store their records here too. Noted records are written together in one line, so after a crash either all of them are
+// there or none.
 #ifndef MT5_REDIS_MEMORY_MQH
 #define MT5_REDIS_MEMORY_MQH
 #include "Mt5RedisFile.mqh"
@@ -33,7 +33,7 @@ class CMt5RedisMemory
 private:
    CMt5RedisFile     m_file;
    SMt5RedisDid      m_did[];
-   int               m_next;          // the oldest, which is replaced next
+   int               m_next;          // the oldest entry, which is replaced next
    string            m_noted;         // records that are not written yet
    int               m_lines;
 
@@ -41,7 +41,7 @@ private:
    void              Remember(const string source_,const long producer_,const long sequence_,const string how_);
 
 public:
-   string            records[];       // what Open found of other parts of the follower
+   string            records[];       // records of other parts of the follower, as found by Open
 
                      CMt5RedisMemory(void) : m_next(0),m_noted(""),m_lines(0) { }
    bool              Open(const string name_);
@@ -56,7 +56,7 @@ public:
    bool              Rewrite(const string &others_[],const int count_);
   };
 //+------------------------------------------------------------------+
-//| False: another program has it, or the disk does not let us.      |
+//| Opens it. False: another program has it open, or the disk fails. |
 //+------------------------------------------------------------------+
 bool CMt5RedisMemory::Open(const string name_)
   {
@@ -140,8 +140,8 @@ void CMt5RedisMemory::Did(const string source_,const long producer_,const long s
    Note(StringFormat("did\t%s\t%I64d\t%I64d\t%s",source_,producer_,sequence_,how_));
   }
 //+------------------------------------------------------------------+
-//| Notes a record: fields with tabulators between them, of which    |
-//| the first says whose it is.                                      |
+//| Notes a record: fields separated by tabs, of which the first     |
+//| says whose it is.                                                |
 //+------------------------------------------------------------------+
 void CMt5RedisMemory::Note(const string record_)
   {
@@ -172,7 +172,7 @@ bool CMt5RedisMemory::Save(void)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Writes the file anew: the signals, and these records of others.  |
+//| Rewrites the file: the signals, and these records of others.     |
 //+------------------------------------------------------------------+
 bool CMt5RedisMemory::Rewrite(const string &others_[],const int count_)
   {

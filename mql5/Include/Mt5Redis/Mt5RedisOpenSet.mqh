@@ -1,9 +1,8 @@
 //+------------------------------------------------------------------+
 //|                                            Mt5RedisOpenSet.mqh   |
-//|  Which positions are open: the set that Redis is told.           |
+//|  The set of open positions, as published to Redis.               |
 //+------------------------------------------------------------------+
-// Filled anew at each look, compared with what was told last. It tells when it is due; sending is not its
-// business.
+// It is filled at each look and compared with what was published last. It knows when it is due, but does not send.
 #ifndef MT5_REDIS_OPEN_SET_MQH
 #define MT5_REDIS_OPEN_SET_MQH
 
@@ -25,7 +24,7 @@ public:
    void              Add(const long position_);
    void              Sort(void);
    bool              Has(const long position_) const;
-   //--- tell it even if it did not change
+   //--- publish it even if it did not change
    void              Ask(void)         { m_due=true; }
    bool              Due(void) const;
    void              Told(void);

@@ -1,10 +1,9 @@
 //+------------------------------------------------------------------+
 //|                                            Mt5RedisOpening.mqh   |
-//|  Carries out a signal that opens a position.                     |
+//|  Executes a signal that opens a position.                        |
 //+------------------------------------------------------------------+
-// Each call makes one attempt and waits for nothing. An order is sent at most once, unless it is certain that it was
-// not executed: before the first one the memory says on disk that it is about to be sent, and after one that nobody
-// answered for the account is searched for its comment.
+// Each call makes one attempt and does not wait. An order is sent only once, unless it certainly was not executed: before
+// it is sent, the memory on disk says so, and if it gets no answer, the account is searched for its comment.
 #ifndef MT5_REDIS_OPENING_MQH
 #define MT5_REDIS_OPENING_MQH
 #include "Mt5RedisBook.mqh"
@@ -14,7 +13,7 @@
 #define MT5R_ANSWER_MS  10000  // how long an order that nobody answered for may take to appear
 
 //+------------------------------------------------------------------+
-//| What all acts share, and the opening.                            |
+//| The base of all actions, and opening.                            |
 //+------------------------------------------------------------------+
 class CMt5RedisOpening
   {
@@ -27,7 +26,7 @@ private:
 
 protected:
    SMt5RedisCopyRules m_rules;
-   bool              m_acting;       // no other terminal of this account does
+   bool              m_acting;       // this terminal acts for the account
    CMt5RedisBook     m_book;
    CMt5RedisOrders   m_orders;
    CMt5RedisSymbol   m_symbol;
@@ -41,14 +40,14 @@ protected:
                                 double &take_profit_) const;
    void              Tell(const string text_) const { Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",text_); }
    bool              InStep(const string symbol_) { return(m_book.Step(symbol_,Settle(symbol_))); }
-   //--- notes what was traded for the closes of a symbol; whether an order is in doubt there
+   //--- notes what was traded for a symbol's closes; returns whether an order is in doubt
    virtual bool      Settle(const string symbol_) { return(false); }
 
 public:
                      CMt5RedisOpening(void) : m_acting(false) { }
   };
 //+------------------------------------------------------------------+
-//| It will not be done, and why.                                    |
+//| Skips the signal for good, with the reason.                      |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Skip(SMt5RedisTask &task_,const string reason_) const
   {
@@ -56,7 +55,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Skip(SMt5RedisTask &task_,const string r
    return(MT5REDIS_REFUSED);
   }
 //+------------------------------------------------------------------+
-//| It cannot be done now, and why.                                  |
+//| Waits, with the reason.                                          |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Wait(SMt5RedisTask &task_,const string reason_) const
   {
@@ -64,7 +63,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Wait(SMt5RedisTask &task_,const string r
    return(MT5REDIS_LATER);
   }
 //+------------------------------------------------------------------+
-//| What the trade server said, as this task's reason.               |
+//| Uses the trade server's answer as the task's reason.             |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_)
   {
@@ -129,13 +128,13 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Skip(task_,StringFormat("dry run: would %s %.2f %s",buy_ ? "buy" : "sell",lots_,task_.symbol)));
    if(!task_.sent)
      {
-      //--- the memory may be lost, or another terminal have acted; the account tells
+      //--- the memory may be lost, or another terminal may have acted: the account tells
       double traded_=m_orders.Traded(task_.mark);
       if(traded_<0.0)
          return(Wait(task_,"the history cannot be had"));
       if(traded_>0.0 || m_orders.Waits(task_.mark) || m_book.copies.FindByComment(task_.mark)>=0)
          return(Skip(task_,"it was executed before"));
-      //--- should the terminal end before the answer, it is not sent again
+      //--- if the terminal ends before the answer, it will not be sent again
       m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
       if(!m_book.memory.Save())
          return(Wait(task_,"its memory cannot be written: is the disk full?"));
@@ -158,9 +157,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    return(Answered(task_,outcome_));
   }
 //+------------------------------------------------------------------+
-//| A source that nets turns its position by opening the other way   |
-//| round, under the same number: first that closes what is there.   |
-//| Another terminal may have begun with that.                       |
+//| A netting source turns its position by opening the other way,    |
+//| under the same number: first that closes what is there. Another  |
+//| terminal may have begun with it.                                 |
 //+------------------------------------------------------------------+
 bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
   {
@@ -185,9 +184,9 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| On an account that nets the position has one pair of stops. An   |
-//| order that adds to it, or turns it, must bring them along, or    |
-//| the server takes them away; one that closes needs none.          |
+//| A netting position has one pair of stops. An order that adds to  |
+//| it or turns it must repeat them, or the server removes them; one |
+//| that closes needs none.                                          |
 //+------------------------------------------------------------------+
 void CMt5RedisOpening::ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
                                double &take_profit_) const
@@ -208,8 +207,8 @@ void CMt5RedisOpening::ShareStops(const string symbol_,const bool buy_,const dou
    take_profit_=0.0;
   }
 //+------------------------------------------------------------------+
-//| It was executed, with so many lots of those asked for. Of none   |
-//| it is remembered for the total.                                  |
+//| The opening was executed, with these lots of those requested. If |
+//| there were none, it still counts towards the total.              |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double exact_,const double asked_,
       const double lots_,const long id_)
@@ -232,7 +231,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double
    return(MT5REDIS_DONE);
   }
 //+------------------------------------------------------------------+
-//| What became of an opening that nobody answered for.              |
+//| Finds out what happened to an opening without an answer.         |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
   {
@@ -250,7 +249,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
          if(m_book.holdings.all[i_].comment==task_.mark && m_book.holdings.all[i_].magic==m_rules.magic)
             return(Opened(task_,exact_,MathMax(task_.plan,m_book.holdings.all[i_].volume),
                           m_book.holdings.all[i_].volume,m_book.holdings.all[i_].id));
-   //--- the server has the order: its position will say whose copy it is
+   //--- the server has the order: its position's comment will identify the copy
    if(m_orders.Waits(task_.mark))
       return(MT5REDIS_DONE);
    if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)

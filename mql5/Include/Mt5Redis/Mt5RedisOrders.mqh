@@ -1,16 +1,15 @@
 //+------------------------------------------------------------------+
 //|                                             Mt5RedisOrders.mqh   |
-//|  Sends requests to the trade server, and finds what became of    |
-//|  them by their comment.                                          |
+//|  Sends requests to the trade server, and finds their results by  |
+//|  their comments.                                                 |
 //+------------------------------------------------------------------+
-// It decides nothing: what to open and close is its caller's business, and so is whether to ask again. It keeps the
-// last answer.
+// Its caller decides what to open and close, and whether to try again. It keeps the last answer.
 #ifndef MT5_REDIS_ORDERS_MQH
 #define MT5_REDIS_ORDERS_MQH
 #include "Mt5RedisRetcodes.mqh"
 #include "Mt5RedisSymbol.mqh"
 
-#define MT5R_HISTORY_S 172800  // how far back deals are looked for: a signal is kept for hours
+#define MT5R_HISTORY_S 172800  // how far back deals are searched for: signals are kept for hours
 
 //+------------------------------------------------------------------+
 //| The requests of one program, with its magic number.              |
@@ -20,7 +19,7 @@ class CMt5RedisOrders
 private:
    long              m_magic;
    int               m_slippage;
-   string            m_refused;     // a symbol that refused kinds of filling, and how many
+   string            m_refused;     // a symbol that refused filling modes, and how many
    int               m_refusals;
    uint              m_retcode;
    string            m_comment;
@@ -53,7 +52,7 @@ public:
   };
 //+------------------------------------------------------------------+
 //| slippage: how far the price may move while an order is on its    |
-//| way, points.                                                     |
+//|           way, points.                                           |
 //+------------------------------------------------------------------+
 void CMt5RedisOrders::Rules(const long magic_,const int slippage_)
   {
@@ -118,7 +117,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM
    return(outcome_);
   }
 //+------------------------------------------------------------------+
-//| Whether an order of ours with this comment waits at the server.  |
+//| Whether an order with this comment waits at the server.          |
 //+------------------------------------------------------------------+
 bool CMt5RedisOrders::Waits(const string comment_) const
   {
@@ -157,8 +156,8 @@ double CMt5RedisOrders::Traded(const string comment_) const
    return(NormalizeDouble(lots_,8));
   }
 //+------------------------------------------------------------------+
-//| The position of a deal with this comment; 0: there is none.      |
-//| Call Traded before.                                              |
+//| The position of a deal with this comment; 0: none. Call Traded   |
+//| first.                                                           |
 //+------------------------------------------------------------------+
 long CMt5RedisOrders::PositionOf(const string comment_) const
   {
@@ -171,8 +170,8 @@ long CMt5RedisOrders::PositionOf(const string comment_) const
    return(0);
   }
 //+------------------------------------------------------------------+
-//| When the first deal with this comment was made, the trade        |
-//| server's time, ms; 0: there is none. Call Traded before.         |
+//| When the first deal with this comment was made, ms by the trade  |
+//| server's clock; 0: none. Call Traded first.                      |
 //+------------------------------------------------------------------+
 long CMt5RedisOrders::FirstOf(const string comment_) const
   {

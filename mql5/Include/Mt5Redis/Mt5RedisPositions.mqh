@@ -2,13 +2,13 @@
 //|                                          Mt5RedisPositions.mqh   |
 //|  Keeps Redis in step with the account's positions.               |
 //+------------------------------------------------------------------+
-// Trade transactions can be lost, doubled or out of order, so they only mark that there is something to see.
-// The timer compares the positions with what was published and sends what moved. A position is named by its
-// POSITION_IDENTIFIER: the ticket changes when a netting position is reversed or the server opens it again.
-// Closed means: absent, and its deals add up. An absent position whose deals do not add up waits some looks,
-// and then leaves the set of open positions; Redis marks it as gone.
+// Trade transactions can be lost, repeated or out of order, so they only mark that something has happened. The timer
+// compares the positions with what was published and sends the differences. A position is identified by its
+// POSITION_IDENTIFIER, because its ticket changes when a netting position is reversed or the server reopens it. It is
+// closed if it is absent and its deals add up. If its deals do not add up, it waits for some looks and then leaves the
+// set of open positions; Redis marks it as gone.
 //
-// While the terminal is not connected nothing is concluded from anything.
+// While the terminal is not connected, nothing is concluded.
 #ifndef MT5_REDIS_POSITIONS_MQH
 #define MT5_REDIS_POSITIONS_MQH
 #include "Mt5RedisFollower.mqh"
@@ -17,8 +17,8 @@
 #include "Mt5RedisOpenSet.mqh"
 
 #define MT5R_POSITIONS_SETTLE_LOOKS    3    // after connecting, the list of positions may still be filling
-#define MT5R_POSITIONS_REFRESH_LOOKS   60   // every so many looks everything is sent, moved or not
-#define MT5R_POSITIONS_DEALS_LOOKS     20   // how long deals that do not add up are waited for
+#define MT5R_POSITIONS_REFRESH_LOOKS   60   // how often everything is sent, changed or not
+#define MT5R_POSITIONS_DEALS_LOOKS     20   // how long it waits for missing deals
 
 //+------------------------------------------------------------------+
 //| A position as it was published last.                             |
@@ -69,8 +69,8 @@ public:
    void              MarkTrade(const MqlTradeTransaction &transaction_);
   };
 //+------------------------------------------------------------------+
-//| Call it from OnTradeTransaction. It only marks: the next         |
-//| PublishPositions looks at the history as well.                   |
+//| Call it from OnTradeTransaction. It only marks that the next     |
+//| PublishPositions must look at the history as well.               |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::MarkTrade(const MqlTradeTransaction &transaction_)
   {
@@ -78,9 +78,9 @@ void CMt5RedisPositions::MarkTrade(const MqlTradeTransaction &transaction_)
       m_marked=true;
   }
 //+------------------------------------------------------------------+
-//| Call it from OnTimer. Sends the positions that moved since the   |
-//| last call, those that closed, and which ones are open. Returns   |
-//| the number of records queued, or the first error code.           |
+//| Call it from OnTimer. Sends the positions that changed, those    |
+//| that closed, and the set of open ones. Returns the number of     |
+//| records queued, or the first error code.                         |
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::PublishPositions(void)
   {
@@ -134,7 +134,7 @@ long CMt5RedisPositions::PublishPositions(void)
   }
 //+------------------------------------------------------------------+
 //| Sends one position now, by its ticket; 0: the selected one.      |
-//| PublishPositions does it for all of them.                        |
+//| PublishPositions does this for all of them.                      |
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::PublishPosition(const ulong ticket_)
   {
@@ -143,12 +143,12 @@ long CMt5RedisPositions::PublishPosition(const ulong ticket_)
    if(ticket_!=0 && !PositionSelectByTicket(ticket_))
       return(Refuse(MT5REDIS_ERR_TICKET,"there is no open position with the ticket "+IntegerToString((long)ticket_)));
    if(PositionGetInteger(POSITION_IDENTIFIER)<=0)
-      return(Refuse(MT5REDIS_ERR_POSITION,"no position is selected: pass a ticket, or select one before"));
+      return(Refuse(MT5REDIS_ERR_POSITION,"no position is selected: pass a ticket, or select a position first"));
    return(SendSelected(true));
   }
 //+------------------------------------------------------------------+
-//| What was published to another instance, account or server says   |
-//| nothing here.                                                    |
+//| Forgets what was published to another instance, account or       |
+//| server.                                                          |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::OnOpened(const bool same_)
   {
@@ -162,7 +162,7 @@ void CMt5RedisPositions::OnOpened(const bool same_)
    m_exits.Forget();
   }
 //+------------------------------------------------------------------+
-//| Sends the selected position if it moved, or in any case.         |
+//| Sends the selected position if it changed, or in any case.       |
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::SendSelected(const bool refresh_)
   {
@@ -236,8 +236,8 @@ void CMt5RedisPositions::ReadSelected(mt5redis_trade_t &state_) const
    state_.digits=(int)SymbolInfoInteger(PositionGetString(POSITION_SYMBOL),SYMBOL_DIGITS);
   }
 //+------------------------------------------------------------------+
-//| What an open position's deals know and it does not. They may     |
-//| arrive after it did, so they are read again until they add up.   |
+//| Adds what only the deals know. They may arrive after the         |
+//| position, so they are read until they add up.                    |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::ReadDeals(Mt5RedisPosition &position_)
   {
@@ -251,7 +251,7 @@ void CMt5RedisPositions::ReadDeals(Mt5RedisPosition &position_)
       position_.deals_looks=0;
   }
 //+------------------------------------------------------------------+
-//| Positions that were there and are not any more.                  |
+//| Handles positions that are no longer in the list.                |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookForAbsent(void)
   {
@@ -291,8 +291,8 @@ void CMt5RedisPositions::LookForAbsent(void)
      }
   }
 //+------------------------------------------------------------------+
-//| Positions that closed without having been seen: between two      |
-//| looks, or while no program was running here.                     |
+//| Sends positions that closed between two looks, or while no       |
+//| program was running here.                                        |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::LookForExits(void)
   {
@@ -332,7 +332,7 @@ void CMt5RedisPositions::LookForExits(void)
      }
   }
 //+------------------------------------------------------------------+
-//| Sends the end of a position, as the deals just read tell it.     |
+//| Sends the end of a position, from the deals just read.           |
 //+------------------------------------------------------------------+
 long CMt5RedisPositions::SendClose(mt5redis_trade_t &state_,const string symbol_,const string comment_)
   {
@@ -360,7 +360,7 @@ long CMt5RedisPositions::SendClose(mt5redis_trade_t &state_,const string symbol_
    return(SendTrade(state_,symbol_,comment_));
   }
 //+------------------------------------------------------------------+
-//| Says which positions are open, when that changed or is due.      |
+//| Sends the set of open positions, if it changed or is due.        |
 //+------------------------------------------------------------------+
 void CMt5RedisPositions::SendOpenSet(void)
   {

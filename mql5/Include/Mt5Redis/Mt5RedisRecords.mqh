@@ -1,9 +1,8 @@
 //+------------------------------------------------------------------+
 //|                                            Mt5RedisRecords.mqh   |
-//|  What an open session is asked: to take records, to wait, and    |
-//|  how it goes.                                                    |
+//|  What an open session does: queue records, wait, and report.     |
 //+------------------------------------------------------------------+
-// Times become UTC here, and texts that are too long are cut between two characters. It knows nothing of positions.
+// Converts times to UTC and cuts long texts between two characters. It knows nothing of positions.
 #ifndef MT5_REDIS_RECORDS_MQH
 #define MT5_REDIS_RECORDS_MQH
 #include "Mt5RedisSession.mqh"
@@ -16,7 +15,7 @@
 class CMt5RedisRecords : public CMt5RedisSession
   {
 private:
-   bool              m_cut_told;       // that comments are cut
+   bool              m_cut_told;       // whether it was reported that comments are cut
 
    string            Shortened(const string comment_);
    string            Cut(const string text_,const int bytes_) const;
@@ -41,10 +40,10 @@ public:
    long              SendOpenPositions(const long &positions_[],const int count_);
   };
 //+------------------------------------------------------------------+
-//| Waits until everything published has reached Redis, at most      |
-//| timeout_ms; heartbeats last, and only while they can be written. |
-//| False also when records were put aside since it was asked last.  |
-//| Not for OnTick: the Expert Advisor stands meanwhile.             |
+//| Waits until everything published has reached Redis, for at most  |
+//| timeout_ms; for heartbeats last, and only while they can be      |
+//| written. False also if a record was put aside since the last     |
+//| call. Not for OnTick: the Expert Advisor stands still meanwhile. |
 //+------------------------------------------------------------------+
 bool CMt5RedisRecords::Flush(const int timeout_ms_)
   {
@@ -54,8 +53,8 @@ bool CMt5RedisRecords::Flush(const int timeout_ms_)
   }
 //+------------------------------------------------------------------+
 //| The sequence number up to which everything on a lane             |
-//| (MT5REDIS_LANE_*) has reached Redis: before the first record     |
-//| that was put aside.                                              |
+//| (MT5REDIS_LANE_*) has reached Redis; it stops before the first   |
+//| record that was put aside.                                       |
 //+------------------------------------------------------------------+
 long CMt5RedisRecords::Committed(const int lane_)
   {
@@ -64,8 +63,8 @@ long CMt5RedisRecords::Committed(const int lane_)
    return(Checked(mt5redis_committed(m_handle,lane_)));
   }
 //+------------------------------------------------------------------+
-//| Where the record is that a call on a lane returned this sequence |
-//| number for: one of MT5REDIS_STATUS_*, or an error code.          |
+//| The state of the record with this sequence number: one of        |
+//| MT5REDIS_STATUS_*, or an error code.                             |
 //+------------------------------------------------------------------+
 int CMt5RedisRecords::Status(const int lane_,const long sequence_)
   {
@@ -74,9 +73,8 @@ int CMt5RedisRecords::Status(const int lane_,const long sequence_)
    return((int)Checked(mt5redis_status(m_handle,lane_,sequence_)));
   }
 //+------------------------------------------------------------------+
-//| How much pressure there is: 0 normal, 1 slow, 2 heavy,           |
-//| 3 critical; below 0 an error code. The library acts on it by     |
-//| itself.                                                          |
+//| The pressure: 0 normal, 1 slow, 2 heavy, 3 critical; below 0 an  |
+//| error code. The library reacts by itself.                        |
 //+------------------------------------------------------------------+
 int CMt5RedisRecords::Throttle(void)
   {
@@ -85,9 +83,10 @@ int CMt5RedisRecords::Throttle(void)
    return((int)Checked(mt5redis_throttle(m_handle)));
   }
 //+------------------------------------------------------------------+
-//| How far apart to send what can wait on a lane, ms: heartbeats on |
-//| MT5REDIS_LANE_RIS, prices of positions on MT5REDIS_LANE_RTS.     |
-//| 0: as it comes; INT_MAX: not now; below 0 an error code.         |
+//| The recommended interval for deferrable records of a lane, ms:   |
+//| heartbeats on MT5REDIS_LANE_RIS, prices of positions on          |
+//| MT5REDIS_LANE_RTS. 0: none; INT_MAX: do not send now; below 0 an |
+//| error code.                                                      |
 //+------------------------------------------------------------------+
 int CMt5RedisRecords::IntervalMs(const int lane_)
   {
@@ -137,8 +136,8 @@ long CMt5RedisRecords::SendSignal(const mt5redis_signal_t &signal_,const string 
    return(Checked(mt5redis_signal(m_handle,signal_,symbol_,Shortened(comment_))));
   }
 //+------------------------------------------------------------------+
-//| Queues the set of open positions: these, and no others. The      |
-//| array must have an element even when count is 0.                 |
+//| Queues the set of open positions. The array must have an element |
+//| even if count is 0.                                              |
 //+------------------------------------------------------------------+
 long CMt5RedisRecords::SendOpenPositions(const long &positions_[],const int count_)
   {
@@ -147,9 +146,9 @@ long CMt5RedisRecords::SendOpenPositions(const long &positions_[],const int coun
    return(Checked(mt5redis_open_positions(m_handle,0,positions_,count_)));
   }
 //+------------------------------------------------------------------+
-//| Trade server's clock minus UTC, seconds. Both clocks are read a  |
-//| moment apart and the server's is an estimate, hence the rounding |
-//| to a quarter of an hour, the finest step of any time zone.       |
+//| Trade server's clock minus UTC, seconds. The two clocks are read |
+//| a moment apart and the server's is an estimate, so the result is |
+//| rounded to a quarter of an hour.                                 |
 //+------------------------------------------------------------------+
 int CMt5RedisRecords::ServerOffset(void) const
   {
@@ -166,7 +165,7 @@ long CMt5RedisRecords::ServerToUtc(const long server_ms_) const
    return((long)MathMax(0,server_ms_-(long)ServerOffset()*1000));
   }
 //+------------------------------------------------------------------+
-//| A comment that is too long is cut, and that is said once.        |
+//| Cuts a comment that is too long, and reports this once.          |
 //+------------------------------------------------------------------+
 string CMt5RedisRecords::Shortened(const string comment_)
   {
@@ -180,7 +179,7 @@ string CMt5RedisRecords::Shortened(const string comment_)
    return(cut_);
   }
 //+------------------------------------------------------------------+
-//| The text, cut to so many bytes of UTF-8 between two characters.  |
+//| Cuts a text to this many bytes of UTF-8, between two characters. |
 //+------------------------------------------------------------------+
 string CMt5RedisRecords::Cut(const string text_,const int bytes_) const
   {

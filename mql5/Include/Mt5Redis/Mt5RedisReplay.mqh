@@ -1,9 +1,9 @@
 //+------------------------------------------------------------------+
 //|                                             Mt5RedisReplay.mqh   |
-//|  The copies of an account that nets, as its deals tell them.     |
+//|  Rebuilds the copies of a netting account from its deals.        |
 //+------------------------------------------------------------------+
-// There the copies of a symbol share one position, which does not say whose it is. Its deals do: their orders had the
-// marks. So after a start the copies that are remembered are compared with what the deals make of them.
+// On a netting account the copies of a symbol share one position, which does not tell whose it is. Its deals do, because
+// their orders had marks. So after a start the stored copies are compared with those rebuilt from the deals.
 #ifndef MT5_REDIS_REPLAY_MQH
 #define MT5_REDIS_REPLAY_MQH
 #include "Mt5RedisCopies.mqh"
@@ -19,9 +19,9 @@ private:
 
 protected:
    long              m_magic;
-   double            m_factor;       // for copies of which only the volume is known
+   double            m_factor;       // lot factor, for copies of which only the volume is known
    CMt5RedisMark     m_mark;
-   string            m_compared[];   // symbols whose copies were compared with the account's deals
+   string            m_compared[];   // symbols that were compared with the account's deals
 
    bool              Compare(const string symbol_);
    SMt5RedisCopy     Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
@@ -36,7 +36,7 @@ public:
    void              RemoveEnded(void);
   };
 //+------------------------------------------------------------------+
-//| A copy of which no more is known than this.                      |
+//| A copy of which only this is known.                              |
 //+------------------------------------------------------------------+
 SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
                                   const long id_) const
@@ -59,11 +59,11 @@ SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,c
    return(copy_);
   }
 //+------------------------------------------------------------------+
-//| After a start the copies of a symbol are compared with its deals:|
-//| another terminal of this account may have acted meanwhile, or the|
-//| memory be lost. What opened a copy has its mark; what reduced it |
-//| has one of the same origin and position. Whoever else made the   |
-//| account flat ended all of them.                                  |
+//| Compares the copies of a symbol with its deals after a start:    |
+//| another terminal may have acted, or the memory may be lost. What |
+//| opened a copy has its mark; what reduced it has a mark of the    |
+//| same origin and position. If somebody else made the account      |
+//| flat, all copies ended.                                          |
 //+------------------------------------------------------------------+
 bool CMt5RedisReplay::Compare(const string symbol_)
   {
@@ -74,7 +74,7 @@ bool CMt5RedisReplay::Compare(const string symbol_)
       return(false);
    int first_=copies.Total();
    Replay(symbol_,first_);
-   //--- a broker that replaces comments leaves no marks: then the memory is all there is
+   //--- a broker that replaces comments leaves no marks: then only the memory is left
    if(copies.Total()>first_)
       Merge(symbol_,first_);
    RemoveEnded();
@@ -84,8 +84,8 @@ bool CMt5RedisReplay::Compare(const string symbol_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Makes copies of what the selected history has of the symbol, from|
-//| this place of the list on.                                       |
+//| Rebuilds copies from the symbol's selected history, from this    |
+//| index of the list on.                                            |
 //+------------------------------------------------------------------+
 void CMt5RedisReplay::Replay(const string symbol_,const int first_)
   {
@@ -120,9 +120,9 @@ void CMt5RedisReplay::Replay(const string symbol_,const int first_)
      }
   }
 //+------------------------------------------------------------------+
-//| Puts the copies from this place on in the place of those that are|
-//| remembered of their symbol. What the source holds is known from  |
-//| the memory; where another terminal closed a part, so much less.  |
+//| Replaces the stored copies of a symbol by those from this index  |
+//| on. The memory tells what the source holds, minus what another   |
+//| terminal closed.                                                 |
 //+------------------------------------------------------------------+
 void CMt5RedisReplay::Merge(const string symbol_,const int first_)
   {
@@ -147,7 +147,7 @@ void CMt5RedisReplay::Merge(const string symbol_,const int first_)
       Keep(k_);
   }
 //+------------------------------------------------------------------+
-//| Notes a copy in the memory; one that is over leaves it.          |
+//| Stores a copy in the memory; a finished one is removed.          |
 //+------------------------------------------------------------------+
 void CMt5RedisReplay::Keep(const int at_)
   {
@@ -159,7 +159,7 @@ void CMt5RedisReplay::Keep(const int at_)
    memory.Note(copies.GoneRecord(at_));
   }
 //+------------------------------------------------------------------+
-//| Takes the copies that are over off the list.                     |
+//| Removes finished copies from the list.                           |
 //+------------------------------------------------------------------+
 void CMt5RedisReplay::RemoveEnded(void)
   {

@@ -1,6 +1,6 @@
 //+------------------------------------------------------------------+
 //|                                           Mt5RedisRetcodes.mqh   |
-//|  What an answer of the trade server means.                       |
+//|  The meaning of the trade server's return codes.                 |
 //+------------------------------------------------------------------+
 // Every code of the reference's list stands here, and docs/mql5.md has the same table. Most conditions pass: an opening
 // is asked for again until it is too old, a close until it is done. Only what no waiting mends refuses an opening, and
@@ -25,7 +25,7 @@ enum ENUM_MT5REDIS_REQUEST
   };
 
 //+------------------------------------------------------------------+
-//| What a return code means for such a request.                     |
+//| What a return code means for a request of this kind.             |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME Mt5RedisOutcome(const uint retcode_,const ENUM_MT5REDIS_REQUEST request_)
   {

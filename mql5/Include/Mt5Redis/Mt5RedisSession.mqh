@@ -2,22 +2,21 @@
 //|                                            Mt5RedisSession.mqh   |
 //|  One session with the library: open, close, wait, errors, log.   |
 //+------------------------------------------------------------------+
-// The base of CMt5Redis. It knows which instance speaks, keeps the sentence of the last error and prints
-// the library's log lines. It knows nothing of records.
+// The base of CMt5Redis. It knows the instance, keeps the text of the last error and prints the library's log lines. It
+// knows nothing of records.
 //
-// What passes does not keep a session from being opened: without an account yet, or while another program still has
-// the journal, Open returns true, and the session opens by itself as soon as it can. It opens anew when the terminal
-// goes to another account.
+// Open returns true even if it must wait, for the first login or for another program to release the journal. The session
+// then opens by itself as soon as it can. It opens again when the terminal changes to another account.
 //
-// In the strategy tester a session opens without the library, and everything it is asked does nothing.
+// In the strategy tester a session opens without the library, and all its methods do nothing.
 #ifndef MT5_REDIS_SESSION_MQH
 #define MT5_REDIS_SESSION_MQH
 #include "Mt5RedisApi.mqh"
 
-#define MT5R_SESSION_TEXT_UNITS       8192  // holds the statistics, the longest text there is
+#define MT5R_SESSION_TEXT_UNITS       8192  // enough for the statistics, the longest text
 #define MT5R_SESSION_EVENTS_A_CALL    50
-#define MT5R_SESSION_INSTANCE_LENGTH  40    // bytes; the characters allowed have one byte each
-#define MT5R_SESSION_REPEAT_MS        60000 // an error that stays is printed again after this time
+#define MT5R_SESSION_INSTANCE_LENGTH  40    // bytes; the allowed characters have one byte each
+#define MT5R_SESSION_REPEAT_MS        60000 // a lasting error is printed again after this time
 #define MT5R_SESSION_AGAIN_MS         1000  // between two attempts to open
 
 //+------------------------------------------------------------------+
@@ -91,9 +90,8 @@ CMt5RedisSession::CMt5RedisSession(void) : m_instance(""),m_identity(""),m_confi
    ArrayResize(m_units,MT5R_SESSION_TEXT_UNITS);
   }
 //+------------------------------------------------------------------+
-//| Opens the session, now or as soon as what hinders it is over; an |
-//| error that no waiting mends is false. It returns at once:        |
-//| connecting goes on in the background.                            |
+//| Opens the session, at once or as soon as it can; false: it never |
+//| can. Returns immediately and connects in the background.         |
 //| config:   one redis:// URL for all lanes, or a TOML file in      |
 //|           MQL5\Files                                             |
 //| instance: whose records these are; default: <login>.<server>     |
@@ -109,7 +107,7 @@ bool CMt5RedisSession::Open(const string config_,const string instance_)
    return(m_wanted);
   }
 //+------------------------------------------------------------------+
-//| Whether the last attempt to open failed for a reason that passes.|
+//| Whether the last attempt to open failed for a temporary reason.  |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::Passes(void) const
   {
@@ -134,7 +132,7 @@ bool CMt5RedisSession::Ready(void)
    return(OpenAgain());
   }
 //+------------------------------------------------------------------+
-//| Tries again, once a second.                                      |
+//| Tries to open again, once a second.                              |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::OpenAgain(void)
   {
@@ -186,7 +184,7 @@ bool CMt5RedisSession::OpenNow(void)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Keeps why it could not be opened.                                |
+//| Keeps the reason why it could not be opened.                     |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::Failed(void)
   {
@@ -195,9 +193,9 @@ bool CMt5RedisSession::Failed(void)
    return(false);
   }
 //+------------------------------------------------------------------+
-//| Closes the session; pass OnDeinit's reason. True when everything |
-//| published has reached Redis. What has not goes on by itself for  |
-//| as long as the terminal runs, so only its end is worth a wait    |
+//| Closes the session; pass OnDeinit's reason. True: everything     |
+//| published has reached Redis. The rest is sent in the background  |
+//| while the terminal runs, so it waits only when the terminal ends |
 //| (OnDeinit has 2.5 s).                                            |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::Close(const int reason_)
@@ -224,8 +222,8 @@ bool CMt5RedisSession::Close(const int reason_)
    return(Checked(mt5redis_close(handle_,timeout_ms_))>=0);
   }
 //+------------------------------------------------------------------+
-//| <login>.<server>, every character but A-Z a-z 0-9 . _ - replaced |
-//| by '-'; empty while the terminal has no account.                 |
+//| <login>.<server>, with every character except A-Z a-z 0-9 . _ -  |
+//| replaced by '-'; empty before the first login.                   |
 //+------------------------------------------------------------------+
 string CMt5RedisSession::DefaultInstance(void) const
   {
@@ -245,9 +243,9 @@ string CMt5RedisSession::DefaultInstance(void) const
    return(id_);
   }
 //+------------------------------------------------------------------+
-//| Whether the terminal has another account now than at Open: close |
-//| and open again. MetaTrader restarts the program when the account |
-//| changes, but not when the first login comes late.                |
+//| Whether the terminal has another account than at Open: close and |
+//| open again. MetaTrader restarts the program when the account     |
+//| changes, but not after a late first login.                       |
 //+------------------------------------------------------------------+
 bool CMt5RedisSession::AccountChanged(void) const
   {
@@ -255,8 +253,8 @@ bool CMt5RedisSession::AccountChanged(void) const
    return(m_handle>0 && login_>0 && (login_!=m_login || AccountInfoString(ACCOUNT_SERVER)!=m_server));
   }
 //+------------------------------------------------------------------+
-//| Why it is not open, for the chart; empty: it is, or was not asked|
-//| to be.                                                           |
+//| Why it is not open, for the chart; empty: it is open, or need    |
+//| not be.                                                          |
 //+------------------------------------------------------------------+
 string CMt5RedisSession::Trouble(void) const
   {
@@ -272,8 +270,8 @@ string CMt5RedisSession::Version(void)
    return(Text(mt5redis_version(m_units,ArraySize(m_units))));
   }
 //+------------------------------------------------------------------+
-//| Prints the library's log lines and the errors of the calls since |
-//| the last time in the Experts tab. Returns the number of lines.   |
+//| Prints the library's log lines and new errors in the Experts     |
+//| tab. Returns the number of lines.                                |
 //+------------------------------------------------------------------+
 int CMt5RedisSession::PrintEvents(void)
   {
@@ -300,8 +298,8 @@ int CMt5RedisSession::PrintEvents(void)
    return(lines_);
   }
 //+------------------------------------------------------------------+
-//| Keeps the sentence of a failed call: the library has it only     |
-//| until the next one fails.                                        |
+//| Keeps the text of a failed call, which the library has only      |
+//| until the next call fails.                                       |
 //+------------------------------------------------------------------+
 long CMt5RedisSession::Checked(const long result_)
   {

@@ -1,10 +1,10 @@
 //+------------------------------------------------------------------+
 //|                                             Mt5RedisSymbol.mqh   |
-//|  What a symbol takes: volumes, prices and stops on its grid.     |
+//|  Rounds volumes, prices and stops to what a symbol allows.       |
 //+------------------------------------------------------------------+
-// Another broker has other digits, steps and distances. What comes from there is rounded to what is allowed here, and
-// always to the safe side: an opening's volume down, a stop loss and a take profit towards the price, and only as far
-// as the broker's distance lets it. A position is never opened without a stop that its signal has.
+// Brokers differ in digits, steps and distances. Values of a signal are rounded to the safe side: an opening's volume
+// down, stop loss and take profit towards the price, but not closer than this broker's distance. A position is never
+// opened without a stop that its signal has.
 #ifndef MT5_REDIS_SYMBOL_MQH
 #define MT5_REDIS_SYMBOL_MQH
 
@@ -37,8 +37,8 @@ public:
    ENUM_ORDER_TYPE_FILLING Filling(const int attempt_) const;
   };
 //+------------------------------------------------------------------+
-//| False: this broker has no such symbol. Its first price may come  |
-//| a moment later.                                                  |
+//| Selects a symbol. False: this broker has no such symbol. Its     |
+//| first price may come a moment later.                             |
 //+------------------------------------------------------------------+
 bool CMt5RedisSymbol::Select(const string name_)
   {
@@ -62,7 +62,8 @@ double CMt5RedisSymbol::Above(const double price_) const
    return(NormalizeDouble(MathCeil(price_/Tick()-0.0001)*Tick(),8));
   }
 //+------------------------------------------------------------------+
-//| A volume this broker takes, rounded down; 0: too small.          |
+//| The volume rounded down to what this broker accepts; 0: too      |
+//| small.                                                           |
 //+------------------------------------------------------------------+
 double CMt5RedisSymbol::LotsDown(const double lots_) const
   {
@@ -71,8 +72,8 @@ double CMt5RedisSymbol::LotsDown(const double lots_) const
    return(down_<LeastLots()-0.00000001 ? 0.0 : down_);
   }
 //+------------------------------------------------------------------+
-//| The volume nearest to it that a position can have; of two the    |
-//| smaller one.                                                     |
+//| The nearest volume that a position can have; of two equally near |
+//| ones the smaller.                                                |
 //+------------------------------------------------------------------+
 double CMt5RedisSymbol::LotsNear(const double lots_) const
   {
@@ -83,8 +84,8 @@ double CMt5RedisSymbol::LotsNear(const double lots_) const
    return(step_>0.0 ? NormalizeDouble(MathFloor(lots_/step_+0.4999999)*step_,8) : lots_);
   }
 //+------------------------------------------------------------------+
-//| Puts a stop loss where this broker takes it. False: it is on the |
-//| wrong side of the price, so the price has passed it.             |
+//| Moves a stop loss to where this broker accepts it. False: the    |
+//| price has already passed it.                                     |
 //+------------------------------------------------------------------+
 bool CMt5RedisSymbol::StopLoss(const bool buy_,double &price_) const
   {
@@ -122,8 +123,8 @@ bool CMt5RedisSymbol::TakeProfit(const bool buy_,double &price_) const
    return(right_);
   }
 //+------------------------------------------------------------------+
-//| How an order is to be filled. What the symbol says first; a      |
-//| broker that refuses it all the same gets the others in turn.     |
+//| The filling mode of an order: what the symbol states first; if   |
+//| the broker refuses that, the others in turn.                     |
 //+------------------------------------------------------------------+
 ENUM_ORDER_TYPE_FILLING CMt5RedisSymbol::Filling(const int attempt_) const
   {

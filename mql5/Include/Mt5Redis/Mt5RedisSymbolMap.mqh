@@ -6,8 +6,8 @@
 #define MT5_REDIS_SYMBOL_MAP_MQH
 
 //+------------------------------------------------------------------+
-//| Reads a list like EURUSD=EURUSD.m, XAUUSD=GOLD. The others keep  |
-//| their names.                                                     |
+//| Reads a list like EURUSD=EURUSD.m, XAUUSD=GOLD. Other symbols    |
+//| keep their names.                                                |
 //+------------------------------------------------------------------+
 class CMt5RedisSymbolMap
   {
@@ -30,8 +30,8 @@ string CMt5RedisSymbolMap::Trimmed(const string text_) const
    return(text_left_);
   }
 //+------------------------------------------------------------------+
-//| False: something in it can never match, and error says what.     |
-//| Blanks and commas too many do no harm.                           |
+//| False: an entry can never match; error says which one. Extra     |
+//|        blanks and commas are ignored.                            |
 //+------------------------------------------------------------------+
 bool CMt5RedisSymbolMap::Read(const string list_,string &error_)
   {

@@ -1,6 +1,6 @@
 //+------------------------------------------------------------------+
 //|                                               Mt5RedisTask.mqh   |
-//|  What a follower is told to do, and what it is at.               |
+//|  A follower's rules, and the signal that it is working on.       |
 //+------------------------------------------------------------------+
 #ifndef MT5_REDIS_TASK_MQH
 #define MT5_REDIS_TASK_MQH
@@ -25,11 +25,11 @@ enum ENUM_MT5REDIS_TASK
 //+------------------------------------------------------------------+
 struct SMt5RedisCopyRules
   {
-   string            symbols;        // this broker's names: EURUSD=EURUSD.m,XAUUSD=GOLD; the others have their own
-   double            lot_factor;     // a copy's volume is the signal's times this, above 0
-   double            max_lots;       // volume of an opening at most, above 0
-   int               slippage;       // how far a price may have moved away, and may move, points
-   int               max_age_ms;     // highest age of an opening or a change; 0: any
+   string            symbols;        // this broker's names: EURUSD=EURUSD.m,XAUUSD=GOLD; others are the same
+   double            lot_factor;     // factor for the signal's volume, above 0
+   double            max_lots;       // largest volume of an opening, above 0
+   int               slippage;       // how far a price may have moved, and may still move, points
+   int               max_age_ms;     // largest age of an opening or a change; 0: any
    ENUM_MT5REDIS_AFTER_GAP after_gap;
    long              magic;          // magic number of the copies, of this follower alone
    bool              dry_run;        // only print
@@ -40,18 +40,18 @@ struct SMt5RedisCopyRules
 struct SMt5RedisTask
   {
    ENUM_MT5REDIS_TASK kind;
-   SFollowedSignal   signal;         // its number is 0 when nobody waits for an acknowledgement
+   SFollowedSignal   signal;         // its number is 0 if it needs no acknowledgement
    string            name;           // for people
    string            symbol;         // this broker's
-   string            origin;         // whose copies it means; empty: after a gap, all of its source
+   string            origin;         // the origin of the copies; empty, after a gap: all of its source
    string            mark;           // the comment of its orders
    ulong             taken_ms;
    ulong             next_ms;        // of the next attempt
    int               attempts;
-   bool              cancelled;      // its close came before it could be executed
+   bool              cancelled;      // its close arrived before it was executed
    bool              sent;           // an order may have been sent
    ulong             asked_ms;       // an order is in doubt since; 0: none is
-   bool              decided;        // what is to be left of the copies
+   bool              decided;        // whether the remaining volumes of the copies are decided
    double            plan;           // lots to be traded, below 0 sold: an opening; a close on an account that nets
    double            base;           // lots that its mark had traded before
    double            traded;         // lots that were traded since

@@ -1,9 +1,9 @@
 //+------------------------------------------------------------------+
 //|                                              Mt5RedisTasks.mqh   |
-//|  The signals that are at work, and which of them has to wait.    |
+//|  The signals in progress, and which of them must wait.           |
 //+------------------------------------------------------------------+
-// Signals about the same copies keep their order as far as it matters; nothing else waits for anything. A close that
-// was decided on is in the memory until it is done.
+// Signals about the same copies keep their order where it matters; others do not wait for each other. A close that was
+// decided stays in the memory until it is done.
 #ifndef MT5_REDIS_TASKS_MQH
 #define MT5_REDIS_TASKS_MQH
 #include "Mt5RedisClosing.mqh"
@@ -78,8 +78,7 @@ int CMt5RedisTasks::FindTask(const SFollowedSignal &signal_) const
    return(-1);
   }
 //+------------------------------------------------------------------+
-//| Openings that wait, and whose close has come, are not wanted any |
-//| more.                                                            |
+//| Cancels waiting openings whose close has arrived.                |
 //+------------------------------------------------------------------+
 void CMt5RedisTasks::Cancel(const SMt5RedisTask &close_)
   {
@@ -103,9 +102,10 @@ bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_
           one_.signal.data.position==other_.signal.data.position);
   }
 //+------------------------------------------------------------------+
-//| Signals about the same copies keep their order: a change waits   |
-//| for openings and changes, an opening for openings and for what a |
-//| close means, a close for the openings that it means.             |
+//| Whether a signal must wait for another about the same copies: a  |
+//| change waits for openings and changes, an opening for openings   |
+//| and for the copies of a close, a close for the openings that it  |
+//| means.                                                           |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Blocked(const int at_) const
   {
@@ -125,8 +125,8 @@ bool CMt5RedisTasks::Blocked(const int at_) const
    return(false);
   }
 //+------------------------------------------------------------------+
-//| Whether an opening or a change is too old, which no waiting      |
-//| mends. One whose order may have been executed never is.          |
+//| Whether an opening or a change is too old. One whose order may   |
+//| have been executed never is.                                     |
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisTasks::Outdated(SMt5RedisTask &task_) const
   {
@@ -154,8 +154,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisTasks::Outdated(SMt5RedisTask &task_) const
    return(Skip(task_,why_+(task_.reason=="" ? "" : "; "+task_.reason)));
   }
 //+------------------------------------------------------------------+
-//| On an account that nets, what is still to be traded of a symbol  |
-//| says what its position should be.                                |
+//| On a netting account, what is still to be traded of a symbol     |
+//| tells what its position should be.                               |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Settle(const string symbol_)
   {
@@ -176,8 +176,8 @@ bool CMt5RedisTasks::Settle(const string symbol_)
    return(doubt_);
   }
 //+------------------------------------------------------------------+
-//| Before the next attempt. A close that takes long is told to a    |
-//| person, once, and goes on.                                       |
+//| Prepares the next attempt. A person is told once of a close that |
+//| takes long.                                                      |
 //+------------------------------------------------------------------+
 void CMt5RedisTasks::Pause(const int at_)
   {
@@ -194,7 +194,7 @@ void CMt5RedisTasks::Pause(const int at_)
         ". It goes on trying; close it by hand if you can");
   }
 //+------------------------------------------------------------------+
-//| A close as the memory keeps it.                                  |
+//| A close as a record of the memory.                               |
 //+------------------------------------------------------------------+
 string CMt5RedisTasks::TaskRecord(const SMt5RedisTask &task_) const
   {

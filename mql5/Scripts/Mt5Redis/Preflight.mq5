@@ -1,11 +1,11 @@
 //+------------------------------------------------------------------+
 //|                                                  Preflight.mq5   |
 //+------------------------------------------------------------------+
-// Says what keeps the other programs of mt5-redis from starting here, and how to fix it. It does not import
-// the library itself: a program whose library is missing or forbidden does not start, and so cannot say why.
+// Checks whether the programs of mt5-redis can start here, and says how to fix what prevents them. It does not import
+// the library: a program whose library is missing or not allowed does not start, so it could not say why.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
-#property description "Says whether this terminal is ready for mt5-redis, and what to fix if not."
+#property description "Checks whether this terminal is ready for mt5-redis, and says what to fix."
 #property script_show_inputs
 
 input string InpRedis = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
@@ -18,13 +18,13 @@ int problems=0;
 void OnStart(void)
   {
    Check("not in the strategy tester",MQLInfoInteger(MQL_TESTER)==0,
-         "attach it to a chart: in the tester the programs of mt5-redis do nothing");
+         "attach it to a chart: the programs of mt5-redis do nothing in the tester");
    Check("64-bit terminal",TerminalInfoInteger(TERMINAL_X64)!=0,
          "install the 64-bit MetaTrader 5: the library is 64-bit only");
    Check("not on MetaQuotes' virtual hosting",TerminalInfoInteger(TERMINAL_VPS)==0,
          "it allows no DLL: use a Windows server or another VPS");
    Check("DLL imports allowed",TerminalInfoInteger(TERMINAL_DLLS_ALLOWED)!=0,
-         "tick Tools > Options > Expert Advisors > Allow DLL imports; or leave it, and tick Allow DLL imports on the "
+         "tick Tools > Options > Expert Advisors > Allow DLL imports; or tick Allow DLL imports on the "
          "Dependencies tab of each program of mt5-redis when you attach it");
    CheckLibrary();
    CheckConfiguration();
@@ -34,7 +34,7 @@ void OnStart(void)
    if(problems==0)
       Alert("Preflight: all is well. Run SmokeTest next.");
    else
-      Alert("Preflight: ",problems," to fix, see the Experts tab");
+      Alert("Preflight: ",problems," problems to fix, see the Experts tab");
   }
 //+------------------------------------------------------------------+
 void Check(const string what,const bool good,const string advice)
@@ -48,10 +48,10 @@ void Check(const string what,const bool good,const string advice)
      }
   }
 //+------------------------------------------------------------------+
-//| A program sees no files beyond MQL5\Files, but PlaySound says    |
-//| whether a file is anywhere under MQL5. It is asked about a file  |
-//| that is there for certain and one that is not, to see whether    |
-//| its answer is worth anything in this terminal.                   |
+//| Whether the library is in place. A program sees only files below |
+//| MQL5\Files, but PlaySound finds files anywhere below MQL5. It is |
+//| asked about a file that exists and one that does not, to see     |
+//| whether its answer is reliable here.                             |
 //+------------------------------------------------------------------+
 void CheckLibrary(void)
   {
@@ -63,7 +63,7 @@ void CheckLibrary(void)
       Check("library in place",PlaySound("\\Libraries\\"+LIBRARY),
             "copy "+LIBRARY+" into "+folder+" (File > Open Data Folder opens the folder above)");
    else
-      Print("Preflight: LOOK     library in place: this terminal does not say; see whether ",LIBRARY," is in ",folder);
+      Print("Preflight: CHECK    library in place: this terminal does not tell; check that ",LIBRARY," is in ",folder);
    PlaySound(NULL);
   }
 //+------------------------------------------------------------------+
@@ -71,7 +71,7 @@ void CheckConfiguration(void)
   {
    if(InpRedis=="" || StringFind(InpRedis,":")>=0 || StringFind(InpRedis,"\\\\")==0)
      {
-      Print("Preflight: ok       configuration: a URL or a file elsewhere, SmokeTest tries it");
+      Print("Preflight: ok       configuration: a URL or a file elsewhere, which SmokeTest will try");
       return;
      }
    Check("configuration file in place",FileIsExist(InpRedis),

@@ -1,19 +1,18 @@
 //+------------------------------------------------------------------+
 //|                                                  SmokeTest.mq5   |
 //+------------------------------------------------------------------+
-// Sends one record of each kind to Redis, waits until they are there and prints the result. It speaks as an
-// instance of its own, with an invented position that it closes again and a signal that has expired before it
-// is sent, so that it disturbs nobody.
+// Sends one record of each kind to Redis, waits until they have arrived and prints the result. It disturbs nobody: it
+// has an instance of its own, closes the position that it invents, and sends a signal that has already expired.
 #property copyright   "mt5-redis contributors, MIT OR Apache-2.0"
 #property version     "0.100"
-#property description "Sends one record of each kind to Redis and says whether they arrived."
+#property description "Sends one record of each kind to Redis and reports whether they arrived."
 #property script_show_inputs
 
 #include <Mt5Redis/Mt5Redis.mqh>
 
 input string InpRedis    = "redis://127.0.0.1:6379"; // Redis URL, or a TOML file in MQL5\Files
 input string InpInstance = "smoke-test";             // Instance id
-input int    InpWaitMs   = 5000;                     // Wait for Redis at most, ms
+input int    InpWaitMs   = 5000;                     // Longest wait for Redis, ms
 
 #define SMOKE_SYMBOL "SMOKETEST"
 
@@ -25,7 +24,7 @@ void OnStart(void)
   {
    if(!redis.Open(InpRedis,InpInstance))
      {
-      Alert("Smoke test failed, cannot open: error ",redis.ErrorCode(),": ",redis.ErrorText());
+      Alert("Smoke test failed: cannot open the session, error ",redis.ErrorCode(),": ",redis.ErrorText());
       return;
      }
    Print("Smoke test: library ",redis.Version(),", instance ",redis.Instance());
@@ -44,10 +43,10 @@ void OnStart(void)
    if(failures==0)
       Alert("Smoke test passed: every record is in Redis");
    else
-      Alert("Smoke test failed: ",failures," of its steps, see the Experts tab");
+      Alert("Smoke test failed: ",failures," steps failed, see the Experts tab");
   }
 //+------------------------------------------------------------------+
-//| The life of an invented position, and a reconcile.               |
+//| Opens, changes and closes an invented position.                  |
 //+------------------------------------------------------------------+
 void SendTrades(void)
   {
@@ -77,7 +76,7 @@ void SendTrades(void)
    Expect("empty set of open positions",redis.SendOpenPositions(positions,0));
   }
 //+------------------------------------------------------------------+
-//| Expired in 1970: no follower acts on it.                         |
+//| A signal that expired in 1970: no follower acts on it.           |
 //+------------------------------------------------------------------+
 void SendSignal(void)
   {

@@ -1,5 +1,5 @@
-// MQL5's functions about files below MQL5\Files. What was written is on the disk after FileFlush or FileClose: a
-// terminal that is killed before loses it.
+// MQL5's functions for files below MQL5\Files. Data is on the disk after FileFlush or FileClose; a terminal that is
+// killed before loses it.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -25,7 +25,7 @@ static bool failed(int error) {
   return false;
 }
 
-// Nobody else has it open, or all share it.
+// Whether a file can be opened: nobody else has it open, or all share it.
 static bool in_use(const fs::path &path, int flags) {
   int shares = api::FILE_SHARE_READ | api::FILE_SHARE_WRITE;
   for(auto &attached : it.programs)

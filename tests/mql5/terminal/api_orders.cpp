@@ -1,4 +1,4 @@
-// MQL5's functions about orders: those that wait, and the requests to trade.
+// MQL5's functions for pending orders and trade requests.
 #include "dealing.h"
 #include "terminal.h"
 
@@ -91,7 +91,7 @@ bool OrderSend(MqlTradeRequest &request, MqlTradeResult &result) {
   return accepted;
 }
 
-// A request that is good has the code 0 here.
+// OrderCheck returns code 0 for a valid request.
 bool OrderCheck(MqlTradeRequest &request, MqlTradeCheckResult &result) {
   Lock lock(it.mutex);
   const books::Account &account = *it.broker.account;

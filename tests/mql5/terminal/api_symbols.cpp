@@ -1,4 +1,4 @@
-// MQL5's functions about symbols, and the variables that name the chart's own.
+// MQL5's functions and variables for symbols.
 #include "terminal.h"
 
 using terminal::it;
@@ -13,7 +13,7 @@ static books::Symbol *known(const mql::String &name) {
   return nullptr;
 }
 
-// One that is in the Market Watch.
+// A symbol in the Market Watch.
 static books::Symbol *watched(const mql::String &name) {
   books::Symbol *symbol = known(name);
   if(symbol && !symbol->selected) {

@@ -1,4 +1,4 @@
-// MQL5's functions about the terminal, the program itself, clocks, timers and global variables.
+// MQL5's functions for the terminal, the program, clocks, timers and global variables.
 #include <chrono>
 #include <fstream>
 #include "terminal.h"
@@ -65,7 +65,7 @@ bool EventSetMillisecondTimer(int milliseconds) {
 bool EventSetTimer(int seconds) { return EventSetMillisecondTimer(seconds * 1000); }
 void EventKillTimer() { self->timer_ms = 0; }
 
-// All clocks stand still between two steps of a scenario, but the one that measures.
+// All clocks stand still between two steps of a scenario, except GetMicrosecondCount.
 long long TimeGMT() { return it.clock_ms / 1000; }
 long long TimeTradeServer() { return it.server_ms() / 1000; }
 long long TimeCurrent() { return it.tick_ms / 1000; }

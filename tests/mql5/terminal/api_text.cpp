@@ -1,4 +1,4 @@
-// MQL5's functions about texts and numbers, and printing.
+// MQL5's functions for strings, numbers and printing.
 #include <cstdio>
 #include "terminal.h"
 
@@ -191,7 +191,7 @@ mql::String ShortArrayToString(mql::View<unsigned short> array, int start, int c
   return text;
 }
 
-// In the code page of Windows, which nobody knows here, what is not ASCII becomes a question mark.
+// Non-ASCII characters become question marks: the code page of Windows is unknown here.
 static std::string in_page(const mql::String &text, unsigned page) {
   std::string bytes = mql::utf8(text);
   if(page != CP_UTF8)

@@ -1,4 +1,4 @@
-// MQL5's functions about the account, its positions and its history.
+// MQL5's functions for the account, its positions and its history.
 #include "terminal.h"
 
 using terminal::it;
@@ -244,7 +244,7 @@ mql::String HistoryDealGetString(unsigned long long ticket, int property) {
   return mql::from_utf8(property == DEAL_SYMBOL ? deal->symbol : deal->comment);
 }
 
-// The averages of a scenario are exponential ones of the chart's closing prices. Of others it knows nothing.
+// A scenario has only exponential averages of the chart's closing prices.
 int iMA(mql::String symbol, int timeframe, int period, int shift, int method, int price) {
   bool known = symbol == _Symbol() && timeframe == _Period() && shift == 0 && method == MODE_EMA && price == PRICE_CLOSE;
   return it.averages_fail ? INVALID_HANDLE : known ? period : period + 1'000'000;

@@ -126,7 +126,7 @@ bool Attached::start() {
 
 bool Attached::load() {
   for(int at = 0; program.imports[at].library; at++) {
-    // A program whose library is missing or forbidden does not start at all.
+    // A program whose library is missing or not allowed does not start.
     void *found = it.dlls_allowed ? library_function(program.imports[at].library, program.imports[at].function) : nullptr;
     if(!found) {
       print(std::string(program.name) + " is not started: " + (it.dlls_allowed ? "no function" : "DLL is not allowed"));

@@ -94,7 +94,7 @@ std::vector<Deal> Books::add(long long id, const Terms &terms) {
   return {made};
 }
 
-// Volume leaves the position at a price.
+// Closes volume of a position at a price.
 void Books::leave(Position &position, double volume, double price) {
   double sum = lots(position.closed_of_direction + volume);
   position.price_close = (position.price_close * position.closed_of_direction + price * volume) / sum;
@@ -139,7 +139,7 @@ std::vector<Deal> Books::close_by(long long id, long long by) {
   return made;
 }
 
-// Netting: one deal closes all and opens the rest the other way round. The identifier stays, the ticket not.
+// Netting: one deal closes everything and opens the rest in the other direction. The identifier stays, the ticket changes.
 std::vector<Deal> Books::reverse(long long id, const Terms &terms) {
   Position &old = position(id);
   double closed = old.volume;
@@ -160,7 +160,7 @@ std::vector<Deal> Books::reverse(long long id, const Terms &terms) {
   return {made};
 }
 
-// The server closes the position overnight and opens it again at another price.
+// The server closes the position overnight and reopens it at another price.
 Deal Books::swap_out(long long id, const Terms &terms) {
   Position &old = position(id);
   Deal made = deal(old, terms, api::DEAL_ENTRY_OUT, !old.buy, old.volume, terms.price);

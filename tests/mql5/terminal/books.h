@@ -1,5 +1,5 @@
-// The broker's books: accounts, positions, orders and deals, kept as a trade server keeps them. They are the
-// truth that Redis is compared with; what the terminal shows of them to a program is another matter (market.h).
+// The broker's books: accounts, positions, orders and deals, as a trade server keeps them. Redis is compared with them;
+// terminal.h decides what of them a program sees.
 #pragma once
 #include <cmath>
 #include <map>
@@ -12,7 +12,7 @@ struct Symbol {
   int digits = 5;
   double bid = 0, ask = 0;
   double contract = 100000;
-  double tick_size = 0;  // of prices; 0: a point
+  double tick_size = 0;  // price step; 0: a point
   double volume_min = 0.01, volume_max = 100, volume_step = 0.01, volume_limit = 0;
   int stops_level = 0, freeze_level = 0;  // points
   int filling = 3;                        // of SYMBOL_FILLING_*
@@ -35,8 +35,8 @@ struct Order {
   std::string symbol, comment;
 };
 
-// A position and what its deals came to. Prices and volumes closed are those of the current direction where a
-// reversal began a new one; money is that of the whole life.
+// A position and the sums of its deals. After a reversal, prices and closed volume are those of the new direction; money
+// is that of the whole life.
 struct Position {
   long long id = 0, ticket = 0, magic = 0, open_ms = 0, close_ms = 0;
   bool open = true, buy = true;
@@ -44,8 +44,8 @@ struct Position {
   double volume_closed = 0, closed_of_direction = 0, price_close = 0, price_last = 0;
   double realised = 0, swap_paid = 0, commission = 0;
   std::string symbol, comment;
-  long long seen_ticket = 0;  // the one that programs were shown last; 0: they never saw the position
-  bool told = true;    // false: its deals are gone, so nobody can tell how it closed
+  long long seen_ticket = 0;  // the last ticket that programs saw; 0: they never saw the position
+  bool told = true;    // false: its deals are gone, so it is unknown how it closed
 };
 
 struct Account {
@@ -55,26 +55,26 @@ struct Account {
   bool hedging = true, trade_allowed = true, expert_allowed = true;
   int leverage = 100;
   double balance = 10000, credit = 0, margin = 0, margin_level = 0;
-  std::vector<Position> positions;  // those that closed among them
+  std::vector<Position> positions;  // open and closed
   std::vector<Order> orders;
   std::vector<Deal> deals;
 };
 
-// What a scenario says of one trade.
+// The parameters of a scenario's trade.
 struct Terms {
   double volume = 0, price = 0, stop_loss = 0, take_profit = 0, commission = 0, fee = 0, swap = 0;
   long long magic = 0;
   std::string symbol, comment;
   int reason = 0;
   bool buy = true;
-  bool requested = false;  // by a program: the deal has its magic number and its comment
+  bool requested = false;  // made by a program: the deal has its magic number and comment
 };
 
 class Books {
  public:
   std::map<std::string, Symbol> symbols;
   std::map<std::string, Account> accounts;
-  Account *account = nullptr;  // the one that is logged in
+  Account *account = nullptr;  // the current account
   long long server_ms = 0;     // the trade server's clock
   long long next_ticket = 1001;
 
@@ -83,7 +83,7 @@ class Books {
   double price(const Position &position) const;
   double profit() const;
 
-  // Each returns the deals it made.
+  // Each returns its deals.
   std::vector<Deal> open(const Terms &terms);
   std::vector<Deal> add(long long id, const Terms &terms);
   std::vector<Deal> close(long long id, const Terms &terms);

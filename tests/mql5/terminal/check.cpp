@@ -1,4 +1,4 @@
-// Where a scenario compares: the books as JSON for whoever reads Redis, and what programs printed and called.
+// The checks of a scenario: the books as JSON for the oracle, and what programs printed and called.
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -104,9 +104,8 @@ std::string Player::json() const {
   return json.str();
 }
 
-// Everything that was published is in Redis, and then whoever reads our output compares and answers.
-// A machine that stalls raises the level, and programs send less. The scenario's hours pass in no time, so it
-// waits for the real seconds after which the level falls.
+// Waits until everything published is in Redis, then asks the oracle. If the machine stalled, the level rose and programs
+// send less, so it first waits the real seconds until the level falls.
 void Player::wait_for_calm() {
   using Throttle = int (*)(long long handle);
   if(it.handles.empty())
@@ -116,7 +115,7 @@ void Player::wait_for_calm() {
   bool heard = true;
   for(long long handle : it.handles)
     heard = heard && throttle(handle) <= asked_;
-  // A lower level than before is heard of by the next heartbeat only.
+  // Only the next heartbeat notices a lower level.
   if(heard)
     directed_ = asked_;
   for(long long handle : it.handles)
@@ -144,13 +143,13 @@ void Player::check(const Step &step) {
   directed_ = std::max(directed_, asked_);
 }
 
-// What other terminals and operators do to Redis.
+// Steps of other terminals and operators, which act on Redis.
 void Player::others(const Step &step) {
   if(!asked("REDIS " + Json().put("verb", step.verb).put("rest", step.rest).str()))
     fail("it cannot be done");
 }
 
-// Whoever reads our output answers.
+// Asks the process that reads our output.
 bool Player::asked(const std::string &question) const {
   printf("%s\n", question.c_str());
   fflush(stdout);
@@ -165,7 +164,7 @@ void Player::expect(const Step &step) {
     fail(why);
 }
 
-// As `expect`, once it is so: the library's threads need time that no scenario's clock has. Timers run meanwhile.
+// Like `expect`, but waits until it is met, as the library's threads need real time. Timers run meanwhile.
 void Player::until(const Step &step) {
   ULONGLONG end = GetTickCount64() + 10000;
   for(;;) {
@@ -181,7 +180,7 @@ void Player::until(const Step &step) {
   }
 }
 
-// Why an expectation is not met; empty when it is.
+// Why an expectation is not met; empty if it is.
 std::string Player::unmet(const Step &step) {
   std::string why;
   if(step.word == "calls") {
@@ -200,7 +199,7 @@ std::string Player::unmet(const Step &step) {
       if(std::to_string(it.arguments[name]) != wanted)
         why += name + " was called with " + std::to_string(it.arguments[name]) + ", not " + wanted + "; ";
   } else if(step.word == "printed" || step.word == "unprinted") {
-    // A part of a line since the last `expect printed`.
+    // Part of a line printed since the last `expect printed`.
     std::string sought = step.text("text");
     bool found = false;
     for(size_t at = printed_; at < it.printed.size() && !found; at++)
@@ -212,7 +211,7 @@ std::string Player::unmet(const Step &step) {
     if(found != (step.word == "printed"))
       why = (found ? "somebody printed: " : "nobody printed: ") + sought;
   } else if(step.word == "comment") {
-    // On its chart now: a part of it, or nothing at all.
+    // Part of the comment on the chart, or no comment.
     std::lock_guard lock(it.mutex);
     std::string comment = program(step.text("program"))->comment, sought = step.text("text");
     if(sought.empty() ? !comment.empty() : comment.find(sought) == std::string::npos)
@@ -233,7 +232,7 @@ std::string Player::unmet(const Step &step) {
     if((long long)it.broker.account->orders.size() != step.whole("count"))
       why = std::to_string(it.broker.account->orders.size()) + " orders wait";
   } else if(step.word == "removed") {
-    // `inputs=1`: because of its inputs, which somebody can correct.
+    // `inputs=1`: removed because of its inputs.
     Attached *ended = program(step.text("program"));
     if(!ended->removed)
       why = step.text("program") + " still runs";

@@ -1,4 +1,4 @@
-// Deals with requests: answers, carries out, tells; and keeps what was carried out for the terminal after a kill.
+// Handles requests: answers, executes and reports them, and stores executed ones for the terminal after a kill.
 #include "dealing.h"
 #include <fstream>
 #include <cstdlib>
@@ -32,7 +32,7 @@ static std::vector<books::Deal> deals_of(const Accepted &accepted) {
   const books::Position *position = position_of(accepted.request, accepted.request.position);
   if(!position)
     return broker.open(terms);
-  // A deal that adds or reverses brings its stops along, or takes the old ones away; one that closes does not.
+  // A deal that adds or reverses sets or clears the stops; one that closes keeps them.
   books::Position &changed = broker.position(position->id);
   if(position->buy == terms.buy || terms.volume > position->volume + 1e-9) {
     changed.stop_loss = terms.stop_loss;
@@ -57,7 +57,7 @@ static Event event(int type, const books::Order &order) {
   return made;
 }
 
-// What a request for an order that waits does, and the transaction that tells of it.
+// Executes a request for a pending order, and the transaction that reports it.
 static Event order_changed(const MqlTradeRequest &request, MqlTradeResult &result) {
   std::vector<books::Order> &orders = it.broker.account->orders;
   auto order = std::find_if(orders.begin(), orders.end(),
@@ -82,7 +82,7 @@ static Event order_changed(const MqlTradeRequest &request, MqlTradeResult &resul
   return told;
 }
 
-// Does it, fills in the result, and says which transactions tell of it.
+// Executes a request, fills in the result, and returns the transactions that report it.
 static std::vector<Event> carried_out(const Accepted &accepted, MqlTradeResult &result) {
   const MqlTradeRequest &request = accepted.request;
   Event requested;
@@ -121,7 +121,7 @@ static std::vector<Event> carried_out(const Accepted &accepted, MqlTradeResult &
 // All terminals of a scenario have one broker.
 static std::string kept_requests() { return std::string(getenv("MQL5_BROKER")) + "\\requests.txt"; }
 
-// Texts and numbers of a request, for the terminal that goes on after a kill, and for a second one beside this.
+// A stored request, for the terminal after a kill and for a second terminal.
 static void keep(const Accepted &accepted) {
   const MqlTradeRequest &r = accepted.request;
   std::ofstream file(kept_requests(), std::ios::app);
@@ -188,7 +188,7 @@ MqlTradeResult dealt_with(const MqlTradeRequest &request) {
     keep(accepted);
     MqlTradeResult done = result;
     tell(carried_out(accepted, done));
-    // Who is told of a failure learns no ticket.
+    // A failed request reveals no ticket.
     if(answer.retcode == 0)
       result = done;
   }
@@ -204,8 +204,8 @@ void carry_out_late() {
   }
 }
 
-// The order comes and goes, then its history, then the deal; a position's change by a deal has no transaction of
-// its own. A terminal promises nothing about their order and arrival.
+// The order is added and removed, then its history, then the deal; a deal's change of a position has no transaction of
+// its own. A terminal guarantees neither order nor arrival.
 std::vector<Event> events_of(const std::vector<books::Deal> &deals) {
   std::vector<Event> all;
   for(const books::Deal &deal : deals)
@@ -244,7 +244,7 @@ void tell(std::vector<Event> events) {
           });
 }
 
-// An event of one program may lead to events of the others.
+// An event of one program may cause events of others.
 void settle() {
   for(long long before = -1; before != it.events;) {
     before = it.events;

@@ -1,5 +1,5 @@
-// The functions of MQL5 that take values of any type. Each stands in reference.tsv, with `number`, `void &` or
-// dots for its types; a test compares the names.
+// The functions of MQL5 that take values of any type. reference.tsv lists them with `number`, `void &` or dots; a test
+// compares the names.
 #pragma once
 #include <algorithm>
 #include <type_traits>
@@ -52,7 +52,7 @@ bool ArraySort(A &array) {
   return true;
 }
 
-// The index of the value; of a neighbour when it is not there; -1 on an error.
+// The index of the value, or of a neighbour if it is absent; -1 on an error.
 template <class A, class T>
 int ArrayBsearch(A &array, T value) {
   mql::View view(array);

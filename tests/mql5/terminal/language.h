@@ -1,5 +1,4 @@
-// What MQL5 has and C++ has not: its texts, its checked arrays, its way of printing numbers. Programs are
-// translated to C++ that uses these; types are checked before, by the translator.
+// MQL5's strings, checked arrays and number formats, for the translated programs. The translator has checked all types.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -8,14 +7,14 @@
 #include <string>
 #include <vector>
 
-// Names of MQL5's own.
+// Names of MQL5.
 #undef SEEK_SET
 #undef SEEK_CUR
 #undef SEEK_END
 
 namespace mql {
 
-// Thrown for what makes MetaTrader end a program: an index out of range, a division by zero.
+// A critical error, which ends a program: an index out of range, a division by zero.
 struct CriticalError {
   std::string text;
 };
@@ -24,7 +23,7 @@ struct CriticalError {
   critical((std::string(function) + " is not played by the stand-in terminal").c_str(), "api.h", 0);
 }
 
-// A text of UTF-16; unset is not the same as empty.
+// A UTF-16 string; NULL differs from empty.
 class String {
  public:
   String() = default;
@@ -53,8 +52,7 @@ inline bool operator>=(const String &a, const String &b) { return a.text() >= b.
 std::string utf8(const String &text);
 String from_utf8(const std::string &text);
 
-// Becomes a value that no program can have meant, for a variable that MQL5 leaves as it was in memory. A truth
-// is now this, now that, in each run the same.
+// Becomes a garbage value, for variables that MQL5 does not initialise. A bool alternates, the same way in each run.
 struct Spoiled {
   template <class T>
   operator T() const {
@@ -67,7 +65,7 @@ struct Spoiled {
     return value;
   }
 };
-// Makes each number in it 0, and its texts unset. A struct with texts says by itself how that is done.
+// Zeroes all numbers and unsets all strings. A struct with strings has its own mql_zero.
 template <class T>
 void zero(T &value) {
   if constexpr(requires { value.mql_zero(); })
@@ -117,20 +115,20 @@ struct Fixed {
   T &at(long long index, MQL_HERE) { return values[checked(index, size, file, line)]; }
   bool operator<(const Fixed &other) const { return values[0] < other.values[0]; }
 };
-// How many single values an element of an array has: more than one where the array has more dimensions.
+// The number of values in an element of an array; more than one if it has several dimensions.
 template <class T>
 constexpr int singles = 1;
 template <class T, int size>
 constexpr int singles<Fixed<T, size>> = size * singles<T>;
 
-// An array of either kind, as a parameter.
+// An array parameter, fixed or dynamic.
 template <class T>
 class View {
  public:
   View(Array<T> &array) : dynamic_(&array.elements()) {}
   template <int size>
   View(Fixed<T, size> &array) : fixed_(array.values), size_(size) {}
-  // An array of signed bytes as one of unsigned bytes, or of another type of the same size.
+  // Reinterprets an array as one of another type of the same size.
   template <class Other>
   static View alike(View<Other> other) {
     static_assert(sizeof(T) == sizeof(Other));
@@ -151,7 +149,7 @@ class View {
   size_t size_ = 0;
 };
 
-// What a function returns, for as long as the call takes that it is passed to by reference.
+// Keeps a returned value alive while it is passed by reference.
 template <class T>
 T &held(T &&value) {
   return value;
@@ -175,7 +173,7 @@ T remainder(T a, T b, MQL_HERE) {
   return a % b;
 }
 
-// Of a program's open file: how many bytes were read, are left, were written.
+// Sizes and positions in a program's open file.
 size_t read_bytes(int handle, void *bytes, size_t count);
 size_t bytes_left(int handle);
 size_t write_bytes(int handle, const void *bytes, size_t count);
@@ -194,14 +192,14 @@ inline String text(unsigned short number) { return text((long long)number); }
 inline String text(unsigned char number) { return text((long long)number); }
 String text(unsigned long long number);
 
-// What MQL5 makes of a text that is taken for a number or a truth: as far as it is one.
+// Converts a string to a number or bool, as far as it is one.
 double number_of(const String &text);
 template <class T>
 T number(const String &text) {
   return std::is_same_v<T, bool> ? (T)(text == String(u"true") || number_of(text) != 0) : (T)number_of(text);
 }
 
-// One value to be put into a format.
+// A value for a format.
 struct Argument {
   Argument(const String &value) : text(value) {}
   Argument(double value) : number(value) {}

@@ -1,7 +1,7 @@
 // terminal.exe LIBRARIES DATA REDIS CLOCK RESUME[+] SCENARIO...: plays scenarios against the DLL in the folder
-// LIBRARIES, with the terminal's data in the folder DATA. CLOCK is when it starts, ms since 1970. RESUME: so many
-// kills lie behind; the broker's part of the scenario before them is played again, without programs. +: beside the terminal that plays up to
-// the last of these kills. MQL5_BROKER is the folder that all terminals' requests are kept in.
+// LIBRARIES, with the terminal's data in the folder DATA. CLOCK is the start time, ms since 1970. RESUME is the number of
+// kills so far: the broker's part of the scenario before them is repeated without programs. +: this is the second
+// terminal, which stands by until the last of these kills. MQL5_BROKER is the folder that stores all terminals' requests.
 #include <cstdio>
 #include <fstream>
 #include "player.h"

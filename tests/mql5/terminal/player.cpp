@@ -138,7 +138,7 @@ void Player::step(const Step &step) {
     if(running())
       until(step);
   } else if(verb == "signal") {
-    // The wire's letters and numbers of a signal that must come, in its order.
+    // The fields of an expected signal, as on the wire and in order.
     signals_[step.text("instance")].push_back(step.rest);
   } else if(verb == "stored") {
     if(running())
@@ -168,7 +168,7 @@ void Player::account(const Step &step) {
   account.margin_level = step.number("margin_level", account.margin_level);
   bool change = it.broker.account && it.broker.account != &account;
   it.broker.account = &account;
-  // The terminal tells programs of another account; `silent=1` leaves that to the program's timer.
+  // The terminal restarts programs when the account changes; `silent=1`: they must notice by their timers.
   if(change)
     forget_seen();
   if(change && !step.has("silent"))
@@ -195,7 +195,7 @@ void Player::symbol(const Step &step) {
   symbol.selected = step.truth("selected", symbol.selected);
 }
 
-// Who starts anew knows no ticket of a position that closes before it looks.
+// A restarted program does not know the ticket of a position that closes before its first look.
 void Player::forget_seen() {
   for(auto &attached : it.programs)
     attached->looked.clear();
@@ -205,7 +205,7 @@ void Player::forget_seen() {
         position.seen_ticket = 0;
 }
 
-// Changes one byte of a file; `at` counts from the end when it is negative.
+// Changes one byte of a file; a negative `at` counts from the end.
 static void damage(const std::string &path, long long at) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekg(at, at < 0 ? std::ios::end : std::ios::beg);
@@ -217,7 +217,7 @@ static void damage(const std::string &path, long long at) {
     throw std::runtime_error("no such byte in " + path);
 }
 
-// Everything else of the terminal that a scenario may change.
+// The terminal's other settings.
 void Player::set(const Step &step) {
   it.connected = step.truth("connected", it.connected);
   it.dlls_allowed = step.truth("dlls_allowed", it.dlls_allowed);
@@ -287,7 +287,7 @@ void Player::attach(const Step &step) {
   fail("there is no program " + step.word);
 }
 
-// `standby attach ...`: in a second terminal, which is started now and plays on behind the next kill.
+// `standby attach ...`: starts a second terminal, which takes over at the next kill.
 void Player::standby(const Step &step) {
   Step theirs(step.rest);
   if(theirs.verb != "attach")
@@ -299,7 +299,7 @@ void Player::standby(const Step &step) {
     attach(theirs);
 }
 
-// The first terminal plays: what it has carried out shows here too, and time goes on as it does outside.
+// Stands by while the first terminal plays: repeats what that one executes, in real time.
 void Player::stand_by() {
   ULONGLONG end = GetTickCount64() + 120000;
   for(std::string over = it.data_folder + "\\goes_on"; !std::filesystem::exists(over);) {
@@ -321,7 +321,7 @@ void Player::detach(const std::string &name, int reason) {
   std::erase_if(it.programs, [=](auto &one) { return one.get() == attached; });
 }
 
-// Time goes on; each timer that is due runs, all programs at once.
+// Advances time; due timers of all programs run at the same time.
 void Player::wait(long long milliseconds) {
   long long end = it.clock_ms + milliseconds;
   for(;;) {

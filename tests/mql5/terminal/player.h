@@ -1,5 +1,5 @@
-// Plays a scenario: a text file with one step a line, `verb name=value ...`; `#` begins a comment. README.md
-// lists the steps. What goes wrong is counted and said with the line.
+// Plays a scenario: a text file with one step a line, `verb name=value ...`, and comments after `#`. README.md lists the
+// steps. Failures are counted and printed with their lines.
 #pragma once
 #include "terminal.h"
 
@@ -21,12 +21,12 @@ class Step {
   std::map<std::string, std::string> values_;
 };
 
-// Whether a step's side, volume, price, sl, tp, magic, symbol and comment, as far as it has them, are the position's.
+// Whether a position matches the step's side, volume, price, sl, tp, magic, symbol and comment, as far as given.
 bool is_meant(const books::Position &position, const Step &step);
 
 class Player {
  public:
-  // second: a terminal beside the one that plays now, and that goes on when that is killed
+  // second: a terminal that stands by and takes over when the first one is killed
   Player(std::string redis, int resume, bool second) : redis_(std::move(redis)), skip_kills_(resume), second_(second) {}
   bool play(const std::string &path);
 
@@ -61,12 +61,12 @@ class Player {
   std::string redis_;
   int skip_kills_, failures_ = 0;
   bool second_, has_second_ = false;
-  std::map<std::string, long long> references_;  // a position's name in the scenario: its identifier
+  std::map<std::string, long long> references_;  // identifiers of positions by their names in the scenario
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
   std::vector<std::string> stored_;                          // what the next check must find
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
-  int asked_ = 0, directed_ = 0;  // the level that the scenario asks for, and the highest that may still be heard
+  int asked_ = 0, directed_ = 0;  // the level that the scenario asks for, and the highest that may still be in effect
 };
 
 }

@@ -1,5 +1,5 @@
-// MQL5's pointers: descriptors of objects, checked at each use. Objects live in the program that made them, and so
-// in its thread.
+// MQL5's pointers: descriptors of objects, checked at each use. Objects belong to the program that made them, and so to
+// its thread.
 #pragma once
 #include <map>
 #include <utility>
@@ -7,9 +7,9 @@
 
 namespace mql {
 
-constexpr long long automatic = -1;  // the number of all objects that `new` did not make
+constexpr long long automatic = -1;  // the number of objects not made by `new`
 
-// The objects that `new` made and nobody deleted: by number, for numbers are not used again, and by address.
+// The live objects made by `new`, by number (never reused) and by address.
 struct Made {
   std::map<long long, void *> objects;
   std::map<const void *, long long> numbers;
@@ -51,7 +51,7 @@ Pointer<T> made(A &&...arguments) {
   return {object, made_here().last};
 }
 
-// `delete` of NULL does nothing; of what `new` did not make it ends the program.
+// `delete` ignores NULL; for an object not made by `new` it ends the program.
 template <class T>
 void unmade(const Pointer<T> &pointer, MQL_HERE) {
   if(pointer.number_ == 0)
@@ -70,13 +70,13 @@ Pointer<T> pointer_to(T &object) {
   return {&object, found == made_here().numbers.end() ? automatic : found->second};
 }
 
-// A pointer to a base as one to the derived class that the object is of; null where it is of another.
+// dynamic_cast to a derived class; NULL if the object is of another class.
 template <class D, class T>
 Pointer<D> found_as(const Pointer<T> &pointer) {
   D *object = pointer.valid() ? dynamic_cast<D *>(&pointer.object()) : nullptr;
   return object ? Pointer<D>(object, pointer.number()) : Pointer<D>();
 }
-// The same, where the program says that it knows: otherwise it ends.
+// A cast to a derived class; if the object is of another class, the program ends.
 template <class D, class T>
 Pointer<D> narrowed(const Pointer<T> &pointer, MQL_HERE) {
   Pointer<D> found = found_as<D>(pointer);

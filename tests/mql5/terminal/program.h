@@ -1,4 +1,4 @@
-// What a translated program and the terminal know of each other.
+// The interface between a translated program and the terminal.
 #pragma once
 #include "api.h"
 #include "generic.h"
@@ -10,8 +10,8 @@ struct Import {
   const char *function;
 };
 
-// A program: its imports, where the addresses of their functions go, and its event handlers, in the order of
-// reference.tsv; null where it has none.
+// A program: its imports, the place for their addresses, and its event handlers in the order of reference.tsv (null if
+// it has none).
 struct Program {
   const char *name;
   const Import *imports;
@@ -32,10 +32,10 @@ struct Registration {
   Registration(const Program &program);
 };
 
-// The mutant that runs, where a program has some in it; 0: none.
+// The active mutant; 0: none.
 extern int mutant;
 
-// Counts a call of the library, and notes the handles it gives out and the last argument, where that is a number.
+// Counts a call of the library; notes returned handles, and the last argument if it is a number.
 void called(const char *function, long long result, long long argument = 0);
 template <class T>
 T returned(const char *function, T result, long long argument) {
@@ -43,7 +43,7 @@ T returned(const char *function, T result, long long argument) {
   return result;
 }
 
-// The text that the attached program was given for an input; null when it was given none.
+// The value that the scenario gave for an input; null if it gave none.
 const std::string *given_input(const char *name);
 template <class T>
 void set_input(const char *name, T &input, T usual) {

@@ -1,4 +1,4 @@
-// The trade server's rules: which request it refuses, and with which code.
+// The trade server's rules: which requests it refuses, and with which code.
 #include <cmath>
 #include "dealing.h"
 
@@ -52,7 +52,7 @@ static const books::Symbol *symbol_of(const std::string &name) {
   return found == it.broker.symbols.end() || !found->second.selected ? nullptr : &found->second;
 }
 
-// The distance of a price, in points; below 0 when it is on the wrong side.
+// The distance of a price in points; negative on the wrong side.
 static double points(double distance, const books::Symbol &symbol) {
   return std::round(distance * std::pow(10.0, symbol.digits) * 10) / 10;
 }
@@ -64,13 +64,13 @@ static int volume_refused(double volume, const books::Symbol &symbol) {
   return good ? 0 : TRADE_RETCODE_INVALID_VOLUME;
 }
 
-// Whether a price is one that the symbol can have.
+// Whether a price is on the symbol's grid.
 static bool off_grid(double price, const books::Symbol &symbol) {
   double ticks = price / symbol.tick();
   return std::abs(ticks - std::round(ticks)) > 1e-4;
 }
 
-// Stops stand on the symbol's grid, on their side of the price at which the position would close, and far enough away.
+// Stops must be on the symbol's grid, on the right side of the closing price, and far enough from it.
 static int stops_refused(bool buy, double stop, double profit, double at, const books::Symbol &symbol) {
   double side = buy ? 1 : -1, least = std::max(symbol.stops_level, 1);
   if(off_grid(stop, symbol) || off_grid(profit, symbol))
@@ -93,7 +93,7 @@ const books::Position *position_of(const MqlTradeRequest &request, unsigned long
   return nullptr;
 }
 
-// A position whose stop or profit is so near at hand may be neither changed nor closed.
+// A position with a stop within the freeze level can be neither changed nor closed.
 static bool frozen(const books::Position &position) {
   const books::Symbol &symbol = it.broker.symbols.at(position.symbol);
   for(double level : {position.stop_loss, position.take_profit})
@@ -146,7 +146,7 @@ static int deal_refused(const MqlTradeRequest &request, const books::Symbol &sym
   if(symbol.bid <= 0 || symbol.ask <= 0)
     return TRADE_RETCODE_PRICE_OFF;
   bool buy = buys(request.type);
-  if(symbol.execution < 2) {  // by request and instant: at the price that is asked for, or not at all
+  if(symbol.execution < 2) {  // request and instant execution: at the requested price, or not at all
     if(request.price <= 0 || off_grid(request.price, symbol))
       return TRADE_RETCODE_INVALID_PRICE;
     double now = (buy ? symbol.ask : symbol.bid) + it.slip;
@@ -191,7 +191,7 @@ static int close_by_refused(const MqlTradeRequest &request) {
   return fit ? 0 : TRADE_RETCODE_INVALID;
 }
 
-// A limit is better than the market's price, a stop worse.
+// A limit order is better than the market price, a stop order worse.
 static int pending_refused(const MqlTradeRequest &request, const books::Symbol &symbol) {
   if(int code = volume_refused(request.volume, symbol))
     return code;

@@ -13,16 +13,16 @@
 
 namespace terminal {
 
-// A file that a program has open.
+// An open file of a program.
 struct File {
   std::string path, bytes;
   int flags = 0;
   size_t at = 0;
   bool changed = false;
-  bool flush();  // false: it is not on the disk
+  bool flush();  // false: it could not be written
 };
 
-// A program attached to a chart. It runs in a thread of its own; calls wait in a queue, as events do.
+// A program attached to a chart. It runs in its own thread, which takes events from a queue.
 class Attached {
  public:
   Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs, std::string name,
@@ -30,13 +30,13 @@ class Attached {
   ~Attached();
   void call(std::function<void()> event);  // puts the event into the queue
   void wait();                             // until the queue is empty
-  bool start();                            // loads the libraries, calls OnInit or OnStart; false: it does not run
+  bool start();                            // loads the libraries, calls OnInit or OnStart; false: it did not start
   void stop(int reason);                   // calls OnDeinit
   void restart(int reason);                // OnDeinit and OnInit, as after a change of chart or inputs
 
   const mql::Program &program;
   const std::string name;  // what the scenario calls it
-  const bool second;       // it runs in a second terminal of the account, with a library and files of its own
+  const bool second;       // it runs in a second terminal, with its own library and files
   std::string data_folder() const;
   std::string symbol;
   std::map<std::string, std::string> inputs;
@@ -44,13 +44,13 @@ class Attached {
   int init_result = 0;
   std::string comment;  // what it shows on its chart
 
-  // What the functions of MQL5 keep for each program.
+  // State of MQL5's functions for this program.
   long long timer_ms = 0, next_timer_ms = 0;
   int last_error = 0;
   bool stopped = false;
   long long selected_position = 0;  // its ticket
   books::Order selected_order;
-  // The tickets that it was shown, by position, before it first published any.
+  // The tickets that it saw, by position, before it first published.
   std::map<long long, long long> looked;
   bool publishes = false;
   mql::Made made;
@@ -78,11 +78,11 @@ struct Event {
   api::MqlTradeResult result;
 };
 
-// What the trade server answers to a request, whatever its rules say.
+// A scripted answer of the trade server.
 struct Answer {
   int retcode = 0;
-  bool executed = false;  // it does what was asked nevertheless
-  bool late = false;      // it does so at the scenario's next `deliver`
+  bool executed = false;  // the request is executed nevertheless
+  bool late = false;      // executed at the scenario's next `deliver`
 };
 
 // A request that the server has accepted.
@@ -91,12 +91,12 @@ struct Accepted {
   double volume = 0, price = 0;
 };
 
-// What a scenario sets and programs leave behind. Each scenario begins with a new one.
+// The state of a scenario. Each scenario begins with a new one.
 struct State {
   books::Books broker;
   long long clock_ms = 0;    // UTC
   long long offset_ms = 0;   // the trade server's clock minus UTC
-  long long tick_ms = 0;     // server time of the last tick: long ago, as on a Monday, until the first tick
+  long long tick_ms = 0;     // server time of the last tick; before the first tick long ago, as on a Monday
   bool connected = true, dlls_allowed = true, trade_allowed = true, tester = false, vps = false, x64 = true;
   bool expert_trade = true;
   int build = 5200, ping_us = 41000;
@@ -104,26 +104,26 @@ struct State {
   bool disk_full = false;                   // nothing more can be written
   bool plays_sounds = true;
 
-  // What it shows of the broker's books.
+  // How much it shows of the broker's books.
   bool positions_empty = false;                  // the list is not loaded yet
   bool positions_frozen = false;                 // an old list is shown
   std::vector<books::Position> frozen;
   long long hidden_deals_from = 0;               // deals from this ticket on are not loaded yet; 0: all are
-  int busy_tickets = 0;                          // so many calls of PositionGetTicket find nothing
-  int wrong_totals = 0;                          // so many calls of PositionsTotal come one too low, from the second on
+  int busy_tickets = 0;                          // how many calls of PositionGetTicket will fail
+  int wrong_totals = 0;                          // how many calls of PositionsTotal will be one too low, from the second on
   int totals_asked = 0;
-  int failing_histories = 0;                     // so many selections of the history fail
-  bool deals_without_stops = false;              // as servers show them that keep none with a deal
+  int failing_histories = 0;                     // how many selections of the history will fail
+  bool deals_without_stops = false;              // like servers that keep no stops with a deal
   bool timers_fail = false, averages_fail = false;
 
   // How the trade server deals with requests.
-  std::deque<Answer> answers;     // to the next requests; then it answers by its rules
-  double slip = 0;                // how far prices have moved when a request reaches it
-  double fill = 0;                // what it finds to fill a request with; 0: all
+  std::deque<Answer> answers;     // to the next requests; after them the rules decide
+  double slip = 0;                // how far prices move before a request arrives
+  double fill = 0;                // available volume; 0: unlimited
   long long slow_ms = 0;          // how long a request takes
   std::vector<Accepted> waiting;  // for the next `deliver`
   unsigned requests = 0;
-  size_t repeated = 0;  // of the requests that other terminals of this scenario had carried out
+  size_t repeated = 0;  // how many requests of other terminals of this scenario were repeated here
 
   std::string scenario, transactions = "documented";
   int line = 0;
@@ -135,11 +135,11 @@ struct State {
 
   std::vector<std::string> printed;            // "<program>: <line>"
   std::map<std::string, long long> calls;      // of the library, by function
-  std::map<std::string, long long> arguments;  // the last one of the last call of each
+  std::map<std::string, long long> arguments;  // the last argument of the last call of each
   std::set<long long> handles;                 // given out by the library
 };
 
-// All that the threads share. Every function of MQL5 locks it while it looks.
+// The state that the threads share. Every MQL5 function locks it.
 struct Terminal : State {
   std::recursive_mutex mutex;
   std::string data_folder, library_folder;
@@ -157,7 +157,7 @@ extern Terminal it;
 extern thread_local Attached *self;
 std::vector<mql::Program> &programs();
 void print(const std::string &line);
-// The tickets that the current program was shown count once it publishes positions.
+// Commits the tickets that the current program saw, once it publishes positions.
 void note_what_was_seen();
 void *library_function(const char16_t *library, const char *function);
 

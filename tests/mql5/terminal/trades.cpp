@@ -1,4 +1,4 @@
-// The steps of a scenario that the broker carries out, and the transactions that tell programs of them.
+// The broker's steps of a scenario, and the transactions that report them.
 #include "dealing.h"
 #include "player.h"
 
@@ -33,7 +33,7 @@ books::Terms Player::terms(const Step &step) const {
   return terms;
 }
 
-// Somebody else than our programs made these deals: there is no request to be told of.
+// These deals were not made by a program, so no request is reported.
 static void made(const std::vector<books::Deal> &deals) { tell(events_of(deals)); }
 
 void Player::trade(const Step &step) {
@@ -68,7 +68,7 @@ void Player::trade(const Step &step) {
     event.transaction.symbol = mql::from_utf8(changed.symbol);
     tell({event});
   } else if(verb == "forget") {
-    // The deals of a position leave the history, all of them, those that opened it, or the first.
+    // Removes deals of a position from the history: all, those that opened it, or the first.
     long long id = position(step, step.word), first = step.has("first") ? id + 1 : 0;
     std::erase_if(broker.account->deals, [=](const books::Deal &deal) {
       return deal.position == id && (!step.has("entries") || deal.entry == api::DEAL_ENTRY_IN) &&
@@ -77,7 +77,7 @@ void Player::trade(const Step &step) {
     if(!step.has("entries") && first == 0)
       broker.position(id).told = false;
   } else if(verb == "retire") {
-    // One from before there was anybody to publish it: Redis is not to know it. Its deals stay.
+    // A position from before any program ran: Redis must not know it, but its deals stay.
     long long id = position(step, step.word);
     std::erase_if(broker.account->positions, [=](const books::Position &one) { return one.id == id; });
   } else if(verb == "place") {
@@ -98,7 +98,7 @@ void Player::trade(const Step &step) {
   } else if(verb == "cancel") {
     broker.account->orders.clear();
   } else if(verb == "name") {
-    // The newest open position of those that are meant.
+    // The newest matching open position.
     for(const books::Position &position : broker.account->positions)
       if(position.open && is_meant(position, step))
         references_[step.word] = position.id;
@@ -110,7 +110,7 @@ void Player::trade(const Step &step) {
     fail("unknown step " + verb);
 }
 
-// How the server deals with requests: `broker timeout times=2 executed=1`, `broker slow_ms=3000 slip=0.0003 fill=0.1`.
+// How the server handles requests: `broker timeout times=2 executed=1`, `broker slow_ms=3000 slip=0.0003 fill=0.1`.
 void Player::dealing(const Step &step) {
   it.slow_ms = step.whole("slow_ms", it.slow_ms);
   it.slip = step.number("slip", it.slip);
