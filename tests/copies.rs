@@ -43,7 +43,7 @@ fn a_terminal_and_its_copy_lose_nothing_when_both_go_on() {
     (1..=10).for_each(|magic| signal(&bridge, magic));
     copy(&original, &copied);
     let second = Bridge::open(&server.url(), "1.Demo", &copied);
-    assert!(second.events().join("\n").contains("it was copied or moved here"));
+    assert!(second.events().join("\n").contains("the journal was copied or moved here"));
     for magic in 1..=20 {
         signal(&bridge, 100 + magic);
         signal(&second, 200 + magic);

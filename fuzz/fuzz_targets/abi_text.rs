@@ -1,5 +1,5 @@
-//! Whatever stands behind a text pointer: it is taken or refused by its field, no unit beyond the limit is
-//! read (the address sanitizer watches), and nothing panics.
+//! Text behind a pointer, whatever it is, is accepted, or refused by its field. No unit beyond the limit is read (the
+//! address sanitizer watches), and nothing panics.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -30,7 +30,7 @@ fuzz_target!(|input: (Vec<u16>, Vec<u16>, Vec<u16>)| {
     }
 });
 
-/// A session to a server that is not there, for records that need not be kept.
+/// A session to a server that does not exist.
 fn handle() -> i64 {
     static HANDLE: OnceLock<i64> = OnceLock::new();
     *HANDLE.get_or_init(|| open(&wide("fuzz")))
@@ -47,7 +47,7 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// The text in memory of just its own size: ended by a NUL, or without one where the limit is exceeded.
+/// The text in memory of exactly its size. It ends with a NUL, unless it exceeds the limit.
 fn memory(mut text: Vec<u16>, limit: usize) -> Box<[u16]> {
     if text.len() > limit {
         text.truncate(limit + 1);

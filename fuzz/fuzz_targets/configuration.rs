@@ -1,4 +1,4 @@
-//! Whatever stands in a configuration: it is read or refused, with file and line, and nothing panics.
+//! A configuration, whatever it is, is read, or refused with file and line. Nothing panics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Whatever stands in a stream: it is a signal that may be sent, or refused with a reason, and nothing panics.
+//! A stream's entry, whatever it is, is a signal that may be sent, or is refused with a reason. Nothing panics.
 #![no_main]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -15,7 +15,7 @@ enum Input {
     Any(Vec<Vec<u8>>),
 }
 
-/// A field's name, of ours as a rule.
+/// A field's name, mostly one of ours.
 #[derive(Arbitrary, Debug)]
 enum Name {
     Known(u8),
@@ -33,7 +33,7 @@ fuzz_target!(|input: Input| {
     };
     match Received::decode(&entry) {
         Ok(received) => {
-            received.signal.check().expect("what is read may be sent");
+            received.signal.check().expect("a decoded signal may be sent");
             assert!(!received.to_string().is_empty());
         }
         Err(reason) => assert!(!reason.is_empty()),

@@ -1,5 +1,5 @@
-//! A journal whose files were damaged in any way: what is read of it was written, in order and as it was, and
-//! new numbers are new.
+//! A journal whose segments are damaged in any way returns only records that were written, unchanged and in order, and
+//! gives only new numbers.
 #![no_main]
 
 use std::fs;
@@ -11,9 +11,9 @@ use mt5_redis::fuzzing::journal;
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
     payloads: Vec<&'a [u8]>,
-    /// Which file, where, and what is done to the byte there.
+    /// A file, a place in it, and the bits to flip there.
     flips: Vec<(u8, u16, u8)>,
-    /// Which file ends where, if any.
+    /// A file, and its new length.
     cut: Option<(u8, u16)>,
 }
 
@@ -38,7 +38,7 @@ fuzz_target!(|input: Input| {
         fs::write(path, &bytes[..usize::from(length) % bytes.len()]).expect("a segment");
     }
 
-    // One of another version is refused.
+    // A segment of another version is refused.
     let Ok(found) = journal(folder.path(), &[b"new"]) else { return };
     let mut before = 0;
     for (sequence, payload) in &found.records {
@@ -46,7 +46,7 @@ fuzz_target!(|input: Input| {
         assert_eq!(Some(&&payload[..]), written.get(*sequence as usize - 1), "record {sequence}");
         before = *sequence;
     }
-    assert!(found.next > before, "{} is used already", found.next);
+    assert!(found.next > before, "{} was given already", found.next);
     let again = journal(folder.path(), &[]).expect("it was opened before");
-    assert!(again.records.ends_with(&[(found.next, b"new".to_vec())]), "what is appended after damage is kept");
+    assert!(again.records.ends_with(&[(found.next, b"new".to_vec())]), "records appended after damage are kept");
 });

@@ -1,5 +1,5 @@
-//! Whatever a server says: what is read of it is what redis-rs reads, however it comes, what is no reply ends it, and
-//! no reply takes more memory than its limit.
+//! A server's bytes, whatever they are: replies are those that redis-rs reads, however many bytes come at a time. Anything
+//! else ends the reading, and no reply takes more memory than its limit.
 #![no_main]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -19,11 +19,11 @@ struct Input<'a> {
 fuzz_target!(|input: Input| {
     let at_once = usize::from(input.at_once) + 1;
     let read = replies(input.bytes, at_once, LIMIT, None);
-    assert_eq!(read, replies(input.bytes, usize::MAX, LIMIT, None), "it does not matter how it comes");
+    assert_eq!(read, replies(input.bytes, usize::MAX, LIMIT, None), "the same, however many bytes come at a time");
     if let Some(first) = read.first() {
         match redis::parse_redis_value(input.bytes) {
             Ok(expected) => assert_eq!(&expected, first),
-            // An error that is no UTF-8 is read all the same: a server quotes in it what it was given.
+            // An error need not be UTF-8: a server quotes what it was given.
             Err(_) => assert!(has_error(first), "{first:?}"),
         }
     }
@@ -46,7 +46,7 @@ fuzz_target!(|input: Input| {
             (all, some) => assert_eq!(all, some),
         }
     }
-    // A list that is too long to be kept may be passed over.
+    // A list that is too long to keep can still be read sparsely.
     assert!(sparse.len() >= read.len());
 });
 
@@ -58,7 +58,7 @@ fn has_error(reply: &Value) -> bool {
     }
 }
 
-/// What a reply takes.
+/// The memory of a reply, bytes.
 fn memory(reply: &Value) -> usize {
     size_of::<Value>()
         + match reply {

@@ -82,7 +82,6 @@ impl<P: Policy> Lane<P> {
                 (accepted, committed) = (door.next - 1, door.next - 1);
             }
             counters.accepted.store(accepted, Ordering::Relaxed);
-            counters.lost.store(opened.lost, Ordering::Relaxed);
             notes = opened.notes;
             notes.extend(opened.warning);
             opened.journal

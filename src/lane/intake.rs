@@ -238,7 +238,7 @@ impl<P: Policy> Intake<P> {
             && journal.count(expected, sequence - 1) > 0
         {
             // Not only given up, but damaged.
-            self.missing.note(journal.before(sequence), None);
+            self.missing.note(journal.predecessor(sequence), None);
         }
         let record = P::load(sequence, &self.bytes);
         // Written to another server, it would surprise the person who deals with the letter.

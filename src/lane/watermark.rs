@@ -153,7 +153,7 @@ impl Watermarks {
                 }
                 for (first, last, instance) in missing() {
                     // With several instances, nobody knows whose the last lost record was.
-                    let lost = if last < kept_from { last } else { journal.before(kept_from) };
+                    let lost = if last < kept_from { last } else { journal.predecessor(kept_from) };
                     if first <= lost && first < kept_from {
                         intake.note_missing(lost, Some(instance));
                     }

@@ -1,4 +1,4 @@
-//! The last sequence number that needs no sending any more, in the file `acknowledged`.
+//! The last sequence number that needs no sending, in the file `acknowledged`.
 
 use std::io;
 use std::path::Path;
@@ -7,28 +7,28 @@ use super::map::Words;
 use crate::lane::sync::{AtomicU64, Ordering};
 
 pub(super) struct Acknowledged {
-    words: Words<4>,
+    words: Words,
     value: AtomicU64,
 }
 
 impl Acknowledged {
-    /// Opens the file. None is known when it is new or neither place is whole.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
+    /// Opens the file. The number is 0 if the file is new or neither place is whole.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let words = Words::open(path)?;
-        let known = [0, 1].into_iter().filter_map(|place| read(&words, place)).max();
-        Ok((Self { words, value: AtomicU64::new(known.unwrap_or(0)) }, known))
+        let value = read(&words, 0).max(read(&words, 1)).unwrap_or(0);
+        Ok(Self { words, value: AtomicU64::new(value) })
     }
 
     pub(super) fn get(&self) -> u64 {
         self.value.load(Ordering::Acquire)
     }
 
-    /// Only ever forward. One thread at a time.
+    /// Moves the number forward, never back. Called by one thread at a time.
     pub(super) fn set(&self, sequence: u64) {
         if sequence <= self.get() {
             return;
         }
-        // The place with the older number, or with none.
+        // The place that has no number or the older one.
         let place = usize::from(read(&self.words, 0) > read(&self.words, 1));
         self.words.set(2 * place, sequence);
         self.words.set(2 * place + 1, check(sequence));
@@ -40,7 +40,7 @@ impl Acknowledged {
     }
 }
 
-fn read(words: &Words<4>, place: usize) -> Option<u64> {
+fn read(words: &Words, place: usize) -> Option<u64> {
     let value = words.get(2 * place);
     (words.get(2 * place + 1) == check(value)).then_some(value)
 }

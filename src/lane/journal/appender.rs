@@ -1,18 +1,52 @@
 //! The appending end of a journal: each record gets the next number, in the current segment or the next one.
 
+use std::fmt;
+use std::result::Result;
 use std::sync::Arc;
 
 use super::map::Tail;
 use super::segment::HEADER;
-use super::{Journal, Refused, record};
+use super::{Journal, record};
 use crate::lane::sync::Ordering;
 
-/// The appending end; there is one.
+/// The only appender of a journal.
 pub(crate) struct Appender {
     pub(super) tail: Tail,
     pub(super) next: u64,
     pub(super) handed_over: bool,
     pub(super) journal: Arc<Journal>,
+}
+
+/// Why a record was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The journal has its largest size, in bytes.
+    Full(u64),
+    /// The disk gives no space, for this reason. [`Journal::prepare`] tries again.
+    Disk(String),
+    /// The payload's length, and the longest that fits into a segment.
+    TooLong(usize, usize),
+    /// The session was closed, and another has the folder now.
+    HandedOver,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(bytes) => write!(
+                f,
+                "the journal is at its limit of {bytes} bytes; it accepts records again when Redis has taken some, or \
+                 raise journal.max_bytes"
+            ),
+            Self::Disk(text) => f.write_str(text),
+            Self::HandedOver => {
+                f.write_str("this session was closed, and another one took over its journal: open it again")
+            }
+            Self::TooLong(length, limit) => {
+                write!(f, "the record has {length} bytes, and a segment holds {limit}")
+            }
+        }
+    }
 }
 
 impl Appender {
@@ -21,10 +55,9 @@ impl Appender {
         self.next
     }
 
-    /// Accepts a record, or refuses it. Returns its sequence number. Waits for nothing, but for a segment
-    /// when none was made ahead.
+    /// Accepts a record and returns its sequence number, or refuses it. Waits only if no segment was made ahead.
     #[inline]
-    pub(crate) fn append(&mut self, payload: &[u8]) -> std::result::Result<u64, Refused> {
+    pub(crate) fn append(&mut self, payload: &[u8]) -> Result<u64, Refused> {
         if !record::fits(&self.tail, payload) {
             self.roll_over(payload)?;
         }
@@ -35,16 +68,16 @@ impl Appender {
         Ok(sequence)
     }
 
-    /// Lets another journal have the folder; this one takes no more.
+    /// Hands the folder over to another journal. This one accepts no more records.
     pub(crate) fn hand_over(&mut self) {
         self.handed_over = true;
-        // So that every call comes to where this is looked at.
+        // Sends every later call to `roll_over`, which refuses it.
         self.tail.exhaust();
         self.journal.hand_over();
     }
 
     #[cold]
-    fn roll_over(&mut self, payload: &[u8]) -> std::result::Result<(), Refused> {
+    fn roll_over(&mut self, payload: &[u8]) -> Result<(), Refused> {
         if self.handed_over {
             return Err(Refused::HandedOver);
         }
@@ -52,9 +85,8 @@ impl Appender {
         if payload.len() > limit {
             return Err(Refused::TooLong(payload.len(), limit));
         }
-        let spare = self.journal.take_spare()?;
-        let (segment, tail) = spare.begin(self.next, self.journal.last());
-        // In this order somebody else still has the old one, and this thread never waits for its end.
+        let (segment, tail) = self.journal.take_spare()?.begin(self.next, self.journal.last());
+        // In this order the journal still uses the old segment, so this thread does not unmap it.
         self.tail = tail;
         self.journal.segments.lock().push_back(segment);
         Ok(())

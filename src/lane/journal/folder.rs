@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const CLOSED: &str = "closed";
 const HISTORY: &str = "history";
 
-/// A folder that this journal alone uses, until it is dropped or the process ends in whatever way.
+/// A folder that one journal holds until it is dropped or its process ends.
 pub(super) struct Folder {
     path: PathBuf,
     lock: File,
@@ -24,11 +24,11 @@ impl Drop for Folder {
 }
 
 impl Folder {
-    /// Makes the folder if need be and locks it.
+    /// Locks the folder. If it is missing, it is made.
     pub(super) fn lock(path: &Path) -> Result<Self> {
         let journals = path.parent().filter(|journals| is_link(journals));
         if let Some(link) = journals.or_else(|| Some(path).filter(|path| is_link(path))) {
-            let error = io::Error::other("it is a link, and what it leads to may be anybody's");
+            let error = io::Error::other("it is a link, and anybody may own its target");
             return Err(fault(link, "cannot be used", &error));
         }
         create(path).map_err(|error| fault(path, "cannot be created", &error))?;
@@ -40,8 +40,8 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Err(Error::new(
                 MT5REDIS_ERR_JOURNAL_LOCKED,
                 format!(
-                    "the journal in {} is in use by another process, or by another session of this one with \
-                     another configuration: give each terminal a data folder of its own, or end the other",
+                    "the journal in {} is in use by another process, or by a session of this process with another \
+                     configuration: give each terminal its own data folder, or end the other",
                     path.display()
                 ),
             )),
@@ -51,8 +51,7 @@ impl Folder {
 
     /// Lets another journal have the folder.
     pub(super) fn unlock(&self) {
-        // Closing is not enough when another thread is just starting a process: that holds a copy of the
-        // handle for a moment.
+        // Closing is not enough while another thread starts a process, which has a copy of the handle for a moment.
         let _ = self.lock.unlock();
     }
 
@@ -60,30 +59,30 @@ impl Folder {
         &self.path
     }
 
-    /// Whether what was written last may be missing: the machine stopped while the journal was open. The end
-    /// of a process alone loses nothing.
+    /// Whether the newest records may be missing: the machine stopped while the journal was open. The end of a process
+    /// loses nothing.
     pub(super) fn may_lack_the_last(&self) -> bool {
         match read(&self.path.join("opened")) {
             Ok(text) if text == CLOSED => false,
             Ok(text) => text.is_empty() || boot() != Some(text),
-            // A new folder lacks nothing; of one where the file was lost nobody knows.
+            // A new folder, which lacks nothing, or one that lost the file.
             Err(_) => true,
         }
     }
 
-    /// Notes in which run of the machine the journal is open. On the disk before anything else happens.
+    /// Notes in which run of the machine the journal is open, and waits until that is on the disk.
     pub(super) fn note_opened(&self) -> Result<()> {
         let file = self.path.join("opened");
         write(&file, boot().as_deref().unwrap_or_default())
             .map_err(|error| fault(&file, "cannot be written", &error))
     }
 
-    /// The history that was noted last; half a note is another one's.
+    /// The history that was noted last. A torn note equals no history.
     pub(super) fn history(&self) -> Option<String> {
         read(&self.path.join(HISTORY)).ok()
     }
 
-    /// Notes which history of the servers has what was acknowledged.
+    /// Notes which history of the servers has the acknowledged records.
     pub(super) fn note_history(&self, history: &str) -> io::Result<()> {
         write(&self.path.join(HISTORY), history)
     }
@@ -94,7 +93,7 @@ impl Folder {
     }
 }
 
-/// What names this run of the machine, where the system tells.
+/// The name of this run of the machine, where the system has one.
 fn boot() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().filter(|text| !text.is_empty())
 }
@@ -103,8 +102,8 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// Makes a folder that only its user can enter, or makes it one. On Windows it has the rights of the one around it,
-/// which in a user's profile are the user's.
+/// Makes the folder, and lets only its user enter it. On Windows it inherits the rights of its parent, which in a user's
+/// profile are the user's alone.
 fn create(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);
@@ -123,9 +122,9 @@ fn create(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file of a journal; one that is made is its user's alone.
+/// Opens a file of a journal. A new file is its user's alone.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    // Before it is opened: whoever opens a pipe waits for its other end. Nobody else can put one there meanwhile.
+    // Opening a pipe would wait for its other end. No other user can put one there between this and the open.
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_file() => {
             return Err(io::Error::other(
@@ -147,14 +146,14 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Writes a small file, onto the disk.
+/// Writes a small file and waits until it is on the disk.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = open(path, File::options().write(true).create(true).truncate(true))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
-/// An error about a path, the system's reason, and what helps.
+/// An error about a path, with the system's reason and what helps.
 pub(super) fn fault(path: &Path, what: &str, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {

@@ -1,7 +1,7 @@
-//! The journal's two ends in every order that loom finds, `make model`. Its memory is watched: a byte read
-//! while it is written ends the test. A segment holds one record here, so each append rolls over.
+//! The journal's two ends in every order that loom finds (`make model`). Its memory is watched: a test fails if a byte
+//! is read while it is written. A segment holds one record here, so each append rolls over.
 //!
-//! Each of these was seen to be caught: `Journal::last` stored or loaded `Relaxed` (a record is not found), and the
+//! These defects were seen to be caught: `Journal::last` stored or loaded `Relaxed` (a record is not found), and the
 //! committed length of a map stored or loaded `Relaxed` (a byte is read while it is written).
 
 use std::sync::Arc;
@@ -30,11 +30,11 @@ fn append(appender: &mut Appender) {
     assert_eq!(appender.append(&sequence.to_le_bytes()), Ok(sequence));
 }
 
-/// Reads what is there; all up to what `last` said before must be.
+/// Reads the records that are there, which must include all up to `last`.
 fn read(journal: &Arc<Journal>, reader: &mut Reader, mut wanted: u64) -> u64 {
     let (last, mut bytes) = (journal.last(), Vec::new());
     while let Some(sequence) = reader.next(&mut bytes) {
-        assert_eq!((sequence, &bytes[..]), (wanted, &wanted.to_le_bytes()[..]), "nothing is passed over");
+        assert_eq!((sequence, &bytes[..]), (wanted, &wanted.to_le_bytes()[..]), "no record is passed over");
         wanted += 1;
     }
     assert!(wanted > last, "record {wanted} of {last} was not found");
@@ -78,7 +78,7 @@ fn what_is_acknowledged_is_released_beside_the_appender() {
 
 #[test]
 fn two_threads_never_make_two_segments_for_one_need() {
-    // Room for two: were both to make one, the limit would be passed or the record refused.
+    // The limit is two. If both threads made one, the journal would pass it or refuse the record.
     model(2 * ONE_RECORD, |journal, mut appender| {
         append(&mut appender);
         let preparing = journal.clone();

@@ -5,17 +5,17 @@ use crate::config::JournalSync;
 /// The smallest segment. Loom's time grows with the number of words.
 const SMALLEST: u64 = if cfg!(loom) { 64 } else { 4096 };
 
-/// How large the journal and its files may be.
+/// The sizes of a journal, and what `sync` promises.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) segment_bytes: u64,
-    /// All segments together, the one made ahead included; never below two segments.
+    /// All segments together, those made ahead included. At least two segments.
     pub(crate) max_bytes: u64,
     pub(crate) sync: JournalSync,
 }
 
 impl Limits {
-    /// As a journal can keep them: whole words, and no fewer than two segments.
+    /// The same in whole words, with room for two segments.
     pub(super) fn rounded(mut self) -> Self {
         self.segment_bytes = self.segment_bytes.next_multiple_of(8).max(SMALLEST);
         self.max_bytes = self.max_bytes.max(2 * self.segment_bytes);

@@ -15,17 +15,17 @@ use super::folder;
 use super::memory::Memory;
 use crate::lane::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-/// A mapped file. When the last user is gone it is unmapped, and then deleted if it was condemned: Windows
-/// deletes no file that is mapped.
+/// A mapped file. Its last user unmaps it, and then deletes it if it was condemned: Windows does not delete a mapped
+/// file.
 pub(super) struct Map {
-    // Before `file`: fields are dropped in the order they are declared.
+    // Before `file`: fields are dropped in the order of their declaration.
     memory: Memory,
     file: Condemnable,
     length: usize,
     committed: AtomicUsize,
 }
 
-/// A file that counts for the size on disk until it is deleted.
+/// A file that counts in the journal's size until it is dropped.
 struct Condemnable {
     path: PathBuf,
     condemned: AtomicBool,
@@ -37,14 +37,14 @@ impl Drop for Condemnable {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);
         if self.condemned.load(Ordering::Relaxed) {
-            // What cannot be deleted now is recognised as superfluous at the next open.
+            // If this fails, the next open finds that nobody needs the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
 impl Map {
-    /// Maps an existing file and adds its size to `total`. All of it is committed, whatever it is.
+    /// Maps an existing file and adds its size to `total`. All of it is committed.
     pub(super) fn open(path: &Path, total: &Arc<AtomicU64>) -> io::Result<Self> {
         let file = folder::open(path, OpenOptions::new().read(true).write(true))?;
         let bytes = file.metadata()?.len();
@@ -65,15 +65,15 @@ impl Map {
         self.length
     }
 
-    /// Up to where it may be read.
+    /// Bytes below this offset may be read.
     pub(super) fn committed(&self) -> usize {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Copies bytes that are committed.
+    /// Copies committed bytes.
     pub(super) fn read(&self, from: usize, into: &mut [u8]) {
         let end = from.checked_add(into.len());
-        assert!(end.is_some_and(|end| end <= self.committed()), "only what is committed may be read");
+        assert!(end.is_some_and(|end| end <= self.committed()), "only committed bytes may be read");
         // SAFETY: nobody writes below the committed length.
         unsafe { self.memory.read(from, into) }
     }
@@ -85,29 +85,22 @@ impl Map {
         u64::from_le_bytes(word)
     }
 
-    /// Declares what is beyond `end` to be nothing, and nothing will ever be added.
+    /// Commits the bytes below `end`. Without a [`Tail`], nothing is ever added.
     pub(super) fn seal(self, end: usize) -> Arc<Self> {
         self.committed.store(end, Ordering::Release);
         Arc::new(self)
     }
 
-    /// Zeroes what is beyond `end` and makes it writable.
+    /// Zeroes the bytes from `end` on and makes them writable. This also brings their pages into memory, so that no
+    /// caller waits for that.
     pub(super) fn into_tail(self, end: usize) -> Tail {
         assert!(end <= self.length && end.is_multiple_of(8));
-        // This brings the pages into memory too, so that no caller waits for that.
         // SAFETY: this function alone holds the map.
         unsafe { self.memory.zero(end, self.length - end) }
         Tail { at: end, map: self.seal(end) }
     }
 
-    /// Makes a file of zeros writable from its start.
-    pub(super) fn into_empty_tail(self) -> Tail {
-        // SAFETY: this function alone holds the map.
-        unsafe { self.memory.touch() }
-        Tail { at: 0, map: self.seal(0) }
-    }
-
-    /// Deletes the file as soon as nobody uses it.
+    /// Has the file deleted once nobody uses it.
     pub(super) fn condemn(&self) {
         self.file.condemned.store(true, Ordering::Relaxed);
     }
@@ -118,7 +111,7 @@ impl Map {
     }
 }
 
-/// The right to add to a map. There is only one for each.
+/// The right to add to a map. Each map has at most one.
 pub(super) struct Tail {
     map: Arc<Map>,
     at: usize,
@@ -129,24 +122,24 @@ impl Tail {
         &self.map
     }
 
-    /// How many bytes can still be added.
+    /// How many more bytes fit.
     pub(super) fn room(&self) -> usize {
         self.map.length - self.at
     }
 
-    /// Nothing can be added any more.
+    /// From now on nothing fits.
     pub(super) fn exhaust(&mut self) {
         self.at = self.map.length;
     }
 
-    /// Adds `number` and `bytes` behind `mark`, which is stored last and in one piece: a mark that is there
-    /// says that all is there. The next one starts at a whole word. The caller has checked the room.
+    /// Adds `mark`, `number` and `bytes`, and zeros to a whole word. The mark is stored last and in one piece, so a mark
+    /// that is there says that everything is there. The caller has checked the room.
     #[inline]
     pub(super) fn push(&mut self, mark: u64, number: u64, bytes: &[u8]) {
         assert!(16 + bytes.len() <= self.room(), "the caller has checked the room");
         let end = (self.at + 16 + bytes.len()).next_multiple_of(8);
         let memory = &self.map.memory;
-        // SAFETY: at..end is beyond the committed length, where only this tail writes and nobody reads.
+        // SAFETY: at..end is above the committed length, where only this tail writes and nobody reads.
         unsafe {
             memory.write(self.at + 8, &number.to_le_bytes());
             memory.write(self.at + 16, bytes);
@@ -157,24 +150,26 @@ impl Tail {
     }
 }
 
-/// A small file of numbers, each read and written in one piece.
-pub(super) struct Words<const N: usize>(Memory);
+/// A small file of four numbers, each read and written in one piece.
+pub(super) struct Words(Memory);
 
-impl<const N: usize> Words<N> {
-    /// Maps the file; makes it, all zero, if it is not there or too short.
+impl Words {
+    const COUNT: usize = 4;
+
+    /// Maps the file. If it is missing or too short, it is made of zeros.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = folder::open(path, &mut options)?;
-        if file.metadata()?.len() < 8 * N as u64 {
-            io::Write::write_all(&mut file, &vec![0; 8 * N])?;
+        if file.metadata()?.len() < 8 * Self::COUNT as u64 {
+            io::Write::write_all(&mut file, &[0; 8 * Self::COUNT])?;
         }
-        Memory::map(&file, 8 * N).map(Self)
+        Memory::map(&file, 8 * Self::COUNT).map(Self)
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
-        assert!(index < N);
-        // SAFETY: these words are only ever used as atomics.
+        assert!(index < Self::COUNT);
+        // SAFETY: these words are used as atomics only.
         unsafe { self.0.word(8 * index) }
     }
 
@@ -188,6 +183,6 @@ impl<const N: usize> Words<N> {
 
     /// Waits until the numbers are on the disk.
     pub(super) fn flush(&self) -> io::Result<()> {
-        self.0.flush(0, 8 * N)
+        self.0.flush(0, 8 * Self::COUNT)
     }
 }

@@ -1,5 +1,5 @@
-//! A file's bytes in memory, and every `unsafe` of the journal. Who may touch which bytes, and when, is the
-//! business of [`map`](super::map), which also keeps every range inside the file.
+//! A file's bytes in memory: the journal's unsafe operations. [`map`](super::map) decides who may use which bytes and
+//! when, and keeps every range inside the file.
 
 #![allow(unsafe_code)]
 
@@ -9,9 +9,6 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
-
-/// The smallest page of any system.
-const PAGE: usize = 4096;
 
 /// A mapped file of whole words.
 pub(super) struct Memory(MmapRaw);
@@ -29,7 +26,7 @@ impl Memory {
     /// Copies bytes out.
     ///
     /// # Safety
-    /// They are inside the map and nobody writes them meanwhile.
+    /// They are inside the map, and nobody writes them meanwhile.
     #[inline]
     pub(super) unsafe fn read(&self, from: usize, into: &mut [u8]) {
         // SAFETY: the caller's promise.
@@ -39,17 +36,17 @@ impl Memory {
     /// Copies bytes in.
     ///
     /// # Safety
-    /// They are inside the map and nobody else uses them meanwhile.
+    /// They are inside the map, and nobody else uses them meanwhile.
     #[inline]
     pub(super) unsafe fn write(&self, to: usize, bytes: &[u8]) {
         // SAFETY: the caller's promise.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(to, bytes.len()), bytes.len()) }
     }
 
-    /// Stores a word in one piece, after all that was stored before it.
+    /// Stores a word in one piece, after everything that was stored before it.
     ///
     /// # Safety
-    /// It is inside the map and nobody else uses it meanwhile, but as an atomic.
+    /// It is inside the map, and everybody else uses it as an atomic only.
     #[inline]
     pub(super) unsafe fn publish(&self, to: usize, word: u64) {
         // SAFETY: the caller's promise.
@@ -59,32 +56,21 @@ impl Memory {
     /// A word as an atomic.
     ///
     /// # Safety
-    /// It is inside the map and used as nothing else meanwhile.
+    /// It is inside the map, and everybody uses it as an atomic only.
     #[inline]
     pub(super) unsafe fn word(&self, at: usize) -> &AtomicU64 {
         debug_assert!(at.is_multiple_of(8));
-        // SAFETY: aligned, since a map starts at a page; and the caller's promise.
+        // SAFETY: it is aligned, because a map starts at a page; the rest is the caller's promise.
         unsafe { AtomicU64::from_ptr(self.at(at, 8).cast()) }
     }
 
-    /// Makes bytes zero.
+    /// Zeroes bytes.
     ///
     /// # Safety
-    /// They are inside the map and nobody else uses them meanwhile.
+    /// They are inside the map, and nobody else uses them meanwhile.
     pub(super) unsafe fn zero(&self, from: usize, length: usize) {
         // SAFETY: the caller's promise.
         unsafe { self.at(from, length).write_bytes(0, length) }
-    }
-
-    /// Brings every page into memory, so that no store waits for that, by a zero where there is one.
-    ///
-    /// # Safety
-    /// All of it is zero and nobody else uses it meanwhile.
-    pub(super) unsafe fn touch(&self) {
-        for page in (0..self.0.len()).step_by(PAGE) {
-            // SAFETY: the caller's promise.
-            unsafe { self.at(page, 1).write_volatile(0) }
-        }
     }
 
     /// Waits until these bytes are on the disk.

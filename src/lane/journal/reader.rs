@@ -8,10 +8,10 @@ use super::segment::{HEADER, Segment};
 
 /// A place in the journal.
 pub(crate) struct Reader {
-    /// None until there is one with a record that is wanted.
+    /// None until there is a segment with a wanted record.
     segment: Option<Segment>,
     at: usize,
-    /// The next record to return has this sequence number or a higher one.
+    /// Records below this sequence number are passed over.
     wanted: u64,
     journal: Arc<Journal>,
 }
@@ -21,39 +21,39 @@ impl Reader {
         Self { segment: None, at: HEADER, wanted: sequence, journal }
     }
 
-    /// The next record: its payload replaces what `payload` holds. None at the end, for now.
+    /// The next record, whose payload replaces the contents of `payload`. None: there is none yet.
     pub(crate) fn next(&mut self, payload: &mut Vec<u8>) -> Option<u64> {
         loop {
-            if let Some(segment) = &self.segment {
-                // Before the committed length is looked at: nothing is added to a segment that has a follower.
-                let follower = (self.at >= segment.map.committed()).then(|| self.follower());
-                let end = segment.map.committed();
-                while self.at < end {
-                    let sequences = segment.first..u64::MAX;
-                    let Some(record) = record::find(&segment.map, self.at..end, sequences, payload) else {
-                        self.at = end;
-                        break;
-                    };
-                    self.at = record.end;
-                    if record.sequence >= self.wanted {
-                        self.wanted = record.sequence + 1;
-                        return Some(record.sequence);
-                    }
-                }
-                match follower {
-                    None => continue,
-                    Some(None) => return None,
-                    Some(Some(next)) => self.enter(next),
-                }
-            } else {
-                let next = self.follower()?;
-                self.enter(next);
+            if let Some(sequence) = self.next_here(payload) {
+                return Some(sequence);
             }
+            let next = self.next_segment()?;
+            // Nothing is added to a segment that another one follows, so now this look is the last.
+            if let Some(sequence) = self.next_here(payload) {
+                return Some(sequence);
+            }
+            self.wanted = self.wanted.max(next.first);
+            (self.segment, self.at) = (Some(next), HEADER);
         }
     }
 
-    /// The first segment behind this one; the first with a wanted record if there is no this one.
-    fn follower(&self) -> Option<Segment> {
+    /// The next wanted record of the current segment.
+    fn next_here(&mut self, payload: &mut Vec<u8>) -> Option<u64> {
+        let segment = self.segment.as_ref()?;
+        let end = segment.map.committed();
+        while self.at < end {
+            let found = record::find(&segment.map, self.at..end, segment.first..u64::MAX, payload);
+            self.at = found.map_or(end, |record| record.end);
+            if let Some(record) = found.filter(|record| record.sequence >= self.wanted) {
+                self.wanted = record.sequence + 1;
+                return Some(record.sequence);
+            }
+        }
+        None
+    }
+
+    /// The segment after the current one. At the start, the one with the first wanted record.
+    fn next_segment(&self) -> Option<Segment> {
         let segments = self.journal.segments.lock();
         match &self.segment {
             Some(this) => segments.iter().find(|segment| segment.number > this.number).cloned(),
@@ -62,11 +62,5 @@ impl Reader {
                 segments.get(at.saturating_sub(1)).cloned()
             }
         }
-    }
-
-    fn enter(&mut self, next: Segment) {
-        self.wanted = self.wanted.max(next.first);
-        self.segment = Some(next);
-        self.at = HEADER;
     }
 }

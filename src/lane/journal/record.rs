@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::map::{Map, Tail};
 
-/// What a record needs beside its payload, before padding.
+/// The bytes of a record besides its payload and padding.
 pub(super) const OVERHEAD: usize = 16;
 
-/// A record that was read.
+/// A record that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) sequence: u64,
@@ -15,7 +15,7 @@ pub(super) struct Record {
     pub(super) end: usize,
 }
 
-/// Whether a record with this payload still fits.
+/// Whether a record with this payload fits.
 pub(super) fn fits(tail: &Tail, payload: &[u8]) -> bool {
     OVERHEAD + payload.len() <= tail.room()
 }
@@ -26,14 +26,14 @@ pub(super) fn push(tail: &mut Tail, sequence: u64, payload: &[u8]) {
     tail.push((payload.len() + 8) as u64 | u64::from(checksum) << 32, sequence, payload);
 }
 
-/// Reads the first good record among these bytes of the map. Its payload replaces what `payload` holds.
+/// Finds the first good record in these bytes of the map. Its payload replaces the contents of `payload`.
 pub(super) fn find(
     map: &Map,
     within: Range<usize>,
     sequences: Range<u64>,
     payload: &mut Vec<u8>,
 ) -> Option<Record> {
-    // Damage that looks like many long records is given up before it costs minutes.
+    // Damage can look like many long records. This ends the search before it takes minutes.
     let mut effort = 16 * map.length();
     for at in (within.start..(within.end + 1).saturating_sub(OVERHEAD)).step_by(8) {
         let mark = map.word(at);
@@ -52,9 +52,9 @@ pub(super) fn find(
     None
 }
 
-/// The payload's crc32c, begun with a number made of the sequence number: one pass over the bytes.
+/// The payload's crc32c, started from a number made of the sequence number: one pass covers both.
 fn checksum(sequence: u64, payload: &[u8]) -> u32 {
-    // An odd factor, 2^64 divided by the golden ratio: every bit of the number reaches the upper half.
+    // 2^64 divided by the golden ratio: every bit of the sequence number reaches the upper half.
     let start = sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     crc32c::crc32c_append(start as u32, payload)
 }

@@ -18,34 +18,35 @@ use crate::lane::sync::{AtomicU64, Ordering};
 pub(super) struct Found {
     /// The last segment in use.
     pub(super) segment: Option<Segment>,
-    /// Its end, if the next record can be added there.
+    /// Its end, if records can be added there.
     pub(super) tail: Option<Tail>,
-    /// The last sequence number of a record, or what was acknowledged.
+    /// The last sequence number of a record, or what was acknowledged if that is higher.
     pub(super) last: u64,
     /// The next sequence number.
     pub(super) next: u64,
-    /// The next number of a file.
+    /// The next file number.
     pub(super) next_file: u64,
-    pub(super) losses: Losses,
-    /// What nobody looked at yet.
-    pub(super) before: Option<Before>,
+    /// What precedes that segment, if there is one.
+    pub(super) older: Option<Older>,
 }
 
-/// The segments before the last one in use.
-pub(super) struct Before {
-    /// Their numbers and lengths, in order.
+/// The segments before the last one in use, which are not read at the open.
+pub(super) struct Older {
+    /// Their file numbers and lengths, in order.
     files: Vec<(u64, u64)>,
-    /// The first sequence number in them; 1 if that cannot be read.
+    /// The first sequence number in them, or in the last segment if there are none. 1: unknown.
     pub(super) first: u64,
-    /// The last sequence number before the segment that follows them, and where that is.
+    /// The last segment's file number, and the last sequence number before it.
+    last: u64,
     previous: u64,
-    acknowledged: u64,
-    /// What was acknowledged is not older than what was released.
+    /// The acknowledged number is at least as new as the last release.
     exact: bool,
+    /// What is lost in the last segment.
+    losses: Losses,
 }
 
 /// Records that were not acknowledged and cannot be read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Losses {
     acknowledged: u64,
     pub(crate) count: u64,
@@ -62,20 +63,20 @@ struct Chain {
     losses: Losses,
 }
 
-/// What one file holds.
+/// What a file holds.
 struct Scan {
     map: Map,
     number: u64,
     first: u64,
     previous: u64,
-    /// The last record's, or `previous`.
+    /// The last record's number, or `previous`.
     last: u64,
     end: usize,
-    /// The header is good and the file has its length: more can be added.
+    /// The header is good and the file has its original length, so records can be added.
     whole: bool,
 }
 
-/// Looks for the last segment in use. `exact` says that `acknowledged` is not older than what was released.
+/// Finds and reads the last segment in use. `exact`: `acknowledged` is at least as new as the last release.
 pub(super) fn recover(
     folder: &Path,
     acknowledged: u64,
@@ -84,37 +85,29 @@ pub(super) fn recover(
 ) -> Result<Found> {
     let mut files = list(folder).map_err(|error| fault(folder, "cannot be listed", &error))?;
     let next_file = files.last().map_or(1, |(number, _)| number + 1);
-    let mut losses = Losses::new(acknowledged);
-    let mut scan = None;
-    while scan.is_none()
-        && let Some((number, _)) = files.pop()
-    {
-        scan = look_at(folder, number, None, total, &mut losses)?;
-    }
+    let mut losses = Losses { acknowledged, ..Losses::default() };
     let mut found = Found {
         segment: None,
         tail: None,
         last: acknowledged,
         next: acknowledged + 1,
         next_file,
-        losses,
-        before: None,
+        older: None,
     };
-    let Some(scan) = scan else { return Ok(found) };
-    if files.is_empty() {
-        let mut chain = Chain::new(exact, found.losses);
-        chain.check_gap(scan.previous, scan.map.path());
-        found.losses = chain.losses;
-    } else {
-        total.fetch_add(files.iter().map(|(_, bytes)| bytes).sum(), Ordering::Relaxed);
-        let first = first_of(&segment::path(folder, files[0].0)).unwrap_or(1);
-        found.before = Some(Before { files, first, previous: scan.previous, acknowledged, exact });
-    }
-    let after = scan.after();
+    let scan = loop {
+        let Some((number, _)) = files.pop() else { return Ok(found) };
+        if let Some(scan) = read_file(folder, number, None, total, &mut losses)? {
+            break scan;
+        }
+    };
+    total.fetch_add(files.iter().map(|(_, bytes)| bytes).sum(), Ordering::Relaxed);
+    let Scan { map, number, first, previous, last, end, whole } = scan;
+    let oldest = files.first().map_or(first, |file| first_of(&segment::path(folder, file.0)).unwrap_or(1));
+    found.older = Some(Older { files, first: oldest, last: number, previous, exact, losses });
+    let after = if end == HEADER { first } else { last + 1 };
     found.next = found.next.max(after);
-    found.last = found.last.max(scan.last);
-    let Scan { map, number, first, previous, end, whole, .. } = scan;
-    // Also an empty one is kept: its header may be all that tells which numbers were given up.
+    found.last = found.last.max(last);
+    // An empty segment is kept too: its header may be the only trace of numbers that were given up.
     let map = if whole && after == found.next {
         let tail = map.into_tail(end);
         let map = tail.map().clone();
@@ -127,44 +120,44 @@ pub(super) fn recover(
     Ok(found)
 }
 
-impl Before {
-    /// Looks at these segments, which are [counted](Found::before) in `total` already: what they hold, and what is
-    /// lost. `go_on` is asked before each; nothing was found if it says no.
+impl Older {
+    /// Reads these segments, whose sizes are in `total` already. Returns them, and what was lost up to the open. It asks
+    /// `go_on` before each. None: it was told to stop.
     pub(super) fn look(
         &self,
         folder: &Path,
         total: &Arc<AtomicU64>,
         mut go_on: impl FnMut() -> bool,
     ) -> Result<Option<(VecDeque<Segment>, Losses)>> {
-        let mut chain = Chain::new(self.exact, Losses::new(self.acknowledged));
+        let (segments, losses) = (VecDeque::new(), self.losses.clone());
+        let mut chain = Chain { segments, last: 0, exact: self.exact, losses };
         let mut counted_again = 0;
-        let mut all = || {
+        let mut read_all = || {
             for &(number, bytes) in &self.files {
                 if !go_on() {
                     return Ok(false);
                 }
-                // Its map counts it from now on.
+                // From now on its map counts it.
                 total.fetch_sub(bytes, Ordering::Relaxed);
                 counted_again += bytes;
                 let last = Some(chain.last);
-                if let Some(scan) = look_at(folder, number, last, total, &mut chain.losses)? {
-                    chain.check_gap(scan.previous, scan.map.path());
+                if let Some(scan) = read_file(folder, number, last, total, &mut chain.losses)? {
                     chain.add(scan);
                 }
             }
             Ok(true)
         };
-        let outcome = all();
-        if matches!(outcome, Ok(true)) {
-            chain.check_gap(self.previous, folder);
-            return Ok(Some((chain.segments, chain.losses)));
+        let outcome = read_all();
+        if !matches!(outcome, Ok(true)) {
+            total.fetch_add(counted_again, Ordering::Relaxed);
+            return outcome.map(|_| None);
         }
-        total.fetch_add(counted_again, Ordering::Relaxed);
-        outcome.map(|_| None)
+        chain.check_gap(self.previous, &segment::path(folder, self.last));
+        Ok(Some((chain.segments, chain.losses)))
     }
 }
 
-/// The numbers and lengths of the segments, in order.
+/// The file numbers and lengths of the segments, in order.
 fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -177,7 +170,7 @@ fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
     Ok(files)
 }
 
-/// The first sequence number of a segment, if its header tells.
+/// The first sequence number in a segment's header.
 fn first_of(path: &Path) -> Option<u64> {
     match Header::read(&Map::open(path, &Arc::default()).ok()?) {
         Header::Good { first, .. } => Some(first),
@@ -185,9 +178,9 @@ fn first_of(path: &Path) -> Option<u64> {
     }
 }
 
-/// Reads a file, and deletes one that was made ahead and not used; `before` is the last sequence number of the one
-/// before it, where that is known.
-fn look_at(
+/// Reads a file, and deletes it if it holds nothing. `before` is the last sequence number of the file before it, if that
+/// is known.
+fn read_file(
     folder: &Path,
     number: u64,
     before: Option<u64>,
@@ -198,7 +191,7 @@ fn look_at(
     let length = fs::symlink_metadata(&path).map(|file| if file.is_file() { file.len() } else { u64::MAX });
     let map = length.and_then(|length| {
         if length < HEADER as u64 {
-            // It holds nothing, and could not be mapped.
+            // It holds nothing, and an empty file cannot be mapped.
             Ok(None)
         } else if (segment::LONGEST..u64::MAX).contains(&length) {
             Err(io::Error::other("it is too long for a segment: move it away"))
@@ -214,7 +207,7 @@ fn look_at(
     Ok(found)
 }
 
-/// Reads a file from start to end. None if it is not in use yet, or nothing of it can be read.
+/// Reads a file from start to end. None: it is not in use yet, or nothing in it can be read.
 fn scan(map: Map, number: u64, before: Option<u64>, losses: &mut Losses) -> Result<Option<Scan>> {
     let (header, first, previous, whole) = match Header::read(&map) {
         Header::Good { whole, first, previous } => (true, first, previous, whole),
@@ -223,15 +216,15 @@ fn scan(map: Map, number: u64, before: Option<u64>, losses: &mut Losses) -> Resu
             return Err(Error::new(
                 MT5REDIS_ERR_JOURNAL,
                 format!(
-                    "{} was written by another version of mt5-redis: let that version send what is in it, or \
-                     set journal.folder to another folder",
+                    "{} was written by another version of mt5-redis: let that version send its records, or set \
+                     journal.folder to another folder",
                     map.path().display()
                 ),
             ));
         }
     };
     let mut scan = Scan { map, number, first, previous, last: previous, end: HEADER, whole };
-    // Nothing is as long as it has records, so this is beyond the last one that can be in it.
+    // A segment has fewer records than bytes, so no number in it reaches this.
     let length = scan.map.length();
     let ceiling = if header { first.saturating_add(length as u64) } else { u64::MAX };
     let mut expected = first;
@@ -241,7 +234,7 @@ fn scan(map: Map, number: u64, before: Option<u64>, losses: &mut Losses) -> Resu
             scan.first = record.sequence;
             scan.previous = before.unwrap_or(record.sequence - 1);
         } else if record.sequence > expected {
-            losses.add(expected, record.sequence - 1, "are damaged", scan.map.path());
+            losses.add(expected, record.sequence - 1, "are damaged in", scan.map.path());
         }
         (scan.last, scan.end) = (record.sequence, record.end);
         expected = record.sequence + 1;
@@ -251,51 +244,38 @@ fn scan(map: Map, number: u64, before: Option<u64>, losses: &mut Losses) -> Resu
             return Ok(None);
         }
         let path = scan.map.path().display();
-        losses.notes.push(format!("{path} has lost its header; its records are kept"));
+        losses.notes.push(format!("{path} lost its header. Its records are kept"));
     }
     Ok(Some(scan))
 }
 
-impl Scan {
-    /// The sequence number that comes after it.
-    fn after(&self) -> u64 {
-        if self.end == HEADER { self.first } else { self.last + 1 }
-    }
-}
-
 impl Chain {
-    fn new(exact: bool, losses: Losses) -> Self {
-        Self { segments: VecDeque::new(), last: 0, exact, losses }
-    }
-
-    /// Compares what a segment says of the one before it, `previous`, with that one's end.
-    fn check_gap(&mut self, previous: u64, path: &Path) {
-        let last = if self.segments.is_empty() { self.losses.acknowledged } else { self.last };
-        if previous <= last || self.segments.is_empty() && !self.exact {
-            return;
-        }
-        if previous <= self.losses.acknowledged {
-            // Left from a release that could not delete every file: nobody needs them.
-            self.segments.drain(..).for_each(|segment| segment.map.condemn());
-        }
-        self.losses.add(last + 1, previous, "are missing before", path);
-    }
-
+    /// Adds a segment after the others.
     fn add(&mut self, scan: Scan) {
         let Scan { map, number, first, previous, last, end, .. } = scan;
+        self.check_gap(previous, map.path());
         self.last = self.last.max(last);
         if end == HEADER {
             return map.condemn();
         }
         self.segments.push_back(Segment { map: map.seal(end), number, first, previous });
     }
+
+    /// Compares where the segments end with `previous`, where they end according to the next one.
+    fn check_gap(&mut self, previous: u64, path: &Path) {
+        let last = if self.segments.is_empty() { self.losses.acknowledged } else { self.last };
+        if previous <= last || self.segments.is_empty() && !self.exact {
+            return;
+        }
+        if previous <= self.losses.acknowledged {
+            // Nobody needs these. A release could not delete every file.
+            self.segments.drain(..).for_each(|segment| segment.map.condemn());
+        }
+        self.losses.add(last + 1, previous, "are missing before", path);
+    }
 }
 
 impl Losses {
-    fn new(acknowledged: u64) -> Self {
-        Self { acknowledged, count: 0, notes: Vec::new() }
-    }
-
     fn add(&mut self, from: u64, to: u64, how: &str, path: &Path) {
         let from = from.max(self.acknowledged + 1);
         if from <= to {

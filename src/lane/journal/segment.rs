@@ -9,19 +9,19 @@ use super::folder;
 use super::map::{Map, Tail};
 use crate::lane::sync::AtomicU64;
 
-/// Kind and version of the file; a later version changes the last byte.
+/// The file's kind and version.
 const MAGIC: [u8; 8] = *b"MT5RJNL1";
 pub(super) const HEADER: usize = 40;
 const SUFFIX: &str = ".journal";
 
-/// A segment in use. Clones share the file.
+/// A segment in use. Clones share its file.
 #[derive(Clone)]
 pub(super) struct Segment {
     pub(super) map: Arc<Map>,
     pub(super) number: u64,
     /// Its first sequence number.
     pub(super) first: u64,
-    /// The last sequence number before it; usually `first - 1`, less after numbers were given up.
+    /// The last sequence number before it: `first - 1`, or less if numbers were given up.
     pub(super) previous: u64,
 }
 
@@ -31,18 +31,18 @@ pub(super) struct Spare {
     number: u64,
 }
 
-/// No segment is longer; a longer file is not read.
+/// Files of this length or longer are refused.
 pub(super) const LONGEST: u64 = 64 << 20;
 
-/// What the start of a segment says.
+/// What a segment's header says.
 pub(super) enum Header {
     Good {
-        /// The file has the length it was made with.
+        /// The file has its original length.
         whole: bool,
         first: u64,
         previous: u64,
     },
-    /// None was written yet, or it is damaged.
+    /// It was not written yet, or is damaged.
     None,
     /// Another version of this library wrote it.
     Foreign,
@@ -59,16 +59,15 @@ pub(super) fn number(file_name: &str) -> Option<u64> {
 }
 
 impl Spare {
-    /// Makes a file of `bytes` on the disk and its pages in memory.
+    /// Makes a file of `bytes` zeros, with its blocks on the disk and its pages in memory.
     pub(super) fn create(folder: &Path, number: u64, bytes: u64, total: &Arc<AtomicU64>) -> io::Result<Self> {
         let path = path(folder, number);
-        // Zeros are written, not just promised: storing into a hole of a full disk would end the process.
-        // Every file system can do it, and the pages are in memory afterwards.
+        // Storing into a hole of a sparse file would end the process if the disk is full, so zeros are written.
         let mapped = fill(&path, bytes).and_then(|()| Map::open(&path, total));
         let map = mapped.inspect_err(|_| {
             let _ = fs::remove_file(&path);
         })?;
-        Ok(Self { tail: map.into_empty_tail(), number })
+        Ok(Self { tail: map.into_tail(0), number })
     }
 
     /// Waits until the empty segment is on the disk.
@@ -77,14 +76,14 @@ impl Spare {
         sync_folder(self.tail.map().path().parent().expect("a segment is in a folder"))
     }
 
-    /// Puts it to use.
+    /// Writes the header: from now on the segment is in use.
     pub(super) fn begin(mut self, first: u64, previous: u64) -> (Segment, Tail) {
         let length = self.tail.map().length() as u64;
         self.tail.push(u64::from_le_bytes(MAGIC), length, &header_rest(length, first, previous));
         (Segment { map: self.tail.map().clone(), number: self.number, first, previous }, self.tail)
     }
 
-    /// Deletes it.
+    /// Deletes the file.
     pub(super) fn discard(self) {
         self.tail.map().condemn();
     }
@@ -106,7 +105,7 @@ impl Header {
     }
 }
 
-/// What follows magic and length in the header.
+/// The header after magic and length: first, previous and check.
 fn header_rest(length: u64, first: u64, previous: u64) -> [u8; HEADER - 16] {
     let mut rest = [0; HEADER - 16];
     rest[..8].copy_from_slice(&first.to_le_bytes());
@@ -128,8 +127,8 @@ fn fill(path: &Path, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the names in the folder are on the disk.
+/// Waits until the folder's file names are on the disk.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows keeps names by itself and opens no folder as a file.
+    // Windows does that by itself, and does not open a folder as a file.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lane::journal::map::Map;
 
-/// In memory where that is easy: these tests open thousands of journals, and each open waits for the disk.
+/// A folder in memory where there is one: these tests open thousands of journals, and each open waits for the disk.
 fn temporary() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
@@ -13,7 +13,7 @@ fn temporary() -> tempfile::TempDir {
 /// A folder with `count` records, closed.
 fn journal_with(count: u64) -> tempfile::TempDir {
     let folder = temporary();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, count);
     drop((journal, appender));
     folder
@@ -25,12 +25,12 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
         let path = entry.unwrap().path();
         fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
-    // It takes its own name now, so that nothing but the damage is new to the test.
+    // The copy takes its own name now, so that the test sees the damage alone.
     drop(open_with(copy.path(), &SMALL).unwrap());
     copy
 }
 
-/// Where each record of a segment lies.
+/// The bytes of each record of a segment.
 fn places(path: &Path) -> Vec<(u64, std::ops::Range<usize>)> {
     let map = Map::open(path, &Arc::default()).unwrap();
     let (mut places, mut at, mut bytes) = (Vec::new(), HEADER, Vec::new());
@@ -41,15 +41,15 @@ fn places(path: &Path) -> Vec<(u64, std::ops::Range<usize>)> {
     places
 }
 
-/// Opens the journal after damage to its last record: everything before it is there, nothing after, and it
-/// goes on.
+/// Opens the journal after damage to its last record. Everything before that is there, nothing after, and numbers
+/// continue.
 fn check_torn(folder: &Path, count: u64) {
     for more in [0, 50] {
-        let Opened { journal, mut appender, lost, notes, .. } = open_with(folder, &SMALL).unwrap();
+        let Ready { journal, mut appender, lost, notes, .. } = open_with(folder, &SMALL).unwrap();
         assert_eq!((journal.last(), appender.next(), lost), (count - 1 + more, count + more, 0), "{notes:?}");
         let map = journal.segments.lock().back().unwrap().map.clone();
         let rest = fs::read(map.path()).unwrap().split_off(map.committed());
-        assert!(rest.iter().all(|&byte| byte == 0), "what is torn is removed");
+        assert!(rest.iter().all(|&byte| byte == 0), "the torn record is removed");
         fill(&mut appender, 50);
         assert_eq!(read(&journal, 1), (1..count + more + 50).collect::<Vec<_>>());
     }
@@ -75,7 +75,7 @@ fn a_torn_end_at_every_byte() {
             let mut file = whole.clone();
             damage(&mut file, cut, place.end);
             if file == whole {
-                continue; // The zeros were there before.
+                continue; // The bytes were zeros before.
             }
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(path.file_name().unwrap()), &file).unwrap();
@@ -95,8 +95,8 @@ fn every_prefix_of_a_segment() {
         let copy = copy_of(folder.path());
         fs::write(copy.path().join(path.file_name().unwrap()), &whole[..length]).unwrap();
         let complete = places.iter().filter(|(_, place)| place.end <= length).count() as u64;
-        let Opened { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
-        // The padding of the last one may be cut.
+        let Ready { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
+        // The cut may be in the last one's padding.
         assert!([complete, complete + 1].contains(&journal.last()), "{length}");
         let last = journal.last();
         fill(&mut appender, 3);
@@ -118,9 +118,12 @@ fn flipped_bits_in_the_middle_cost_one_record() {
             file[at] ^= 1 << (at % 8);
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(path.file_name().unwrap()), &file).unwrap();
-            let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
+            let Ready { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
             assert_eq!((lost, notes.len(), journal.last()), (1, 1, COUNT), "{notes:?}");
-            assert!(notes[0].contains(&format!("records {sequence} to {sequence} are damaged")), "{notes:?}");
+            assert!(
+                notes[0].contains(&format!("records {sequence} to {sequence} are damaged in")),
+                "{notes:?}"
+            );
             fill(&mut appender, 1);
             assert_eq!(read(&journal, 1), (1..=COUNT + 1).filter(|&s| s != sequence).collect::<Vec<_>>());
         }
@@ -130,7 +133,7 @@ fn flipped_bits_in_the_middle_cost_one_record() {
 #[test]
 fn damage_while_it_is_open_is_passed_over() {
     let folder = temporary();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 70);
     let path = &segments(folder.path())[1];
     let places = places(path);
@@ -153,7 +156,7 @@ fn a_damaged_header_costs_nothing() {
             file[at] ^= 0x40;
             fs::write(&path, file).unwrap();
         }
-        let Opened { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
+        let Ready { journal, mut appender, lost, notes, .. } = open_with(copy.path(), &SMALL).unwrap();
         assert!(lost == 0 && notes.iter().all(|note| note.contains("lost its header")), "{notes:?}");
         fill(&mut appender, 1);
         assert_eq!(read(&journal, 1), (1..=71).collect::<Vec<_>>());
@@ -180,14 +183,14 @@ fn a_missing_segment_is_counted_unless_it_was_acknowledged() {
     let gone: Vec<u64> = places(&paths[1]).into_iter().map(|(sequence, _)| sequence).collect();
     fs::remove_file(&paths[1]).unwrap();
     {
-        let Opened { journal, lost, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
+        let Ready { journal, lost, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
         assert_eq!((lost, notes.len()), (gone.len() as u64, 1), "{notes:?}");
         let expected: Vec<_> = (1..=70).filter(|sequence| !gone.contains(sequence)).collect();
         assert_eq!(read(&journal, 1), expected);
         journal.acknowledge(*gone.last().unwrap());
     }
-    // Then the one before it is of no use any more.
-    let Opened { journal, .. } = open(folder.path());
+    // Nobody needs the segment before it any more.
+    let Ready { journal, .. } = open(folder.path());
     assert_eq!(read(&journal, 1), (gone.last().unwrap() + 1..=70).collect::<Vec<_>>());
     assert!(!paths[0].exists());
 }
@@ -219,7 +222,7 @@ fn garbage_of_any_kind_is_no_panic_and_no_record() {
                 fs::write(copy.path().join(name), vec![random.u8(..); random.usize(..40)]).unwrap();
             }
         }
-        let Opened { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
+        let Ready { journal, mut appender, .. } = open_with(copy.path(), &SMALL).unwrap();
         let found = read(&journal, 1);
         assert!(found.is_sorted() && found.iter().all(|&sequence| sequence <= 70), "{found:?}");
         let next = appender.next();
@@ -233,7 +236,7 @@ fn garbage_of_any_kind_is_no_panic_and_no_record() {
 fn a_torn_acknowledgement_is_the_one_before() {
     let folder = journal_with(70);
     {
-        let Opened { journal, .. } = open(folder.path());
+        let Ready { journal, .. } = open(folder.path());
         journal.acknowledge(10);
         journal.acknowledge(20);
     }

@@ -1,4 +1,4 @@
-//! The journal as its two ends see it. What damage and killed processes do to it is in the files beside.
+//! The journal as its two ends see it. Damage and killed processes are in the files beside this one.
 
 mod damage;
 mod process;
@@ -8,36 +8,42 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::{fs, io, thread};
 
-use super::log::LEAP;
+use super::opening::LEAP;
 use super::segment::HEADER;
 use super::*;
-use crate::codes::MT5REDIS_ERR_JOURNAL_FULL;
 use crate::codes::*;
 use crate::config::JournalSync;
-use crate::error::Error;
 use crate::error::Result;
 
 const SMALL: Limits = Limits { segment_bytes: 4096, max_bytes: 1 << 20, sync: JournalSync::Os };
 
-/// A payload that tells its sequence number, of a length that differs from one to the next.
+/// A payload that depends on its sequence number, in contents and length.
 fn payload(sequence: u64) -> Vec<u8> {
     let length = 1 + (sequence * 37 % 300) as usize;
     (0..length).map(|at| (sequence as usize * 31 + at) as u8).collect()
 }
 
-fn open(path: &Path) -> Opened {
-    let opened = open_with(path, &SMALL).unwrap();
-    assert_eq!(opened.notes, [""; 0], "a sound journal");
-    opened
+/// A journal after the open and the look back, as the lane's thread has it.
+struct Ready {
+    journal: Arc<Journal>,
+    appender: Appender,
+    lost: u64,
+    notes: Vec<String>,
 }
 
-/// Opens it and looks back at once, as the lane's thread does.
-fn open_with(path: &Path, limits: &Limits) -> Result<Opened> {
-    let mut opened = Journal::open(path, limits)?;
-    let losses = opened.journal.look_back(|| true)?.expect("nobody stops it");
-    opened.lost += losses.count;
-    opened.notes.extend(losses.notes);
-    Ok(opened)
+/// Opens a sound journal.
+fn open(path: &Path) -> Ready {
+    let ready = open_with(path, &SMALL).unwrap();
+    assert_eq!(ready.notes, [""; 0], "a sound journal");
+    assert_eq!(ready.lost, 0);
+    ready
+}
+
+fn open_with(path: &Path, limits: &Limits) -> Result<Ready> {
+    let Opened { journal, appender, mut notes, .. } = Journal::open(path, limits)?;
+    let losses = journal.look_back(|| true)?.expect("nobody stops it");
+    notes.extend(losses.notes);
+    Ok(Ready { journal, appender, lost: losses.count, notes })
 }
 
 fn fill(appender: &mut Appender, count: u64) {
@@ -47,7 +53,7 @@ fn fill(appender: &mut Appender, count: u64) {
     }
 }
 
-/// What a reader finds from `sequence` on. Every payload is checked.
+/// The numbers that a reader finds from `sequence` on. Checks their payloads.
 fn read(journal: &Arc<Journal>, sequence: u64) -> Vec<u64> {
     let mut reader = journal.reader(sequence);
     let (mut found, mut bytes) = (Vec::new(), Vec::new());
@@ -68,7 +74,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn records_come_back_in_order_over_many_segments_and_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     assert_eq!((journal.first(), journal.last(), journal.acknowledged()), (1, 0, 0));
     assert!(read(&journal, 1).is_empty());
     fill(&mut appender, 1000);
@@ -80,7 +86,7 @@ fn records_come_back_in_order_over_many_segments_and_after_a_restart() {
     assert_eq!(producer.len(), 16);
     drop((journal, appender));
 
-    let Opened { journal, mut appender, lost, .. } = open(folder.path());
+    let Ready { journal, mut appender, lost, .. } = open(folder.path());
     assert_eq!((journal.first(), journal.last(), appender.next(), lost), (1, 1000, 1001, 0));
     assert_eq!(journal.producer(), producer);
     fill(&mut appender, 10);
@@ -90,10 +96,10 @@ fn records_come_back_in_order_over_many_segments_and_after_a_restart() {
 #[test]
 fn an_empty_payload_and_the_longest_one() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     let longest = 4096 - HEADER - record::OVERHEAD;
     assert_eq!(appender.append(&vec![7; longest + 1]), Err(Refused::TooLong(longest + 1, longest)));
-    // Whatever is left at the end of a segment, an empty record fits or goes to the next.
+    // However many bytes a segment has left, an empty record fits there or goes to the next one.
     let mut expected = Vec::new();
     for length in (0..600).map(|n| if n % 3 == 0 { n % 64 } else { 0 }).chain([longest, 0]) {
         appender.append(&vec![7; length]).unwrap();
@@ -108,7 +114,7 @@ fn an_empty_payload_and_the_longest_one() {
 #[test]
 fn a_reader_keeps_up_with_a_writer() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     const COUNT: u64 = 50_000;
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -139,7 +145,7 @@ fn a_reader_keeps_up_with_a_writer() {
 #[test]
 fn what_is_acknowledged_survives_and_release_deletes_files() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 200);
     let before = segments(folder.path());
     assert_eq!(journal.bytes(), 4096 * before.len() as u64);
@@ -153,7 +159,7 @@ fn what_is_acknowledged_survives_and_release_deletes_files() {
     assert!(first > 80 && first <= 101, "only whole segments go: {first}");
     assert_eq!(read(&journal, 1), (first..=200).collect::<Vec<_>>());
 
-    // A reader keeps its segment until it has moved on.
+    // A reader keeps its segment until it moves on.
     let mut reader = journal.reader(first);
     let mut bytes = Vec::new();
     assert_eq!(reader.next(&mut bytes), Some(first));
@@ -167,7 +173,7 @@ fn what_is_acknowledged_survives_and_release_deletes_files() {
     assert_eq!(segments(folder.path()).len(), 1);
     drop((journal, appender));
 
-    let Opened { journal, appender, .. } = open(folder.path());
+    let Ready { journal, appender, .. } = open(folder.path());
     assert_eq!((journal.acknowledged(), journal.last(), appender.next()), (200, 200, 201));
 }
 
@@ -175,7 +181,7 @@ fn what_is_acknowledged_survives_and_release_deletes_files() {
 fn a_full_journal_refuses_and_goes_on_after_a_release() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { max_bytes: 5 * 4096, ..SMALL };
-    let Opened { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
+    let Ready { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
     for _ in 0..3 {
         journal.prepare().unwrap();
         let refused = loop {
@@ -184,7 +190,6 @@ fn a_full_journal_refuses_and_goes_on_after_a_release() {
             }
         };
         assert_eq!(refused, Refused::Full(5 * 4096));
-        assert_eq!(Error::from(refused).code(), MT5REDIS_ERR_JOURNAL_FULL);
         assert_eq!(journal.bytes(), 5 * 4096);
         assert!(appender.append(&payload(appender.next())).is_err());
         journal.acknowledge(journal.last());
@@ -197,7 +202,7 @@ fn a_full_journal_refuses_and_goes_on_after_a_release() {
 #[test]
 fn a_segment_made_ahead_is_used_and_not_left_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     journal.prepare().unwrap();
     assert_eq!(segments(folder.path()).len(), 1, "an idle journal has one segment");
     fill(&mut appender, 20);
@@ -217,7 +222,7 @@ fn a_segment_made_ahead_is_used_and_not_left_behind() {
 fn sync_to_disk_covers_what_was_appended() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { sync: JournalSync::Disk, ..SMALL };
-    let Opened { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
+    let Ready { journal, mut appender, .. } = open_with(folder.path(), &limits).unwrap();
     for _ in 0..5 {
         fill(&mut appender, 30);
         journal.sync().unwrap();
@@ -229,26 +234,26 @@ fn sync_to_disk_covers_what_was_appended() {
 #[test]
 fn numbers_leap_when_the_newest_records_may_be_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 5);
     journal.acknowledge(2);
     drop((journal, appender));
-    // As the file is left by a run of the machine that ended without closing.
+    // A run of the machine that ends without closing leaves the file like this.
     for round in 1..=3 {
         fs::write(folder.path().join("opened"), "another run").unwrap();
-        let Opened { journal, appender, notes, lost, .. } = open_with(folder.path(), &SMALL).unwrap();
+        let Ready { journal, appender, notes, lost, .. } = open_with(folder.path(), &SMALL).unwrap();
         assert_eq!((appender.next(), journal.last()), (6 + round * LEAP, 5));
-        assert!(notes[0].contains("may be gone") && lost == 0, "{notes:?}");
+        assert!(notes[0].contains("may be lost") && lost == 0, "{notes:?}");
     }
-    // Nothing was appended since: the leap is still known.
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    // Nothing was appended since, and the leaps are still known.
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 3);
     let base = 3 * LEAP;
     assert_eq!(read(&journal, 1), vec![1, 2, 3, 4, 5, base + 6, base + 7, base + 8]);
     drop((journal, appender));
-    // Only the note of what was acknowledged is left.
+    // Only `acknowledged` is left.
     segments(folder.path()).iter().for_each(|path| fs::remove_file(path).unwrap());
-    let Opened { journal, appender, .. } = open_with(folder.path(), &SMALL).unwrap();
+    let Ready { journal, appender, .. } = open_with(folder.path(), &SMALL).unwrap();
     assert_eq!((appender.next(), journal.last(), journal.first()), (3 + LEAP, 2, 3));
 }
 
@@ -263,7 +268,7 @@ fn a_folder_without_any_numbers_gets_another_producer() {
 #[test]
 fn a_copy_goes_on_under_a_name_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 5);
     let name = journal.producer().to_owned();
     let copies = tempfile::tempdir().unwrap();
@@ -277,16 +282,16 @@ fn a_copy_goes_on_under_a_name_of_its_own() {
     };
     drop((journal, appender));
     let second = copy(folder.path(), "second");
-    let Opened { journal, mut appender, notes, .. } = open_with(&second, &SMALL).unwrap();
+    let Ready { journal, mut appender, notes, .. } = open_with(&second, &SMALL).unwrap();
     assert!(notes[0].contains("copied or moved"), "{notes:?}");
     assert_ne!(journal.producer(), name);
     assert_eq!(journal.earlier(), [Earlier { name: name.clone(), last: 5 }]);
     fill(&mut appender, 2);
     let second_name = journal.producer().to_owned();
     drop((journal, appender));
-    // Where it is, it stays the same; a copy of the copy knows both.
+    // A copy of the copy knows both names.
     assert_eq!(open(&second).journal.producer(), second_name);
-    let Opened { journal, .. } = open_with(&copy(&second, "third"), &SMALL).unwrap();
+    let Ready { journal, .. } = open_with(&copy(&second, "third"), &SMALL).unwrap();
     let earlier = [Earlier { name: name.clone(), last: 5 }, Earlier { name: second_name, last: 7 }];
     assert_eq!(journal.earlier(), earlier);
     assert_eq!(open(folder.path()).journal.producer(), name, "the original keeps its name");
@@ -295,15 +300,15 @@ fn a_copy_goes_on_under_a_name_of_its_own() {
 #[test]
 fn a_contested_name_is_given_up_with_what_came_after_its_opening() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { mut appender, .. } = open(folder.path());
+    let Ready { mut appender, .. } = open(folder.path());
     fill(&mut appender, 3);
     drop(appender);
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     let name = journal.producer().to_owned();
     fill(&mut appender, 4);
     journal.contest().unwrap();
     drop((journal, appender));
-    let Opened { journal, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
+    let Ready { journal, notes, .. } = open_with(folder.path(), &SMALL).unwrap();
     assert!(notes[0].contains("another terminal"), "{notes:?}");
     assert_ne!(journal.producer(), name);
     assert_eq!(journal.earlier(), [Earlier { name, last: 3 }]);
@@ -312,7 +317,7 @@ fn a_contested_name_is_given_up_with_what_came_after_its_opening() {
 #[test]
 fn a_journal_at_rest_lacks_nothing_though_it_is_never_closed() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     fill(&mut appender, 2);
     let note = || fs::read_to_string(folder.path().join("opened")).unwrap();
     let run = note();
@@ -327,7 +332,7 @@ fn numbers_that_were_given_up_are_not_counted() {
     let folder = tempfile::tempdir().unwrap();
     fill(&mut open(folder.path()).appender, 5);
     fs::write(folder.path().join("opened"), "another run").unwrap();
-    let Opened { journal, mut appender, .. } = open_with(folder.path(), &SMALL).unwrap();
+    let Ready { journal, mut appender, .. } = open_with(folder.path(), &SMALL).unwrap();
     fill(&mut appender, 3);
     let last = journal.last();
     assert_eq!(last, LEAP + 8);
@@ -340,18 +345,18 @@ fn numbers_that_were_given_up_are_not_counted() {
 #[test]
 fn a_journal_that_was_handed_over_changes_nothing_any_more() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal: old, mut appender, .. } = open(folder.path());
+    let Ready { journal: old, mut appender, .. } = open(folder.path());
     fill(&mut appender, 100);
     old.acknowledge(40);
     old.prepare().unwrap();
     appender.hand_over();
     assert_eq!(appender.append(&[]), Err(Refused::HandedOver));
 
-    let Opened { journal, mut appender, .. } = open(folder.path());
+    let Ready { journal, mut appender, .. } = open(folder.path());
     assert_eq!((journal.acknowledged(), journal.last(), appender.next()), (40, 100, 101));
     fill(&mut appender, 1);
     let before = segments(folder.path());
-    // As a thread does that comes back from a server.
+    // A thread that comes back from a server does these.
     old.acknowledge(100);
     old.release(100);
     old.prepare().unwrap();
@@ -361,7 +366,7 @@ fn a_journal_that_was_handed_over_changes_nothing_any_more() {
     assert_eq!(segments(folder.path()), before);
     assert_ne!(fs::read_to_string(folder.path().join("opened")).unwrap(), "closed");
     drop((journal, appender));
-    let Opened { journal, .. } = open(folder.path());
+    let Ready { journal, .. } = open(folder.path());
     assert_eq!((journal.acknowledged(), journal.last()), (40, 101));
     assert_eq!(read(&journal, 1), (1..=101).collect::<Vec<_>>());
 }
@@ -369,13 +374,13 @@ fn a_journal_that_was_handed_over_changes_nothing_any_more() {
 #[test]
 fn a_segment_made_ahead_is_taken_while_another_is_being_made() {
     let folder = tempfile::tempdir().unwrap();
-    let Opened { journal, mut appender, .. } = open(folder.path());
-    // A burst that is faster than who prepares: the next one shall find more.
+    let Ready { journal, mut appender, .. } = open(folder.path());
+    // A burst found no segment made ahead, so more are made for the next one.
     fill(&mut appender, 100);
     journal.prepare().unwrap();
     let (takes, taken) = std::sync::mpsc::channel();
     thread::scope(|scope| {
-        // On a disk that is slow.
+        // The disk is slow.
         let making = journal.making.lock();
         scope.spawn(move || {
             fill(&mut appender, 50);
@@ -394,15 +399,15 @@ fn opening_looks_at_the_last_segment_alone() {
     fill(&mut open(folder.path()).appender, 1000);
     let paths = segments(folder.path());
     assert!(paths.len() > 30);
-    // One that was read would be found to be of another version.
+    // A segment that is read would be refused as another version's.
     for path in &paths[1..paths.len() - 1] {
         let mut file = fs::read(path).unwrap();
         file[7] = b'2';
         fs::write(path, file).unwrap();
     }
-    let Opened { journal, mut appender, lost, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
+    let Opened { journal, mut appender, notes, .. } = Journal::open(folder.path(), &SMALL).unwrap();
     assert_eq!((journal.first(), journal.last(), appender.next()), (1, 1000, 1001));
-    assert_eq!((lost, notes), (0, vec![]));
+    assert_eq!(notes, [""; 0]);
     assert_eq!((journal.bytes(), journal.inherited()), (4096 * paths.len() as u64, 1000));
     fill(&mut appender, 100);
     let error = journal.look_back(|| true).err().unwrap();

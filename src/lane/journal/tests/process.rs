@@ -1,5 +1,5 @@
-//! Other processes, killed at any moment, and disks that have no room. A child is this test executable,
-//! started again for one test with an environment variable that tells it to be the child.
+//! Processes that are killed at any moment, and disks that are full. A child is this test executable, started again for
+//! one test with an environment variable that makes it the child.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -28,7 +28,7 @@ fn child(test: &str, folder: &Path) -> Child {
 fn whatever_was_accepted_survives_a_kill() {
     let limits = Limits { segment_bytes: 64 << 10, max_bytes: 64 << 20, sync: JournalSync::Os };
     if let Some(folder) = childs_folder() {
-        let Opened { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
+        let Ready { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 loop {
@@ -42,7 +42,7 @@ fn whatever_was_accepted_survives_a_kill() {
             loop {
                 let sequence = appender.append(&payload(appender.next()));
                 let sequence = sequence.unwrap_or_else(|_| std::process::abort());
-                // Unbuffered but for the line: the number is in the pipe only after the record was accepted.
+                // A line at a time: the number is in the pipe only after the record was accepted.
                 output.write_all(format!("accepted {sequence}\n").as_bytes()).unwrap();
             }
         });
@@ -58,10 +58,10 @@ fn whatever_was_accepted_survives_a_kill() {
         let mut count = 0;
         let mut check = |line: io::Result<String>| {
             let line = line.unwrap();
-            // The harness prints the test's name on the line of the first number.
+            // The harness prints the test's name before the first number.
             let Some((_, sequence)) = line.split_once("accepted ") else { return false };
             last = sequence.parse().unwrap();
-            // A number may have been accepted by the one before and not printed.
+            // The child before may have accepted a number that it did not print.
             assert!(last == expected || count == 0 && last == expected + 1, "{last} is not {expected}");
             expected = last + 1;
             count += 1;
@@ -74,7 +74,7 @@ fn whatever_was_accepted_survives_a_kill() {
         });
         child.wait().unwrap();
 
-        let Opened { journal, lost, notes, appender, .. } = open_with(folder.path(), &limits).unwrap();
+        let Ready { journal, lost, notes, appender, .. } = open_with(folder.path(), &limits).unwrap();
         if cfg!(target_os = "linux") {
             assert_eq!(notes, [""; 0], "round {round}");
         }
@@ -82,9 +82,8 @@ fn whatever_was_accepted_survives_a_kill() {
         assert!((last..=last + 1).contains(&journal.last()), "round {round}");
         let first = journal.first();
         assert_eq!(read(&journal, first), (first..=journal.last()).collect::<Vec<_>>());
-        assert!(journal.acknowledged() >= first - 1, "nothing is released that was not acknowledged");
+        assert!(journal.acknowledged() >= first - 1, "only acknowledged records are released");
         expected = appender.next();
-        // The child's own numbers start after what was found here, not after what it printed.
     }
 }
 
@@ -126,7 +125,7 @@ fn a_folder_that_cannot_be_one_is_refused_with_its_path() {
     }
 }
 
-/// The limit on a file's size stands for a full disk: it is met where space would be, when a file is made.
+/// The limit on a file's size stands for a full disk: the system reports both when a file is made.
 #[cfg(unix)]
 #[test]
 fn a_disk_that_fills_refuses_and_recovers() {
@@ -139,11 +138,11 @@ fn a_disk_that_fills_refuses_and_recovers() {
             signal(Signal::SIGXFSZ, SigHandler::SigIgn).unwrap();
         }
         let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
-        let Opened { journal, mut appender, .. } = open(&folder);
+        let Ready { journal, mut appender, .. } = open(&folder);
         fill(&mut appender, 5);
         setrlimit(Resource::RLIMIT_FSIZE, 1024, hard).unwrap();
         check_full(&journal, &mut appender);
-        // At open too it is an error, and not a crash.
+        // At the open too, it is an error and not a crash.
         let other = folder.join("other");
         let error = open_with(&other, &SMALL).err().unwrap();
         assert_eq!(error.code(), MT5REDIS_ERR_JOURNAL);
@@ -175,13 +174,13 @@ fn check_full(journal: &Journal, appender: &mut Appender) {
 
 #[cfg(unix)]
 fn check_recovered(journal: &Arc<Journal>, appender: &mut Appender) {
-    assert!(appender.append(&payload(appender.next())).is_err(), "until the disk was tried again");
+    assert!(appender.append(&payload(appender.next())).is_err(), "until the disk is tried again");
     journal.prepare().unwrap();
     fill(appender, 50);
     assert_eq!(read(journal, 1), (1..=journal.last()).collect::<Vec<_>>());
 }
 
-/// A small disk of its own, where this user may mount one.
+/// A small file system of the test's own, if this user may mount one.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_small_disk_that_is_full_or_read_only() {
@@ -195,7 +194,7 @@ fn a_small_disk_that_is_full_or_read_only() {
     let outcome = std::panic::catch_unwind(|| {
         let folder = path.join("lane");
         let limits = Limits { segment_bytes: 64 << 10, ..SMALL };
-        let Opened { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
+        let Ready { journal, mut appender, .. } = open_with(&folder, &limits).unwrap();
         check_full(&journal, &mut appender);
         journal.acknowledge(journal.last());
         journal.release(journal.last());
@@ -227,7 +226,7 @@ fn only_its_user_can_enter_a_journal_and_no_link_is_followed() {
     let journals = data.path().join("mt5-redis");
     let folder = journals.join("lane");
     {
-        let Opened { journal, mut appender, .. } = open(&folder);
+        let Ready { journal, mut appender, .. } = open(&folder);
         fill(&mut appender, 50);
         journal.note_history("h").unwrap();
         journal.contest().unwrap();
@@ -237,7 +236,7 @@ fn only_its_user_can_enter_a_journal_and_no_link_is_followed() {
     let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() >= 6, "{files:?}");
     files.iter().for_each(|path| assert_eq!(mode(path), 0o600, "{}", path.display()));
-    // One that was open to others is closed to them.
+    // A folder that was open to others is closed to them.
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     drop(open_with(&folder, &SMALL).unwrap());
     assert_eq!(mode(&folder), 0o700);

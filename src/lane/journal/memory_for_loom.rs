@@ -1,5 +1,5 @@
-//! The same as `memory.rs` for `--cfg loom`: words that loom watches. It ends the test when a word is read
-//! while another thread may be writing it. The file gives the words and is never written.
+//! `memory.rs` for `--cfg loom`: words that loom watches. A test fails if a word is read while another thread may be
+//! writing it. The words come from the file, which is never written.
 
 #![allow(unsafe_code)]
 
@@ -11,11 +11,11 @@ use loom::sync::atomic::AtomicU64;
 
 pub(super) struct Memory {
     words: Vec<UnsafeCell<u64>>,
-    /// The same words for those who use them as atomics only.
+    /// The same words where they are used as atomics only.
     atomics: Vec<AtomicU64>,
 }
 
-// SAFETY: loom reports what is not.
+// SAFETY: loom reports every unsynchronized access.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -25,7 +25,7 @@ impl Memory {
         bytes.resize(length, 0);
         let numbers =
             || bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight")));
-        // The file of acknowledged numbers is the only one this short; loom need not watch what nobody uses.
+        // Only the file `acknowledged` is this short. Loom need not watch atomics that nobody uses.
         let is_short = length <= 32;
         let atomics = if is_short { numbers().map(AtomicU64::new).collect() } else { Vec::new() };
         Ok(Self { words: numbers().map(UnsafeCell::new).collect(), atomics })
@@ -65,8 +65,6 @@ impl Memory {
         // SAFETY: loom checks it.
         unsafe { self.write(from, &vec![0; length]) }
     }
-
-    pub(super) unsafe fn touch(&self) {}
 
     pub(super) fn flush(&self, _from: usize, _length: usize) -> io::Result<()> {
         Ok(())

@@ -16,7 +16,7 @@ use super::folder::{fault, read, write};
 use super::segment::sync_folder;
 use crate::error::Result;
 
-/// What the file `producer` says.
+/// The contents of the file `producer`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Names {
     /// 16 hex digits.
@@ -24,42 +24,41 @@ pub(super) struct Names {
     place: String,
     /// The oldest first.
     pub(super) earlier: Vec<Earlier>,
-    /// Another journal goes on under this name: the last number that is this one's too.
+    /// Another journal uses this name: the last number that is also this journal's.
     contested: Option<u64>,
 }
 
-/// A name that numbers had before.
+/// A name that numbers had earlier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Earlier {
     /// 16 hex digits.
     pub(crate) name: String,
-    /// The last number that it may have been used for; whatever it stands for beyond is another's.
+    /// The last number that this journal may have given under it. Higher ones are another journal's.
     pub(crate) last: u64,
 }
 
 impl Names {
-    /// The names of the journal in this folder, which holds numbers from `first` on and has given all up to
-    /// `last`; none were given, or nothing tells which, if there is no `last`. And what an operator should
-    /// know, if a name is new.
+    /// The names of the journal in this folder, which holds numbers from `first` on and has given all up to `last`. No
+    /// `last`: none was given, or nothing says which. Also returns a note for the operator if the name is new.
     pub(super) fn open(folder: &Path, first: u64, last: Option<u64>) -> Result<(Self, Option<String>)> {
         let file = path(folder);
         let before = match read(&file) {
             Ok(text) => serde_json::from_str(&text).ok().filter(Self::is_sound),
-            // What is no text is damaged.
+            // Missing, or damaged.
             Err(error) if [ErrorKind::NotFound, ErrorKind::InvalidData].contains(&error.kind()) => None,
             Err(error) => return Err(fault(&file, "cannot be read", &error)),
         };
         let place = place(folder);
         let mut names = Self { name: random(), place: place.clone(), earlier: Vec::new(), contested: None };
-        // Numbers that start again need a name that starts with them.
+        // Numbers that start again need a new name.
         let note = match (before, last) {
             (Some(before), Some(_)) if before.place == place && before.contested.is_none() => {
                 return Ok((before, None));
             }
             (Some(before), Some(last)) => {
                 let why = match before.contested {
-                    Some(_) => "another terminal writes under its name",
-                    None => "it was copied or moved here",
+                    Some(_) => "another terminal writes under the journal's name",
+                    None => "the journal was copied or moved here",
                 };
                 let last = before.contested.unwrap_or(last);
                 names.earlier = before.earlier;
@@ -67,16 +66,16 @@ impl Names {
                 names.earlier.push(Earlier { name: before.name, last });
                 Some(why)
             }
-            (None, Some(_)) => Some("its name was lost"),
+            (None, Some(_)) => Some("the journal's name was lost"),
             (_, None) => None,
         };
         names.write(folder).map_err(|error| fault(&file, "cannot be written", &error))?;
         let note =
-            note.map(|why| format!("{}: {why}; the producer's name is now {}", folder.display(), names.name));
+            note.map(|why| format!("{}: {why}. Its producer name is now {}", folder.display(), names.name));
         Ok((names, note))
     }
 
-    /// Notes, for the next open, that another journal uses the name, and the last number that is this one's too.
+    /// Notes for the next open that another journal uses the name, and the last number that is also this journal's.
     pub(super) fn contest(&self, folder: &Path, last: u64) -> io::Result<()> {
         Self { contested: Some(last), ..self.clone() }.write(folder)
     }
@@ -99,13 +98,12 @@ fn path(folder: &Path) -> PathBuf {
 }
 
 fn random() -> String {
-    // The standard library seeds its hash maps from the system's randomness.
+    // The standard library takes the seeds of its hash maps from the system.
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
-/// What a copy has not in common with its original: the machine's name where the environment has it, as on
-/// Windows, the folder's path, and when the file that locks it was made. A place that only looks like
-/// another costs a new name and nothing else.
+/// What distinguishes a journal from its copies: the machine's name (where the environment has it, as on Windows), the
+/// folder's path, and when its lock file was made. A difference that means nothing costs a new name and no more.
 fn place(folder: &Path) -> String {
     let machine = std::env::var("COMPUTERNAME").unwrap_or_default();
     let path = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());

@@ -5,12 +5,12 @@
 
 use std::path::Path;
 
-/// What an operator should know of the disk that has this segment, which was just made.
+/// What an operator should know about the file system of this segment, which was just made.
 pub(super) fn warning(segment: &Path) -> Option<String> {
     let why = unsure(segment)?;
     Some(format!(
-        "{}: {why}, so a full disk may end this process; keep room there, or set journal.folder to a folder on ext4, \
-         xfs or uncompressed NTFS",
+        "{}: {why}, so a full disk may end this process. Keep space free there, or set journal.folder to a folder on \
+         ext4, xfs or uncompressed NTFS",
         segment.parent().unwrap_or(segment).display()
     ))
 }
@@ -21,13 +21,13 @@ fn unsure(segment: &Path) -> Option<String> {
     let mounts = std::fs::read("/proc/self/mountinfo").ok()?;
     let mounts = String::from_utf8_lossy(&mounts);
     let kind = kind(&mounts, path.to_str()?)?;
-    Some(format!("{kind} does not keep room for what is written again"))
+    Some(format!("{kind} needs new space to write a block again"))
 }
 
 #[cfg(windows)]
 fn unsure(segment: &Path) -> Option<String> {
     use std::os::windows::fs::MetadataExt;
-    // Sparse, compressed, or with the integrity streams of ReFS, which copies on write.
+    // ReFS copies files with integrity streams on write.
     const ATTRIBUTES: [(u32, &str); 3] = [
         (0x200, "files here are sparse"),
         (0x800, "files here are compressed"),
@@ -40,15 +40,14 @@ fn unsure(segment: &Path) -> Option<String> {
 
 #[cfg(not(any(target_os = "linux", windows)))]
 fn unsure(_segment: &Path) -> Option<String> {
-    Some("this system's file systems may copy on write".to_owned())
+    Some("file systems here may copy on write".to_owned())
 }
 
-/// The kind of the file system that has this path, if it is one that does not keep room, by the system's list of
-/// mounts.
+/// The kind of the path's file system in the list of mounts, if it may need new blocks to rewrite a page.
 #[cfg(any(target_os = "linux", test))]
 fn kind<'m>(mounts: &'m str, path: &str) -> Option<&'m str> {
-    /// They copy on write, compress, or have another system behind them that does what it wants. A container's
-    /// `overlay` is not among them: it mostly lies on ext4 or xfs.
+    /// They copy on write, compress, or have a server behind them. A container's `overlay` is not among them: it is
+    /// mostly on ext4 or xfs.
     const UNSURE: [&str; 12] = [
         "btrfs", "zfs", "bcachefs", "nilfs2", "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs",
         "ceph",
@@ -61,7 +60,7 @@ fn kind<'m>(mounts: &'m str, path: &str) -> Option<&'m str> {
         let mut after = after.split(' ');
         let (kind, options) = (after.next().unwrap_or_default(), after.nth(1).unwrap_or_default());
         let inside = path.strip_prefix(mount.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'));
-        // Of two at one place the later one is seen.
+        // Of two mounts at one place, the later one counts.
         if inside && best.is_none_or(|(length, ..)| mount.len() >= length) {
             best = Some((mount.len(), kind, options));
         }
@@ -71,7 +70,7 @@ fn kind<'m>(mounts: &'m str, path: &str) -> Option<&'m str> {
     unsure.then_some(kind)
 }
 
-/// A path as the list of mounts has it: what would end a word is in octal.
+/// A path from the list of mounts, which writes spaces and line ends in octal.
 #[cfg(any(target_os = "linux", test))]
 fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
@@ -110,7 +109,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_disk_in_memory_keeps_its_room() {
+    fn a_file_system_in_memory_gets_no_warning() {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let segment = folder.path().join("1.journal");
         std::fs::write(&segment, "").unwrap();
