@@ -1,8 +1,7 @@
-//! Generates the C header, gives the Windows DLL its version, and tells the linker how the library lives
-//! inside its host.
+//! Generates the C header, gives the Windows DLL its version, and keeps the library loaded on Linux.
 //!
-//! The header goes to `OUT_DIR`; `tests/header.rs` compares it with the committed `include/mt5_redis.h`
-//! and, with `UPDATE_HEADER=1`, refreshes that one.
+//! The header goes to `OUT_DIR`. `tests/header.rs` compares it with the committed `include/mt5_redis.h` and, with
+//! `UPDATE_HEADER=1`, updates that file.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +19,7 @@ fn main() {
 
     let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
     match (target("OS").as_str(), target("ENV").as_str()) {
-        // Our threads run this code: unloading it under them would crash the host.
+        // Unloading the library while its threads run would crash the host.
         ("linux", _) => println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete"),
         ("windows", "gnu") => {
             let resource = version_resource(&out);
@@ -30,7 +29,7 @@ fn main() {
     }
 }
 
-/// Compiles what Explorer shows under "Details": a trader must be able to see which DLL is in place.
+/// Compiles the version that Explorer shows under "Details", so that a trader can see which DLL is installed.
 fn version_resource(out: &Path) -> PathBuf {
     let package = |what: &str| env::var(format!("CARGO_PKG_{what}")).expect("set by cargo");
     let numbers = [package("VERSION_MAJOR"), package("VERSION_MINOR"), package("VERSION_PATCH")].join(",");
@@ -56,7 +55,7 @@ fn version_resource(out: &Path) -> PathBuf {
     );
     let (script, object) = (out.join("version.rc"), out.join("version.o"));
     fs::write(&script, source).expect("OUT_DIR can be written");
-    // Windows' own MinGW has it without the prefix.
+    // MinGW on Windows has it without the prefix.
     let compilers = ["x86_64-w64-mingw32-windres", "windres"];
     let compiled = compilers.iter().any(|windres| {
         Command::new(windres).arg(&script).arg(&object).status().is_ok_and(|status| status.success())

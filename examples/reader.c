@@ -1,6 +1,7 @@
-/* Prints signals, one a line, each once it was acted on: reader redis://127.0.0.1:6392 5 ends after five.
+/* Prints signals, one on each line, and acknowledges each after printing it: reader redis://127.0.0.1:6392 5 ends
+ * after five.
  *
- * A follower through the C ABI, linked with the library: what a host other than MetaTrader does. */
+ * It is a follower that uses the C ABI, as any host other than MetaTrader can. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,7 +1,8 @@
-"""Prints signals, one a line, each once it was acted on: reader.py redis://127.0.0.1:6392 5 ends after five.
+"""Prints signals, one on each line, and acknowledges each after printing it: reader.py redis://127.0.0.1:6392 5 ends
+after five.
 
-A reader of a consumer group of its own with redis-py and msgpack (pip install redis msgpack), over the streams of all
-sources that the list sl:{0} names: a single server, or Sentinel. On a Cluster there are sl:{0} to sl:{15}.
+It reads the streams of all sources in the list sl:{0} as a consumer group of its own, with redis-py and msgpack
+(pip install redis msgpack). That fits a single server or Sentinel; a Cluster has sl:{0} to sl:{15}.
 """
 
 import sys
@@ -15,14 +16,14 @@ SOURCES, STREAM, GROUP, ME = "sl:{0}", "ss:{0}:", "example-python", "reader"
 
 
 def decode(entry):
-    """Both encodings: one field d, or a field a value."""
+    """Both encodings: one field d, or one field for each value."""
     if b"d" in entry:
         return dict(zip(NAMES, msgpack.unpackb(entry[b"d"])))
     return {name.decode(): value.decode() for name, value in entry.items()}
 
 
 def join(server, known):
-    """The group on the streams of all sources. A name is a hint: believed only if its stream is there."""
+    """Creates the group on the streams of all sources. A name counts only if its stream exists."""
     for name, _ in server.zscan_iter(SOURCES):
         stream = STREAM.encode() + name
         if stream in known or server.type(stream) != b"stream":

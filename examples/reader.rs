@@ -1,5 +1,5 @@
-//! Prints signals, one a line, each once it was acted on: `cargo run --example reader redis://127.0.0.1:6392 5`
-//! ends after five.
+//! Prints signals, one on each line, and acknowledges each after printing it:
+//! `cargo run --example reader redis://127.0.0.1:6392 5` ends after five.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The library in a C program that loads it by name, on this machine: what any host but MetaTrader does.
+//! The library in a C program that loads it by name, as any host other than MetaTrader does.
 
 mod support;
 

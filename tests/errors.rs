@@ -1,4 +1,4 @@
-//! Each mistake a caller can make, and what the caller is told.
+//! Each mistake that a caller can make, and its error.
 
 mod support;
 
@@ -13,20 +13,20 @@ use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, last_error, text, trade, try_open, wide};
 use support::server::Server;
 
-/// A server that is not there; another one each time, since equal configurations share their queues.
+/// The URL of a missing server; a different one each time, because equal configurations share their queues.
 fn nowhere() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("redis://127.0.0.1:1/{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A session whose server is not there.
+/// A session without a server.
 fn lonely() -> (tempfile::TempDir, Bridge) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let bridge = Bridge::open(&nowhere(), "1.Demo", folder.path());
     (folder, bridge)
 }
 
-/// Checks the code, and that the sentence starts like this.
+/// Checks the code and the start of the text.
 #[track_caller]
 fn refused(code: i64, expected: i32, sentence: &str) {
     assert_eq!(code, i64::from(expected), "{}", last_error());
@@ -161,7 +161,7 @@ fn oversized_and_unterminated_text_is_refused_by_its_field() {
         "comment is too long: pass at most 96",
     );
     assert_eq!(bridge.signal_of(&buy(1), "EURUSD", &"買".repeat(32)), 1);
-    // Without a NUL, as long as the limit plus one: not a unit more is read.
+    // Without a NUL, one unit longer than the limit: no further unit is read.
     let endless = [u16::from(b'x'); 97];
     let name = wide("EURUSD");
     // SAFETY: the unterminated text has limit + 1 units.

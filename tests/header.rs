@@ -1,4 +1,4 @@
-//! `include/mt5_redis.h` is what cbindgen makes of the sources, and C and C++ take it without a murmur.
+//! `include/mt5_redis.h` is what cbindgen generates from the sources, and C and C++ compile it without a warning.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn c_and_cplusplus_compile_it() {
     for (compiler, language) in [("cc", "c"), ("c++", "c++")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let source = folder.path().join("only_the_header.c");
-        // Twice: its guard is part of it.
+        // Twice, to test its include guard.
         fs::write(
             &source,
             "#include \"mt5_redis.h\"\n#include \"mt5_redis.h\"\nint main(void) { return MT5REDIS_OK; }\n",

@@ -1,4 +1,4 @@
-//! Entries that are larger than any signal: nobody keeps them, and what is behind them is read.
+//! Entries larger than any signal are not kept, and the entries after them are read.
 
 mod support;
 
@@ -22,7 +22,7 @@ fn an_entry_of_more_than_64_kib_is_told_and_passed_over() {
     assert_eq!(follower::wait(&reader).signal.magic, 1);
     assert_eq!(follower::wait(&reader).signal.magic, 2);
     let mut told = Vec::new();
-    eventually("it is told", || {
+    eventually("an event", || {
         told.extend(reader.events());
         told.iter().any(|line| line.contains("it has 70001 bytes, more than 65536"))
     });

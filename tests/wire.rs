@@ -1,7 +1,7 @@
-//! The bytes that reach Redis, pinned by golden files, and what `docs/wire-format.md` says of them.
+//! The bytes that reach Redis, pinned by golden files, and what `docs/wire-format.md` says about them.
 //!
-//! A change of a golden file is a change of the wire format: the schema version and the document go with
-//! it. `UPDATE_GOLDEN=1 cargo test --test wire` writes them anew.
+//! A change of a golden file changes the wire format: change the schema version and the document too.
+//! `UPDATE_GOLDEN=1 cargo test --test wire` rewrites the files.
 
 mod support;
 
@@ -17,7 +17,7 @@ use support::bridge::{Bridge, account, buy, trade};
 use support::recorder::Recorder;
 use support::server::Server;
 
-/// Plays one of each record, and returns every command that was sent, the producer replaced by zeros.
+/// Sends one of each record and returns every command, with zeros in place of the producer.
 fn play(encoding: &str) -> String {
     let server = Server::start();
     let recorder = Recorder::before(server.port);
@@ -111,7 +111,7 @@ fn the_bytes_are_pinned() {
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/wire-format.md");
 
-/// The first column of each field table of the page, a list a table.
+/// The first column of each field table of the page: one list for each table.
 fn documented() -> Vec<Vec<String>> {
     let page = fs::read_to_string(PAGE).expect("the page is there");
     let tables = page.split("| field | type | unit | meaning |\n").skip(1);
@@ -126,8 +126,8 @@ fn documented() -> Vec<Vec<String>> {
 /// The names that the first command with this start writes, in their order.
 fn written(golden: &str, start: &str, skip: usize) -> Vec<String> {
     let line = golden.lines().find(|line| line.starts_with(start)).expect("such a command");
-    // Texts may have spaces, so a name is what the table expects at its place: two to a value is enough
-    // for those records whose last value is the only text with spaces.
+    // Texts may have spaces, so a name is taken from the table's position. That is enough for records whose last value
+    // is the only text with spaces.
     line.split(' ').skip(skip).step_by(2).map(str::to_owned).collect()
 }
 
@@ -144,7 +144,7 @@ fn the_page_lists_every_field_in_order() {
     assert_eq!(tables[3], written(&golden, "XADD ", 3));
 }
 
-/// Runs the page's own Python, with the libraries that `make test` puts into `target/python`.
+/// Runs the page's Python code with the libraries that `make test` puts into `target/python`.
 #[test]
 fn the_pages_python_reads_the_signals() {
     let page = fs::read_to_string(PAGE).expect("the page is there");

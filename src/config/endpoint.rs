@@ -15,7 +15,7 @@ pub struct Endpoint {
     pub site: Site,
     /// Database number; a Cluster has only 0.
     pub database: i64,
-    /// Who we are at the Redis servers.
+    /// User and password at the Redis servers.
     pub identity: Identity,
     /// How connections are encrypted. None: they are not.
     pub tls: Option<Tls>,
@@ -42,7 +42,7 @@ pub enum Site {
         /// Where the master may be; port 0 means any port. Empty: on the sentinels' hosts, or on any host whose
         /// certificate by our own authority proves its name.
         masters: Vec<Address>,
-        /// Who we are at the sentinels.
+        /// User and password at the sentinels.
         identity: Identity,
     },
     /// A Redis Cluster, found through any of these nodes.

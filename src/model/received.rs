@@ -1,6 +1,6 @@
-//! A signal as it is read from Redis, in either encoding: every value is checked like one that an Expert Advisor
-//! passes, because whoever may write the stream may write anything. Fields that a later version added at the end
-//! are passed over; a record of another schema is refused.
+//! A signal as it is read from Redis, in either encoding. Every value is checked like one from an Expert Advisor, because
+//! a publisher can write anything into its stream. Fields that a later version adds at the end are ignored; a record of
+//! another schema is refused.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,28 +12,28 @@ use super::signal::*;
 use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
 use super::{InstanceId, SCHEMA, check};
 
-/// Longest name of a producer, bytes. This library's own have 16.
+/// The longest name of a producer, bytes. The names of this library have 16.
 const PRODUCER_LIMIT: usize = 64;
-/// How much of a wrong value is shown.
+/// The most characters of a wrong value in an error.
 const SHOWN: usize = 40;
 
 /// A signal that was read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Received {
-    /// Who numbered it: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    /// The writer that numbered it: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
     pub producer: String,
-    /// Its number, 1 to 2^63 − 1.
+    /// Its sequence number, 1 to 2^63 − 1.
     pub sequence: u64,
-    /// The number of the signal before it, of the same source and producer; 0 where none is known.
+    /// The sequence number of the signal before it, of the same source and producer; 0 if it is unknown.
     #[serde(skip)]
     pub predecessor: u64,
-    /// Who gave it, as the entry says.
+    /// The source, according to the entry.
     pub instance: String,
     /// The symbol, without control characters.
     pub symbol: String,
     /// The comment, without control characters.
     pub comment: String,
-    /// An operator put it back from the dead letters, so it may have been read before.
+    /// Whether an operator retried it from the dead letters, so that it may have been read before.
     #[serde(skip)]
     pub retried: bool,
     /// The numbers; its time is never 0.
@@ -41,13 +41,13 @@ pub struct Received {
     pub signal: Signal,
 }
 
-/// The order is that of `packed`, the names those of `fields`. The schema's version comes before them.
+/// The fields in the order of `packed`, by the names of `fields`, after the version of the schema.
 macro_rules! record {
     ($($name:ident: $kind:ty),*) => {
         struct Fields { $($name: $kind),* }
 
         impl<'de> Visitor<'de> for Packed {
-            /// The fields, or the version of a schema that this reader does not know.
+            /// The fields, or the version of an unknown schema.
             type Value = Result<Fields, u64>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -84,17 +84,17 @@ record!(p: String, q: u64, t: i64, o: i32, i: String, a: char, sy: String, vo: f
 struct Packed;
 
 fn parse<T: FromStr>(name: &str, value: Option<&[u8]>) -> Result<T, String> {
-    let text = value.ok_or_else(|| format!("it has no field {name}, so it is no signal"))?;
+    let text = value.ok_or_else(|| format!("it has no field {name}, so it is not a signal"))?;
     let text = str::from_utf8(text).map_err(|_| format!("its field {name} is not UTF-8"))?;
     text.parse().map_err(|_| format!("its field {name} has the value {}", shown(text)))
 }
 
-/// A value that is wrong, for a log: short, and without what steers a terminal or hides its neighbours.
+/// A wrong value for a log: short, without characters that control a terminal or hide others.
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN).map(|c| if check::steers(c) { '?' } else { c }).collect()
 }
 
-/// A text that is printed somewhere.
+/// Checks a text that will be printed, and replaces its control characters by blanks.
 fn printable(field: &str, text: String, limit: usize) -> Result<String, String> {
     if text.len() > limit {
         return Err(format!("its {field} has {} bytes, more than {limit}", text.len()));
@@ -110,18 +110,18 @@ impl Received {
         format!("{}+{}", self.instance, self.name())
     }
 
-    /// The same among the signals of its source.
+    /// The same key without the source.
     pub(crate) fn name(&self) -> String {
         format!("{}-{}", self.producer, self.sequence)
     }
 
-    /// Reads the names and values of a stream entry. The reason of a refusal is for people.
+    /// Decodes the names and values of a stream entry. The error is a text for people.
     pub fn decode(entry: &[Vec<u8>]) -> Result<Self, String> {
         let value = |name: &[u8]| entry.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1][..]);
         let fields = match value(b"d") {
             Some(packed) => rmp_serde::Deserializer::from_read_ref(packed)
                 .deserialize_seq(Packed)
-                .map_err(|error| format!("d is no signal: {}", shown(&error.to_string())))?,
+                .map_err(|error| format!("d is not a signal: {}", shown(&error.to_string())))?,
             None => from_fields(value)?,
         };
         let fields = fields.map_err(|version| {
@@ -130,7 +130,7 @@ impl Received {
         })?;
         let name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if fields.p.is_empty() || fields.p.len() > PRODUCER_LIMIT || !fields.p.chars().all(name) {
-            return Err(format!("its producer {} is no name", shown(&fields.p)));
+            return Err(format!("its producer {} is not a valid name", shown(&fields.p)));
         }
         if fields.q == 0 || fields.q > i64::MAX as u64 {
             return Err(format!("its number {} is outside 1 to {}", fields.q, i64::MAX));
@@ -239,8 +239,8 @@ mod tests {
     fn a_refusal_names_the_field() {
         for (name, value, refusal) in [
             ("vo", "much\x1b[2J", "its field vo has the value much?[2J"),
-            ("p", "a b; rm -rf", "its producer a b; rm -rf is no name"),
-            ("p", "", "its producer  is no name"),
+            ("p", "a b; rm -rf", "its producer a b; rm -rf is not a valid name"),
+            ("p", "", "its producer  is not a valid name"),
             ("q", "0", "its number 0 is outside 1 to 9223372036854775807"),
             (
                 "q",
@@ -256,11 +256,11 @@ mod tests {
             assert_eq!(Received::decode(&entry(name, value)).unwrap_err(), refusal);
         }
         assert!(Received::decode(&entry("i", "a b")).unwrap_err().contains("instance id"));
-        assert_eq!(Received::decode(&[]).unwrap_err(), "it has no field v, so it is no signal");
+        assert_eq!(Received::decode(&[]).unwrap_err(), "it has no field v, so it is not a signal");
         assert_eq!(Received::decode(&entry("co", "a\r\n\x1b[2Jb")).unwrap().comment, "a   [2Jb");
     }
 
-    /// Whoever may write a stream may write anything into any field; what is told of it is one plain, short line.
+    /// A publisher can write anything into any field; the error is always one plain, short line.
     #[test]
     fn a_refusal_is_one_plain_line() {
         let evil = format!(
@@ -279,7 +279,7 @@ mod tests {
         text.extend(evil.bytes());
         refusals.push(Received::decode(&[b"d".to_vec(), text]).unwrap_err());
         refusals.push(Received::decode(&[b"d".to_vec(), evil.clone().into_bytes()]).unwrap_err());
-        // A text where a number belongs is quoted by who expected the number.
+        // serde quotes a text where it expects a number.
         refusals.push(
             Received::decode(&[b"d".to_vec(), [&[0x91, 0xb4], &evil.as_bytes()[..20]].concat()]).unwrap_err(),
         );

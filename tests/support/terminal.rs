@@ -1,4 +1,4 @@
-//! The C host `tests/hosts/terminal.c`, on Linux or under Wine, and what must come of each of its scenarios.
+//! Runs the C host `tests/hosts/terminal.c` on Linux or under Wine and checks the result of each of its scenarios.
 
 use std::collections::HashMap;
 use std::fs;
@@ -25,12 +25,12 @@ pub struct Terminal {
     under_valgrind: bool,
 }
 
-/// An error or a lost block ends the program with 3, which no scenario expects.
+/// An error or a leak ends the program with code 3, which no scenario expects.
 const VALGRIND: &[&str] =
     &["--quiet", "--error-exitcode=3", "--leak-check=full", "--errors-for-leak-kinds=definite"];
 
 impl Terminal {
-    /// The host of this machine, with the shared object that cargo built for this test.
+    /// The host for this machine, with the shared object that cargo built for this test.
     pub fn native() -> Self {
         let test = std::env::current_exe().expect("this test");
         let library = test.with_file_name("libmt5_redis.so");
@@ -38,12 +38,12 @@ impl Terminal {
         Self::compile(Command::new("cc"), &["-ldl", "-pthread"], library, false)
     }
 
-    /// The same with every access to memory checked.
+    /// The same host with every memory access checked.
     pub fn under_valgrind() -> Self {
         Self { under_valgrind: true, ..Self::native() }
     }
 
-    /// The host of Windows, with the DLL beside it.
+    /// The host for Windows, with the DLL beside it.
     pub fn windows() -> Self {
         let terminal = Self::compile(wine::compiler(), &[], "mt5_redis.dll".into(), true);
         fs::copy(wine::library(), terminal.folder.path().join("mt5_redis.dll")).expect("a copy of the DLL");
@@ -77,7 +77,7 @@ impl Terminal {
         Played { code, lines, output }
     }
 
-    /// One of each is in Redis with every field where it belongs, and each question has its answer.
+    /// Sends one record of each kind: every field is in its place in Redis, and every query returns the right answer.
     pub fn sends_one_of_each(&self) {
         let server = Server::start();
         let played = self.play("send", &server.url());
@@ -110,7 +110,7 @@ impl Terminal {
         let mut instance: HashMap<String, String> = server.ask("HGETALL is:{1.Demo}");
         let producer = |lane: &str| stats[lane]["producer"].as_str().expect("a text").to_owned();
         assert_eq!(instance.remove("p"), Some(producer("ris")));
-        // It is measured: a machine with much to do may make some milliseconds of it.
+        // It is a measurement: a busy machine may add some milliseconds.
         let clock: i64 = instance.remove("ck").expect("a field ck").parse().expect("a number");
         assert!(clock.abs() < 2_000, "{clock}");
         assert_eq!(listed(&instance), INSTANCE);
@@ -129,7 +129,7 @@ impl Terminal {
         }
     }
 
-    /// All goes through TLS, to a server whose certificate the user's own authority signed.
+    /// Sends everything over TLS, to a server whose certificate the user's own authority signed.
     pub fn speaks_tls(&self) {
         let authority = Authority::new();
         let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
@@ -139,7 +139,7 @@ impl Terminal {
         assert_eq!(encrypted.signals(), 100);
     }
 
-    /// Each thread's signals are there once and in its order.
+    /// Each thread's signals arrive once and in order.
     pub fn serves_many_threads(&self) {
         let server = Server::start();
         let played = self.play("threads", &server.url());
@@ -159,7 +159,7 @@ impl Terminal {
         }
     }
 
-    /// Unloading the library under its threads harms nobody, and loading it again goes on where it was.
+    /// Unloading the library while its threads run is harmless, and loading it again continues.
     pub fn survives_unloading(&self) {
         let server = Server::start();
         let played = self.play("reload", &server.url());
@@ -170,7 +170,7 @@ impl Terminal {
         assert_eq!(magics, (1..=201).collect::<Vec<_>>());
     }
 
-    /// A process that ends amid its threads, calls and open handles ends at once and with its own exit code.
+    /// A process that ends with running threads, calls and open handles ends at once and with its own exit code.
     pub fn ends_with_threads_running(&self) {
         let server = Server::start();
         let nobody = format!("redis://127.0.0.1:{}", free_port());
@@ -181,7 +181,7 @@ impl Terminal {
         assert!(server.ask::<i64>("XLEN ss:{0}:1.Demo") > 0);
     }
 
-    /// Wrong calls get their code and a sentence that helps, and the host lives on.
+    /// Wrong calls get their code and a helpful text, and the host survives.
     pub fn refuses_wrong_calls(&self) {
         let server = Server::start();
         let played = self.play("errors", &server.url());
@@ -204,8 +204,8 @@ impl Terminal {
     }
 }
 
-/// The hashes that the values in `terminal.c` make, in the order of the names: each value is another, so that
-/// a field that slipped would show.
+/// The hashes that the values in `terminal.c` produce, in the order of the names. All values differ, so that a misplaced
+/// field would show.
 const INSTANCE: &str = "aa=0 ac=2 ae=0 ag=terminal.c at=0 ba=10000.25 bu=5200 cn=1 co=Брокер cr=1.5 cu=EUR \
     eq=10016.5 et=0 fo=0 hd=1 iv=1000 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
     pr=16.25 q=1 rf=0 sa=0 sl=0 sv=Demo-Server sw=0 t=1763800000000 ta=0 th=0 tl=0 tw=0 v=2 vp=0";
@@ -213,7 +213,7 @@ const POSITION: &str = "cm=-1.5 co=größer 买入 dg=5 e=m mg=-9 o=-18000 p=<pr
     pr=16.8 px=1.105 q=2 sd=s sl=1.1 st=o sw=-0.12 sy=EURUSD t=1763800000001 tc=0 ti=78 to=1763799000000 \
     tp=1.12 v=2 vc=0.2 vo=0.3";
 
-/// Name, code, and what the sentence must say.
+/// Name, code, and a part of the text.
 const REFUSALS: &[(&str, i64, &str)] = &[
     ("old_include", -2, "mt5redis_trade_t"),
     ("no_instance", -101, "is empty"),
@@ -240,7 +240,7 @@ const REFUSALS: &[(&str, i64, &str)] = &[
     ("nan_volume", -115, "volume = NaN"),
 ];
 
-/// What a host printed, and how it ended.
+/// A host's output and exit code.
 struct Played {
     code: i32,
     lines: Vec<(String, String)>,

@@ -217,7 +217,7 @@ fn dead_letters_are_listed_put_back_and_dropped() {
         "{text}"
     );
     assert!(
-        text.contains("it has no field v, so it is no signal") && text.ends_with("3 dead letters\n"),
+        text.contains("it has no field v, so it is not a signal") && text.ends_with("3 dead letters\n"),
         "{text}"
     );
 
