@@ -1,20 +1,17 @@
 //! mt5-redis: MetaTrader 5 state and signals in Redis, without ever waiting for the network.
 //!
-//! The crate is a C library that an Expert Advisor loads; `include/mt5_redis.h` is its face. The modules,
-//! in the order in which a record passes them:
+//! The crate is a C library that an Expert Advisor loads; `include/mt5_redis.h` is its interface. The rooms, in the order
+//! in which a record passes them:
 //!
-//! - [`abi`]: the exported functions, every `unsafe` but the journal's, no logic
-//! - `session`: one Expert Advisor's handle, its instance and its place in the log
+//! - [`abi`]: the exported functions, and every `unsafe` but the journal's
+//! - `session`: one Expert Advisor's handle
 //! - `engine`: three lanes, shared by all sessions with one configuration
-//! - [`model`]: what a record is, what is allowed in it, how it is named and encoded
-//! - `lane`: queue, journal, batch, worker, and a policy each for RIS, RTS and RTSS
-//! - `link`: the servers and their connections, commands as bytes, errors by what to do about them
+//! - `lane`: queue, journal, batch, watermark, and a policy each for RIS, RTS and RTSS
+//! - `link`: servers, connections, commands, replies, and errors by what to do about them
 //!
-//! [`inbox`] is the way back: signals read by workers, which share them as a consumer group, and by followers, each of which
-//! keeps a position of its own.
-//!
-//! Every thread of the library starts in `background`. Beside that way stand `pressure` (how much of what can wait is sent now), `clock` (how
-//! far this machine's is off), [`config`], `events` (the log), `stats`, [`error`] and [`codes`].
+//! [`inbox`] is the way back: followers, and workers if the feature `worker` is on. [`model`] is what can be said. Beside
+//! them stand `pressure`, `clock`, [`config`], `events`, `stats`, [`error`], [`codes`] and `background`, which starts every
+//! thread. `docs/architecture.md` has the picture and the words.
 
 #![deny(missing_docs, unsafe_code)]
 

@@ -85,3 +85,20 @@ fn every_key_of_the_configuration_is_explained() {
         assert!(page.contains(&format!("`{key}`")), "docs/configuration.md does not explain {key}");
     }
 }
+
+/// The architecture names files and rooms that exist, and every room of the sources.
+#[test]
+fn the_architecture_names_every_room_and_only_files_that_exist() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/architecture.md")).expect("the page");
+    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(|name| name.contains('/')).collect();
+    for name in named.iter().filter(|name| !name.contains('…')) {
+        assert!(Path::new(ROOT).join(name).exists(), "there is no {name}");
+    }
+    for room in fs::read_dir(Path::new(ROOT).join("src")).expect("src").flatten() {
+        let name = format!("src/{}", room.file_name().to_str().expect("a plain name"));
+        // What Cargo itself asks for, and what only fuzzing has.
+        let known = ["src/lib.rs", "src/fuzzing.rs"].contains(&name.as_str());
+        assert!(known || named.contains(&name.as_str()), "{name} is not on the page");
+    }
+    assert!(named.len() > 30, "{}", named.len());
+}
