@@ -50,7 +50,7 @@ pub struct Options {
     #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "doctor", "servers"])]
     sentinel: bool,
     /// The number of signal shards: `rtss.shards`, by default 1 and on a Cluster 16
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
     shards: u16,
     /// Take the password from this file's first line [default: a random one for each user]
     #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
