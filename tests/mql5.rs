@@ -154,7 +154,7 @@ fn a_mistake_in_an_import_is_found() {
         "mt5redis_flush(long handle,int timeout_ms)",
         "mt5redis_flush(long handle,long timeout_ms)",
     );
-    is_refused(wider.path(), &header, "mt5redis_flush is imported otherwise than the header declares it");
+    is_refused(wider.path(), &header, "mt5redis_flush differs from its declaration in the header");
     let unknown = spoiled(
         api,
         "int    mt5redis_version(",
@@ -177,13 +177,13 @@ fn a_mistake_in_a_struct_is_found() {
         "   double    stop_loss;          // 0: none\n   double    take_profit;",
         "   double    take_profit;\n   double    stop_loss;",
     );
-    is_refused(swapped.path(), &header, "mt5redis_trade_t.take_profit stands elsewhere in the header");
+    is_refused(swapped.path(), &header, "mt5redis_trade_t.take_profit has another offset in the header");
     // The same mistake on the other side.
     let folder = tempfile::tempdir().expect("a temporary folder");
     let other = folder.path().join("mt5_redis.h");
     let text = fs::read_to_string(&header).expect("the header");
     fs::write(&other, text.replacen("int32_t leverage;", "int64_t leverage;", 1)).expect("a copy");
-    is_refused(&project().join("mql5"), &other, "mt5redis_instance_t.leverage stands elsewhere");
+    is_refused(&project().join("mql5"), &other, "mt5redis_instance_t.leverage has another offset");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) struct Server {
 /// How many ranges a reply to CLUSTER SLOTS has; none if it is not valid.
 #[cfg(fuzzing)]
 pub(crate) fn ranges_of_slots(reply: Value) -> Option<usize> {
-    cluster::read(reply, &Address { host: "asked".into(), port: 1 }).map(|ranges| ranges.len())
+    super::cluster::read(reply, &Address { host: "asked".into(), port: 1 }).map(|ranges| ranges.len())
 }
 
 impl Link {
