@@ -131,7 +131,7 @@ fn script(
 #[test]
 fn the_script_refuses_what_would_be_another_line_of_the_configuration() {
     for (name, data, lines, complaint) in [
-        ("ris\nport 1", "x", &[][..], "no server is called"),
+        ("ris\nport 1", "x", &[][..], "control character"),
         ("../ris", "x", &[], "no server is called"),
         ("ris", "a\nport 1", &[], "folder"),
         ("ris", "a\u{1b}b", &[], "folder"),
