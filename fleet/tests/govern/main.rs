@@ -67,8 +67,9 @@ impl World {
         self.ask::<()>(2, "ZADD sl:{0} 1 1.Demo");
     }
 
-    /// Fills 95 % of the memory of rts.
+    /// Fills 95 % of the memory of rts: of so much that the buffers of some connections make no difference.
     fn squeeze(&self) {
+        self.ask::<i64>(1, "SETRANGE filler 30000000 x");
         let info: redis::InfoDict = self.ask(1, "INFO memory");
         let used: u64 = info.get("used_memory").unwrap();
         self.ask::<()>(1, &format!("CONFIG SET maxmemory {}", used * 21 / 20));
