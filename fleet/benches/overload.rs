@@ -127,7 +127,7 @@ fn run(bridge: &Bridge, name: String, load: &Load, scale: f64) -> Row {
     let config = config.to_str().expect("a path in UTF-8");
     let per_s = offered * CAPACITY as f64 / STATE_BYTES / TERMINALS as f64;
     let [loaded, counted, done] = [const { AtomicBool::new(false) }; 3];
-    let (mut signals_ms, mut accepted, mut written, mut level) = (histogram(), 0, 0, 0);
+    let (mut signals_ms, mut called, mut written, mut level) = (histogram(), 0, 0, 0);
     thread::scope(|scope| {
         let terminals: Vec<_> = (0..TERMINALS)
             .map(|at| {
@@ -151,7 +151,8 @@ fn run(bridge: &Bridge, name: String, load: &Load, scale: f64) -> Row {
             let sent = |stats: &serde_json::Value| {
                 number(stats, "accepted") - number(stats, "waiting") - number(stats, "superseded")
             };
-            accepted += number(&stats, "accepted") - number(&before, "accepted");
+            let calls = |stats| number(stats, "accepted") + number(stats, "thinned");
+            called += calls(&stats) - calls(&before);
             written += sent(&stats).saturating_sub(sent(&before));
             level = level.max(stats["pressure"]["highest"].as_u64().unwrap_or(0));
         }
@@ -159,7 +160,7 @@ fn run(bridge: &Bridge, name: String, load: &Load, scale: f64) -> Row {
     Row {
         name,
         offered,
-        offered_per_s: accepted as f64 / time.as_secs_f64(),
+        offered_per_s: called as f64 / time.as_secs_f64(),
         written_per_s: written as f64 / time.as_secs_f64(),
         level,
         signals_ms,
