@@ -110,12 +110,17 @@ fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
     };
     let answers = nodes.ask_all(&waiting.iter().map(ask).collect::<Vec<_>>())?;
     for ((at, group), answer) in waiting.into_iter().zip(answers) {
-        let oldest =
+        let pending =
             answer.ok().and_then(|value| <(u64, Option<String>, Value, Value)>::from_redis_value(value).ok());
-        if let Some(oldest) = oldest.and_then(|(_, oldest, ..)| parse_id(&oldest?)) {
-            let passed = &mut found[at].groups[group].passed;
-            *passed = oldest.min(*passed);
-        }
+        let oldest = match pending {
+            // Acknowledged in the meantime.
+            Some((0, ..)) => continue,
+            Some((_, oldest, ..)) => oldest.and_then(|id| parse_id(&id)),
+            None => None,
+        };
+        // Without an answer, everything counts as pending.
+        let passed = &mut found[at].groups[group].passed;
+        *passed = oldest.unwrap_or((0, 0)).min(*passed);
     }
     Ok(found)
 }
@@ -169,7 +174,12 @@ fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()
         Ok(value) => Vec::from_redis_value(value).map_err(Into::into),
         Err(error) => Err(error),
     };
-    // A key of another type, or a hash without `@`, was not written by a follower.
+    // A refusal says nothing of what was read: then everything counts as unread. No follower writes a key of another type.
+    if answer.as_ref().is_err_and(|error| error.code() != Some("WRONGTYPE")) {
+        streams.iter_mut().for_each(|stream| stream.followed = Some((0, 0)));
+        return Ok(());
+    }
+    // A hash without `@` was not written by a follower.
     let Ok([every, Some(_), positions @ ..]) = answer.as_deref() else { return Ok(()) };
     for (stream, position) in streams.iter_mut().zip(positions) {
         let passed =
