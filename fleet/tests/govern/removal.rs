@@ -49,6 +49,26 @@ fn streams_are_trimmed_to_what_every_group_has_passed_and_late_ones_are_told() {
     assert!((1..=60).contains(&left), "{left}");
 }
 
+/// A governor that may not ask what a follower or a group has read trims nothing that may be unread.
+#[test]
+fn what_it_may_not_ask_counts_as_unread() {
+    for command in ["hmget", "xpending"] {
+        let world = World::start();
+        world.source();
+        let signals = Signals::publish(&world, 600);
+        world.ask::<()>(2, &format!("XGROUP CREATE {STREAM} workers 0"));
+        world.ask::<redis::Value>(2, &format!("XREADGROUP GROUP workers one COUNT 600 STREAMS {STREAM} >"));
+        if command == "hmget" {
+            // The group is done, and a follower has read ten signals. Otherwise the group has acknowledged none.
+            signals.acknowledge(&world, "workers", 600);
+            world.ask::<()>(2, &format!("HSET fp:{{7.Demo}} @ somebody 1.Demo {}", signals.id(9)));
+        }
+        world.ask::<()>(2, &format!("ACL SETUSER default -{command}"));
+        let (lines, _) = run(&world.config(), &["--once"]);
+        assert_eq!(world.ask::<i64>(2, &format!("XLEN {STREAM}")), 600, "{command}: {lines:?}");
+    }
+}
+
 const STREAM: &str = "ss:{0}:1.Demo";
 
 /// Signals in the stream of 1.Demo, one a second until now.
