@@ -1,6 +1,7 @@
 //! A Redis Cluster of a test's own: masters, a replica each, and the moves an operator makes, one slot at a
 //! time.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::eventually;
@@ -163,7 +164,21 @@ impl Cluster {
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
         let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.id(from)));
         let _: String = source.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.id(to)));
-        Moving { slot, source, target, target_id: self.id(to) }
+        Moving { slot, source, target, target_id: self.id(to), nodes: &self.nodes }
+    }
+
+    /// Waits until every node knows the last change of owners. A master that takes a slot without that knowledge takes
+    /// it in an epoch of the past: the others give the slot back to its old owner, or to nobody, and the new one deletes
+    /// the slot's keys.
+    fn agree(nodes: &[Server]) {
+        let epoch = |node: &Server| {
+            let info: String = node.ask("CLUSTER INFO");
+            info.lines().find(|line| line.starts_with("cluster_current_epoch:")).expect("an epoch").to_owned()
+        };
+        eventually("the nodes agree on the epoch", || {
+            let epochs: HashSet<String> = nodes.iter().filter(|node| node.is_running()).map(epoch).collect();
+            epochs.len() == 1
+        });
     }
 
     /// Moves every slot to the next of the three masters, a hundred at a time.
@@ -176,6 +191,7 @@ impl Cluster {
             let (source, target) = (&self.nodes[from], &self.nodes[(from + 1) % 3]);
             let (source_id, target_id) = (self.id(from), self.id((from + 1) % 3));
             let (mut at_source, mut at_target) = (source.client(), target.client());
+            Self::agree(&self.nodes);
             let first = SLOTS as usize * from / 3;
             let slots: Vec<usize> = (first..SLOTS as usize * (from + 1) / 3).collect();
             for slots in slots.chunks(100) {
@@ -220,6 +236,7 @@ pub struct Moving<'a> {
     pub source: &'a Server,
     pub target: &'a Server,
     target_id: String,
+    nodes: &'a [Server],
 }
 
 impl Moving<'_> {
@@ -239,10 +256,11 @@ impl Moving<'_> {
 
     /// The slot is the other node's now.
     pub fn end(self) {
-        let Self { slot, source, target, target_id } = self;
-        let _: String = target.ask(&format!("CLUSTER SETSLOT {slot} NODE {target_id}"));
-        // It may have heard already, and be a replica by now if this was its last slot.
+        let Self { slot, source, target, target_id, nodes } = self;
+        Cluster::agree(nodes);
         let set = format!("CLUSTER SETSLOT {slot} NODE {target_id}");
+        let _: String = target.ask(&set);
+        // It may have heard already, and be a replica by now if this was its last slot.
         let _ = super::server::command(&set).exec(&mut source.client());
     }
 }
