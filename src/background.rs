@@ -1,5 +1,5 @@
-//! The library's own threads. Each starts here, so that none ends without a word to whoever waits for it: what must
-//! be done at its end is done also where a defect ended it.
+//! The library's threads. Each starts here, so that what must be done at its end is done even if it panics: nobody waits
+//! for a thread that is gone.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,14 +7,14 @@ use std::thread::{Builder, JoinHandle};
 
 use crate::panic_text;
 
-/// Starts a thread that does `body`. At its end it does `end` with what came of that, or with what a panic said.
+/// Starts a thread that runs `body`, and then `end` with its result or the message of its panic.
 pub(crate) fn start<T: 'static>(
     name: String,
     body: impl FnOnce() -> T + Send + 'static,
     end: impl FnOnce(Result<T, String>) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     Builder::new().name(name).spawn(move || {
-        // What `body` owns is gone when `end` begins.
+        // What `body` owns is dropped before `end` begins.
         end(catch_unwind(AssertUnwindSafe(body)).map_err(|panic| panic_text(&*panic).to_owned()))
     })
 }
@@ -54,7 +54,7 @@ mod tests {
                     continue;
                 }
                 let text = fs::read_to_string(&path).unwrap();
-                // What tests start, they wait for.
+                // Tests join their threads.
                 let (text, _) = text.split_once("#[cfg(test)]\nmod tests").unwrap_or((&text, ""));
                 let is_test = path.iter().any(|part| part == "tests" || part == "interleavings.rs");
                 if !is_test && ["thread::Builder", "thread::spawn"].iter().any(|call| text.contains(call)) {

@@ -1,5 +1,5 @@
-//! How far this machine's clock is from the servers'. Lanes bring what a server answered to TIME; the events say
-//! once that the clock is off, and once that it is right again; every heartbeat carries the difference. Nothing here
+//! How far this machine's clock is from the servers' clocks. Lanes report each server's answer to TIME. An event says
+//! once that the clock is off, and once that it is right again. Every heartbeat carries the difference. Nothing here
 //! corrects a time, and nothing runs in a caller's thread.
 
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use crate::events::Events;
 use crate::model::LaneName;
 use crate::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 
-/// A clock that was off is right again when it differs by no more than this, ms, so that one at the limit is not told
-/// of again and again.
+/// A clock that was off is right again at this difference, ms. It is below the limit, so that a clock at the limit does
+/// not cause one event after the other.
 const RIGHT_MS: i64 = 1_500;
-/// An answer that took longer says too little.
+/// An answer that took longer than this is ignored.
 const BELIEVED: Duration = Duration::from_millis(500);
-/// A difference that was measured longer ago than this says nothing of now: a lane without records asks nobody.
+/// A difference is valid for this long. A lane without records does not ask for the time.
 const LASTS: Duration = Duration::from_secs(60);
 
-/// What the lanes of an engine know of the difference.
+/// The clock differences that an engine's lanes measured.
 pub(crate) struct Skew {
-    /// Where each lane leads; what lanes of one site learn is one.
+    /// The site of each lane. Lanes of one site share a reading.
     sites: [String; 3],
     readings: Mutex<[Option<Reading>; 3]>,
     events: Arc<Events>,
@@ -33,7 +33,7 @@ struct Reading {
     /// This machine's clock minus the server's.
     ms: i64,
     at: Instant,
-    /// Whether the events say so.
+    /// Whether an event said that the clock is off.
     off: bool,
 }
 
@@ -42,7 +42,7 @@ impl Skew {
         Self { sites, readings: Mutex::default(), events }
     }
 
-    /// The server of a lane answers now that its clock is at `server_ms`, which it was asked after `asked`.
+    /// Notes that a lane's server, asked at `asked`, has just answered that its clock is at `server_ms`.
     pub(crate) fn heard(&self, lane: LaneName, server_ms: u64, asked: Instant) {
         // In this order: the round trip covers the reading of our clock.
         let own_ms = own_ms();
@@ -55,10 +55,10 @@ impl Skew {
         }
         let half = round_trip.as_millis() as i64 / 2;
         let ms = own_ms.saturating_sub(server_ms).saturating_sub(half);
-        // What may be the way, or the rounding, is no difference.
+        // A difference within the round trip or the rounding is none.
         let ms = if ms.abs() <= half + 1 { 0 } else { ms };
         let site = &self.sites[lane as usize];
-        let at = self.sites.iter().position(|known| known == site).expect("its own at least");
+        let at = self.sites.iter().position(|known| known == site).expect("the lane's own at least");
         let mut readings = self.readings.lock();
         let was_off = readings[at].is_some_and(|reading| reading.off);
         let off = ms.abs() > if was_off { RIGHT_MS } else { MT5REDIS_CLOCK_LIMIT_MS };
@@ -69,7 +69,7 @@ impl Skew {
         }
     }
 
-    /// This machine's clock minus that of the server that it differs most from, ms; 0 before one has told its own.
+    /// This machine's clock minus that of the server from which it differs most, ms. 0 if no recent difference is known.
     pub(crate) fn ms(&self) -> i64 {
         self.worst(Instant::now())
     }
@@ -83,7 +83,7 @@ impl Skew {
 
 fn wrong(ms: i64, site: &str) -> String {
     let (ms, way, harm) = match ms {
-        0.. => (ms, "ahead of", "readers refuse its signals, as from the future"),
+        0.. => (ms, "ahead of", "readers refuse its signals as coming from the future"),
         _ => (-ms, "behind", "its signals are too old for readers"),
     };
     format!(
@@ -96,7 +96,7 @@ fn right(ms: i64, site: &str) -> String {
     format!("this machine's clock is right again: {} ms from the server's ({site})", ms.abs())
 }
 
-/// What TIME answers, ms since 1970; none if it is something else.
+/// The answer to TIME, ms since 1970. None: the answer is something else.
 pub(crate) fn server_ms(answer: &Value) -> Option<u64> {
     let Value::Array(parts) = answer else { return None };
     let [seconds, micros] = parts.as_slice() else { return None };
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn half_the_round_trip_is_the_ways() {
+    fn half_of_the_round_trip_is_subtracted() {
         let (skew, now) = (skew(), Instant::now());
         skew.judge(LaneName::Ris, SERVER, SERVER + 5_200, ms(400), now);
         assert_eq!(skew.worst(now), 5_000);
@@ -141,12 +141,12 @@ mod tests {
         assert_eq!(skew.worst(now), -5_200);
         for own in [SERVER - 1, SERVER, SERVER + 200, SERVER + 401] {
             skew.judge(LaneName::Ris, SERVER, own, ms(400), now);
-            assert_eq!(skew.worst(now), 0, "the way may have taken all of that: {own}");
+            assert_eq!(skew.worst(now), 0, "the round trip may account for all of it: {own}");
         }
     }
 
     #[test]
-    fn an_answer_that_took_long_says_nothing() {
+    fn a_slow_answer_is_ignored() {
         let (skew, now) = (skew(), Instant::now());
         skew.judge(LaneName::Ris, SERVER, SERVER + 3_000_000, ms(501), now);
         assert_eq!(skew.worst(now), 0);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_the_limit_is_told_once() {
+    fn a_clock_at_the_limit_causes_one_event() {
         let (skew, now) = (skew(), Instant::now());
         for differs in [0, 2_000, 2_001, 1_999, 2_100, 1_501, 1_500, 1_999, -2_001, -1_501, 3] {
             skew.judge(LaneName::Rtss, SERVER, SERVER + differs, ms(0), now);
@@ -168,11 +168,11 @@ mod tests {
             "this machine's clock is right again: 3 ms from",
         ];
         assert_eq!(begin, told);
-        assert!(lines.iter().all(|line| line.len() < 220), "nothing is cut: {lines:?}");
+        assert!(lines.iter().all(|line| line.len() < 220), "no line is cut: {lines:?}");
     }
 
     #[test]
-    fn lanes_of_one_server_are_one_and_the_worst_server_counts() {
+    fn lanes_of_one_server_share_a_reading_and_the_worst_server_counts() {
         let (skew, now) = (skew(), Instant::now());
         skew.judge(LaneName::Ris, SERVER, SERVER + 4_000, ms(0), now);
         skew.judge(LaneName::Rts, SERVER, SERVER + 4_000, ms(0), now);
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(lines(&skew).len(), 2);
         assert_eq!(skew.worst(now), -9_000);
         skew.judge(LaneName::Ris, SERVER, SERVER + 4_000, ms(0), now + LASTS * 2);
-        assert_eq!(skew.worst(now + LASTS * 2), 4_000, "what is old says nothing");
+        assert_eq!(skew.worst(now + LASTS * 2), 4_000, "an old reading does not count");
     }
 
     #[test]

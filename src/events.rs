@@ -1,5 +1,5 @@
-//! The engine's log: lines that the Expert Advisors fetch and print in their Experts tab, since a library
-//! in a terminal has no other place to speak. The newest lines are kept; each reader has its own cursor.
+//! The engine's log: lines that the Expert Advisors fetch and print in the Experts tab, because a library in a terminal
+//! has no other output. The newest lines are kept. Each reader has its own cursor.
 
 use std::collections::VecDeque;
 
@@ -7,9 +7,9 @@ use parking_lot::Mutex;
 
 use crate::link::failure::plain;
 
-/// How many lines are kept for readers that come late.
+/// How many lines are kept for late readers.
 const KEPT: usize = 256;
-/// Longest line, characters: fits the buffer that the ABI recommends, a surrogate pair each.
+/// The longest line, characters. It fits the buffer that the ABI recommends, even if each is a surrogate pair.
 const LINE_LIMIT: usize = 250;
 
 /// A bounded log with numbered lines.
@@ -26,7 +26,7 @@ struct Log {
 }
 
 impl Events {
-    /// Adds a line. Whoever wrote a part of it, another terminal or a server, it steers no screen.
+    /// Adds a line, without control characters: another terminal or a server may have written a part of it.
     pub(crate) fn tell(&self, line: String) {
         let line = plain(&line);
         let mut log = self.log.lock();
@@ -37,14 +37,14 @@ impl Events {
         log.lines.push_back(line.chars().take(LINE_LIMIT).collect());
     }
 
-    /// Where a reader starts who wants to know what happens from now on.
+    /// The cursor of a reader that wants only new lines.
     pub(crate) fn end(&self) -> u64 {
         let log = self.log.lock();
         log.first + log.lines.len() as u64
     }
 
-    /// The line at `cursor`, if `accept` takes it; then the cursor moves on. Lines that were dropped
-    /// before they were read are reported as one.
+    /// The line at the cursor, which moves on if `accept` takes the line. One line stands for all that were dropped
+    /// before the reader came.
     pub(crate) fn next(&self, cursor: &mut u64, accept: impl FnOnce(&str) -> bool) -> Option<String> {
         let log = self.log.lock();
         let (line, after) = if *cursor < log.first {
@@ -70,8 +70,8 @@ mod tests {
         events.tell("a".into());
         events.tell("b".into());
         assert_eq!(events.next(&mut one, |_| true).as_deref(), Some("a"));
-        assert_eq!(events.next(&mut one, |_| false).as_deref(), Some("b"), "a line that did not fit");
-        assert_eq!(events.next(&mut one, |_| true).as_deref(), Some("b"), "stays");
+        assert_eq!(events.next(&mut one, |_| false).as_deref(), Some("b"), "a line that did not fit stays");
+        assert_eq!(events.next(&mut one, |_| true).as_deref(), Some("b"), "the same line");
         assert_eq!(events.next(&mut one, |_| true), None);
         assert_eq!(events.next(&mut other, |_| true).as_deref(), Some("a"));
     }

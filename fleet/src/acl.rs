@@ -53,11 +53,8 @@ pub struct Options {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
     shards: u16,
     /// Take the password from this file's first line [default: a random one for each user]
-    #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
+    #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Take the password from this environment variable
-    #[arg(long, value_name = "NAME")]
-    password_env: Option<String>,
     /// Print a file for `aclfile`, which disables the default user, instead of commands for redis-cli
     #[arg(long)]
     file: bool,
@@ -234,23 +231,16 @@ fn check_names(users: &[(String, String)]) -> Result<()> {
 }
 
 fn given_password(options: &Options) -> Result<Option<String>> {
-    let password = match (&options.password_file, &options.password_env) {
-        (Some(file), _) => {
-            let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            let line = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().next().unwrap_or_default();
-            if line.trim_end() != line {
-                bail!("the password in {} ends with blanks: remove them", file.display());
-            }
-            line.to_owned()
-        }
-        (_, Some(name)) => std::env::var(name)
-            .with_context(|| format!("the environment variable {name} is not set to a text"))?,
-        _ => return Ok(None),
-    };
-    if password.is_empty() {
-        bail!("the password is empty: choose a longer one");
+    let Some(file) = &options.password_file else { return Ok(None) };
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let password = text.strip_prefix('\u{feff}').unwrap_or(&text).lines().next().unwrap_or_default();
+    if password.trim_end() != password {
+        bail!("the password in {} ends with blanks: remove them", file.display());
     }
-    Ok(Some(password))
+    if password.is_empty() {
+        bail!("the password in {} is empty: choose a longer one", file.display());
+    }
+    Ok(Some(password.to_owned()))
 }
 
 /// 192 bits from the operating system, in letters and digits.

@@ -7,7 +7,7 @@ mod publishing;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use guarded::{Guarded, PASSWORD, acl, ask, expect_refused};
+use guarded::{Guarded, PASSWORD, acl, acl_with_password, ask, expect_refused};
 use mt5fleet::doctor;
 use mt5fleet::up::server::{self, Server};
 use mt5fleet::up::{Plan, Servers, Topology, files, version};
@@ -129,9 +129,7 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
 fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
     for (topology, shards) in [(Topology::Sentinel, "1"), (Topology::Cluster, "16")] {
         let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
-        let arguments =
-            ["--instance", INSTANCE, "--doctor", "--shards", shards, "--password-env", "TEST_PASSWORD"];
-        let (lines, _) = acl(&arguments);
+        let lines = acl_with_password(&["--instance", INSTANCE, "--doctor", "--shards", shards]);
         let mut admins: Vec<Connection> =
             servers.ports()[..6].iter().map(|&port| server::connect(port).unwrap()).collect();
         for admin in &mut admins {
@@ -341,7 +339,7 @@ fn a_file_switches_the_default_user_off_and_a_server_takes_it() {
 #[test]
 fn at_a_sentinel_the_users_are_those_of_the_script() {
     let script = include_str!("../../deploy/node.sh").replace("\\\n", "");
-    let (lines, _) = acl(&["--sentinel", "--file", "--password-env", "TEST_PASSWORD"]);
+    let lines = acl_with_password(&["--sentinel", "--file"]);
     assert_eq!(lines.lines().count(), 2);
     for (line, name) in lines.lines().zip(["bridge", "watcher"]) {
         let rules = line.strip_prefix(&format!("user {name} reset on #")).unwrap().split_once(' ').unwrap().1;

@@ -158,7 +158,6 @@ fn an_argument_that_may_hold_a_password_is_not_repeated() {
             &["acl", "--instance", value],
             &["acl", "--worker", value],
             &["acl", "--worker", "--password-file", value],
-            &["acl", "--worker", "--password-env", value],
             &["down", "--data", value],
             &["up", "--ports", value],
             &["size", "--library", value],

@@ -1,6 +1,7 @@
 //! One server for all lanes with the users of `mt5fleet acl`, and what one types as one of them.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::io::Write;
 use std::process::Command;
 
 use mt5fleet::up::Servers;
@@ -12,11 +13,19 @@ pub const PASSWORD: &str = "correct horse";
 
 /// Runs `mt5fleet acl`; standard output and standard error.
 pub fn acl(arguments: &[&str]) -> (String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    let output = command.env("TEST_PASSWORD", PASSWORD).arg("acl").args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mt5fleet")).arg("acl").args(arguments).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     assert!(output.status.success(), "{}", text(output.stderr));
     (text(output.stdout), text(output.stderr))
+}
+
+/// Runs `mt5fleet acl` for users with [`PASSWORD`]; returns standard output.
+pub fn acl_with_password(arguments: &[&str]) -> String {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "{PASSWORD}").unwrap();
+    let (lines, secrets) = acl(&[arguments, &["--password-file", file.path().to_str().unwrap()]].concat());
+    assert_eq!(secrets, "", "a password that was given is not printed");
+    lines
 }
 
 /// What one would type into redis-cli.
@@ -51,9 +60,7 @@ impl Guarded {
 
     /// Makes the users of these arguments.
     pub fn let_in(&mut self, arguments: &[&str]) {
-        let (lines, secrets) = acl(&[arguments, &["--password-env", "TEST_PASSWORD"]].concat());
-        assert_eq!(secrets, "", "a password that was given is not printed");
-        for line in lines.lines() {
+        for line in acl_with_password(arguments).lines() {
             ask(&mut self.admin, line).unwrap();
         }
     }

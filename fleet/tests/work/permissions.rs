@@ -1,6 +1,7 @@
 //! Readers as users of `mt5fleet acl`, at a server that knows nobody else: nothing they need is refused, and
 //! what is not theirs is.
 
+use std::io::Write;
 use std::process::Command;
 
 use redis::Value;
@@ -9,9 +10,10 @@ use crate::site::{Site, eventually, stop};
 
 /// Makes the users of these arguments.
 fn users(site: &mut Site, arguments: &[&str]) {
+    let mut password = tempfile::NamedTempFile::new().unwrap();
+    writeln!(password, "secret").unwrap();
     let mut acl = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    acl.env("TEST_PASSWORD", "secret").arg("acl").args(arguments).args(["--password-env", "TEST_PASSWORD"]);
-    let output = acl.output().unwrap();
+    let output = acl.arg("acl").args(arguments).arg("--password-file").arg(password.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         site.ask::<String>(line);

@@ -6,7 +6,7 @@
 // A mirror of include/mt5_redis.h; tests/mql5_imports.rs compares the two, name by name. There is no code
 // here: include Mt5Redis.mqh and use the class CMt5Redis, which calls these functions for you.
 //
-// A result below 0 is one of MT5REDIS_ERR_*. No function waits, but those with a time-out.
+// A result below 0 is one of MT5REDIS_ERR_*. Only functions with a time-out wait.
 #ifndef MT5_REDIS_API_MQH
 #define MT5_REDIS_API_MQH
 
@@ -21,18 +21,18 @@
 #define MT5REDIS_STATUS_QUEUED        0         // accepted, not in Redis yet
 #define MT5REDIS_STATUS_IN_DOUBT      1         // sent, not answered yet
 #define MT5REDIS_STATUS_COMMITTED     2         // in Redis, or replaced there by a later state
-#define MT5REDIS_STATUS_DEAD          3         // the server will never take it
+#define MT5REDIS_STATUS_DEAD          3         // the server refuses it for good
 #define MT5REDIS_HEARTBEATS_WAIT      1         // flush, close: trades and signals are in Redis, heartbeats are not
 
 //--- where a subscription starts
-#define MT5REDIS_START_NEW            0         // with what is given from now on
-#define MT5REDIS_START_BEGINNING      1         // with the oldest signal that is kept
-#define MT5REDIS_START_RESUME         2         // where the follower was; a new one with the oldest
+#define MT5REDIS_START_NEW            0         // only signals given from now on
+#define MT5REDIS_START_BEGINNING      1         // the oldest signal that is kept
+#define MT5REDIS_START_RESUME         2         // where this follower stopped; a new one at the oldest
 
-//--- what a terminal does by its follower's name
-#define MT5REDIS_ROLE_CONNECTING      0         // not known yet, or not any more: the server is not reached
-#define MT5REDIS_ROLE_ACTING          1         // it is handed the signals
-#define MT5REDIS_ROLE_STANDBY         2         // another terminal is; this one takes over when that is gone
+//--- the role of a terminal under its follower's name
+#define MT5REDIS_ROLE_CONNECTING      0         // unknown: the server is not reached
+#define MT5REDIS_ROLE_ACTING          1         // this terminal gets the signals
+#define MT5REDIS_ROLE_STANDBY         2         // another terminal acts; this one takes over when it is gone
 
 //--- what happened to a position
 #define MT5REDIS_EVENT_OPEN           1         // opened, or seen for the first time
@@ -50,7 +50,7 @@
 #define MT5REDIS_ACTION_CLOSE         3         // close the position, or some lots of it
 #define MT5REDIS_ACTION_MODIFY        4         // set the position's stop loss and take profit
 
-#define MT5REDIS_CLOCK_LIMIT_MS       2000      // a clock further from the server's is off, ms
+#define MT5REDIS_CLOCK_LIMIT_MS       2000      // largest difference from the server's clock that is right, ms
 
 //--- state of the terminal and the account; flags is a sum of these
 #define MT5REDIS_FLAG_CONNECTED       1         // connected to the trade server
@@ -86,7 +86,7 @@
 #define MT5REDIS_ERR_GAP              (-16)     // signals were deleted before they were read
 #define MT5REDIS_ERR_NOT_SUBSCRIBED   (-17)
 #define MT5REDIS_ERR_SUBSCRIBED       (-18)
-#define MT5REDIS_ERR_NAME_IN_USE      (-19)     // another program of this terminal reads by the same name
+#define MT5REDIS_ERR_NAME_IN_USE      (-19)     // another program of this terminal uses the same name
 #define MT5REDIS_ERR_DEAD_LETTERS     (-20)     // the server refuses records for good; all others are in Redis
 #define MT5REDIS_ERR_INSTANCE         (-101)
 #define MT5REDIS_ERR_SYMBOL           (-102)
@@ -190,9 +190,9 @@ struct mt5redis_trade_t
 struct mt5redis_signal_t
   {
    long      time_ms;            // when it was given, ms since 1970 UTC; 0: now
-   long      expiry_ms;          // nobody should act on it later; 0: the reader decides
+   long      expiry_ms;          // last time to act on it, ms since 1970 UTC; 0: the reader decides
    long      magic;              // magic number
-   long      position;           // the position CLOSE and MODIFY mean; 0: all
+   long      position;           // position to CLOSE or MODIFY; 0: all
    double    volume;             // lots; above 0 for BUY and SELL; 0 in CLOSE: all
    double    price;              // price when it was given; 0: market
    double    stop_loss;          // 0: none
@@ -206,21 +206,21 @@ struct mt5redis_signal_t
 //+------------------------------------------------------------------+
 struct mt5redis_received_t
   {
-   long      number;             // what mt5redis_acknowledge takes
-   long      producer;           // with instance and sequence the same for every copy
-   long      sequence;           // of the signal, and no other's
+   long      number;             // argument of mt5redis_acknowledge
+   long      producer;           // instance, producer and sequence identify a signal
+   long      sequence;           // number of the signal at its producer
    long      time_ms;            // when it was given, ms since 1970 UTC
-   long      expiry_ms;          // nobody should act on it later; 0: the reader decides
-   long      age_ms;             // since it was given or came to Redis, whichever is longer
+   long      expiry_ms;          // last time to act on it, ms since 1970 UTC; 0: the reader decides
+   long      age_ms;             // since it was given or reached Redis, the longer of the two, ms
    long      magic;              // magic number
-   long      position;           // the position CLOSE and MODIFY mean; 0: all
+   long      position;           // position to CLOSE or MODIFY; 0: all
    double    volume;             // lots; 0 in CLOSE: all
    double    price;              // price when it was given; 0: market
    double    stop_loss;          // 0: none
    double    take_profit;        // 0: none
    int       action;             // one of MT5REDIS_ACTION_*
    int       server_offset_s;    // its trade server's clock minus UTC, seconds
-   int       deliveries;         // 1: for the first time; 2: it may have come before
+   int       deliveries;         // 1: first delivery; 2: it may have been delivered before
    int       shard;              // the shard of its source
   };
 
