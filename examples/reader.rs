@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Item, Start};
+use mt5_redis_worker::{Worker, WorkerOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

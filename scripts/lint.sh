@@ -5,5 +5,3 @@ cd "$(dirname "$0")/.."
 
 cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
-# As the DLL is built: without the workers.
-cargo clippy --lib -- -D warnings

@@ -97,7 +97,7 @@ fn right(ms: i64, site: &str) -> String {
 }
 
 /// The answer to TIME, ms since 1970. None: the answer is something else.
-pub(crate) fn server_ms(answer: &Value) -> Option<u64> {
+pub fn server_ms(answer: &Value) -> Option<u64> {
     let Value::Array(parts) = answer else { return None };
     let [seconds, micros] = parts.as_slice() else { return None };
     let number = |value: &Value| match value {

@@ -9,7 +9,7 @@
 //! - `lane`: queue, journal, batch, watermark, and a policy each for RIS, RTS and RTSS
 //! - `link`: servers, connections, commands, replies, and errors by what to do about them
 //!
-//! [`inbox`] is the way back: followers, and workers if the feature `worker` is on. [`model`] is what can be said. Beside
+//! [`inbox`] is the way back; workers are the crate `mt5-redis-worker`. [`model`] is what can be said. Beside
 //! them stand `pressure`, `clock`, [`config`], `events`, `stats`, [`error`], [`codes`] and `background`, which starts every
 //! thread. `docs/architecture.md` has the picture and the words.
 
@@ -17,7 +17,7 @@
 
 #[allow(unsafe_code)]
 pub mod abi;
-mod background;
+pub mod background;
 mod clock;
 pub mod codes;
 pub mod config;
@@ -28,7 +28,7 @@ mod events;
 pub mod fuzzing;
 pub mod inbox;
 mod lane;
-mod link;
+pub mod link;
 pub mod model;
 mod pressure;
 mod session;

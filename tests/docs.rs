@@ -9,7 +9,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 #[test]
 fn the_tests_that_show_the_guarantees_exist() {
     let mut sources = String::new();
-    for folder in ["src", "tests", "fleet/src", "fleet/tests"] {
+    for folder in ["src", "tests", "worker/src", "fleet/src", "fleet/tests"] {
         read_sources(&Path::new(ROOT).join(folder), &mut sources);
     }
     for (page, least) in [("delivery", 15), ("security", 15)] {

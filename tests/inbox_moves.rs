@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use mt5_redis::abi::mt5redis_acknowledge;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_RESUME, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Item, MT5REDIS_START_RESUME, Start};
 use mt5_redis::model::key;
+use mt5_redis_worker::{Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::cluster::{Cluster, Moving};
 use support::follower::{Wants, next, subscribe, wait};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use mt5_redis::config::Config;
 use mt5_redis::inbox::*;
+use mt5_redis_worker::{Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::eventually;
 use support::fake::{Fake, Reply, say};

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use mt5_redis::abi::mt5redis_acknowledge;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_BEGINNING, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Item, MT5REDIS_START_BEGINNING, Start};
 use mt5_redis::model::Signal;
+use mt5_redis_worker::{Worker, WorkerOptions};
 use support::bridge::Bridge;
 use support::cluster::Cluster;
 use support::follower::{Wants, next, reads, subscribe, wait};

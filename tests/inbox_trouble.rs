@@ -12,6 +12,7 @@ use mt5_redis::abi::*;
 use mt5_redis::config::Config;
 use mt5_redis::inbox::*;
 use mt5_redis::model::key;
+use mt5_redis_worker::{Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::fake::{Fake, Reply, say};
 use support::follower::{Wants, subscribe, wait};

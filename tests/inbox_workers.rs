@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use mt5_redis::codes::MT5REDIS_ERR_NAME_IN_USE;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Delivery, Gap, Item, MT5REDIS_START_RESUME, Place, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Delivery, Gap, Item, MT5REDIS_START_RESUME, Place, Start};
+use mt5_redis_worker::{Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::eventually;
 use support::follower::{Wants, reads, subscribe, wait};

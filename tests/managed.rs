@@ -213,7 +213,7 @@ fn the_table_has_every_command_that_is_sent_and_no_other() {
     };
     let known: BTreeSet<String> = commands.iter().map(name).chain(["SENTINEL".to_owned()]).collect();
     let mut found = BTreeMap::new();
-    for folder in ["src", "fleet/src"] {
+    for folder in ["src", "worker/src", "fleet/src"] {
         sent(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &known, &mut found);
     }
     let listed: BTreeSet<String> = words(section()).into_iter().filter(|word| known.contains(word)).collect();

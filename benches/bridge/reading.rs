@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Item, MT5REDIS_START_NEW, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Item, MT5REDIS_START_NEW, Start};
 use mt5_redis::model::Signal;
+use mt5_redis_worker::{Worker, WorkerOptions};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::peers;

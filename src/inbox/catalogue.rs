@@ -19,7 +19,7 @@ const PAGE: usize = 1000;
 const LOOK: usize = 10_000;
 
 /// The list of one shard, read again and again.
-pub(super) struct Catalogue {
+pub struct Catalogue {
     shard: u16,
     shards: u16,
     cursor: u64,
@@ -29,17 +29,18 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(super) fn new(shard: u16, shards: u16) -> Self {
+    /// The list of this shard, of so many.
+    pub fn new(shard: u16, shards: u16) -> Self {
         Self { shard, shards, cursor: 0, page: PAGE, complete: false }
     }
 
     /// Makes the next look read the whole list, as the first does.
-    pub(super) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         (self.cursor, self.complete) = (0, false);
     }
 
     /// Looks at the list. Returns the sources that have a stream and are not known.
-    pub(super) fn look(
+    pub fn look(
         &mut self,
         client: &mut Client,
         known: impl Fn(&InstanceId) -> bool,

@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::item::Report;
-pub(super) use crate::clock::server_ms;
+pub use crate::clock::server_ms;
+use crate::config::Endpoint;
 use crate::link::Link;
 use crate::link::commands::Commands;
-#[cfg(feature = "worker")]
-use crate::link::failure::Refusal;
-use crate::link::failure::{Class, Failure};
+use crate::link::failure::{Class, Failure, Refusal};
 use crate::model::{InstanceId, key};
 
 /// The longest wait between two attempts to reach a server.
@@ -23,17 +22,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// A command: its name and arguments.
-pub(super) type Command = Vec<Vec<u8>>;
+pub type Command = Vec<Vec<u8>>;
 
 /// A node of the site, by its index in the link, and whether another node redirected us there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Node {
+pub struct Node {
     server: usize,
     asking: bool,
 }
 
 /// A connection that reports its failures.
-pub(super) struct Client {
+pub struct Client {
     link: Link,
     generation: u64,
     /// What the connection is for: the first words of its reports.
@@ -47,13 +46,15 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(link: Link, purpose: String, report: Report) -> Self {
+    /// A client of these servers that is not connected yet. `name` is its connections' name in `CLIENT LIST`.
+    pub fn new(endpoint: &Endpoint, name: String, purpose: String, report: Report) -> Self {
+        let link = Link::new(endpoint.clone(), name);
         let (generation, reported, wait, due) = (0, String::new(), Duration::ZERO, None);
         Self { link, generation, purpose, report, reported, wait, due }
     }
 
     /// Connects unless there is a connection. Returns whether it is a new one.
-    pub(super) fn ensure_connected(&mut self) -> Result<bool, Failure> {
+    pub fn ensure_connected(&mut self) -> Result<bool, Failure> {
         let is_new = !self.link.is_connected();
         if is_new {
             self.reconnect()?;
@@ -61,41 +62,40 @@ impl Client {
         Ok(is_new)
     }
 
-    pub(super) fn reconnect(&mut self) -> Result<(), Failure> {
+    /// Finds the servers again, and connects.
+    pub fn reconnect(&mut self) -> Result<(), Failure> {
         self.generation += 1;
         self.link.connect()
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    /// Whether there is a connection.
+    pub fn is_connected(&self) -> bool {
         self.link.is_connected()
     }
 
     /// Grows with each attempt to connect, after which keys that were watched may no longer be.
-    pub(super) fn generation(&self) -> u64 {
+    pub fn generation(&self) -> u64 {
         self.generation
     }
 
     /// Fails if another server has taken over, or should.
-    pub(super) fn check_whether_moved(&mut self) -> Result<(), Failure> {
+    pub fn check_whether_moved(&mut self) -> Result<(), Failure> {
         if self.link.may_move() { self.link.check() } else { Ok(()) }
     }
 
-    pub(super) fn report(&self, line: impl std::fmt::Display) {
+    /// Reports a line, which begins with the client's purpose.
+    pub fn report(&self, line: impl std::fmt::Display) {
         (self.report)(format!("{}: {line}", self.purpose));
     }
 
     /// Sends commands about this key's slot in one go and reads their replies. Replies may be errors, except those
     /// that only say that the server cannot answer here or now: these fail the whole exchange.
-    pub(super) fn exchange(&mut self, key: &str, commands: &[Command]) -> Result<Vec<Value>, Failure> {
+    pub fn exchange(&mut self, key: &str, commands: &[Command]) -> Result<Vec<Value>, Failure> {
         self.exchange_where(key, commands).map(|(replies, _)| replies)
     }
 
     /// Likewise. Returns also which node answered the first command.
-    pub(super) fn exchange_where(
-        &mut self,
-        key: &str,
-        commands: &[Command],
-    ) -> Result<(Vec<Value>, Node), Failure> {
+    pub fn exchange_where(&mut self, key: &str, commands: &[Command]) -> Result<(Vec<Value>, Node), Failure> {
         let mut node = Node { server: self.link.route(key)?, asking: false };
         let mut replies = self.send(node, commands)?;
         let asks = |at: &usize| no_answer(&replies[*at]).is_some_and(|failure| failure.class == Class::Ask);
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Sends commands to this node, redirecting none, and reads their replies, whatever they are.
-    pub(super) fn send(&mut self, node: Node, commands: &[Command]) -> Result<Vec<Value>, Failure> {
+    pub fn send(&mut self, node: Node, commands: &[Command]) -> Result<Vec<Value>, Failure> {
         let mut bytes = Commands::new();
         // ASKING holds for one command, or for one transaction.
         let (mut announced, mut in_transaction) = (Vec::new(), false);
@@ -146,13 +146,13 @@ impl Client {
     }
 
     /// Sends one command. An error reply is a failure.
-    pub(super) fn ask(&mut self, key: &str, command: Command) -> Result<Value, Failure> {
+    pub fn ask(&mut self, key: &str, command: Command) -> Result<Value, Failure> {
         good(self.exchange(key, &[command])?.remove(0))
     }
 
     /// Executes commands as one transaction at the node that watches, and returns their replies, or none if a watched
     /// key has changed. An error reply is a failure.
-    pub(super) fn transact_at(
+    pub fn transact_at(
         &mut self,
         node: Node,
         mut commands: Vec<Command>,
@@ -163,7 +163,7 @@ impl Client {
     }
 
     /// Notes a success and, after a failure that was reported, reports it.
-    pub(super) fn succeeded(&mut self) {
+    pub fn succeeded(&mut self) {
         (self.wait, self.due) = (Duration::ZERO, None);
         if !self.reported.is_empty() {
             self.reported.clear();
@@ -172,7 +172,7 @@ impl Client {
     }
 
     /// Reports a failure unless it was reported last, and delays the next attempt, longer each time.
-    pub(super) fn failed(&mut self, failure: &Failure) {
+    pub fn failed(&mut self, failure: &Failure) {
         let cause = failure.cause();
         if self.reported != cause {
             self.reported = cause;
@@ -186,13 +186,13 @@ impl Client {
     }
 
     /// Likewise for a failure that delays nothing.
-    pub(super) fn failed_without_delay(&mut self, failure: &Failure) {
+    pub fn failed_without_delay(&mut self, failure: &Failure) {
         self.failed(failure);
         (self.wait, self.due) = (Duration::ZERO, None);
     }
 
     /// Waits until the next attempt is due, at most this long and while `go_on` holds. Returns whether it is due.
-    pub(super) fn wait_until_due(&self, most: Duration, go_on: impl Fn() -> bool) -> bool {
+    pub fn wait_until_due(&self, most: Duration, go_on: impl Fn() -> bool) -> bool {
         let Some(due) = self.due else { return true };
         let until = Instant::now().checked_add(most).map_or(due, |end| end.min(due));
         while Instant::now() < until && go_on() {
@@ -200,13 +200,10 @@ impl Client {
         }
         Instant::now() >= due
     }
-}
 
-#[cfg(feature = "worker")]
-impl Client {
     /// Executes commands as one transaction that nothing guards. An error reply is a failure; then none of the commands had
     /// an effect, apart from those that fail only when they are executed.
-    pub(super) fn transact(&mut self, key: &str, commands: Vec<Command>) -> Result<(), Failure> {
+    pub fn transact(&mut self, key: &str, commands: Vec<Command>) -> Result<(), Failure> {
         let owner = Node { server: self.link.route(key)?, asking: false };
         match self.transact_at(owner, commands.clone()) {
             Err(ask) if ask.class == Class::Ask => {
@@ -218,24 +215,24 @@ impl Client {
     }
 
     /// Whether keys have slots, which move from node to node.
-    pub(super) fn has_slots(&self) -> bool {
+    pub fn has_slots(&self) -> bool {
         self.link.has_slots()
     }
 
     /// Every master.
-    pub(super) fn masters(&mut self) -> Result<Vec<Node>, Failure> {
+    pub fn masters(&mut self) -> Result<Vec<Node>, Failure> {
         let masters = self.link.masters()?;
         Ok(masters.into_iter().map(|server| Node { server, asking: false }).collect())
     }
 
     /// A failure in words, with what to change in the configuration where that may help.
-    pub(super) fn in_words(&self, failure: &Failure) -> String {
+    pub fn in_words(&self, failure: &Failure) -> String {
         self.link.told(failure)
     }
 }
 
 /// What EXEC returned, from the replies to MULTI, the commands and EXEC.
-pub(super) fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Failure> {
+pub fn executed(mut replies: Vec<Value>) -> Result<Option<Vec<Value>>, Failure> {
     let executed = replies.pop().expect("one a command");
     let count = replies.len() - 1;
     for reply in replies {
@@ -260,7 +257,7 @@ fn no_answer(reply: &Value) -> Option<Failure> {
 }
 
 /// The reply, or the failure that it is.
-pub(super) fn good(reply: Value) -> Result<Value, Failure> {
+pub fn good(reply: Value) -> Result<Value, Failure> {
     match reply {
         Value::ServerError(error) => Err(Failure::of_reply(&error)),
         reply => Ok(reply),
@@ -268,19 +265,19 @@ pub(super) fn good(reply: Value) -> Result<Value, Failure> {
 }
 
 /// Which refusal a reply is, if it is one that has a name.
-#[cfg(feature = "worker")]
-pub(super) fn refusal(reply: &Value) -> Option<Refusal> {
+pub fn refusal(reply: &Value) -> Option<Refusal> {
     let Value::ServerError(error) = reply else { return None };
     Failure::of_reply(error).refusal
 }
 
-pub(super) fn command<const N: usize>(words: [&str; N]) -> Command {
+/// A command of text.
+pub fn command<const N: usize>(words: [&str; N]) -> Command {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
 
 /// Adds to `XREAD` or `XREADGROUP` what to read: from each source of a shard at most `count` entries after an id.
 /// The server holds a read that finds nothing for as long as `block` says.
-pub(super) fn read(
+pub fn read(
     mut command: Command,
     count: usize,
     block: Option<Duration>,
@@ -304,15 +301,14 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::config::Endpoint;
 
     #[test]
     fn a_failure_whose_words_differ_only_in_numbers_is_reported_once() {
         let reported = Arc::new(Mutex::new(Vec::new()));
         let lines = reported.clone();
-        let link = Link::new(Endpoint::parse("redis://127.0.0.1:1").expect("an address"), "test".into());
-        let mut client =
-            Client::new(link, "acknowledging".into(), Arc::new(move |line| lines.lock().push(line)));
+        let endpoint = Endpoint::parse("redis://127.0.0.1:1").expect("an address");
+        let report = Arc::new(move |line| lines.lock().push(line));
+        let mut client = Client::new(&endpoint, "test".into(), "acknowledging".into(), report);
         for line in [
             "ERR unknown command, with args beginning with: '1764291600001'",
             "ERR unknown command, with args beginning with: '1764291600987'",

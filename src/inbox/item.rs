@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::codes::MT5REDIS_ERR_GROUP;
 use crate::error::{Error, Result};
 use crate::model::InstanceId;
+use crate::model::key::{self, Key};
 use crate::model::received::Received;
 
 /// Longest name of a follower, a group or a consumer, bytes.
 pub const NAME_LIMIT: usize = 64;
 
-/// An entry above this size is not a signal and is not kept.
-pub(super) const LARGEST_ENTRY: usize = 64 * 1024;
+/// An entry above this size, bytes, is not a signal and is not kept.
+pub const LARGEST_ENTRY: usize = 64 * 1024;
 
 /// Where a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +36,14 @@ pub struct EntryId {
 }
 
 impl EntryId {
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    /// Reads an id as Redis writes it.
+    pub fn parse(text: &str) -> Option<Self> {
         let (ms, number) = text.split_once('-')?;
         Some(Self { ms: ms.parse().ok()?, number: number.parse().ok()? })
     }
 
     /// The id before this one: a read that starts after it includes this one.
-    pub(super) fn before(self) -> Self {
+    pub fn before(self) -> Self {
         match (self.ms, self.number.checked_sub(1)) {
             (ms, Some(number)) => Self { ms, number },
             (0, None) => self,
@@ -74,9 +76,9 @@ impl Place {
         self.id.to_string()
     }
 
-    #[cfg(feature = "worker")]
-    pub(super) fn stream(&self) -> crate::model::key::Key {
-        crate::model::key::signals(self.shard, self.source.as_str())
+    /// The key of the stream.
+    pub fn stream(&self) -> Key {
+        key::signals(self.shard, self.source.as_str())
     }
 }
 
@@ -116,13 +118,12 @@ pub struct Gap {
 
 impl Gap {
     /// The producer's signals above the first number, up to the second.
-    pub(super) fn of(source: InstanceId, producer: &str, (above, until): (u64, u64)) -> Self {
+    pub fn of(source: InstanceId, producer: &str, (above, until): (u64, u64)) -> Self {
         Self { source, signals: until - above, numbers: Some((producer.to_owned(), above + 1, until)) }
     }
 
     /// So many signals that were delivered and not acknowledged.
-    #[cfg(feature = "worker")]
-    pub(super) fn of_pending(source: InstanceId, signals: u64) -> Self {
+    pub fn of_pending(source: InstanceId, signals: u64) -> Self {
         Self { source, signals, numbers: None }
     }
 }
@@ -148,7 +149,7 @@ impl fmt::Display for Gap {
 pub type Report = Arc<dyn Fn(String) + Send + Sync>;
 
 /// Refuses a name that is too long or has other letters than those of names.
-pub(super) fn check_name(field: &str, text: &str) -> Result<()> {
+pub fn check_name(field: &str, text: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:@-".contains(c);
     if text.is_empty() || text.len() > NAME_LIMIT || !text.chars().all(allowed) {
         return Err(Error::new(

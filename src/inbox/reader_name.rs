@@ -18,7 +18,7 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 static TAKEN: Mutex<Vec<Weak<ReaderName>>> = Mutex::new(Vec::new());
 
 /// A name that is taken until the last thread of its reader has ended.
-pub(super) struct ReaderName {
+pub struct ReaderName {
     endpoint: Endpoint,
     text: String,
     /// The instance that reads; empty for a worker.
@@ -35,7 +35,7 @@ pub(super) struct ReaderName {
 
 impl ReaderName {
     /// Takes a name at these servers.
-    pub(super) fn take(endpoint: &Endpoint, text: String, instance: &str) -> Result<Arc<Self>> {
+    pub fn take(endpoint: &Endpoint, text: String, instance: &str) -> Result<Arc<Self>> {
         let mut taken = TAKEN.lock();
         taken.retain(|name| name.upgrade().is_some_and(|name| !name.is_free()));
         let same = |name: &Arc<Self>| name.endpoint == *endpoint && name.text == text;
@@ -62,12 +62,13 @@ impl ReaderName {
         Ok(name)
     }
 
-    pub(super) fn set_role(&self, role: i32) {
+    /// Notes the role, one of `MT5REDIS_ROLE_*`.
+    pub fn set_role(&self, role: i32) {
         self.role.store(role as u8, Relaxed);
     }
 
     /// The reader is ending.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         self.ended.store(true, Relaxed);
     }
 
@@ -76,23 +77,24 @@ impl ReaderName {
     }
 
     /// The reader starts one more thread.
-    pub(super) fn thread_starts(&self) {
+    pub fn thread_starts(&self) {
         self.threads.fetch_add(1, Relaxed);
     }
 
     /// A thread of the reader has ended. The last one ends the reader.
-    pub(super) fn thread_ended(&self) {
+    pub fn thread_ended(&self) {
         if self.threads.fetch_sub(1, Relaxed) == 1 {
             self.end();
         }
     }
 
-    pub(super) fn threads(&self) -> usize {
+    /// How many threads of the reader run.
+    pub fn threads(&self) -> usize {
         self.threads.load(Relaxed)
     }
 
     /// Waits until the reader that had the name before has ended.
-    pub(super) fn wait_for_predecessor(&self, go_on: impl Fn() -> bool) {
+    pub fn wait_for_predecessor(&self, go_on: impl Fn() -> bool) {
         let until = Instant::now() + PREDECESSOR;
         let busy = || {
             let predecessor = self.predecessor.as_ref().and_then(Weak::upgrade);

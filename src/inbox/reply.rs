@@ -6,9 +6,10 @@ use super::item::EntryId;
 use crate::model::{InstanceId, key};
 
 /// An entry: its id and its fields, which are absent where it was deleted.
-pub(super) type Entry = (EntryId, Option<Vec<Vec<u8>>>);
+pub type Entry = (EntryId, Option<Vec<Vec<u8>>>);
 
-pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
+/// The bytes of a string.
+pub fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
         Value::SimpleString(text) => Some(text.as_bytes()),
@@ -16,31 +17,35 @@ pub(super) fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn text(value: &Value) -> Option<&str> {
+/// The text of a string.
+pub fn text(value: &Value) -> Option<&str> {
     str::from_utf8(bytes(value)?).ok()
 }
 
-pub(super) fn array(value: &Value) -> &[Value] {
+/// The elements of an array; none of anything else.
+pub fn array(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         _ => &[],
     }
 }
 
-pub(super) fn number(value: &Value) -> Option<u64> {
+/// A number, also one that is sent as text.
+pub fn number(value: &Value) -> Option<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).ok(),
         value => text(value)?.parse().ok(),
     }
 }
 
-pub(super) fn id(value: &Value) -> Option<EntryId> {
+/// The id of an entry.
+pub fn id(value: &Value) -> Option<EntryId> {
     EntryId::parse(text(value)?)
 }
 
 /// The entries of a range or a claim. Servers before 7.0 put a bare nil for a deleted entry: without an id nothing can
 /// be done about it.
-pub(super) fn entries(value: &Value) -> Vec<Entry> {
+pub fn entries(value: &Value) -> Vec<Entry> {
     array(value).iter().filter_map(entry).collect()
 }
 
@@ -56,7 +61,7 @@ fn entry(value: &Value) -> Option<Entry> {
 }
 
 /// The entries in a reply to `XREAD` or `XREADGROUP`, by source.
-pub(super) fn streams(value: &Value, shard: u16) -> Vec<(InstanceId, Vec<Entry>)> {
+pub fn streams(value: &Value, shard: u16) -> Vec<(InstanceId, Vec<Entry>)> {
     let prefix = key::signals(shard, "");
     let stream = |stream: &Value| {
         let [name, found] = array(stream) else { return None };

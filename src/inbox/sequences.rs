@@ -25,13 +25,16 @@ const RANGES: usize = 1024;
 const STORED: usize = 16;
 
 /// Numbers that are missing: above the first, up to the second.
-pub(super) type Missing = (u64, u64);
+pub type Missing = (u64, u64);
 
 /// What a signal's numbers say.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// It is new, and so many are missing before it.
-    New { gap: Option<Missing> },
+    New {
+        /// What is missing.
+        gap: Option<Missing>,
+    },
     /// It was seen.
     Again,
     /// No journal gives this number here.
@@ -40,19 +43,20 @@ pub(super) enum Verdict {
 
 /// What is known about the time of a signal.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Context {
+pub struct Context {
     /// An earlier life may have seen it without storing its number.
-    pub(super) may_repeat: bool,
+    pub may_repeat: bool,
     /// Nobody had read the source for longer than signals are kept.
-    pub(super) was_away: bool,
+    pub was_away: bool,
 }
 
 /// The numbers that were seen of a source, by producer; the producer that was heard last comes last.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct SeenSequences(Vec<(String, ProducerSequences)>);
+pub struct SeenSequences(Vec<(String, ProducerSequences)>);
 
 impl SeenSequences {
-    pub(super) fn judge(&self, signal: &Received, context: Context) -> Verdict {
+    /// What the numbers of a signal say.
+    pub fn judge(&self, signal: &Received, context: Context) -> Verdict {
         let Received { sequence, predecessor, .. } = *signal;
         let known = self.of(&signal.producer);
         if signal.retried {
@@ -90,7 +94,7 @@ impl SeenSequences {
     }
 
     /// The numbers that are missing before a signal, if it shows a gap.
-    pub(super) fn missing_before(&self, signal: &Received) -> Option<Missing> {
+    pub fn missing_before(&self, signal: &Received) -> Option<Missing> {
         let Received { predecessor, .. } = *signal;
         let numbers = self.of(&signal.producer).filter(|_| predecessor > 0 && !signal.retried)?;
         (!numbers.accounts_for(predecessor)).then(|| (numbers.last_before(predecessor), predecessor))
@@ -98,8 +102,7 @@ impl SeenSequences {
 
     /// For a reader that shares the source with others: the gap that the signal seems to show, and whether the others must
     /// be asked if they were given what is missing, or this signal. `first` says that nobody has read the source before.
-    #[cfg(feature = "worker")]
-    pub(super) fn judge_shared(&self, signal: &Received, first: bool) -> (Option<Missing>, bool) {
+    pub fn judge_shared(&self, signal: &Received, first: bool) -> (Option<Missing>, bool) {
         let Received { sequence, predecessor, .. } = *signal;
         match self.of(&signal.producer) {
             _ if signal.retried => (None, false),
@@ -113,7 +116,7 @@ impl SeenSequences {
     }
 
     /// Notes a signal.
-    pub(super) fn add(&mut self, signal: &Received) {
+    pub fn add(&mut self, signal: &Received) {
         let Received { sequence, predecessor, .. } = *signal;
         let numbers = self.entry(&signal.producer, predecessor.min(sequence - 1));
         numbers.seen.insert(sequence, sequence);
@@ -123,7 +126,7 @@ impl SeenSequences {
     }
 
     /// Notes a gap that is reported.
-    pub(super) fn add_gap(&mut self, producer: &str, (above, until): Missing) {
+    pub fn add_gap(&mut self, producer: &str, (above, until): Missing) {
         let numbers = self.entry(producer, above);
         numbers.reported.insert(above + 1, until);
         while numbers.reported.0.len() > STORED {
@@ -132,7 +135,7 @@ impl SeenSequences {
     }
 
     /// Reverts [`add`](Self::add), or [`add_gap`](Self::add_gap), for the numbers `from` to `to`.
-    pub(super) fn take_back(&mut self, producer: &str, (from, to): (u64, u64), is_gap: bool) {
+    pub fn take_back(&mut self, producer: &str, (from, to): (u64, u64), is_gap: bool) {
         let Some((_, numbers)) = self.0.iter_mut().find(|(name, _)| name == producer) else { return };
         if from <= numbers.floor {
             if to < numbers.floor {
@@ -164,7 +167,7 @@ impl SeenSequences {
     }
 
     /// Reads what [`Display`](fmt::Display) wrote and ignores everything else.
-    pub(super) fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+    pub fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Self {
         let one = |word: &str| {
             let mut parts = word.split(':');
             let (producer, floor) = (parts.next()?, parts.next()?.parse().ok()?);

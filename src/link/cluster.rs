@@ -42,7 +42,6 @@ impl Slots {
     }
 
     /// The masters of all slots.
-    #[cfg(feature = "worker")]
     pub(super) fn masters(&self) -> Vec<Address> {
         let mut masters: Vec<Address> = Vec::new();
         for range in &self.ranges {

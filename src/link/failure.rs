@@ -17,7 +17,7 @@ const LONGEST: usize = 400;
 
 /// What to do about a failure. The first is the most severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
+pub enum Class {
     /// The connection is useless: reconnect and send again.
     Reconnect,
     /// Another server may be the right one: find out which, and send again.
@@ -36,7 +36,7 @@ pub(crate) enum Class {
 
 /// A refusal that some caller treats in its own way, beyond its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// The user may not run the command, or not on this key.
     NoPermission,
     /// The server does not have the command, or it has another name there.
@@ -84,13 +84,15 @@ impl Refusal {
 
 /// Why an exchange with the server did not succeed.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) class: Class,
+pub struct Failure {
+    /// What to do about it.
+    pub class: Class,
     /// Which refusal of the server it is, if it is one of these.
-    pub(crate) refusal: Option<Refusal>,
-    pub(crate) text: String,
+    pub refusal: Option<Refusal>,
+    /// What the server or the operating system said: one plain line.
+    pub text: String,
     /// A reply was larger than one may be.
-    pub(crate) too_large: bool,
+    pub too_large: bool,
 }
 
 impl Failure {
@@ -132,12 +134,12 @@ impl Failure {
 
     /// Whether the server has answered all the same: what it says is about the command, its key or the user. Any other
     /// failure says only that the server cannot answer here or now.
-    pub(crate) fn is_an_answer(&self) -> bool {
+    pub fn is_an_answer(&self) -> bool {
         matches!(self.class, Class::Unlisted | Class::Alarm | Class::Reject)
     }
 
     /// What tells this failure from another one: its words. Ports, slots, times and counts make no other cause.
-    pub(crate) fn cause(&self) -> String {
+    pub fn cause(&self) -> String {
         self.text.chars().filter(|c| !c.is_ascii_digit()).collect()
     }
 

@@ -10,7 +10,7 @@ mod cluster;
 pub(crate) mod commands;
 mod connection;
 mod exchange;
-pub(crate) mod failure;
+pub mod failure;
 mod info;
 mod permanent;
 pub(crate) mod reply;

@@ -204,7 +204,6 @@ impl Link {
     }
 
     /// Every master, by its index.
-    #[cfg(feature = "worker")]
     pub(crate) fn masters(&mut self) -> Result<Vec<usize>, Failure> {
         let Finder::Cluster { slots, .. } = &self.finder else { return Ok(vec![0]) };
         let masters = slots.masters();

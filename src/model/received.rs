@@ -111,7 +111,7 @@ impl Received {
     }
 
     /// The same key without the source.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}-{}", self.producer, self.sequence)
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{DeadLetter, DeadLetters};
+use mt5_redis_worker::{DeadLetter, DeadLetters};
 
 use crate::output;
 

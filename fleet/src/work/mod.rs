@@ -17,7 +17,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Args;
 use mt5_redis::config::Config;
-use mt5_redis::inbox::{Delivery, Item, Place, Start, Worker, WorkerOptions};
+use mt5_redis::inbox::{Delivery, Item, Place, Start};
+use mt5_redis_worker::{Worker, WorkerOptions};
 
 use crate::{output, stop};
 use deliver::{Refusal, Target};

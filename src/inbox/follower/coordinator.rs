@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::inbox::catalogue::Catalogue;
 use crate::inbox::client::Client;
 use crate::inbox::item::Start;
-use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::{InstanceId, key};
 
@@ -52,13 +51,13 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     pub(super) fn new(config: &Config, mailbox: Arc<Mailbox>, instance: &str) -> Self {
-        let link = Link::new(config.rtss.endpoint.clone(), format!("mt5redis:{instance}:acknowledge"));
+        let name = format!("mt5redis:{instance}:acknowledge");
         let subscription = &mailbox.subscription;
         let purpose = format!("signals of follower {}", subscription.follower);
         let shards = if subscription.sources == SourceFilter::All { mailbox.shards } else { 0 };
         let now = Instant::now();
         Self {
-            client: Client::new(link, purpose, mailbox.report.clone()),
+            client: Client::new(&config.rtss.endpoint, name, purpose, mailbox.report.clone()),
             lease: Lease::new(&subscription.follower, &terminal(instance)),
             acting: false,
             succeeds: false,

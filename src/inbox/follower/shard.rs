@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::inbox::client::{self, Client, Command, command, good, server_ms};
 use crate::inbox::item::EntryId;
 use crate::inbox::reply;
-use crate::link::Link;
 use crate::link::failure::Failure;
 use crate::model::{InstanceId, key};
 
@@ -48,11 +47,11 @@ pub(super) struct ShardReader {
 
 impl ShardReader {
     pub(super) fn new(config: &Config, mailbox: Arc<Mailbox>, shard: u16, instance: &str) -> Self {
-        let endpoint = config.rtss.endpoint.clone();
+        let endpoint = &config.rtss.endpoint;
         let block = BLOCK.min(endpoint.reply_timeout / 2);
-        let link = Link::new(endpoint, format!("mt5redis:{instance}:in"));
+        let name = format!("mt5redis:{instance}:in");
         Self {
-            client: Client::new(link, format!("reading shard {shard}"), mailbox.report.clone()),
+            client: Client::new(endpoint, name, format!("reading shard {shard}"), mailbox.report.clone()),
             mailbox,
             shard,
             block,

@@ -6,18 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mt5_redis::config::Config;
+use mt5_redis::inbox::client::{Client, Command, command, good, refusal};
+use mt5_redis::inbox::item::Place;
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::{Failure, Refusal};
+use mt5_redis::model::{InstanceId, key};
 use redis::Value;
 
 use super::acknowledged;
 use super::in_flight::{InFlight, Tasks};
 use super::trimmer::Trimmer;
-use crate::config::Config;
-use crate::inbox::client::{Client, Command, command, good, refusal};
-use crate::inbox::item::Place;
-use crate::inbox::reply;
-use crate::link::Link;
-use crate::link::failure::{Failure, Refusal};
-use crate::model::{InstanceId, key};
 
 /// How many acknowledgements one transaction has at most.
 pub(super) const BATCH: usize = 512;
@@ -41,10 +40,10 @@ pub(super) struct Acknowledger {
 impl Acknowledger {
     pub(super) fn new(config: &Config, in_flight: Arc<InFlight>) -> Self {
         let name = format!("mt5redis:{}:acknowledge", in_flight.options.consumer);
-        let link = Link::new(config.rtss.endpoint.clone(), name);
+        let purpose = "acknowledging".to_owned();
         let now = Instant::now();
         Self {
-            client: Client::new(link, "acknowledging".to_owned(), in_flight.report.clone()),
+            client: Client::new(&config.rtss.endpoint, name, purpose, in_flight.report.clone()),
             trimmer: Trimmer::new(in_flight.options.group.clone(), in_flight.options.delete),
             in_flight,
             shards: config.rtss_shards,

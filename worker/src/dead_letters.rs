@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
+use mt5_redis::codes::{MT5REDIS_ERR_INSTANCE, MT5REDIS_ERR_TIMEOUT};
+use mt5_redis::config::Config;
+use mt5_redis::error::{Error, Result};
+use mt5_redis::inbox::client::{Client, Command, command, good, server_ms};
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::Failure;
+use mt5_redis::model::received::Received;
+use mt5_redis::model::{InstanceId, key};
 use redis::Value;
 use serde::Serialize;
-
-use crate::codes::{MT5REDIS_ERR_INSTANCE, MT5REDIS_ERR_TIMEOUT};
-use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::inbox::client::{Client, Command, command, good, server_ms};
-use crate::inbox::reply;
-use crate::link::Link;
-use crate::link::failure::Failure;
-use crate::model::received::Received;
-use crate::model::{InstanceId, key};
 
 /// How often putting back a letter is tried while others change.
 const ATTEMPTS: usize = 20;
@@ -52,10 +50,10 @@ pub struct DeadLetters {
 impl DeadLetters {
     /// Those of this configuration.
     pub fn new(config: &Config) -> Self {
-        let link = Link::new(config.rtss.endpoint.clone(), "mt5redis:deadletters".into());
+        let (name, purpose) = ("mt5redis:deadletters".to_owned(), "dead letters".to_owned());
         Self {
             // Each call returns its failure, so nothing is reported.
-            client: Client::new(link, "dead letters".to_owned(), Arc::new(|_| {})),
+            client: Client::new(&config.rtss.endpoint, name, purpose, Arc::new(|_| {})),
             shards: config.rtss_shards,
             retention_ms: config.rtss_retention.as_millis().to_string(),
         }

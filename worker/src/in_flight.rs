@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use mt5_redis::inbox::item::{Delivery, Item, LARGEST_ENTRY, Place, Report};
+use mt5_redis::inbox::reader_name::ReaderName;
+use mt5_redis::inbox::sequences::{Context, SeenSequences, Verdict};
+use mt5_redis::model::InstanceId;
+use mt5_redis::model::received::Received;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::WorkerOptions;
-use crate::inbox::item::{Delivery, Item, LARGEST_ENTRY, Place, Report};
-use crate::inbox::reader_name::ReaderName;
-use crate::inbox::sequences::{Context, SeenSequences, Verdict};
-use crate::model::InstanceId;
-use crate::model::received::Received;
 
 /// How many acknowledged signals are remembered: more than a terminal sends again within a minute.
 const RECENT: usize = 65_536;

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use mt5_redis::inbox::item::{Delivery, Gap, Item, Place};
+use mt5_redis::inbox::sequences::Missing;
+use mt5_redis::model::received::Received;
+
 use super::{COPY, JoinedSource, ShardReader};
-use crate::inbox::item::{Delivery, Gap, Item, Place};
-use crate::inbox::sequences::Missing;
-use crate::inbox::worker::acknowledged::{Answer, Question};
-use crate::inbox::worker::in_flight::{Open, readable};
-use crate::model::received::Received;
+use crate::acknowledged::{Answer, Question};
+use crate::in_flight::{Open, readable};
 
 /// An entry before it is handed out.
 pub(super) struct Arriving {

@@ -10,15 +10,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mt5_redis::inbox::client::{Client, Node, command, good};
+use mt5_redis::inbox::item::EntryId;
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::{Class, Failure};
+use mt5_redis::model::InstanceId;
+use mt5_redis::model::key::{self, Key};
 use redis::Value;
 
 use super::acknowledged;
-use crate::inbox::client::{Client, Node, command, good};
-use crate::inbox::item::EntryId;
-use crate::inbox::reply;
-use crate::link::failure::{Class, Failure};
-use crate::model::InstanceId;
-use crate::model::key::{self, Key};
 
 /// How many keys one SCAN covers, and how many SCANs a round makes at most.
 const PAGE: &str = "1000";

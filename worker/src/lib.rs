@@ -9,6 +9,8 @@
 //! [`acknowledged`] stores what it did, should a server lose it; [`trimmer`] deletes what everybody has passed.
 //! [`dead_letters`] is for people.
 
+#![deny(missing_docs, unsafe_code)]
+
 mod acknowledged;
 mod acknowledger;
 mod claims;
@@ -22,14 +24,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use mt5_redis::background;
+use mt5_redis::codes::MT5REDIS_ERR_THREAD;
+use mt5_redis::config::Config;
+use mt5_redis::error::{Error, Result};
+use mt5_redis::inbox::item::{Delivery, Item, Place, Report, Start, check_name};
+use mt5_redis::inbox::reader_name::ReaderName;
 use parking_lot::Mutex;
 
-use super::item::{Delivery, Item, Place, Report, Start, check_name};
-use super::reader_name::ReaderName;
-use crate::background;
-use crate::codes::MT5REDIS_ERR_THREAD;
-use crate::config::Config;
-use crate::error::{Error, Result};
 use acknowledger::Acknowledger;
 pub use dead_letters::{DeadLetter, DeadLetters};
 use in_flight::InFlight;

@@ -8,20 +8,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mt5_redis::config::Config;
+use mt5_redis::inbox::catalogue::Catalogue;
+use mt5_redis::inbox::client::{self, Client, Command, command, good, refusal};
+use mt5_redis::inbox::item::{EntryId, Gap, Item, Place};
+use mt5_redis::inbox::reply;
+use mt5_redis::inbox::sequences::SeenSequences;
+use mt5_redis::link::failure::{Failure, Refusal};
+use mt5_redis::model::{InstanceId, key};
 use redis::Value;
 
 use super::acknowledged;
 use super::in_flight::{InFlight, readable};
 use super::join::{Joined, join};
-use crate::config::Config;
-use crate::inbox::catalogue::Catalogue;
-use crate::inbox::client::{self, Client, Command, command, good, refusal};
-use crate::inbox::item::{EntryId, Gap, Item, Place};
-use crate::inbox::reply;
-use crate::inbox::sequences::SeenSequences;
-use crate::link::Link;
-use crate::link::failure::{Failure, Refusal};
-use crate::model::{InstanceId, key};
 
 /// How long the server holds a read that finds nothing, at most; stopping takes as long.
 const BLOCK: Duration = Duration::from_millis(500);
@@ -68,11 +67,11 @@ struct JoinedSource {
 
 impl ShardReader {
     pub(super) fn new(config: &Config, shard: u16, in_flight: Arc<InFlight>) -> Self {
-        let endpoint = config.rtss.endpoint.clone();
+        let endpoint = &config.rtss.endpoint;
         let block = BLOCK.min(endpoint.reply_timeout / 2);
-        let link = Link::new(endpoint, format!("mt5redis:{}:in", in_flight.options.consumer));
+        let name = format!("mt5redis:{}:in", in_flight.options.consumer);
         Self {
-            client: Client::new(link, format!("reading shard {shard}"), in_flight.report.clone()),
+            client: Client::new(endpoint, name, format!("reading shard {shard}"), in_flight.report.clone()),
             in_flight,
             shard,
             catalogue: Catalogue::new(shard, config.rtss_shards),

@@ -1,11 +1,12 @@
 //! Reads on where a reply is larger than `reply_bytes` allows: each source by itself, one entry at a time.
 
+use mt5_redis::inbox::client::command;
+use mt5_redis::inbox::item::{EntryId, Place};
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::Failure;
+use mt5_redis::model::{InstanceId, key};
+
 use super::ShardReader;
-use crate::inbox::client::command;
-use crate::inbox::item::{EntryId, Place};
-use crate::inbox::reply;
-use crate::link::failure::Failure;
-use crate::model::{InstanceId, key};
 
 impl ShardReader {
     /// Reads one entry of each source, until none is too large any more. So a source delays only its own signals.

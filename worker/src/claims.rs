@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use mt5_redis::inbox::client::{Command, command, good, refusal};
+use mt5_redis::inbox::item::{EntryId, Gap, Item, Place};
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::{Failure, Refusal};
+use mt5_redis::model::received::Received;
+use mt5_redis::model::{InstanceId, key};
 use redis::Value;
 
 use super::acknowledged::{Question, ask_group};
 use super::acknowledger::{Acknowledger, BATCH};
 use super::shard::COPY;
-use crate::inbox::client::{Command, command, good, refusal};
-use crate::inbox::item::{EntryId, Gap, Item, Place};
-use crate::inbox::reply;
-use crate::link::failure::{Failure, Refusal};
-use crate::model::received::Received;
-use crate::model::{InstanceId, key};
 
 impl Acknowledger {
     pub(super) fn hand_out_again(&mut self, now: Instant) -> Result<(), Failure> {

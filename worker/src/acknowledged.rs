@@ -7,15 +7,14 @@
 
 use std::collections::HashSet;
 
+use mt5_redis::inbox::client::{Client, Command, command, good};
+use mt5_redis::inbox::item::{EntryId, Place};
+use mt5_redis::inbox::reply;
+use mt5_redis::link::failure::Failure;
+use mt5_redis::model::InstanceId;
+use mt5_redis::model::key::{self, Key};
+use mt5_redis::model::received::Received;
 use redis::Value;
-
-use crate::inbox::client::{Client, Command, command, good};
-use crate::inbox::item::{EntryId, Place};
-use crate::inbox::reply;
-use crate::link::failure::Failure;
-use crate::model::InstanceId;
-use crate::model::key::{self, Key};
-use crate::model::received::Received;
 
 /// The member whose score is a time, ms of the server's clock: everything older was acknowledged.
 const MARK: &str = "@";

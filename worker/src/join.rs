@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use mt5_redis::inbox::client::{Client, command, good, refusal, server_ms};
+use mt5_redis::inbox::item::Start;
+use mt5_redis::link::failure::{Failure, Refusal};
+use mt5_redis::model::{InstanceId, key};
+
 use super::WorkerOptions;
 use super::acknowledged;
-use crate::inbox::client::{Client, command, good, refusal, server_ms};
-use crate::inbox::item::Start;
-use crate::link::failure::{Failure, Refusal};
-use crate::model::{InstanceId, key};
 
 /// What came of joining the group on one stream.
 pub(super) enum Joined {
