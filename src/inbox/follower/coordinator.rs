@@ -43,6 +43,8 @@ pub(super) struct Coordinator {
     pub(super) first: u16,
     /// The last look failed.
     look_failed: bool,
+    /// What was reported last of streams whose ends may not be seen.
+    pub(super) blind: Option<String>,
     next_write: Instant,
     next_renewal: Instant,
     pub(super) next_discovery: Instant,
@@ -66,6 +68,7 @@ impl Coordinator {
             mailbox,
             first: 0,
             look_failed: false,
+            blind: None,
             next_write: now,
             next_renewal: now,
             next_discovery: now,

@@ -8,7 +8,7 @@ use super::coordinator::Coordinator;
 use super::position::Position;
 use super::subscription::SourceFilter;
 use crate::inbox::catalogue::Catalogue;
-use crate::inbox::client::{Client, command, good, server_ms};
+use crate::inbox::client::{self, Client, command, good, server_ms};
 use crate::inbox::item::{EntryId, Start};
 use crate::inbox::reply;
 use crate::link::failure::Failure;
@@ -117,13 +117,13 @@ impl Coordinator {
             let last = last_entries(&mut self.client, shard, &sources);
             let last = last.inspect_err(|_| self.first = shard + 1)?;
             for ((source, read), last) in followed.into_iter().zip(last) {
-                let mut state = self.mailbox.lock();
                 let (end, reason) = match last {
                     Ok(end) => (end.map(|(id, _)| id), None),
                     // The reading thread skips such an entry.
                     Err(failure) if failure.too_large => continue,
-                    Err(failure) => (None, Some(failure.text)),
+                    Err(failure) => (None, self.why_unreadable(shard, source, read, &failure)?),
                 };
+                let mut state = self.mailbox.lock();
                 end.into_iter().for_each(|id| state.newest(&source, id));
                 let news = state.bar(&source, reason.clone());
                 match reason {
@@ -141,6 +141,29 @@ impl Coordinator {
             }
         }
         Ok(())
+    }
+
+    /// Why a source whose end may not be seen cannot be read, if reading it is refused too.
+    fn why_unreadable(
+        &mut self,
+        shard: u16,
+        source: InstanceId,
+        read: EntryId,
+        refused: &Failure,
+    ) -> Result<Option<String>, Failure> {
+        let one = client::read(command(["XREAD"]), 1, None, shard, &[(source, read.to_string())]);
+        match self.client.ask(&key::sources(shard), one) {
+            Err(failure) if failure.is_an_answer() => return Ok(Some(failure.text)),
+            // The reading thread skips such an entry.
+            Err(failure) if failure.too_large => self.client.reconnect()?,
+            outcome => drop(outcome?),
+        }
+        let blind = format!("a stream that was made anew may go unnoticed: {}", refused.text);
+        if self.blind.as_ref() != Some(&blind) {
+            self.client.report(&blind);
+            self.blind = Some(blind);
+        }
+        Ok(None)
     }
 }
 
