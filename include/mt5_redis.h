@@ -288,9 +288,6 @@
 // Start where the follower stopped; a new one starts with the oldest signal.
 #define MT5REDIS_START_RESUME 2
 
-// Longest name of a follower, a group or a consumer, bytes.
-#define NAME_LIMIT 64
-
 // The largest accepted difference between this machine's clock and the Redis server's, ms. Beyond it, followers refuse
 // or skip the signals of this machine.
 #define MT5REDIS_CLOCK_LIMIT_MS 2000

@@ -27,7 +27,7 @@ fn every_export_of_the_library_is_in_the_header() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/abi").join(name);
         fs::read_to_string(path).expect("the sources")
     };
-    let source = source("mod.rs") + &source("subscription.rs");
+    let source = source("session.rs") + &source("subscription.rs");
     let exported: Vec<&str> = source
         .split("extern \"C\" fn ")
         .skip(1)
@@ -37,6 +37,17 @@ fn every_export_of_the_library_is_in_the_header() {
     assert!(exported.len() >= 12);
     for name in exported {
         assert!(header.contains(&format!(" {name}(")), "{name} is missing");
+    }
+}
+
+/// A C program has one scope for all headers.
+#[test]
+fn every_name_that_the_header_defines_has_the_prefix() {
+    let header = fs::read_to_string(COMMITTED).expect("include/mt5_redis.h is there");
+    let defined: Vec<&str> = header.lines().filter_map(|line| line.strip_prefix("#define ")).collect();
+    assert!(defined.len() > 50, "{}", defined.len());
+    for line in defined {
+        assert!(line.starts_with("MT5REDIS_") || line == "MT5_REDIS_H", "{line}");
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::configuration::{Config, DEFAULT_URL, JournalSync, LaneConfig};
 use super::text_file::{self, line};
-use super::{Config, DEFAULT_URL, JournalSync, LaneConfig};
 use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;

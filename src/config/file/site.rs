@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use super::super::configuration::DEFAULT_URL;
 use super::super::endpoint::{Address, Endpoint, Identity, Secret, Site};
+use super::super::text_file;
 use super::super::tls::Tls;
-use super::super::{DEFAULT_URL, text_file};
 use super::table::{Section, Setting};
 use crate::error::Result;
 
