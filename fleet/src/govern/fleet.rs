@@ -81,7 +81,8 @@ pub(super) fn forget(nodes: &mut Nodes, instances: &[String]) -> Result<u64> {
             pairs.filter(|(_, key)| !alive.contains(key.as_str())).map(|(instance, _)| instance).collect();
         let directives: Vec<String> = gone.iter().map(|instance| for_one(instance)).collect();
         let delete = |key: &String| redis::cmd("DEL").arg(key).clone();
-        nodes.ask_all(&directives.iter().map(|key| (key.as_str(), delete(key))).collect::<Vec<_>>())?;
+        let commands: Vec<_> = directives.iter().map(|key| (key.as_str(), delete(key))).collect();
+        nodes.ask_all(&commands)?.into_iter().try_for_each(|answer| answer.map(drop))?;
         let names: Vec<Vec<u8>> = gone.iter().map(|instance| instance.as_bytes().to_vec()).collect();
         removed += names::remove(nodes, key::INSTANCE_LIST, &names)?;
     }

@@ -253,7 +253,7 @@ impl Governor {
         let before = self.leads;
         let owner = self.lanes[0].owner(lease::KEY)?;
         let time = (self.options.every * LEASE_ROUNDS).max(LEASE_MIN);
-        self.leads = match lease::take(self.lanes[0].connection(&owner)?, &self.name, time) {
+        self.leads = match lease::take(&mut self.lanes[0], &owner, &self.name, time) {
             // A full server stores no lease but needs trimming, and two governors do no harm.
             Err(error) if error.downcast_ref().and_then(RedisError::code) == Some("OOM") => true,
             taken => taken?,
@@ -390,9 +390,8 @@ impl Governor {
     fn leave(&mut self) {
         if self.leads
             && let Ok(owner) = self.lanes[0].owner(lease::KEY)
-            && let Ok(connection) = self.lanes[0].connection(&owner)
         {
-            let _ = lease::give_back(connection, &self.name);
+            let _ = lease::give_back(&mut self.lanes[0], &owner, &self.name);
         }
     }
 }

@@ -4,35 +4,36 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use redis::Connection;
+use mt5_redis::config::Address;
+
+use crate::observe::nodes::Nodes;
 
 /// The key, beside `ctl`.
 pub const KEY: &str = "ctl:lease";
 
-/// Takes or extends the lease. Returns whether `name` holds it.
-pub fn take(connection: &mut Connection, name: &str, time: Duration) -> Result<bool> {
+/// Takes or extends the lease at the node that owns it. Returns whether `name` holds it.
+pub fn take(nodes: &mut Nodes, owner: &Address, name: &str, time: Duration) -> Result<bool> {
     let ms = time.as_millis() as u64;
     let taken: Option<String> =
-        redis::cmd("SET").arg(KEY).arg(name).arg("NX").arg("PX").arg(ms).query(connection)?;
+        nodes.ask(owner, redis::cmd("SET").arg(KEY).arg(name).arg("NX").arg("PX").arg(ms))?;
     if taken.is_some() {
         return Ok(true);
     }
-    if_mine(connection, name, redis::cmd("PEXPIRE").arg(KEY).arg(ms))
+    if_mine(nodes, owner, name, redis::cmd("PEXPIRE").arg(KEY).arg(ms))
 }
 
 /// Gives the lease back, if `name` holds it.
-pub fn give_back(connection: &mut Connection, name: &str) -> Result<()> {
-    if_mine(connection, name, redis::cmd("DEL").arg(KEY)).map(|_| ())
+pub fn give_back(nodes: &mut Nodes, owner: &Address, name: &str) -> Result<()> {
+    if_mine(nodes, owner, name, redis::cmd("DEL").arg(KEY)).map(|_| ())
 }
 
 /// Runs a command while `name` holds the lease. Returns whether it ran.
-fn if_mine(connection: &mut Connection, name: &str, command: &redis::Cmd) -> Result<bool> {
-    redis::cmd("WATCH").arg(KEY).exec(connection)?;
-    let holder: Option<String> = redis::cmd("GET").arg(KEY).query(connection)?;
+fn if_mine(nodes: &mut Nodes, owner: &Address, name: &str, command: &redis::Cmd) -> Result<bool> {
+    nodes.ask::<()>(owner, redis::cmd("WATCH").arg(KEY))?;
+    let holder: Option<String> = nodes.ask(owner, redis::cmd("GET").arg(KEY))?;
     if holder.as_deref() != Some(name) {
-        redis::cmd("UNWATCH").exec(connection)?;
+        nodes.ask::<()>(owner, &redis::cmd("UNWATCH"))?;
         return Ok(false);
     }
-    let done: Option<(i64,)> = redis::pipe().atomic().add_command(command.clone()).query(connection)?;
-    Ok(done.is_some())
+    Ok(nodes.transact::<i64>(owner, command)?.is_some())
 }

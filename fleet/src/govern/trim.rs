@@ -57,16 +57,14 @@ pub fn forget(nodes: &mut Nodes, shard: u16, names: &[Vec<u8>]) -> Result<u64> {
     for names in names.chunks(CHUNK) {
         let streams: Vec<Vec<u8>> =
             names.iter().map(|name| [key::signals(shard, "").as_bytes(), name].concat()).collect();
-        let connection = nodes.connection(&owner)?;
-        redis::cmd("WATCH").arg(&streams).exec(connection)?;
-        let there: u64 = redis::cmd("EXISTS").arg(&streams).query(connection)?;
+        nodes.ask::<()>(&owner, redis::cmd("WATCH").arg(&streams))?;
+        let there: u64 = nodes.ask(&owner, redis::cmd("EXISTS").arg(&streams))?;
         if there > 0 {
             // A source has sent again since it was read: leave it to the next round.
-            redis::cmd("UNWATCH").exec(connection)?;
+            nodes.ask::<()>(&owner, &redis::cmd("UNWATCH"))?;
             continue;
         }
-        let done: Option<(u64,)> = redis::pipe().atomic().zrem(&*list, names).query(connection)?;
-        removed += done.map_or(0, |(count,)| count);
+        removed += nodes.transact(&owner, redis::cmd("ZREM").arg(&*list).arg(names))?.unwrap_or(0);
     }
     Ok(removed)
 }

@@ -8,7 +8,7 @@ use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
 
 use super::names;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, answer_about_key};
 
 /// The fields that are read, and their positions in a packed heartbeat.
 const FIELDS: [(&str, usize); 12] = [
@@ -87,7 +87,7 @@ pub fn read(nodes: &mut Nodes) -> Result<Instances> {
     let ask = |key: &str| redis::cmd("HMGET").arg(key).arg("d").arg(&fields).clone();
     let commands: Vec<_> = keys.iter().map(|key| (key.as_str(), ask(key))).collect();
     for ((name, score), reply) in listed.into_iter().zip(nodes.ask_all(&commands)?) {
-        let reply = reply.ok().and_then(|value| Vec::<Value>::from_redis_value(value).ok());
+        let reply = answer_about_key(reply)?.and_then(|value| Vec::<Value>::from_redis_value(value).ok());
         let time_ms = score.max(0.0) as u64;
         match reply.as_deref().and_then(parse) {
             Some(heartbeat) => found.alive.push((name, Heartbeat { time_ms, ..heartbeat })),

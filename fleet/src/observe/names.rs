@@ -55,8 +55,13 @@ pub fn read(nodes: &mut Nodes, list: &str) -> Result<Names> {
 pub fn existing<'a>(nodes: &mut Nodes, keys: &'a [String]) -> Result<HashSet<&'a str>> {
     let ask = |key: &'a String| (key.as_str(), redis::cmd("EXISTS").arg(key).clone());
     let answers = nodes.ask_all(&keys.iter().map(ask).collect::<Vec<_>>())?;
-    let exists = |answer: &Result<Value, _>| matches!(answer, Ok(Value::Int(1..)));
-    Ok(keys.iter().zip(&answers).filter(|(_, answer)| exists(answer)).map(|(key, _)| key.as_str()).collect())
+    let mut existing = HashSet::new();
+    for (key, answer) in keys.iter().zip(answers) {
+        if matches!(answer?, Value::Int(1..)) {
+            existing.insert(key.as_str());
+        }
+    }
+    Ok(existing)
 }
 
 /// Removes names from a list; returns how many were removed.

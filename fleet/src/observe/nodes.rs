@@ -72,6 +72,26 @@ impl Nodes {
         Ok(self.connections.get_mut(address).expect("it was just inserted"))
     }
 
+    /// Executes one command in a transaction at a node; none if a key that is watched there has changed. The client
+    /// library's own transaction panics at a server that refuses MULTI.
+    pub fn transact<T: FromRedisValue>(&mut self, address: &Address, command: &Cmd) -> Result<Option<T>> {
+        let connection = self.connection(address)?;
+        let queued = redis::cmd("MULTI").exec(connection).and_then(|()| command.exec(connection));
+        let executed = queued.map_err(Into::into).and_then(|()| {
+            let executed = redis::cmd("EXEC").query::<Option<(T,)>>(connection);
+            executed.map_err(|error| match error.code() {
+                // The server's reply does not begin with the command that it refuses.
+                Some("EXECABORT") => anyhow::Error::from(error).context("EXEC is refused"),
+                _ => error.into(),
+            })
+        });
+        if executed.is_err() {
+            // The connection may still be in the transaction.
+            self.connections.remove(address);
+        }
+        Ok(executed?.map(|(answer,)| answer))
+    }
+
     /// Sends a command to the node that owns its key.
     pub fn ask_owner<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T> {
         match self.ask_any(command) {
@@ -164,6 +184,19 @@ impl Nodes {
             }
         }
         Err(failure.unwrap_or_else(|| anyhow!("no master is known")))
+    }
+}
+
+/// The answer about a key; none if the key is absent or of another type. Any other error does not say that there is
+/// nothing.
+pub fn answer_about_key(answer: RedisResult<Value>) -> Result<Option<Value>> {
+    let says_nothing = |error: &RedisError| {
+        matches!(error.code(), Some("WRONGTYPE" | "NOGROUP"))
+            || error.detail().is_some_and(|detail| detail.starts_with("no such key"))
+    };
+    match answer {
+        Err(error) if says_nothing(&error) => Ok(None),
+        answer => Ok(Some(answer?)),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Sample {
     pub replicas: Vec<Replica>,
     /// What INFO does not report, in words.
     pub missing: Vec<&'static str>,
+    /// Why INFO was refused, if it was.
+    pub no_info: Option<String>,
 }
 
 /// A replica, as its master sees it.
@@ -58,19 +60,25 @@ impl Sample {
 
 /// Takes a sample of a node.
 pub fn take(nodes: &mut Nodes, address: &Address) -> Result<Sample> {
-    let info = match nodes.ask::<String>(address, redis::cmd("INFO").arg("all")) {
+    // A refused connection is not a refused command.
+    nodes.connection(address)?;
+    let (info, no_info) = match nodes.ask::<String>(address, redis::cmd("INFO").arg("all")) {
         // A server that refuses INFO is judged by how fast it answers.
-        Err(error) if is_refusal(&error) => String::new(),
-        answer => answer?,
+        Err(error) if is_refusal(&error) => (String::new(), Some(errors::describe(&error))),
+        answer => (answer?, None),
     };
     let mut pings = Vec::new();
     for _ in 0..PINGS {
         let start = Instant::now();
-        nodes.ask::<redis::Value>(address, &redis::cmd("PING"))?;
+        match nodes.ask::<redis::Value>(address, &redis::cmd("PING")) {
+            // A refusal takes as long as an answer.
+            Err(error) if is_refusal(&error) => {}
+            answer => drop(answer?),
+        }
         pings.push(start.elapsed());
     }
     pings.sort();
-    Ok(Sample { ping: pings[PINGS / 2], ..parse(&info) })
+    Ok(Sample { ping: pings[PINGS / 2], no_info, ..parse(&info) })
 }
 
 fn is_refusal(error: &anyhow::Error) -> bool {
@@ -110,6 +118,7 @@ fn parse(info: &str) -> Sample {
         ("replicas", has("connected_slaves")),
     ];
     Sample {
+        no_info: None,
         missing: wanted.into_iter().filter(|(_, reported)| !reported).map(|(what, _)| what).collect(),
         run_id: fields.get("run_id").copied().unwrap_or_default().to_owned(),
         used_memory: number("used_memory"),

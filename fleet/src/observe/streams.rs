@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use mt5_redis::model::key;
-use redis::{FromRedisValue, RedisResult, Value};
+use redis::{FromRedisValue, Value};
 
 use super::names;
-use super::nodes::Nodes;
+use super::nodes::{Nodes, answer_about_key};
 
 /// An entry's id: milliseconds and number.
 pub type Id = (u64, u64);
@@ -87,7 +87,8 @@ fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
     let (ends, groups) = (nodes.ask_all(&all("STREAM"))?, nodes.ask_all(&all("GROUPS"))?);
     let mut found = Vec::new();
     for ((mut stream, end), groups) in streams.into_iter().zip(ends).zip(groups) {
-        let (Ok(end), Ok(Value::Array(groups))) = (end, groups) else { continue };
+        let (end, groups) = (answer_about_key(end)?, answer_about_key(groups)?);
+        let (Some(end), Some(Value::Array(groups))) = (end, groups) else { continue };
         let entry = |name: &str| match field(&end, name)? {
             Value::Array(entry) => parse_id(&String::from_redis_value(entry.first()?.clone()).ok()?),
             _ => None,
@@ -110,15 +111,15 @@ fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
     };
     let answers = nodes.ask_all(&waiting.iter().map(ask).collect::<Vec<_>>())?;
     for ((at, group), answer) in waiting.into_iter().zip(answers) {
-        let pending =
-            answer.ok().and_then(|value| <(u64, Option<String>, Value, Value)>::from_redis_value(value).ok());
-        let oldest = match pending {
+        // A group that was destroyed in the meantime needs nothing.
+        let Some(pending) = answer_about_key(answer)? else { continue };
+        let oldest = match <(u64, Option<String>, Value, Value)>::from_redis_value(pending) {
             // Acknowledged in the meantime.
-            Some((0, ..)) => continue,
-            Some((_, oldest, ..)) => oldest.and_then(|id| parse_id(&id)),
-            None => None,
+            Ok((0, ..)) => continue,
+            Ok((_, oldest, ..)) => oldest.and_then(|id| parse_id(&id)),
+            Err(_) => None,
         };
-        // Without an answer, everything counts as pending.
+        // If the answer is unreadable, everything counts as pending.
         let passed = &mut found[at].groups[group].passed;
         *passed = oldest.unwrap_or((0, 0)).min(*passed);
     }
@@ -170,17 +171,15 @@ fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()
     for stream in streams.iter() {
         ask.arg(&stream.source);
     }
-    let answer: RedisResult<Vec<Option<String>>> = match nodes.ask_all(&[(follower, ask)])?.remove(0) {
-        Ok(value) => Vec::from_redis_value(value).map_err(Into::into),
-        Err(error) => Err(error),
-    };
-    // A refusal says nothing of what was read: then everything counts as unread. No follower writes a key of another type.
-    if answer.as_ref().is_err_and(|error| error.code() != Some("WRONGTYPE")) {
+    // No follower writes a key of another type.
+    let Some(answer) = answer_about_key(nodes.ask_all(&[(follower, ask)])?.remove(0))? else { return Ok(()) };
+    let Ok(answer) = Vec::<Option<String>>::from_redis_value(answer) else {
+        // If the answer is unreadable, everything counts as unread.
         streams.iter_mut().for_each(|stream| stream.followed = Some((0, 0)));
         return Ok(());
-    }
+    };
     // A hash without `@` was not written by a follower.
-    let Ok([every, Some(_), positions @ ..]) = answer.as_deref() else { return Ok(()) };
+    let [every, Some(_), positions @ ..] = answer.as_slice() else { return Ok(()) };
     for (stream, position) in streams.iter_mut().zip(positions) {
         let passed =
             match position.as_deref().map(|text| parse_id(text.split(' ').next().unwrap_or_default())) {

@@ -98,7 +98,10 @@ fn node(node: &Node) -> Vec<(String, Mark)> {
             );
             let late = node.replica.as_ref().is_some_and(|replica| replica.lag_s > 1);
             let marked = late || used.is_some_and(|used| used > HIGH_MEMORY);
-            vec![(line, if marked { Mark::Warning } else { Mark::Good })]
+            let line = (line, if marked { Mark::Warning } else { Mark::Good });
+            let no_info = seen.now.no_info.iter();
+            let no_info = no_info.map(|why| format!("refuses INFO ({why}): only its ping is known"));
+            [line].into_iter().chain(no_info.flat_map(|words| wrapped(&words, "     "))).collect()
         }
     }
 }

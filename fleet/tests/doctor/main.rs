@@ -1,6 +1,7 @@
 //! `mt5fleet doctor`: each finding is provoked on a real server, and a healthy site of each kind has none.
 
 mod advice;
+#[path = "../bare/mod.rs"]
 mod bare;
 mod certificates;
 mod managed;

@@ -1,10 +1,17 @@
 //! A redis-server with its default settings.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mt5fleet::up::server::{connect, free_ports};
+use tempfile::TempDir;
 
-use super::*;
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server. It ends with the test.
 pub struct Bare {
@@ -23,7 +30,7 @@ impl Bare {
     fn try_start(lines: &str) -> Option<Self> {
         let port = free_ports(1).unwrap()[0];
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "redis.conf", &format!("port {port}\nsave \"\"\n{lines}\n"));
+        fs::write(folder.path().join("redis.conf"), format!("port {port}\nsave \"\"\n{lines}\n")).unwrap();
         let process = Self::run(folder.path());
         let mut bare = Self { port, folder, process };
         bare.answers().then_some(bare)
@@ -40,7 +47,9 @@ impl Bare {
         let deadline = Instant::now() + PATIENCE;
         while self.process.try_wait().unwrap().is_none() {
             assert!(Instant::now() < deadline, "redis-server neither answers nor ends");
-            let answer = connect(self.port).and_then(|mut it| Ok(redis::cmd("PING").exec(&mut it)?));
+            // One that refuses PING answers, too.
+            let answer =
+                connect(self.port).and_then(|mut it| Ok(redis::cmd("ECHO").arg("x").exec(&mut it)?));
             let said = answer.map_err(|error| error.to_string());
             if said.is_ok() || said.is_err_and(|words| words.contains("NOAUTH")) {
                 return true;
