@@ -35,6 +35,8 @@ pub struct Options {
 /// What the checks look at.
 pub(super) struct Patient {
     pub(super) config: Config,
+    /// What the configuration was read from: a URL or a file.
+    pub(super) source: String,
     pub(super) places: Vec<Place>,
     pub(super) terminals: u64,
     /// The live instances, or why they are unknown.
@@ -64,7 +66,14 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     let places = site::places(&config, &mut findings);
     let alive = alive(&config);
     let terminals = options.terminals.unwrap_or(alive.as_ref().map_or(0, |alive| alive.len() as u64));
-    let mut patient = Patient { config, places, terminals, alive, root: options.root.clone() };
+    let mut patient = Patient {
+        config,
+        source: options.config.clone(),
+        places,
+        terminals,
+        alive,
+        root: options.root.clone(),
+    };
 
     type Check = fn(&mut Patient) -> Result<Vec<Finding>>;
     let checks: [(&str, Check); 13] = [

@@ -1,5 +1,5 @@
-//! Shell lines that reach a server with `redis-cli`, as a user who may change it. They hold no password; `redis-cli`
-//! asks for it.
+//! Shell lines: those that reach a server with `redis-cli`, as a user who may change it, and those that run this
+//! program. They hold no password; `redis-cli` asks for it.
 
 use std::path::Path;
 
@@ -23,6 +23,12 @@ pub fn server(address: &Address, endpoint: &Endpoint) -> String {
 /// How a line for a Cluster begins; the rest names a node.
 pub fn cluster(endpoint: &Endpoint) -> String {
     line("redis-cli", &access(endpoint).iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// A line that runs this program with the same configuration. There is none if the configuration is a URL that may contain
+/// a login, which is not repeated.
+pub fn program(config: &str, words: &[&str]) -> Option<String> {
+    (!config.contains('@')).then(|| line("mt5fleet", &[words, &["--config", config]].concat()))
 }
 
 /// A line with these words added.
@@ -72,6 +78,13 @@ mod tests {
         assert_eq!(line("redis-cli", &["GET", "ts:{1.Demo}:7"]), "redis-cli GET 'ts:{1.Demo}:7'");
         assert_eq!(quoted("a'; reboot; '"), r"'a'\''; reboot; '\'''");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_configuration_with_a_login_is_not_repeated() {
+        let line = program("my site.toml", &["work"]);
+        assert_eq!(line.as_deref(), Some("mt5fleet work --config 'my site.toml'"));
+        assert_eq!(program("redis://:x@a", &["work"]), None);
     }
 
     #[test]

@@ -2,19 +2,37 @@
 //! finding is gone.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 
 use mt5fleet::doctor::AT_START;
 use mt5fleet::up::files;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::bare::Bare;
+use super::server::heals;
 use super::*;
 
 /// The password of servers that have one; `redis-cli` asks for it.
 const PASSWORD: &str = "secret";
 
-/// Runs the commands of a finding in a shell; those for the system itself change files under `root` instead.
-pub fn obey(finding: &Finding, root: &Path) {
+/// A worker that advice has started. It ends with the test.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The shell may be its parent, so the whole group ends.
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::TERM);
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the commands of a finding in a shell; those for the system itself change files under `root` instead. Returns the
+/// workers, which keep running.
+pub fn obey(finding: &Finding, root: &Path) -> Vec<Running> {
+    let ours = Path::new(env!("CARGO_BIN_EXE_mt5fleet")).parent().unwrap();
+    let path = format!("{}:{}", ours.display(), std::env::var("PATH").unwrap());
+    let mut running = Vec::new();
     for command in &finding.commands {
         if let Some((value, path)) = of_the_system(command) {
             assert!(Path::new("/").join(&path).exists(), "{command}: there is no {path}");
@@ -22,7 +40,12 @@ pub fn obey(finding: &Finding, root: &Path) {
             continue;
         }
         let mut shell = Command::new("sh");
-        shell.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell.args(["-c", command]).env("PATH", &path).stdin(Stdio::piped());
+        if command.starts_with("mt5fleet work ") {
+            running.push(Running(shell.process_group(0).stdout(Stdio::null()).spawn().unwrap()));
+            continue;
+        }
+        shell.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = shell.spawn().unwrap();
         // A command that asks for no password may have ended.
         let _ = writeln!(child.stdin.take().unwrap(), "{PASSWORD}");
@@ -33,6 +56,7 @@ pub fn obey(finding: &Finding, root: &Path) {
             ["ERR ", "NOAUTH", "NOPERM", "WRONGPASS", "[ERR]"].iter().any(|code| said.contains(code));
         assert!(output.status.success() && !refused, "{command}: {said}\nof {finding:#?}");
     }
+    running
 }
 
 /// The value and the file of a command that changes a system setting.
@@ -47,13 +71,19 @@ fn of_the_system(command: &str) -> Option<(String, String)> {
 }
 
 /// Writes the line that a finding names into the file that it names.
-fn note(finding: &Finding) {
+pub fn note(finding: &Finding) {
     let Some(rest) = finding.cure.as_ref().and_then(|cure| cure.strip_prefix("write `")) else { return };
     let (line, rest) = rest.split_once("` into ").unwrap();
     let file = rest.split([',', ' ']).next().unwrap();
-    let mut file =
-        fs::OpenOptions::new().append(true).open(file).unwrap_or_else(|error| panic!("{rest}: {error}"));
-    writeln!(file, "{line}").unwrap();
+    let mut text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{rest}: {error}"));
+    // A TOML file has each key once.
+    let key = line.split_once(" = ").map(|(key, _)| format!("{key} = "));
+    let old = key.and_then(|key| text.lines().find(|old| old.starts_with(&key)).map(str::to_owned));
+    match old {
+        Some(old) => text = text.replace(&old, line),
+        None => text += &format!("{line}\n"),
+    }
+    fs::write(file, text).unwrap();
 }
 
 /// Whether it is about a setting that needs a restart.
@@ -187,10 +217,64 @@ fn what_it_says_works_where_a_password_is_wanted_and_only_the_administrator_may(
         let findings = examine(&file, root.path());
         let found = about_settings(&findings);
         assert!(found.len() > 10, "{found:#?}");
-        found.iter().for_each(|finding| obey(finding, root.path()));
+        found.iter().for_each(|finding| drop(obey(finding, root.path())));
         let left = examine(&file, root.path());
         assert!(about_settings(&left).into_iter().all(waits_for_a_start), "{left:#?}");
         let all = format!("{findings:?}");
         assert!(!all.contains(PASSWORD), "a password is printed");
+    }
+}
+
+/// Everything the doctor can find about streams is mended by its own advice.
+#[test]
+fn what_it_says_of_streams_works() {
+    let (root, servers) = (machine(), start(Topology::Single));
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("site.toml");
+    let text = fs::read_to_string(servers.config_file()).unwrap();
+    // The lane of signals comes last.
+    fs::write(&config, format!("{}\nmax_length = 100\n", text.trim_end())).unwrap();
+    let mut rtss = connect(servers.ports()[RTSS]).unwrap();
+    let fields = "v 2 p 00000000000000aa q 1 t 1763800000000 o 0 i 1.Demo a b sy EURUSD vo 0.1 pr 1.5 sl 0 tp 0 mg 3 po 0 \
+                  ex 0 co x pq 0";
+    let signal = format!("XADD ss:{{0}}:1.Demo * {fields}");
+    let letter =
+        format!("XADD sd:{{0}} * {fields} x-source 1.Demo x-group copiers x-deliveries 5 x-error why");
+    let listed = "ZADD sl:{0} 1 1.Demo";
+    let group = "XGROUP CREATE ss:{0}:1.Demo copiers $ MKSTREAM";
+    let consumer = "XGROUP CREATECONSUMER ss:{0}:1.Demo copiers one";
+    let names = (0..1001).map(|at| format!(" 1 {at}.Gone")).collect::<String>();
+    let names = format!("ZADD sl:{{0}}{names}");
+    let signals = |count: usize| vec![signal.as_str(); count];
+    let cases: [(Vec<&str>, &str); 7] = [
+        (vec![&letter, listed, group, consumer], "sd:{0} has 1 signals that no worker could process"),
+        (vec![&names], "sl:{0} has 1001 names without a stream"),
+        ([vec![listed, group, consumer], signals(302)].concat(), "is longer than rtss.max_length 100"),
+        (
+            [vec![listed, group, consumer], signals(95)].concat(),
+            "is trimmed at 100 signals, before rtss.retention is over",
+        ),
+        (vec![listed, &signal], "nobody reads the signals of 1.Demo"),
+        (
+            vec![listed, &signal, group],
+            "group copiers, 1 sources: 0 unacknowledged, 0 not read yet, no consumer",
+        ),
+        (
+            vec![
+                listed,
+                &signal,
+                "XSETID ss:{0}:1.Demo 9999999999999-0 ENTRIESADDED 200000 MAXDELETEDID 0-0",
+                "XGROUP CREATE ss:{0}:1.Demo copiers 0 ENTRIESREAD 0",
+                consumer,
+            ],
+            "0 unacknowledged, 200000 not read yet",
+        ),
+    ];
+    for (provoke, says) in &cases {
+        provoke.iter().for_each(|command| type_in(&mut rtss, command));
+        let findings = examine(&config, root.path());
+        expect(&findings, Light::Yellow, "streams", says);
+        heals(&findings, &config, root.path(), ("streams", says));
+        type_in(&mut rtss, "FLUSHALL");
     }
 }
