@@ -281,7 +281,7 @@ fn what_is_acknowledged_while_the_pending_list_is_read_again_comes_no_second_tim
     fake.does(move |command| match command[0].as_str() {
         "XREADGROUP" if !broken.swap(true, SeqCst) => Reply::Close,
         "XREADGROUP" if command.last().is_some_and(|id| id == "0-0") => Reply::PassThen(until_heard.clone()),
-        "EXEC" => {
+        "XACK" => {
             until_listed();
             Reply::Pass
         }

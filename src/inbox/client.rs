@@ -53,6 +53,11 @@ impl Client {
         Self { link, generation, purpose, report, reported, wait, due }
     }
 
+    /// A client whose connections carry transactions. Connecting fails if the server or the user does not allow them.
+    pub fn for_transactions(self) -> Self {
+        Self { link: self.link.for_transactions(), ..self }
+    }
+
     /// Connects unless there is a connection. Returns whether it is a new one.
     pub fn ensure_connected(&mut self) -> Result<bool, Failure> {
         let is_new = !self.link.is_connected();

@@ -55,6 +55,8 @@ pub enum Refusal {
     GroupExists,
     /// There is no stream to create a consumer group on.
     NoStream,
+    /// There is nothing to describe under this key.
+    NoKey,
 }
 
 impl Refusal {
@@ -77,6 +79,7 @@ impl Refusal {
             "ERR" if detail.starts_with("The stream has exhausted the last possible ID") => Self::OutOfIds,
             "ERR" if detail.starts_with("The ID specified in XADD is equal or smaller") => Self::OutOfIds,
             "ERR" if detail.starts_with("The XGROUP subcommand requires the key to exist") => Self::NoStream,
+            "ERR" if detail.starts_with("no such key") => Self::NoKey,
             _ => return None,
         })
     }
@@ -269,6 +272,7 @@ mod tests {
             ("NOGROUP", "No such key 'x' or consumer group 'g'", Some(Refusal::NoGroup)),
             ("BUSYGROUP", "Consumer Group name already exists", Some(Refusal::GroupExists)),
             ("ERR", key_missing, Some(Refusal::NoStream)),
+            ("ERR", "no such key", Some(Refusal::NoKey)),
             ("EXECABORT", "Transaction discarded because of: OOM command", Some(Refusal::OutOfMemory)),
             ("EXECABORT", "Transaction discarded because of previous errors.", None),
             ("WRONGPASS", "invalid username-password pair", None),

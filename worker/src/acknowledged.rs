@@ -45,9 +45,9 @@ pub(super) fn mark(key: &Key) -> Command {
     command(["ZSCORE", key, MARK])
 }
 
-/// The command that sets the mark of a group that has none.
-pub(super) fn first_mark(key: &Key, ms: u64) -> Command {
-    command(["ZADD", key, "NX", &ms.to_string(), MARK])
+/// The commands that set the mark of a group that has none.
+pub(super) fn first_mark(key: &Key, ms: u64) -> [Command; 2] {
+    [command(["ZADD", key, "NX", &ms.to_string(), MARK]), command(["PEXPIRE", key, LIFE_MS])]
 }
 
 /// The entry after which a group that is made again starts.
@@ -82,6 +82,7 @@ pub(super) fn advance(client: &mut Client, shard: u16, marks: &[(Key, EntryId)])
     let (list, last) = (key::sources(shard), format!("-{KEPT}"));
     let rank = |(key, _): &(Key, EntryId)| command(["ZRANGE", key, &last, &last, "WITHSCORES"]);
     let oldest = client.exchange(&list, &marks.iter().map(rank).collect::<Vec<_>>())?;
+    let oldest = oldest.into_iter().map(good).collect::<Result<Vec<_>, _>>()?;
     let mut commands = Vec::new();
     for ((key, low), oldest) in marks.iter().zip(&oldest) {
         commands.push(command(["ZADD", key, "GT", &low.ms.to_string(), MARK]));
@@ -90,7 +91,7 @@ pub(super) fn advance(client: &mut Client, shard: u16, marks: &[(Key, EntryId)])
             commands.push(command(["ZREMRANGEBYSCORE", key, "-inf", &below]));
         }
     }
-    client.exchange(&list, &commands).map(drop)
+    client.exchange(&list, &commands)?.into_iter().try_for_each(|reply| good(reply).map(drop))
 }
 
 /// What a worker asks about a signal when it cannot tell by itself.

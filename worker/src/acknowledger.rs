@@ -27,6 +27,15 @@ const ROUND: Duration = Duration::from_secs(1);
 /// How long a worker that ends tries to send its last acknowledgements.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// The work that a server may refuse without holding up anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Work {
+    Bury,
+    HandOutAgain,
+    Claim,
+    Delete,
+}
+
 pub(super) struct Acknowledger {
     pub(super) client: Client,
     pub(super) in_flight: Arc<InFlight>,
@@ -35,6 +44,8 @@ pub(super) struct Acknowledger {
     trimmer: Trimmer,
     pub(super) next_round: Instant,
     pub(super) next_claims: Instant,
+    /// What is refused, with the reason that was reported. It is tried again in each round.
+    refused: BTreeMap<Work, String>,
 }
 
 impl Acknowledger {
@@ -43,13 +54,15 @@ impl Acknowledger {
         let purpose = "acknowledging".to_owned();
         let now = Instant::now();
         Self {
-            client: Client::new(&config.rtss.endpoint, name, purpose, in_flight.report.clone()),
+            client: Client::new(&config.rtss.endpoint, name, purpose, in_flight.report.clone())
+                .for_transactions(),
             trimmer: Trimmer::new(in_flight.options.group.clone(), in_flight.options.delete),
             in_flight,
             shards: config.rtss_shards,
             tasks: Tasks::default(),
             next_round: now,
             next_claims: now,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -61,7 +74,7 @@ impl Acknowledger {
         let until = Instant::now() + FAREWELL;
         while Instant::now() < until {
             let all = self.collect();
-            if self.attempt(true) && all && self.tasks.urgent() == 0 {
+            if self.attempt(true) && all && self.urgent() == 0 {
                 break;
             }
             self.client.wait_until_due(until.saturating_duration_since(Instant::now()), || true);
@@ -73,11 +86,12 @@ impl Acknowledger {
     fn collect(&mut self) -> bool {
         let now = Instant::now();
         let due = self.tasks.again.iter().map(|(at, ..)| at.saturating_duration_since(now)).min();
-        let wait = match self.tasks.urgent() {
+        let due = due.filter(|_| !self.is_refused(Work::HandOutAgain));
+        let wait = match self.urgent() {
             0 => due.unwrap_or(Duration::MAX).min(Duration::from_millis(100)),
             _ => Duration::ZERO,
         };
-        let room = (4 * BATCH).saturating_sub(self.tasks.urgent());
+        let room = (4 * BATCH).saturating_sub(self.urgent());
         self.in_flight.take_tasks(&mut self.tasks, wait, room)
     }
 
@@ -97,24 +111,76 @@ impl Acknowledger {
 
     fn work(&mut self, ending: bool) -> Result<(), Failure> {
         let now = Instant::now();
-        let due = self.tasks.again.iter().any(|(at, ..)| *at <= now);
         let round = !ending && now >= self.next_round;
-        if self.tasks.urgent() == 0 && !due && !round {
+        let bury = !self.tasks.dead.is_empty() && (round || !self.is_refused(Work::Bury));
+        let due = !ending && self.tasks.again.iter().any(|(at, ..)| *at <= now);
+        let due = due && (round || !self.is_refused(Work::HandOutAgain));
+        if self.tasks.done.is_empty() && !bury && !due && !round {
             return Ok(());
         }
         self.client.ensure_connected()?;
         self.acknowledge()?;
-        self.bury()?;
-        if !ending {
-            self.hand_out_again(now)?;
+        if bury {
+            let outcome = self.bury();
+            self.note(Work::Bury, outcome)?;
+        }
+        if due {
+            let outcome = self.hand_out_again(now);
+            self.note(Work::HandOutAgain, outcome)?;
         }
         if round {
             self.next_round = now + ROUND;
             self.client.check_whether_moved()?;
-            self.claims(now)?;
-            self.trimmer.round(&mut self.client)?;
+            if self.claims_are_due(now) {
+                let outcome = self.claims(now);
+                self.note(Work::Claim, outcome)?;
+            }
+            match self.trimmer.round(&mut self.client) {
+                Ok(false) => {}
+                outcome => self.note(Work::Delete, outcome.map(drop))?,
+            }
         }
         Ok(())
+    }
+
+    /// How many tasks neither wait for a time nor are refused.
+    fn urgent(&self) -> usize {
+        match self.is_refused(Work::Bury) {
+            true => self.tasks.done.len(),
+            false => self.tasks.urgent(),
+        }
+    }
+
+    fn is_refused(&self, work: Work) -> bool {
+        self.refused.contains_key(&work)
+    }
+
+    /// Reports a refusal once, and its end. Any other failure remains one.
+    fn note(&mut self, work: Work, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let what = match work {
+            Work::Bury => "writing dead letters",
+            Work::HandOutAgain => "handing out failed signals again",
+            Work::Claim => "claiming signals",
+            Work::Delete => "deleting acknowledged signals",
+        };
+        match outcome {
+            Err(failure) if failure.is_an_answer() => {
+                let cause = failure.cause();
+                if self.refused.get(&work) != Some(&cause) {
+                    self.client
+                        .report(format_args!("{what}: {}; trying again", self.client.in_words(&failure)));
+                    self.refused.insert(work, cause);
+                }
+                Ok(())
+            }
+            Ok(()) => {
+                if self.refused.remove(&work).is_some() {
+                    self.client.report(format_args!("{what} works again"));
+                }
+                Ok(())
+            }
+            failed => failed,
+        }
     }
 
     fn acknowledge(&mut self) -> Result<(), Failure> {

@@ -82,16 +82,22 @@ impl Acknowledger {
         self.in_flight.add(Item::Gap(Gap::of_pending(source, signals)), None);
     }
 
-    /// Renews this worker's claims and takes over what others left, if it is to do so and it is time.
+    /// Whether this worker is to take over what others left, and it is time.
+    pub(super) fn claims_are_due(&self, now: Instant) -> bool {
+        self.in_flight.options.take_over.is_some() && now >= self.next_claims
+    }
+
+    /// Renews this worker's claims and takes over what others left.
     pub(super) fn claims(&mut self, now: Instant) -> Result<(), Failure> {
         let Some(idle) = self.in_flight.options.take_over else { return Ok(()) };
-        if now < self.next_claims {
-            return Ok(());
-        }
         self.next_claims = now + (idle / 4).clamp(Duration::from_millis(50), Duration::from_secs(5));
         self.next_round = self.next_round.min(self.next_claims);
-        self.renew()?;
-        (0..self.shards).try_for_each(|shard| self.take_over(shard, &idle.as_millis().to_string()))
+        let renewed = self.renew();
+        if renewed.as_ref().is_err_and(|failure| !failure.is_an_answer()) {
+            return renewed;
+        }
+        (0..self.shards).try_for_each(|shard| self.take_over(shard, &idle.as_millis().to_string()))?;
+        renewed
     }
 
     fn renew(&mut self) -> Result<(), Failure> {
@@ -104,8 +110,11 @@ impl Acknowledger {
             let mut claim = command(["XCLAIM", &stream, &options.group, &options.consumer, "0"]);
             claim.extend(places.iter().map(|place| place.entry().into_bytes()));
             claim.push(b"JUSTID".to_vec());
+            let reply = self.client.exchange(&stream, &[claim])?.remove(0);
             // If the group is lost, the reading thread makes it again.
-            self.client.exchange(&stream, &[claim])?;
+            if refusal(&reply) != Some(Refusal::NoGroup) {
+                good(reply)?;
+            }
         }
         Ok(())
     }

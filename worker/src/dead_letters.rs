@@ -53,7 +53,7 @@ impl DeadLetters {
         let (name, purpose) = ("mt5redis:deadletters".to_owned(), "dead letters".to_owned());
         Self {
             // Each call returns its failure, so nothing is reported.
-            client: Client::new(&config.rtss.endpoint, name, purpose, Arc::new(|_| {})),
+            client: Client::new(&config.rtss.endpoint, name, purpose, Arc::new(|_| {})).for_transactions(),
             shards: config.rtss_shards,
             retention_ms: config.rtss_retention.as_millis().to_string(),
         }

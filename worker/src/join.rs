@@ -46,19 +46,21 @@ pub(super) fn join(
     let starts: Vec<_> = marks.iter().map(acknowledged::start_of).collect();
 
     let start = if first { options.start } else { Start::Resume };
-    let mut commands = Vec::new();
+    let (mut prepare, mut create) = (Vec::new(), Vec::new());
     for (at, stream) in streams.iter().enumerate() {
         let (mark, id) = match (start, starts[at]) {
             (Start::New, _) => (now, "$".to_owned()),
             (Start::Resume, Some(id)) => (0, id.to_string()),
             _ => (0, "0".to_owned()),
         };
-        commands.push(acknowledged::first_mark(&stored[at], mark));
-        commands.push(command(["XGROUP", "CREATE", stream, group, &id]));
+        prepare.extend(acknowledged::first_mark(&stored[at], mark));
+        // It acknowledges nothing, but a worker that may not acknowledge must not take signals.
+        prepare.push(command(["XACK", stream, group, "0-1"]));
+        create.push(command(["XGROUP", "CREATE", stream, group, &id]));
     }
-    let replies = client.exchange(&list, &commands)?;
+    client.exchange(&list, &prepare)?.into_iter().try_for_each(|reply| good(reply).map(drop))?;
     let mut made = Vec::new();
-    for (at, reply) in replies.into_iter().skip(1).step_by(2).enumerate() {
+    for (at, reply) in client.exchange(&list, &create)?.into_iter().enumerate() {
         made.push(match refusal(&reply) {
             Some(Refusal::NoStream) => None,
             Some(Refusal::GroupExists) => {

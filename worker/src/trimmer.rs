@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mt5_redis::inbox::client::{Client, Node, command, good};
 use mt5_redis::inbox::item::EntryId;
 use mt5_redis::inbox::reply;
-use mt5_redis::link::failure::{Class, Failure};
+use mt5_redis::link::failure::{Class, Failure, Refusal};
 use mt5_redis::model::InstanceId;
 use mt5_redis::model::key::{self, Key};
 use redis::Value;
@@ -56,8 +56,8 @@ impl Trimmer {
         self.later.extend(sources.map(|source| (shard, *source)));
     }
 
-    /// Continues the search for followers and, when it is complete, trims.
-    pub(super) fn round(&mut self, client: &mut Client) -> Result<(), Failure> {
+    /// Continues the search for followers and, when it is complete, trims. Returns whether it came to that.
+    pub(super) fn round(&mut self, client: &mut Client) -> Result<bool, Failure> {
         if self.generation != client.generation() {
             // A node's index may be another one now.
             (self.generation, self.cursors) = (client.generation(), None);
@@ -65,7 +65,7 @@ impl Trimmer {
         if self.cursors.is_none() {
             if self.searches == 0 {
                 if self.later.is_empty() {
-                    return Ok(());
+                    return Ok(false);
                 }
                 self.now.append(&mut self.later);
                 self.searches = if client.has_slots() { 2 } else { 1 };
@@ -75,7 +75,7 @@ impl Trimmer {
         }
         match self.search(client) {
             Ok(true) => {}
-            Ok(false) => return Ok(()),
+            Ok(false) => return Ok(false),
             Err(failure) if failure.is_an_answer() => {
                 self.refused = true;
                 client.report(format_args!("acknowledged signals are not deleted: {}", failure.text));
@@ -90,7 +90,7 @@ impl Trimmer {
         self.followers.append(&mut self.found);
         self.searches -= 1;
         if self.searches > 0 {
-            return Ok(());
+            return Ok(false);
         }
         let mut shards: BTreeMap<u16, Vec<InstanceId>> = BTreeMap::new();
         for (shard, source) in &self.now {
@@ -104,7 +104,7 @@ impl Trimmer {
             }
             self.now.retain(|(of, _)| *of != shard);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Searches for followers. Returns whether all keys were searched.
@@ -133,7 +133,7 @@ impl Trimmer {
         let groups = client.exchange(&list, &groups)?;
         let mut lows: BTreeMap<InstanceId, EntryId> = BTreeMap::new();
         let mut marks = Vec::new();
-        for ((source, stream), groups) in sources.iter().zip(&streams).zip(&groups) {
+        for ((source, stream), groups) in sources.iter().zip(&streams).zip(groups) {
             let Some(passed) = passed(client, stream, groups)? else { continue };
             let Some(own) = passed.iter().find(|(name, _)| *name == self.group) else { continue };
             marks.push((acknowledged::key_of(shard, source, &self.group), own.1));
@@ -197,13 +197,17 @@ impl Trimmer {
 fn passed(
     client: &mut Client,
     stream: &Key,
-    groups: &Value,
+    groups: Value,
 ) -> Result<Option<Vec<(String, EntryId)>>, Failure> {
-    if matches!(groups, Value::ServerError(_)) {
-        return Ok(None);
-    }
+    let groups = match good(groups) {
+        // Somebody's key of another type may have taken its place.
+        Err(failure) if failure.class == Class::Reject || failure.refusal == Some(Refusal::NoKey) => {
+            return Ok(None);
+        }
+        groups => groups?,
+    };
     let mut passed = Vec::new();
-    for group in reply::array(groups) {
+    for group in reply::array(&groups) {
         // Its fields' names and values in turn.
         let field = |name: &str| {
             let mut pairs = reply::array(group).chunks_exact(2);

@@ -5,6 +5,7 @@
 #[path = "../bare/mod.rs"]
 mod bare;
 mod programs;
+mod worker;
 
 use bare::Bare;
 use mt5fleet::up::server::connect;
