@@ -5,7 +5,8 @@ use std::path::Path;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Each row of a table that promises something names the test that shows it.
+/// Each row of a table that promises something names the test that shows it. So does each paragraph about security, which
+/// leaves no promise without a test.
 #[test]
 fn the_tests_that_show_the_guarantees_exist() {
     let mut sources = String::new();
@@ -24,16 +25,37 @@ fn the_tests_that_show_the_guarantees_exist() {
             // What holds for an administrator needs no test.
             assert!(!tests.is_empty() || row.contains("| everything |"), "no test is named: {row}");
             for test in tests {
-                let there = if test.ends_with(".txt") {
-                    Path::new(ROOT).join("tests/mql5/scenarios").join(test).exists()
-                } else {
-                    sources.contains(&format!("#[test]\nfn {test}()"))
-                };
-                assert!(there, "there is no test {test}");
+                assert!(is_test(test, &sources), "there is no test {test}");
                 shown += 1;
             }
         }
         assert!(shown >= least, "{page}: {shown}");
+        if page == "security" {
+            every_paragraph_names_a_test(&text, &sources);
+        }
+    }
+}
+
+fn is_test(name: &str, sources: &str) -> bool {
+    if name.ends_with(".txt") {
+        return Path::new(ROOT).join("tests/mql5/scenarios").join(name).exists();
+    }
+    sources.contains(&format!("#[test]\nfn {name}()"))
+}
+
+/// But for what says of itself that nothing shows it, and what a table below shows step by step.
+fn every_paragraph_names_a_test(text: &str, sources: &str) {
+    let exempt = ["How a password is changed", "What nothing here protects against"];
+    for section in text.split("\n## ").skip(1) {
+        let (title, section) = section.split_once('\n').expect("a title");
+        for paragraph in section.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+            // The rule itself, which the table below it shows.
+            if exempt.contains(&title) || paragraph.starts_with("| ") || paragraph.starts_with("**") {
+                continue;
+            }
+            let named = paragraph.split('`').skip(1).step_by(2).any(|name| is_test(name, sources));
+            assert!(named, "{title}: no test is named: {paragraph}");
+        }
     }
 }
 
