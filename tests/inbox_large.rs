@@ -9,7 +9,7 @@ use std::time::Duration;
 use mt5_redis::abi::*;
 use mt5_redis::config::Config;
 use mt5_redis::inbox::*;
-use mt5_redis_worker::{Worker, WorkerOptions};
+use mt5_redis_worker::{DeadLetters, Worker, WorkerOptions};
 use support::bridge::{Bridge, buy};
 use support::follower::{Wants, reads, subscribe, wait};
 use support::server::Server;
@@ -228,4 +228,27 @@ fn a_worker_takes_over_what_is_larger_than_a_reply_and_what_stands_behind_it() {
     site.give(7);
     assert_eq!(works(&worker, vec![7, 8, 9]), 0);
     eventually("all is acknowledged", || site.pending() == 0);
+}
+
+/// Dead letters that are too large for one reply can still be listed and deleted.
+#[test]
+fn dead_letters_that_are_more_than_a_reply_are_listed_all_the_same() {
+    let site = Site::start();
+    let mut pipe = redis::pipe();
+    for number in 1..=600 {
+        let error = "x".repeat(if number % 100 == 0 { 60_000 } else { 500 });
+        pipe.cmd("XADD")
+            .arg(&["sd:{0}", &format!("{number}-0"), "x-source", "2.Demo", "x-error"])
+            .arg(error)
+            .ignore();
+    }
+    pipe.exec(&mut site.server.client()).expect("letters");
+    let mut letters = DeadLetters::new(&Config::read(&site.config, "").expect("a configuration"));
+    let all = letters.all().expect("all of them");
+    let ids: Vec<_> = all.iter().map(|letter| letter.id.clone()).collect();
+    assert_eq!(ids, (1..=600).map(|number| format!("{number}-0")).collect::<Vec<_>>());
+    for letter in &all {
+        assert!(letters.drop(letter).expect("it is deleted"));
+    }
+    assert_eq!(site.server.ask::<u64>("XLEN sd:{0}"), 0);
 }

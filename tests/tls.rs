@@ -11,6 +11,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use support::bridge::{Bridge, buy};
 use support::certificates::{Authority, Files};
 use support::encrypted::Encrypted;
+use support::recorder::Recorder;
 use support::server::{Server, free_port};
 use support::{configuration, eventually};
 
@@ -158,4 +159,29 @@ fn the_certificates_serve_another_client_too() {
         redis::Client::build_with_tls(format!("rediss://localhost:{}", encrypted.port), certificates);
     let mut connection = client.expect("a client").get_connection().expect("a connection");
     assert_eq!(redis::cmd("PING").query::<String>(&mut connection).expect("an answer"), "PONG");
+}
+
+/// What goes over the network contains neither the password nor the signal; without TLS it contains both.
+#[test]
+fn nobody_on_the_way_reads_what_tls_carries() {
+    let authority = Authority::new();
+    let encrypted = Encrypted::start(&authority.sign("localhost", 2060), &authority, "no");
+    encrypted.server.ask::<()>("ACL SETUSER terminal on >hunter22 ~* &* +@all");
+    let trust = format!("tls_ca = \"{}\"", authority.file().display());
+    for (scheme, port, keys) in
+        [("rediss", encrypted.port, trust.as_str()), ("redis", encrypted.server.port, "")]
+    {
+        let recorder = Recorder::before(port);
+        let url = format!("{scheme}://localhost:{}", recorder.port);
+        let login = "username = \"terminal\"\npassword = \"hunter22\"";
+        let (folder, config) = configuration(&format!("url = \"{url}\"\n{login}\n{keys}\n"));
+        let bridge = Bridge::open(&config, "1.Demo", folder.path());
+        bridge.signal(&buy(1));
+        bridge.settle();
+        let sent = recorder.bytes();
+        for word in ["hunter22", "1.Demo", "EURUSD"] {
+            let seen = sent.windows(word.len()).any(|window| window == word.as_bytes());
+            assert_eq!(seen, scheme == "redis", "{word} over {scheme}");
+        }
+    }
 }

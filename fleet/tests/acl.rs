@@ -346,3 +346,36 @@ fn at_a_sentinel_the_users_are_those_of_the_script() {
         assert!(script.contains(rules) && script.contains(&format!("user {name} ")), "{line}");
     }
 }
+
+/// A script could block the server, or reach keys that its user may not.
+#[test]
+fn no_user_may_run_scripts_or_functions() {
+    let everybody =
+        ["--instance", "1.Demo", "--follow", "--worker", "--clerk", "--governor", "--doctor", "--servers"];
+    let mut guarded = Guarded::start(&everybody);
+    // At a Sentinel each user gets single commands only.
+    for line in acl(&["--sentinel", "--password-env", "TEST_PASSWORD"]).0.lines() {
+        assert!(
+            !["eval", "script", "function", "fcall", "@"].iter().any(|word| line.contains(word)),
+            "{line}"
+        );
+    }
+    let users: Vec<String> = redis::cmd("ACL").arg("USERS").query(&mut guarded.admin).unwrap();
+    let users: Vec<&String> = users.iter().filter(|user| *user != "default").collect();
+    assert!(users.len() >= 7, "{users:?}");
+    for user in users {
+        for command in [
+            "EVAL return(1) 0",
+            "EVAL_RO return(1) 0",
+            "EVALSHA 0 0",
+            "FCALL f 0",
+            "FCALL_RO f 0",
+            "SCRIPT LOAD return(1)",
+            "FUNCTION LOAD x",
+            "MODULE LIST",
+        ] {
+            let told = ask(&mut guarded.admin, &format!("ACL DRYRUN {user} {command}")).unwrap();
+            assert!(format!("{told:?}").contains("no permissions"), "{user} {command}: {told:?}");
+        }
+    }
+}

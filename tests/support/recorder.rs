@@ -41,9 +41,14 @@ impl Recorder {
         self.recorded.lock().unwrap().is_empty()
     }
 
+    /// Takes the bytes that were sent since the last time.
+    pub fn bytes(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.recorded.lock().unwrap())
+    }
+
     /// Takes what was sent since the last time, as commands.
     pub fn commands(&self) -> Vec<Vec<Vec<u8>>> {
-        let bytes = std::mem::take(&mut *self.recorded.lock().unwrap());
+        let bytes = self.bytes();
         let mut rest = bytes.as_slice();
         let mut commands = Vec::new();
         while !rest.is_empty() {

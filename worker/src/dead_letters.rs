@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// How often putting back a letter is tried while others change.
 const ATTEMPTS: usize = 20;
-/// How many letters one command reads.
+/// How many letters one command reads at most.
 const PAGE: usize = 500;
 
 /// A signal that no worker could act on.
@@ -62,15 +62,24 @@ impl DeadLetters {
     /// Every letter, by shard, oldest first.
     pub fn all(&mut self) -> Result<Vec<DeadLetter>> {
         let mut letters = Vec::new();
+        let mut page = PAGE;
         for shard in 0..self.shards {
             let key = key::dead_letters(shard);
             let mut from = "-".to_owned();
             loop {
-                let page = command(["XRANGE", &key, &from, "+", "COUNT", &PAGE.to_string()]);
-                let entries = reply::entries(&self.ask(&key, page)?);
+                self.connect()?;
+                let range = command(["XRANGE", &key, &from, "+", "COUNT", &page.to_string()]);
+                let entries = match self.client.ask(&key, range) {
+                    // A letter has up to 64 KiB, so a page of few is small enough.
+                    Err(failure) if failure.too_large && page > 1 => {
+                        page = (page / 16).max(1);
+                        continue;
+                    }
+                    reply => reply::entries(&reply.map_err(|failure| self.failed(&failure))?),
+                };
                 let Some((last, _)) = entries.last() else { break };
                 from = format!("({last}");
-                let full = entries.len() == PAGE;
+                let full = entries.len() == page;
                 letters.extend(entries.into_iter().map(|entry| letter(shard, entry)));
                 if !full {
                     break;
