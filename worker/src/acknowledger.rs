@@ -22,6 +22,8 @@ use super::trimmer::Trimmer;
 pub(super) const BATCH: usize = 512;
 /// How many dead letters a shard keeps, about.
 const DEAD_LETTERS: &str = "100000";
+/// How long acknowledgements are gathered. A worker that is killed meanwhile leaves them to the next one.
+const GATHER: Duration = Duration::from_millis(10);
 /// How often it checks whether the server is still the master, and what can be deleted.
 const ROUND: Duration = Duration::from_secs(1);
 /// How long a worker that ends tries to send its last acknowledgements.
@@ -42,6 +44,8 @@ pub(super) struct Acknowledger {
     pub(super) shards: u16,
     pub(super) tasks: Tasks,
     trimmer: Trimmer,
+    /// Until then acknowledgements are gathered.
+    next_write: Instant,
     pub(super) next_round: Instant,
     pub(super) next_claims: Instant,
     /// What is refused, with the reason that was reported. It is tried again in each round.
@@ -60,6 +64,7 @@ impl Acknowledger {
             in_flight,
             shards: config.rtss_shards,
             tasks: Tasks::default(),
+            next_write: now,
             next_round: now,
             next_claims: now,
             refused: BTreeMap::new(),
@@ -91,8 +96,9 @@ impl Acknowledger {
             0 => due.unwrap_or(Duration::MAX).min(Duration::from_millis(100)),
             _ => Duration::ZERO,
         };
+        let gather = self.next_write.saturating_duration_since(now);
         let room = (4 * BATCH).saturating_sub(self.urgent());
-        self.in_flight.take_tasks(&mut self.tasks, wait, room)
+        self.in_flight.take_tasks(&mut self.tasks, wait, gather, room)
     }
 
     /// Does the tasks, if the next attempt is due. Returns whether they are done.
@@ -120,6 +126,7 @@ impl Acknowledger {
         }
         self.client.ensure_connected()?;
         self.acknowledge()?;
+        self.next_write = now + GATHER;
         if bury {
             let outcome = self.bury();
             self.note(Work::Bury, outcome)?;

@@ -208,16 +208,31 @@ impl InFlight {
     }
 
     fn order(&self, add: impl FnOnce(&mut State)) {
-        add(&mut self.lock());
-        self.tasked.notify_one();
+        let mut state = self.lock();
+        add(&mut state);
+        let tasks = &state.tasks;
+        // Between the first and enough of them, the acknowledger has nothing new to do.
+        let news = tasks.urgent() == 1 || tasks.urgent() >= self.enough() || !tasks.again.is_empty();
+        drop(state);
+        if news {
+            self.tasked.notify_one();
+        }
     }
 
-    /// Waits for tasks, at most this long, and moves them, at most so many of each kind. Returns whether none are left.
-    pub(super) fn take_tasks(&self, into: &mut Tasks, wait: Duration, most: usize) -> bool {
+    /// How many tasks wait for no others: until they are done, there is room for half of the signals at most.
+    fn enough(&self) -> usize {
+        self.options.prefetch.div_ceil(2)
+    }
+
+    /// Waits for tasks, at most this long, then `gather` for more, and moves them, at most so many of each kind. Returns
+    /// whether none are left.
+    pub(super) fn take_tasks(&self, into: &mut Tasks, wait: Duration, gather: Duration, most: usize) -> bool {
         let mut state = self.lock();
-        let idle =
-            |state: &mut State| state.tasks.urgent() == 0 && state.tasks.again.is_empty() && !self.ended();
-        self.tasked.wait_while_for(&mut state, idle, wait);
+        let less_than = |state: &mut State, count| {
+            state.tasks.urgent() < count && state.tasks.again.is_empty() && !self.ended()
+        };
+        self.tasked.wait_while_for(&mut state, |state| less_than(state, 1), wait);
+        self.tasked.wait_while_for(&mut state, |state| less_than(state, self.enough()), gather);
         let Tasks { done, again, dead } = &mut state.tasks;
         into.done.extend(done.drain(..done.len().min(most)));
         into.dead.extend(dead.drain(..dead.len().min(most)));
