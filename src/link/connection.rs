@@ -1,13 +1,15 @@
 //! One connection to one server: connect, TLS, AUTH, SELECT, CLIENT SETNAME. Every step has a deadline.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use rustls::ClientConfig;
 
 use super::commands::Commands;
 use super::failure::{Class, Failure, Refusal, plain};
-use super::reply::{Replies, Sparse};
+use super::reply::{self, Replies, Sparse};
 use super::resolve;
 use super::stream::Stream;
 use crate::config::{Address, Endpoint, Identity};
@@ -59,18 +61,26 @@ impl Connection {
     /// A connection with the handshake's time-outs: one to reach the server, including its name's resolution, one for
     /// TLS, and one for each reply.
     fn connect(address: &Address, endpoint: &Endpoint, end: Option<Instant>) -> Result<Self, Failure> {
+        let tls = endpoint.tls.as_ref().map(|tls| tls.client()).transpose();
+        let tls = tls.map_err(|text| Failure::new(Class::Alarm, text))?;
+        Self::reach(address, endpoint, tls, end).map_err(|error| Failure::of_io(&error))
+    }
+
+    fn reach(
+        address: &Address,
+        endpoint: &Endpoint,
+        tls: Option<Arc<ClientConfig>>,
+        end: Option<Instant>,
+    ) -> io::Result<Self> {
         let timeout = endpoint.connect_timeout;
         let deadline = Instant::now() + timeout;
         let deadline = end.map_or(deadline, |end| end.min(deadline));
-        let tls = endpoint.tls.as_ref().map(|tls| tls.client()).transpose();
-        let tls = tls.map_err(|text| Failure::new(Class::Alarm, text))?;
-        let stream = resolve::addresses(address, deadline)
-            .and_then(|addresses| Stream::connect(&addresses, deadline, timeout, end))
-            .and_then(|stream| match tls {
-                Some(config) => stream.encrypt(address, config),
-                None => Ok(stream),
-            })
-            .map_err(|error| Failure::of_io(&error))?;
+        let addresses = resolve::addresses(address, deadline)?;
+        let stream = Stream::connect(&addresses, deadline, timeout, end)?;
+        let stream = match tls {
+            Some(config) => stream.encrypt(address, config)?,
+            None => stream,
+        };
         Ok(Self { stream, replies: Replies::new(endpoint.reply_bytes), answered: false })
     }
 
@@ -96,13 +106,15 @@ impl Connection {
 
     /// Sends commands in RESP.
     pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Failure> {
-        let sent = self.expect_silence().and_then(|()| {
-            self.answered = false;
-            self.stream.begins_to_send();
-            self.stream.write_all(commands)?;
-            self.stream.flush()
-        });
-        sent.map_err(|error| Failure::of_io(&error))
+        self.write(commands).map_err(|error| Failure::of_io(&error))
+    }
+
+    fn write(&mut self, commands: &[u8]) -> io::Result<()> {
+        self.expect_silence()?;
+        self.answered = false;
+        self.stream.begins_to_send();
+        self.stream.write_all(commands)?;
+        self.stream.flush()
     }
 
     /// Checks that no unexpected bytes have arrived: they would be taken for the reply to the next command. After a
@@ -118,9 +130,13 @@ impl Connection {
 
     /// Reads one reply. An error reply is a reply too.
     pub(super) fn receive(&mut self) -> Result<Value, Failure> {
+        self.read().map_err(|error| Failure::of_io(&error))
+    }
+
+    fn read(&mut self) -> io::Result<Value> {
         self.answered = true;
         self.stream.begins_a_reply();
-        self.replies.next(&mut self.stream).map_err(|error| Failure::of_io(&error))
+        self.replies.next(&mut self.stream)
     }
 
     /// Reads one reply. Of an array it keeps only errors and wanted elements.
@@ -144,5 +160,33 @@ impl Connection {
             Value::ServerError(error) => Err(Failure::of_reply(&error)),
             reply => Ok(reply),
         }
+    }
+
+    /// Connects to a server or a sentinel, without logging in. An error of the kind `InvalidInput` is about the TLS files.
+    pub(super) fn open_bare(address: &Address, endpoint: &Endpoint) -> io::Result<Self> {
+        let tls = endpoint.tls.as_ref().map(|tls| tls.client()).transpose();
+        let tls = tls.map_err(|text| io::Error::new(io::ErrorKind::InvalidInput, text))?;
+        let mut connection = Self::reach(address, endpoint, tls, None)?;
+        connection.stream.limit(endpoint.reply_timeout);
+        Ok(connection)
+    }
+
+    /// Sends commands and reads so many replies, which together have at most `limit` bytes. Returns also their size.
+    pub(super) fn exchange(
+        &mut self,
+        commands: &[u8],
+        count: usize,
+        limit: usize,
+    ) -> io::Result<(Vec<Value>, usize)> {
+        self.write(commands)?;
+        let (mut replies, mut size) = (Vec::new(), 0);
+        for _ in 0..count {
+            replies.push(self.read()?);
+            size += self.replies.size();
+            if size > limit {
+                return Err(reply::too_large(limit));
+            }
+        }
+        Ok((replies, size))
     }
 }

@@ -6,6 +6,7 @@
 //! time-out, and the first I/O error ends the connection, because later replies could not be told apart. A link does
 //! not try again by itself, and it does not know what the commands mean.
 
+mod bounded;
 mod cluster;
 pub(crate) mod commands;
 mod connection;
@@ -19,6 +20,7 @@ mod sentinel;
 mod servers;
 mod stream;
 
+pub use bounded::BoundedConnection;
 pub(crate) use servers::Link;
 #[cfg(fuzzing)]
 pub(crate) use servers::ranges_of_slots;

@@ -62,6 +62,11 @@ impl Replies {
         self.start == self.end
     }
 
+    /// What the last reply took of the limit.
+    pub(super) fn size(&self) -> usize {
+        self.limit - self.left
+    }
+
     /// Skips the next reply if it equals `reply` and has arrived.
     pub(super) fn skip(&mut self, reply: &[u8]) -> bool {
         let is = self.buffer[self.start..self.end].starts_with(reply);
@@ -205,14 +210,9 @@ impl Replies {
     fn take(&mut self, bytes: usize) -> io::Result<()> {
         match self.left.checked_sub(bytes) {
             Some(left) => self.left = left,
-            None => return Err(self.too_large()),
+            None => return Err(too_large(self.limit)),
         }
         Ok(())
-    }
-
-    #[cold]
-    fn too_large(&self) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidData, TooLarge(self.limit))
     }
 
     /// Reads what has arrived; waits if nothing has.
@@ -250,6 +250,12 @@ impl fmt::Display for TooLarge {
 }
 
 impl std::error::Error for TooLarge {}
+
+/// A reply has more bytes than this limit.
+#[cold]
+pub(super) fn too_large(limit: usize) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, TooLarge(limit))
+}
 
 /// Whether a reply was refused because it was above the limit.
 pub(super) fn is_too_large(error: &io::Error) -> bool {

@@ -9,6 +9,7 @@ use redis::RedisResult;
 use super::settings::set;
 use super::{Finding, Member, Patient, Place};
 use crate::errors::server_reply;
+use crate::observe::connect::Connection;
 
 /// A replica that lacks more than this has been behind for seconds.
 const LAG_BYTES: u64 = 16 << 20;
@@ -55,7 +56,7 @@ fn lone(member: &Member, endpoint: &Endpoint) -> Finding {
 
 /// Whether the Sentinels agree, and would still have a majority without one of them.
 fn quorum(
-    sentinels: &mut [(Address, redis::Connection)],
+    sentinels: &mut [(Address, Connection)],
     master: &str,
     endpoint: &Endpoint,
 ) -> Result<Vec<Finding>> {

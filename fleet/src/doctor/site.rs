@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use mt5_redis::config::{Address, Config, Endpoint, LaneConfig, Site};
-use redis::{Connection, FromRedisValue, InfoDict, RedisError, RedisResult, Value};
+use redis::{FromRedisValue, InfoDict, RedisError, RedisResult, Value};
 
 use super::{Finding, shell};
 use crate::errors::{describe, is_refusal, server_reply};
-use crate::observe::connect::{self, connect};
+use crate::observe::connect::{self, Connection, connect};
 
 /// One deployment of Redis: a server, a master with its replicas, or a Cluster.
 pub struct Place {

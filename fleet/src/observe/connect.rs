@@ -1,13 +1,13 @@
-//! One connection to a server or a Sentinel, with the credentials, TLS files and time-outs of the configuration.
+//! One connection to a server or a Sentinel, with the credentials, TLS files, time-outs and largest reply of the
+//! configuration.
 
-use std::fs;
+use std::io;
 
 use anyhow::{Context, Result};
 use mt5_redis::config::{Address, Endpoint, Identity};
-use redis::{
-    Client, ClientTlsConfig, Connection, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, TlsCertificates,
-};
+/// The bridge's own connection: no reply is larger than `reply_bytes` or takes longer than `reply_timeout`.
+pub use mt5_redis::link::BoundedConnection as Connection;
+use redis::{ErrorKind, RedisError, RedisResult};
 
 use crate::errors::{CONNECTING, server_reply};
 
@@ -22,33 +22,12 @@ pub fn server(address: &Address, endpoint: &Endpoint) -> Result<Connection> {
 
 /// Connects to a server or a Sentinel.
 pub fn connect(address: &Address, endpoint: &Endpoint, identity: &Identity) -> Result<Connection> {
-    let Address { host, port } = address.clone();
-    let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-    let client = match &endpoint.tls {
-        None => Client::open(
-            ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(settings),
-        )?,
-        Some(tls) => {
-            let read = |path: &std::path::PathBuf| {
-                fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-            };
-            let certificates = TlsCertificates {
-                client_tls: match &tls.client {
-                    Some((certificate, key)) => {
-                        Some(ClientTlsConfig { client_cert: read(certificate)?, client_key: read(key)? })
-                    }
-                    None => None,
-                },
-                root_cert: tls.ca.as_ref().map(read).transpose()?,
-            };
-            let address = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
-            let info = address.into_connection_info()?.set_redis_settings(settings);
-            Client::build_with_tls(info, certificates)?
-        }
+    let mut connection = match Connection::open(address, endpoint) {
+        Ok(connection) => connection,
+        // About the TLS files.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error.into()),
+        Err(error) => return Err(RedisError::from(error)).context(CONNECTING),
     };
-    let mut connection = client.get_connection_with_timeout(endpoint.connect_timeout).context(CONNECTING)?;
-    connection.set_read_timeout(Some(endpoint.reply_timeout))?;
-    connection.set_write_timeout(Some(endpoint.reply_timeout))?;
     match log_in(&mut connection, identity) {
         Err(error) if error.code().is_none() => Err(error).context(CONNECTING),
         refused => refused.map(|()| connection).map_err(Into::into),

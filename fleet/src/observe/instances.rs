@@ -8,7 +8,7 @@ use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
 
 use super::names;
-use super::nodes::{Nodes, answer_about_key};
+use super::nodes::{Nodes, PIPELINE, answer_about_key};
 
 /// The fields that are read, and their positions in a packed heartbeat.
 const FIELDS: [(&str, usize); 12] = [
@@ -25,6 +25,9 @@ const FIELDS: [(&str, usize); 12] = [
     ("sl", 38),
     ("ck", 40),
 ];
+
+/// The longest packed heartbeat, bytes.
+const LONGEST: usize = 64 << 10;
 
 /// What the list and the heartbeats show.
 #[derive(Default)]
@@ -82,16 +85,18 @@ pub fn read(nodes: &mut Nodes) -> Result<Instances> {
     let mut found =
         Instances { invalid: names.invalid, invalid_count: names.invalid_count, ..Instances::default() };
     let listed: Vec<(String, f64)> = names.instances.into_iter().collect();
-    let keys: Vec<_> = listed.iter().map(|(name, _)| key::instance(name)).collect();
     let fields = FIELDS.map(|(field, _)| field);
     let ask = |key: &str| redis::cmd("HMGET").arg(key).arg("d").arg(&fields).clone();
-    let commands: Vec<_> = keys.iter().map(|key| (key.as_str(), ask(key))).collect();
-    for ((name, score), reply) in listed.into_iter().zip(nodes.ask_all(&commands)?) {
-        let reply = answer_about_key(reply)?.and_then(|value| Vec::<Value>::from_redis_value(value).ok());
-        let time_ms = score.max(0.0) as u64;
-        match reply.as_deref().and_then(parse) {
-            Some(heartbeat) => found.alive.push((name, Heartbeat { time_ms, ..heartbeat })),
-            None => found.dead.push((name, time_ms)),
+    for listed in listed.chunks(PIPELINE) {
+        let keys: Vec<_> = listed.iter().map(|(name, _)| key::instance(name)).collect();
+        let commands: Vec<_> = keys.iter().map(|key| (key.as_str(), ask(key))).collect();
+        for ((name, score), reply) in listed.iter().zip(nodes.ask_all(&commands)?) {
+            let reply = answer_about_key(reply)?.and_then(|value| Vec::<Value>::from_redis_value(value).ok());
+            let (name, time_ms) = (name.clone(), score.max(0.0) as u64);
+            match reply.as_deref().and_then(parse) {
+                Some(heartbeat) => found.alive.push((name, Heartbeat { time_ms, ..heartbeat })),
+                None => found.dead.push((name, time_ms)),
+            }
         }
     }
     found.dead.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
@@ -102,6 +107,8 @@ pub fn read(nodes: &mut Nodes) -> Result<Instances> {
 fn parse(reply: &[Value]) -> Option<Heartbeat> {
     let [packed, fields @ ..] = reply else { return None };
     let found: HashMap<&str, f64> = match packed {
+        // A terminal may write what it likes, and the values take far more memory than their bytes.
+        Value::BulkString(bytes) if bytes.len() > LONGEST => return None,
         Value::BulkString(bytes) => {
             let value = rmpv::decode::read_value(&mut bytes.as_slice()).ok()?;
             let values = value.as_array()?;
@@ -163,6 +170,15 @@ mod tests {
         rmpv::encode::write_value(&mut bytes, &rmpv::Value::Array(values)).unwrap();
         assert_eq!(parse(&[Value::BulkString(bytes)]), Some(expected));
         assert_eq!(parse(&[const { Value::Nil }; 13]), None);
+    }
+
+    #[test]
+    fn a_heartbeat_that_is_far_too_long_is_not_decoded() {
+        let mut values = vec![rmpv::Value::from(0); 70_000];
+        FIELDS.iter().for_each(|(_, at)| values[*at] = 1.into());
+        let mut bytes = Vec::new();
+        rmpv::encode::write_value(&mut bytes, &rmpv::Value::Array(values)).unwrap();
+        assert_eq!(parse(&[Value::BulkString(bytes)]), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use mt5_redis::model::InstanceId;
 use redis::Value;
 
-use super::nodes::Nodes;
+use super::nodes::{Nodes, PIPELINE};
 
 /// About how many names one command reads: it must not delay the signals behind it.
 const PAGE: u32 = 250;
@@ -16,6 +16,9 @@ const PAGE: u32 = 250;
 const MOST: usize = 200_000;
 /// The most invalid names that are remembered, for removal.
 const INVALID: usize = 1000;
+
+/// The longest invalid name that is remembered, bytes.
+const LONGEST: usize = 16 << 10;
 
 /// The names in a list.
 #[derive(Default)]
@@ -40,7 +43,8 @@ pub fn read(nodes: &mut Nodes, list: &str) -> Result<Names> {
                 Some(name) => drop(names.instances.insert(name.to_owned(), score)),
                 None => {
                     names.invalid_count += 1;
-                    names.invalid.extend((names.invalid.len() < INVALID).then_some(name));
+                    let keep = names.invalid.len() < INVALID && name.len() <= LONGEST;
+                    names.invalid.extend(keep.then_some(name));
                 }
             }
         }
@@ -54,11 +58,13 @@ pub fn read(nodes: &mut Nodes, list: &str) -> Result<Names> {
 /// Which of these keys exist.
 pub fn existing<'a>(nodes: &mut Nodes, keys: &'a [String]) -> Result<HashSet<&'a str>> {
     let ask = |key: &'a String| (key.as_str(), redis::cmd("EXISTS").arg(key).clone());
-    let answers = nodes.ask_all(&keys.iter().map(ask).collect::<Vec<_>>())?;
     let mut existing = HashSet::new();
-    for (key, answer) in keys.iter().zip(answers) {
-        if matches!(answer?, Value::Int(1..)) {
-            existing.insert(key.as_str());
+    for keys in keys.chunks(PIPELINE) {
+        let answers = nodes.ask_all(&keys.iter().map(ask).collect::<Vec<_>>())?;
+        for (key, answer) in keys.iter().zip(answers) {
+            if matches!(answer?, Value::Int(1..)) {
+                existing.insert(key.as_str());
+            }
         }
     }
     Ok(existing)

@@ -2,18 +2,24 @@
 //! demand, sends each command to the node that owns its key, and follows MOVED.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use mt5_redis::config::{Address, Config, Endpoint, Site};
 use mt5_redis::model::key;
-use redis::{Cmd, Connection, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 
-use super::connect;
+use super::connect::{self, Connection};
 use crate::errors;
 
-/// Commands in one pipeline.
-const PIPELINE: usize = 500;
+/// Commands in one pipeline. Whoever asks about more keys keeps what it needs of these answers before it goes on.
+pub(super) const PIPELINE: usize = 500;
+
+/// The most that is kept of what servers list, bytes: a list may go on without end.
+pub(super) const KEPT: usize = 64 << 20;
+/// The memory of a listed name besides its text.
+pub(super) const KEY: usize = 64;
 
 /// A lane's masters. A connection is opened when it is first needed, and again after an error.
 pub struct Nodes {
@@ -122,10 +128,17 @@ impl Nodes {
                 }
                 let connection = self.connection(&node)?;
                 let found = pipe.ignore_errors().query::<Vec<RedisResult<Value>>>(connection);
+                let is_too_large = connection.is_too_large();
                 if found.as_ref().is_err_and(|error| error.is_io_error() || error.is_connection_dropped()) {
                     self.connections.remove(&node);
                 }
-                for (&at, answer) in places.iter().zip(found?) {
+                let found = match found {
+                    Err(_) if is_too_large => {
+                        self.ask_one_by_one(&node, places.iter().map(|&at| &commands[at].1))?
+                    }
+                    found => found?,
+                };
+                for (&at, answer) in places.iter().zip(found) {
                     let moved = answer.as_ref().is_err_and(|error| redirection(error).is_some());
                     // The slot has moved: ask its new owner.
                     answers[at] = Some(if moved { Ok(self.ask_owner(&commands[at].1)?) } else { answer });
@@ -138,15 +151,50 @@ impl Nodes {
             .collect()
     }
 
-    /// The keys of all nodes that match a pattern.
+    /// Sends commands to one node, one by one, because their answers together are too large. An answer beyond the limit is
+    /// an I/O error.
+    fn ask_one_by_one<'a>(
+        &mut self,
+        node: &Address,
+        commands: impl Iterator<Item = &'a Cmd>,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        let (limit, mut size) = (self.endpoint.reply_bytes, 0);
+        let mut answers = Vec::new();
+        for command in commands {
+            let connection = self.connection(node)?;
+            let mut answer = command.query::<Value>(connection);
+            let is_too_large = connection.is_too_large();
+            match &answer {
+                Ok(_) if size + connection.size() > limit => {
+                    let text = format!("the answers together have more than {limit} bytes, see reply_bytes");
+                    answer = Err(io::Error::other(text).into());
+                }
+                Ok(_) => size += connection.size(),
+                Err(error) if error.is_io_error() => {
+                    self.connections.remove(node);
+                    if !is_too_large {
+                        answer?;
+                        continue;
+                    }
+                }
+                Err(_) => {}
+            }
+            answers.push(answer);
+        }
+        Ok(answers)
+    }
+
+    /// The keys of all nodes that match a pattern. More than [`KEPT`] bytes of them are an error.
     pub fn scan(&mut self, pattern: &str) -> Result<Vec<String>> {
-        let mut keys = Vec::new();
+        let (mut keys, mut size) = (Vec::new(), 0);
         for node in self.masters.clone() {
             let mut cursor = "0".to_owned();
             loop {
                 let mut scan = redis::cmd("SCAN");
                 scan.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
                 let (next, page): (String, Vec<Vec<u8>>) = self.ask(&node, &scan)?;
+                size += page.iter().map(|key| KEY + key.len()).sum::<usize>();
+                ensure!(size <= KEPT, "the keys that match {pattern} are more than {KEPT} bytes");
                 keys.extend(page.into_iter().filter_map(|key| String::from_utf8(key).ok()));
                 cursor = next;
                 if cursor == "0" {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
 
 use super::names;
-use super::nodes::{Nodes, answer_about_key};
+use super::nodes::{KEPT, KEY, Nodes, PIPELINE, answer_about_key};
 
 /// An entry's id: milliseconds and number.
 pub type Id = (u64, u64);
@@ -52,6 +52,7 @@ pub struct Look {
 /// Reads every stream of every shard; `followers` are the keys of the followers' positions.
 pub fn look(nodes: &mut Nodes, shards: u16, followers: &[String]) -> Result<Look> {
     let mut look = Look { followers: followers.len(), ..Look::default() };
+    let mut size = 0;
     for shard in 0..shards {
         let names = names::read(nodes, &key::sources(shard))?;
         let mut gone = names.invalid;
@@ -69,7 +70,14 @@ pub fn look(nodes: &mut Nodes, shards: u16, followers: &[String]) -> Result<Look
         if !gone.is_empty() {
             look.gone.insert(shard, gone);
         }
-        look.streams.extend(describe(nodes, found)?);
+        // The answers about a stream are far larger than what is kept of them.
+        for some in found.chunks(PIPELINE) {
+            let described = describe(nodes, some.to_vec())?;
+            let groups = described.iter().flat_map(|stream| &stream.groups);
+            size += groups.map(|group| 2 * KEY + group.name.len()).sum::<usize>();
+            ensure!(size <= KEPT, "the streams' groups are more than {KEPT} bytes");
+            look.streams.extend(described);
+        }
     }
     look.streams.sort_by(|one, other| one.key.cmp(&other.key));
     for follower in followers {
@@ -78,7 +86,8 @@ pub fn look(nodes: &mut Nodes, shards: u16, followers: &[String]) -> Result<Look
     Ok(look)
 }
 
-/// Fills in everything else about streams. A key that is not a stream, or is gone by now, is left out.
+/// Fills in everything else about streams. A key that is not a stream, or is gone by now, is left out. Of a stream whose
+/// first or last entry is too large to be read, length and ends are unknown; it counts as old, so that it is trimmed.
 fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
     let about = |what: &str, stream: &Stream| redis::cmd("XINFO").arg(what).arg(&stream.key).clone();
     let all = |what: &str| {
@@ -87,8 +96,17 @@ fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
     let (ends, groups) = (nodes.ask_all(&all("STREAM"))?, nodes.ask_all(&all("GROUPS"))?);
     let mut found = Vec::new();
     for ((mut stream, end), groups) in streams.into_iter().zip(ends).zip(groups) {
-        let (end, groups) = (answer_about_key(end)?, answer_about_key(groups)?);
-        let (Some(end), Some(Value::Array(groups))) = (end, groups) else { continue };
+        let Some(Value::Array(groups)) = answer_about_key(groups)? else { continue };
+        stream.groups = groups.iter().map(group).collect();
+        let end = match end {
+            Err(error) if error.is_io_error() => {
+                stream.first = Some(Id::default());
+                found.push(stream);
+                continue;
+            }
+            end => answer_about_key(end)?,
+        };
+        let Some(end) = end else { continue };
         let entry = |name: &str| match field(&end, name)? {
             Value::Array(entry) => parse_id(&String::from_redis_value(entry.first()?.clone()).ok()?),
             _ => None,
@@ -96,7 +114,6 @@ fn describe(nodes: &mut Nodes, streams: Vec<Stream>) -> Result<Vec<Stream>> {
         stream.length = number(&end, "length").unwrap_or(0);
         stream.first = entry("first-entry");
         stream.last = entry("last-entry").unwrap_or_default();
-        stream.groups = groups.iter().map(group).collect();
         found.push(stream);
     }
     let waiting: Vec<(usize, usize)> = found
