@@ -131,13 +131,16 @@ void CMt5RedisReplay::Merge(const string symbol_,const int first_)
       if(copies.all[i_].symbol!=symbol_ || copies.all[i_].held<MT5R_LOTS_EPSILON)
          continue;
       double there_=0.0;
+      bool   found_=false;
       for(int k_=copies.Total()-1; k_>=first_; k_--)
          if(copies.all[k_].comment==copies.all[i_].comment)
            {
+            found_=true;
             there_+=copies.all[k_].held;
             copies.Remove(k_);
            }
-      if(MathAbs(there_-copies.all[i_].held)>MT5R_LOTS_EPSILON)
+      //--- an opening that is older than the broker's history is known from the memory only
+      if(found_ && MathAbs(there_-copies.all[i_].held)>MT5R_LOTS_EPSILON)
         {
          copies.Hold(i_,there_);
          Keep(i_);
