@@ -19,6 +19,7 @@
 #include "Mt5RedisSymbolMap.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
+#define MT5R_REWRITE_MS    1000 // before its memory is written anew again, when that failed
 #define MT5R_GAP_PRODUCER  -1   // and less: no producer has such a number, the closes after a gap do
 
 //+------------------------------------------------------------------+
@@ -30,6 +31,7 @@ private:
    CMt5RedisSymbolMap m_map;
    string            m_account;      // whose memory is open
    ulong             m_open_ms;      // when to try its memory again
+   ulong             m_rewrite_ms;   // when to rewrite it again; 0: the last time it succeeded
    int               m_role;
    int               m_executed;
    int               m_skipped;
@@ -47,8 +49,8 @@ private:
    void              Rewrite(void);
 
 public:
-                     CMt5RedisCopier(void) : m_account(""),m_open_ms(0),m_role(MT5REDIS_ROLE_CONNECTING),m_executed(0),
-                                             m_skipped(0),m_error(""),m_trouble("") { }
+                     CMt5RedisCopier(void) : m_account(""),m_open_ms(0),m_rewrite_ms(0),m_role(MT5REDIS_ROLE_CONNECTING),
+                                             m_executed(0),m_skipped(0),m_error(""),m_trouble("") { }
    bool              Start(const SMt5RedisCopyRules &rules_);
    void              Work(CMt5RedisFollower &redis_);
    void              Stop(const int reason_);
@@ -108,7 +110,7 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       Finish(redis_,i_,outcome_!=MT5REDIS_REFUSED);
       i_--;
      }
-   if(m_book.memory.Long())
+   if(m_book.memory.NeedsRewrite() && GetTickCount64()>=m_rewrite_ms)
       Rewrite();
   }
 //+------------------------------------------------------------------+
@@ -169,7 +171,8 @@ void CMt5RedisCopier::Recall(void)
    Rewrite();
   }
 //+------------------------------------------------------------------+
-//| Rewrites the memory without what is finished.                    |
+//| Rewrites the memory without what is finished. That it fails is   |
+//| printed once.                                                    |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Rewrite(void)
   {
@@ -191,8 +194,14 @@ void CMt5RedisCopier::Rewrite(void)
         }
    records_[count_]=(m_close_only ? "gap\t1" : "gap\t0");
    count_++;
-   if(!m_book.memory.Rewrite(records_,count_))
+   if(m_book.memory.Rewrite(records_,count_))
+     {
+      m_rewrite_ms=0;
+      return;
+     }
+   if(m_rewrite_ms==0)
       Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory cannot be written anew: is the disk full?");
+   m_rewrite_ms=GetTickCount64()+MT5R_REWRITE_MS;
   }
 //+------------------------------------------------------------------+
 //| Begins to act on a signal.                                       |

@@ -2,8 +2,9 @@
 //|                                               Mt5RedisFile.mqh   |
 //|  Lines in a file below MQL5\Files that survive a crash.          |
 //+------------------------------------------------------------------+
-// Each line has a checksum and is on the disk when Append returns true. A last line that a crash cut off is dropped. A
-// damaged line elsewhere is dropped too, and Damaged reports it. While the file is open no other program can open it.
+// Each line has a checksum and is on the disk when Append returns true. After Open, and after an Append that failed, the
+// last line may be incomplete: call Rewrite before the next Append. Open drops an incomplete last line. It drops a damaged
+// line elsewhere too, and Damaged reports it. While the file is open no other program can open it.
 #ifndef MT5_REDIS_FILE_MQH
 #define MT5_REDIS_FILE_MQH
 #include "Mt5RedisMark.mqh"
@@ -17,18 +18,17 @@ private:
    string            m_name;
    int               m_file;
    bool              m_damaged;
-   bool              m_torn;         // the last line may be incomplete
    CMt5RedisMark     m_mark;
 
    string            Signed(const string text_) const;
    bool              Write(const int file_,const string text_) const;
-   int               ReadAll(const int file_,string &lines_[],bool &whole_);
+   int               ReadAll(const int file_,string &lines_[]);
    bool              Finished(const string name_);
 
 public:
    string            lines[];        // the lines that Open read
 
-                     CMt5RedisFile(void) : m_name(""),m_file(INVALID_HANDLE),m_damaged(false),m_torn(false) { }
+                     CMt5RedisFile(void) : m_name(""),m_file(INVALID_HANDLE),m_damaged(false) { }
                     ~CMt5RedisFile(void) { Close(); }
    bool              Open(const string name_);
    bool              IsOpen(void) const   { return(m_file!=INVALID_HANDLE); }
@@ -53,9 +53,7 @@ bool CMt5RedisFile::Open(const string name_)
    m_file=FileOpen(name_,FILE_READ|FILE_WRITE|FILE_BIN);
    if(m_file==INVALID_HANDLE)
       return(false);
-   bool whole_=true;
-   m_damaged=(ReadAll(m_file,lines,whole_)>0);
-   m_torn=!whole_;
+   m_damaged=(ReadAll(m_file,lines)>0);
    return(true);
   }
 //+------------------------------------------------------------------+
@@ -71,21 +69,17 @@ string CMt5RedisFile::Signed(const string text_) const
    return(StringFormat("%016I64x ",m_mark.Sum(text_))+text_+"\n");
   }
 //+------------------------------------------------------------------+
-//| Appends a line after whatever a failure left. False: it is not   |
-//| on the disk.                                                     |
+//| Appends a line. False: it is not on the disk.                    |
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Append(const string text_)
   {
-   m_torn=!Write(m_file,(m_torn ? "\n" : "")+Signed(text_));
-   return(!m_torn);
+   return(Write(m_file,Signed(text_)));
   }
 //+------------------------------------------------------------------+
 bool CMt5RedisFile::Write(const int file_,const string text_) const
   {
    uchar bytes_[];
    int   count_=StringToCharArray(text_,bytes_,0,-1,CP_UTF8)-1; // without the zero at its end
-   if(file_==INVALID_HANDLE || count_<=0)
-      return(false);
    ResetLastError();
    if(!FileSeek(file_,0,SEEK_END) || FileWriteArray(file_,bytes_,0,count_)!=(uint)count_)
       return(false);
@@ -94,9 +88,9 @@ bool CMt5RedisFile::Write(const int file_,const string text_) const
   }
 //+------------------------------------------------------------------+
 //| Reads the good lines; returns the number of bad ones before the  |
-//| last. whole: the file ends with a complete line.                 |
+//| last.                                                            |
 //+------------------------------------------------------------------+
-int CMt5RedisFile::ReadAll(const int file_,string &lines_[],bool &whole_)
+int CMt5RedisFile::ReadAll(const int file_,string &lines_[])
   {
    uchar bytes_[];
    string parts_[];
@@ -104,10 +98,8 @@ int CMt5RedisFile::ReadAll(const int file_,string &lines_[],bool &whole_)
    int    found_=0;
    int    size_=(int)FileSize(file_);
    ArrayResize(lines_,0);
-   whole_=true;
    if(size_==0 || (int)FileReadArray(file_,bytes_,0,size_)!=size_)
       return(size_==0 ? 0 : 1);
-   whole_=(bytes_[size_-1]=='\n');
    int count_=StringSplit(CharArrayToString(bytes_,0,size_,CP_UTF8),'\n',parts_);
    for(int i_=0; i_<count_; i_++)
      {
@@ -133,11 +125,10 @@ bool CMt5RedisFile::Finished(const string name_)
    if(file_==INVALID_HANDLE)
       return(false);
    string lines_[];
-   bool   whole_=false;
-   int    bad_=ReadAll(file_,lines_,whole_);
+   int    bad_=ReadAll(file_,lines_);
    int    count_=ArraySize(lines_);
    FileClose(file_);
-   return(bad_==0 && whole_ && count_>0 && lines_[count_-1]=="end");
+   return(bad_==0 && count_>0 && lines_[count_-1]=="end");
   }
 //+------------------------------------------------------------------+
 //| Replaces the file by these lines. False: it is unchanged.        |
@@ -157,7 +148,6 @@ bool CMt5RedisFile::Rewrite(const string &texts_[],const int count_)
    Close();
    bool moved_=FileMove(m_name+".new",0,m_name,FILE_REWRITE);
    m_file=FileOpen(m_name,FILE_READ|FILE_WRITE|FILE_BIN);
-   m_torn=(m_torn && !moved_);
    return(moved_ && m_file!=INVALID_HANDLE);
   }
 //+------------------------------------------------------------------+

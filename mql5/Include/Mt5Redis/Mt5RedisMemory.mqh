@@ -4,14 +4,14 @@
 //+------------------------------------------------------------------+
 // It stores which signals were acted on, one by one, by source, producer and sequence number. Other parts of the follower
 // store their records here too. Noted records are written together in one line, so after a crash either all of them are
-// there or none.
+// there or none. When a line cannot be written, its records are only in the follower, and nothing more is written until
+// Rewrite has stored them.
 #ifndef MT5_REDIS_MEMORY_MQH
 #define MT5_REDIS_MEMORY_MQH
 #include "Mt5RedisFile.mqh"
 
 #define MT5R_MEMORY_SIGNALS  4096  // how many signals are remembered
 #define MT5R_MEMORY_LINES    8192  // a longer file is written anew
-#define MT5R_MEMORY_NOTED    1000000 // characters that may wait for a disk that is full
 #define MT5R_FIELD           9     // the characters between fields, and between records
 #define MT5R_RECORD          30
 
@@ -36,6 +36,7 @@ private:
    int               m_next;          // the oldest entry, which is replaced next
    string            m_noted;         // records that are not written yet
    int               m_lines;
+   bool              m_behind;        // the file lacks a record, or its last line may be incomplete
 
    int               Find(const string source_,const long producer_,const long sequence_) const;
    void              Remember(const string source_,const long producer_,const long sequence_,const string how_);
@@ -43,7 +44,7 @@ private:
 public:
    string            records[];       // records of other parts of the follower, as found by Open
 
-                     CMt5RedisMemory(void) : m_next(0),m_noted(""),m_lines(0) { }
+                     CMt5RedisMemory(void) : m_next(0),m_noted(""),m_lines(0),m_behind(false) { }
    bool              Open(const string name_);
    bool              IsOpen(void) const         { return(m_file.IsOpen()); }
    bool              Damaged(void) const        { return(m_file.Damaged()); }
@@ -52,17 +53,19 @@ public:
    void              Did(const string source_,const long producer_,const long sequence_,const string how_);
    void              Note(const string record_);
    bool              Save(void);
-   bool              Long(void) const           { return(m_lines>MT5R_MEMORY_LINES); }
+   bool              NeedsRewrite(void) const   { return(m_behind || m_lines>MT5R_MEMORY_LINES); }
    bool              Rewrite(const string &others_[],const int count_);
   };
 //+------------------------------------------------------------------+
-//| Opens it. False: another program has it open, or the disk fails. |
+//| Opens it; call Rewrite then. False: another program has it open, |
+//| or the disk fails.                                               |
 //+------------------------------------------------------------------+
 bool CMt5RedisMemory::Open(const string name_)
   {
    Close();
    if(!m_file.Open(name_))
       return(false);
+   m_behind=true;
    m_lines=ArraySize(m_file.lines);
    int count_=0;
    for(int i_=0; i_<m_lines; i_++)
@@ -94,6 +97,7 @@ void CMt5RedisMemory::Close(void)
    m_next=0;
    m_noted="";
    m_lines=0;
+   m_behind=false;
   }
 //+------------------------------------------------------------------+
 int CMt5RedisMemory::Find(const string source_,const long producer_,const long sequence_) const
@@ -150,26 +154,18 @@ void CMt5RedisMemory::Note(const string record_)
    m_noted+=record_;
   }
 //+------------------------------------------------------------------+
-//| Writes what was noted. False: it is not on the disk; the next    |
-//| Save tries again.                                                |
+//| Writes what was noted. False: it is not on the disk until a      |
+//| Rewrite succeeds.                                                |
 //+------------------------------------------------------------------+
 bool CMt5RedisMemory::Save(void)
   {
-   if(m_noted=="")
-      return(true);
-   if(!m_file.Append(m_noted))
+   if(m_noted!="" && !m_behind)
      {
-      //--- Rewrite has all of it
-      if(StringLen(m_noted)>MT5R_MEMORY_NOTED)
-        {
-         m_noted="";
-         m_lines=MT5R_MEMORY_LINES+1;
-        }
-      return(false);
+      m_behind=!m_file.Append(m_noted);
+      m_lines++;
      }
    m_noted="";
-   m_lines++;
-   return(true);
+   return(!m_behind);
   }
 //+------------------------------------------------------------------+
 //| Rewrites the file: the signals, and these records of others.     |
@@ -191,6 +187,7 @@ bool CMt5RedisMemory::Rewrite(const string &others_[],const int count_)
    if(!m_file.Rewrite(lines_,ArraySize(lines_)))
       return(false);
    m_noted="";
+   m_behind=false;
    m_lines=ArraySize(lines_);
    return(true);
   }

@@ -257,6 +257,9 @@ void Player::set(const Step &step) {
   }
   if(step.has("erase"))
     std::filesystem::remove(it.data_folder + "\\MQL5\\Files\\" + step.text("erase"));
+  if(step.has("copy"))
+    std::filesystem::copy_file(it.data_folder + "\\MQL5\\Files\\" + step.text("copy"),
+                               it.data_folder + "\\MQL5\\Files\\" + step.text("to"));
   if(step.has("damage"))
     damage(it.data_folder + "\\MQL5\\Files\\" + step.text("damage"), step.whole("at"));
   if(step.has("variable"))
