@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use mt5_redis::abi::MT5REDIS_LANE_RTSS;
 use mt5_redis::model::trade::{MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN};
 use support::bridge::{Bridge, account, buy, trade};
-use support::eventually;
+use support::cluster::Cluster;
 use support::follower::{self, Wants, subscribe};
+use support::sentinels::Sentinels;
 use support::server::Server;
+use support::{configuration, eventually};
 
 /// Commands that look after a server; managed ones keep them to themselves.
 const CARE: [&str; 5] = ["config", "client", "latency", "memory", "slowlog"];
@@ -71,10 +74,15 @@ fn rows() -> Vec<(Vec<String>, String, String)> {
     .collect()
 }
 
+/// Whether a row is about Sentinels or a Cluster, which have tests of their own.
+fn is_of_a_site(who: &str) -> bool {
+    who.contains("Sentinels") || who.contains("Cluster")
+}
+
 #[test]
 fn without_any_of_the_commands_that_it_can_do_without_it_works() {
     let mut tried = 0;
-    for (commands, who, refused) in rows() {
+    for (commands, who, refused) in rows().into_iter().filter(|(_, who, _)| !is_of_a_site(who)) {
         if (who.starts_with("bridge") || who.starts_with("all")) && refused.starts_with("Works") {
             for command in commands {
                 // A follower has its own need of it.
@@ -84,7 +92,7 @@ fn without_any_of_the_commands_that_it_can_do_without_it_works() {
             }
         }
     }
-    assert!(tried >= 6, "{tried}");
+    assert!(tried >= 5, "{tried}");
 }
 
 #[test]
@@ -175,6 +183,121 @@ fn a_follower_reads_or_says_why_it_does_not() {
         }
     }
     assert!(tried >= 12, "{tried}");
+}
+
+/// What the table's last column says of a command that is sent with Sentinels or on a Cluster.
+fn at_a_site(place: &str, command: &str) -> String {
+    let quoted = format!("`{command}`");
+    let mut rows = section().lines().filter(|line| line.starts_with(&format!("| {quoted} |")));
+    let row = rows.find(|line| line.contains(place)).unwrap_or_else(|| panic!("no row has {command}"));
+    row.trim_matches('|').split(" | ").nth(3).expect("a last column").trim().to_owned()
+}
+
+/// Makes a user on this server that may use every command except this one.
+fn without(server: &Server, command: &str) {
+    server.ask::<()>("ACL SETUSER bridge on >secret ~* &* +@all");
+    server.ask::<()>(&format!("ACL SETUSER bridge -{}", command.to_lowercase().replace(' ', "|")));
+}
+
+const LOGIN: &str = "username = \"bridge\"\npassword = \"secret\"\n";
+
+/// The bridge of this configuration holds everything, and says these words.
+fn says_that_nothing_works(toml: &str, words: &[&str]) {
+    let (folder, config) = configuration(toml);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.heartbeat(&account());
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    bridge.signal(&buy(7));
+    let mut told: Vec<String> = Vec::new();
+    eventually(&format!("each lane says {words:?}"), || {
+        told.extend(bridge.events());
+        ["ris: ", "rts: ", "rtss: "].iter().all(|lane| {
+            told.iter().any(|line| line.starts_with(lane) && words.iter().all(|word| line.contains(word)))
+        })
+    });
+    assert!(!told.iter().any(|line| line.contains("secret")), "{told:?}");
+    let stats = bridge.stats();
+    for lane in ["ris", "rts", "rtss"] {
+        let of = |name: &str| stats[lane][name].as_i64().expect("a number");
+        assert_eq!((of("committed"), of("rejected")), (0, 0), "{toml}: {stats}");
+    }
+}
+
+/// The bridge of this configuration writes everything and complains of nothing.
+fn works(toml: &str) {
+    let (folder, config) = configuration(toml);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    bridge.heartbeat(&account());
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    bridge.signal(&buy(7));
+    bridge.settle();
+    let events = bridge.events();
+    assert!(events.iter().all(|line| line.contains(": connected to ")), "{toml}: {events:?}");
+}
+
+#[test]
+fn who_cannot_log_in_or_choose_its_database_says_what_to_change() {
+    let hidden = Server::configured("rename-command AUTH \"\"\n", &[]);
+    says_that_nothing_works(&format!("url = \"{}\"\n{LOGIN}", hidden.url()), &["'AUTH'"]);
+    let hidden = Server::configured("rename-command SELECT \"\"\n", &[]);
+    says_that_nothing_works(&format!("url = \"{}/2\"\n", hidden.url()), &["'SELECT'", "leave /2 out"]);
+    let server = Server::start();
+    without(&server, "SELECT");
+    let toml = format!("url = \"{}/2\"\n{LOGIN}", server.url());
+    says_that_nothing_works(&toml, &["'select'", "check username, password and permissions"]);
+}
+
+#[test]
+fn without_the_commands_of_sentinels_the_table_is_right() {
+    let group = Sentinels::start();
+    assert!(at_a_site("Sentinels", "ROLE").starts_with("Works"));
+    group.servers.iter().for_each(|server| without(server, "ROLE"));
+    works(&format!("{}{LOGIN}", group.toml()));
+    assert!(at_a_site("Sentinels", "SENTINEL").starts_with("Nothing works"));
+    group.sentinels.iter().for_each(|sentinel| without(sentinel, "SENTINEL"));
+    let login = LOGIN.replace("username", "sentinel_username").replace("password", "sentinel_password");
+    says_that_nothing_works(
+        &format!("{}{login}", group.toml()),
+        &["no sentinel knows", "NOPERM ", "mt5fleet acl --sentinel"],
+    );
+}
+
+#[test]
+fn without_the_commands_of_a_cluster_the_table_is_right() {
+    let cluster = Cluster::start();
+    let toml = format!("{}{LOGIN}", cluster.toml());
+    let all = |command: &str| cluster.nodes.iter().for_each(|node| without(node, command));
+    assert!(at_a_site("Cluster", "CLUSTER INFO").starts_with("Works for the bridge"));
+    all("CLUSTER INFO");
+    works(&toml);
+    assert!(at_a_site("Cluster", "CLUSTER SLOTS").starts_with("Nothing works"));
+    all("CLUSTER SLOTS");
+    says_that_nothing_works(&toml, &["'cluster|slots'", "check username, password and permissions"]);
+
+    // A slot that is halfway: without ASKING, its records wait until it has moved.
+    assert!(at_a_site("Cluster", "ASKING").starts_with("Works; what belongs to a slot that moves waits"));
+    all("ASKING");
+    works(&toml);
+    let (folder, config) = configuration(&toml);
+    let bridge = Bridge::open(&config, "2.Demo", folder.path());
+    let slot = cluster.slot("{2.Demo}");
+    let signals = cluster.slot(&format!("{{{}}}", mt5_redis::model::key::shard("2.Demo", 16)));
+    assert_ne!(slot, signals);
+    let moving = cluster.begin_to_move(slot, (cluster.owner(slot) + 1) % 3);
+    bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN));
+    bridge.signal(&buy(1));
+    let mut told = Vec::new();
+    eventually("the signal is there, and the trade waits", || {
+        told.extend(bridge.events());
+        let waits =
+            told.iter().any(|line: &String| line.starts_with("rts: ") && line.contains("accepts no writes"));
+        waits && bridge.committed(MT5REDIS_LANE_RTSS) == 1
+    });
+    assert!(told.iter().any(|line| line.contains("'asking'")), "{told:?}");
+    assert_eq!(bridge.stats()["rts"]["committed"], 0);
+    moving.end();
+    bridge.settle();
+    assert_eq!(bridge.stats()["rts"]["rejected"], 0);
 }
 
 /// What looks like a command and is sent by nobody: advice that is printed, a part of MIGRATE, a code of an

@@ -64,6 +64,8 @@ impl Endpoint {
             }};
         }
         advise! {
+            says("NOPERM") && (of_sentinels || says("'sentinel")) =>
+                "check sentinel_username: mt5fleet acl --sentinel prints users with sufficient rights";
             says("NOPERM") =>
                 "check username, password and permissions: mt5fleet acl prints users with sufficient rights";
             says("without any password configured") =>
@@ -139,6 +141,13 @@ mod tests {
             ("redis-sentinel://a/m", "READONLY You can't write", ""),
             ("redis-sentinel://a/m", "no sentinel knows where m is (a: NOAUTH)", "write sentinel_username"),
             ("redis-sentinel://a/m", "NOAUTH Authentication", "it wants a password"),
+            ("redis-sentinel://a/m", "no sentinel knows where m is (a: NOPERM)", "check sentinel_username"),
+            (
+                "redis-sentinel://a/m",
+                "NOPERM to run the 'sentinel|masters' command",
+                "check sentinel_username",
+            ),
+            ("redis-sentinel://a/m", "NOPERM to run the 'xadd' command", "check username, password and"),
             ("redis://a", "ERR unknown command 'SELECT'", ""),
             ("redis://a/2", "ERR unknown command 'SELECT'", "the server has a single database: leave /2 out"),
             ("redis://a", "OOM command not allowed", ""),

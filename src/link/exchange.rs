@@ -49,7 +49,12 @@ impl Link {
         match self.ask_server(server, command) {
             Err(ask) if ask.class == Class::Ask => {
                 let server = self.redirect(&ask)?;
-                self.ask_server(server, &["ASKING"])?;
+                // Without ASKING, what belongs to the slot waits until it has moved.
+                let held = |failure: Failure| match failure.is_an_answer() {
+                    true => Failure::held(format!("ASKING: {}", failure.text)),
+                    false => failure,
+                };
+                self.ask_server(server, &["ASKING"]).map_err(held)?;
                 self.ask_server(server, command)
             }
             answer => answer,

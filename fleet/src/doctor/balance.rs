@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 
+use super::site::allowed;
 use super::{Finding, Member, Patient, shell};
 
 /// How far a master's slots may be off the mean, in percent; `redis-cli --cluster rebalance` has the same threshold.
@@ -16,7 +17,12 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         let shell = shell::cluster(&place.endpoint);
         let mut masters = Vec::new();
         for member in place.members.iter_mut().filter(|member| member.is_master()) {
-            masters.push(Share::of(member)?);
+            let (nodes, refused) = allowed(member.ask::<String>(&["CLUSTER", "NODES"]))?;
+            masters.extend(nodes.map(|nodes| Share::of(member, &nodes)));
+            findings.extend(refused.map(|why| {
+                let text = format!("refuses CLUSTER NODES ({why}): its share of the slots was not checked");
+                Finding::yellow(&member.address, text)
+            }));
         }
         findings.extend(masters.iter().filter(|master| master.moving > 0).map(|master| {
             Finding::yellow(&master.address, format!("{} slots are half-migrated", master.moving))
@@ -37,8 +43,7 @@ struct Share {
 }
 
 impl Share {
-    fn of(member: &mut Member) -> Result<Self> {
-        let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
+    fn of(member: &Member, nodes: &str) -> Self {
         let own = nodes.lines().find(|line| line.contains("myself")).unwrap_or_default();
         let words: Vec<&str> = own.split(' ').collect();
         let ranges = words.get(8..).unwrap_or_default();
@@ -46,13 +51,13 @@ impl Share {
             Some((first, last)) => Some(last.parse::<u64>().ok()? + 1 - first.parse::<u64>().ok()?),
             None => range.parse::<u64>().ok().map(|_| 1),
         };
-        Ok(Self {
+        Self {
             address: member.address.to_string(),
             id: words[0].to_owned(),
             slots: ranges.iter().filter(|range| !range.starts_with('[')).filter_map(count).sum(),
             moving: ranges.iter().filter(|range| range.starts_with('[')).count(),
             memory: member.number("used_memory"),
-        })
+        }
     }
 }
 

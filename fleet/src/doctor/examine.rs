@@ -65,6 +65,12 @@ pub fn examine(options: &Options) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let places = site::places(&config, &mut findings);
     let alive = alive(&config);
+    if let (None, Err(why)) = (options.terminals, &alive) {
+        let text = format!(
+            "the number of terminals is unknown ({why}): whether there is room for them was not checked"
+        );
+        findings.push(Finding::yellow("", text).cure("pass --terminals").of("memory"));
+    }
     let terminals = options.terminals.unwrap_or(alive.as_ref().map_or(0, |alive| alive.len() as u64));
     let mut patient = Patient {
         config,

@@ -37,9 +37,14 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         for key in &keys {
             look(member, key, &lives, &mut faults)?;
         }
-        for (command, missed) in [("OBJECT ENCODING", "encodings"), ("MEMORY USAGE", "sizes")] {
+        for (command, missed) in [
+            ("OBJECT ENCODING", "the keys' encodings"),
+            ("MEMORY USAGE", "the keys' sizes"),
+            ("PTTL", "the keys' times to live"),
+            ("SISMEMBER", "the times to live of positions"),
+        ] {
             if let Some(why) = faults.refused.remove(command) {
-                let text = format!("refuses {command} ({why}): the keys' {missed} were not checked");
+                let text = format!("refuses {command} ({why}): {missed} were not checked");
                 findings.push(Finding::yellow(&member.address, text));
             }
         }
@@ -144,13 +149,13 @@ fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> R
         faults.add(false, "do not belong to mt5-redis", "keep other data in another Redis", key, ("", ""));
         return Ok(());
     };
-    let encoding: Option<String> = ask(member, "OBJECT ENCODING", key, faults)?;
+    let encoding: Option<String> = ask(member, "OBJECT ENCODING", &[key], faults)?;
     if !compact.is_empty() && encoding.is_some_and(|encoding| !compact.contains(&encoding.as_str())) {
         let cure = "hash-max-listpack-entries 64, hash-max-listpack-value 640, set-max-intset-entries 1024; \
                     existing keys change when the server is restarted";
         faults.add(false, "are not in the compact encoding", cure, key, ("", ""));
     }
-    let bytes: Option<u64> = ask(member, "MEMORY USAGE", key, faults)?;
+    let bytes: Option<u64> = ask(member, "MEMORY USAGE", &[key], faults)?;
     if bytes.is_some_and(|bytes| bytes > size) {
         faults.add(
             false,
@@ -163,17 +168,17 @@ fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> R
     time_to_live(member, (key, prefix), lives, faults)
 }
 
-/// Asks about a key; none if it has expired meanwhile or the command is refused.
+/// Sends a command with these arguments; none if the key has expired meanwhile or the command is refused.
 fn ask<T: FromRedisValue>(
     member: &mut Member,
     command: &'static str,
-    key: &str,
+    arguments: &[&str],
     faults: &mut Faults,
 ) -> Result<Option<T>> {
     if faults.refused.contains_key(command) {
         return Ok(None);
     }
-    let words: Vec<&str> = command.split(' ').chain([key]).collect();
+    let words: Vec<&str> = command.split(' ').chain(arguments.iter().copied()).collect();
     let answer: RedisResult<Option<T>> = member.ask(&words);
     if answer.as_ref().is_err_and(|error| error.detail() == Some("no such key")) {
         return Ok(None);
@@ -189,7 +194,7 @@ fn time_to_live(
     lives: &Lives,
     faults: &mut Faults,
 ) -> Result<()> {
-    let life: i64 = member.ask(&["PTTL", key])?;
+    let Some(life) = ask::<i64>(member, "PTTL", &[key], faults)? else { return Ok(()) };
     if life == -2 {
         return Ok(());
     }
@@ -233,14 +238,14 @@ fn time_to_live(
             "find out who gave them one",
             ("PERSIST", ""),
         ),
-        "ts:{" => match (is_open(member, key)?, expires) {
-            (true, true) => (
+        "ts:{" => match (is_open(member, key, faults)?, expires) {
+            (Some(true), true) => (
                 true,
                 "are open positions that will expire",
                 "find out who gave them a time to live",
                 ("PERSIST", ""),
             ),
-            (false, false) => (
+            (Some(false), false) => (
                 false,
                 "are closed positions without a time to live",
                 "nothing else will delete them",
@@ -254,9 +259,9 @@ fn time_to_live(
     Ok(())
 }
 
-/// Whether a position is in its instance's set of open positions.
-fn is_open(member: &mut Member, key: &str) -> RedisResult<bool> {
+/// Whether a position is in its instance's set of open positions; none if that is refused.
+fn is_open(member: &mut Member, key: &str, faults: &mut Faults) -> Result<Option<bool>> {
     let (hash, position) = key.rsplit_once(':').unwrap_or((key, ""));
     let open = hash.replacen("ts:", "to:", 1);
-    member.ask(&["SISMEMBER", &open, position])
+    ask(member, "SISMEMBER", &[&open, position], faults)
 }

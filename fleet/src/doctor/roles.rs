@@ -7,6 +7,7 @@ use mt5_redis::config::{Address, Endpoint, Site};
 use redis::RedisResult;
 
 use super::settings::set;
+use super::site::allowed;
 use super::{Finding, Member, Patient, Place};
 use crate::errors::server_reply;
 use crate::observe::connect::Connection;
@@ -156,21 +157,33 @@ fn following(replica: &Member) -> Finding {
 
 /// Whether a node sees the whole Cluster.
 fn cluster(member: &mut Member) -> Result<Vec<Finding>> {
-    let text: String = member.ask(&["CLUSTER", "INFO"])?;
-    let value =
-        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("");
-    let line = member.cluster_command(&["--cluster", "fix", &member.address.to_string()]);
     let mut findings = Vec::new();
-    if value("cluster_state") != "ok" || value("cluster_slots_ok") != "16384" {
-        let text = format!(
-            "cluster_state:{}, {} of 16384 slots are served",
-            value("cluster_state"),
-            value("cluster_slots_ok")
-        );
-        findings.push(Finding::red(&member.address, text).cure("restart the missing nodes first").run(line));
+    let mut ask = |what: &str, missed: &str| -> Result<Option<String>> {
+        let (text, refused) = allowed(member.ask(&["CLUSTER", what]))?;
+        findings.extend(refused.map(|why| {
+            let text = format!("refuses CLUSTER {what} ({why}): {missed} was not checked");
+            Finding::yellow(&member.address, text)
+        }));
+        Ok(text)
+    };
+    let state = ask("INFO", "whether it sees the whole Cluster")?;
+    let nodes = ask("NODES", "whether nodes have failed")?;
+    if let Some(text) = state {
+        let value = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("")
+        };
+        if value("cluster_state") != "ok" || value("cluster_slots_ok") != "16384" {
+            let line = member.cluster_command(&["--cluster", "fix", &member.address.to_string()]);
+            let text = format!(
+                "cluster_state:{}, {} of 16384 slots are served",
+                value("cluster_state"),
+                value("cluster_slots_ok")
+            );
+            let finding = Finding::red(&member.address, text).cure("restart the missing nodes first");
+            findings.push(finding.run(line));
+        }
     }
-    let nodes: String = member.ask(&["CLUSTER", "NODES"])?;
-    for line in nodes.lines() {
+    for line in nodes.unwrap_or_default().lines() {
         let words: Vec<&str> = line.split(' ').collect();
         if let [id, node, flags, ..] = words[..]
             && flags.split(',').any(|flag| flag == "fail")

@@ -10,6 +10,7 @@ use redis::{FromRedisValue, InfoDict, RedisError, RedisResult, Value};
 use super::{Finding, shell};
 use crate::errors::{describe, is_refusal, server_reply};
 use crate::observe::connect::{self, Connection, connect};
+use crate::observe::nodes::cluster_masters;
 
 /// One deployment of Redis: a server, a master with its replicas, or a Cluster.
 pub struct Place {
@@ -223,9 +224,10 @@ fn master_and_replicas(sentinel: &mut Connection, master: &str) -> Result<Vec<Ad
     Ok(addresses)
 }
 
-/// The nodes of a Cluster that have not failed, as one of them sees it.
+/// The nodes of a Cluster that have not failed, as one of them sees it; the masters alone where it may not be asked.
 fn nodes(mut node: Connection, seed: &Address) -> Result<Vec<Address>> {
-    let text: String = redis::cmd("CLUSTER").arg("NODES").query(&mut node)?;
+    let (text, _) = allowed(redis::cmd("CLUSTER").arg("NODES").query::<String>(&mut node))?;
+    let Some(text) = text else { return cluster_masters(node, seed).map(|(masters, _)| masters) };
     let address = |line: &str| {
         let mut words = line.split(' ');
         let address = words.nth(1)?.split(['@', ',']).next()?;

@@ -268,7 +268,7 @@ fn redirection(error: &RedisError) -> Option<Address> {
 }
 
 /// The masters and their slots.
-type Masters = (Vec<Address>, Vec<(RangeInclusive<u16>, Address)>);
+pub(crate) type Masters = (Vec<Address>, Vec<(RangeInclusive<u16>, Address)>);
 
 fn masters(endpoint: &Endpoint) -> Result<Masters> {
     let mut why = anyhow!("the configuration names no server");
@@ -291,7 +291,7 @@ fn masters(endpoint: &Endpoint) -> Result<Masters> {
     found.ok_or(why)
 }
 
-fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Masters> {
+pub(crate) fn cluster_masters(mut node: Connection, asked: &Address) -> Result<Masters> {
     let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut node)?;
     let (mut masters, mut slots) = (Vec::new(), Vec::new());
     for range in ranges {

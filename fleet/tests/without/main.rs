@@ -4,7 +4,9 @@
 
 #[path = "../bare/mod.rs"]
 mod bare;
+mod doctor;
 mod programs;
+mod sites;
 mod worker;
 
 use bare::Bare;
