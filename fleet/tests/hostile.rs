@@ -143,3 +143,18 @@ fn an_entry_that_is_larger_than_a_reply_keeps_no_governor_from_trimming() {
         assert_eq!(left, 1, "{stream}");
     }
 }
+
+/// What many sources answer together may be more than one reply may have.
+#[test]
+fn many_sources_are_seen_though_each_reply_must_be_small() {
+    let (servers, folder) = (Servers::start_temporary(None).unwrap(), tempfile::tempdir().unwrap());
+    let config = write_config(&servers, folder.path());
+    let mut fill = redis::pipe();
+    for number in 1..=300 {
+        fill.zadd("sl:{0}", format!("{number}.Demo"), 1).ignore();
+        fill.cmd("XADD").arg(&[&format!("ss:{{0}}:{number}.Demo"), "*", "d", "x"]).ignore();
+    }
+    fill.exec(&mut connect(servers.ports()[2]).unwrap()).unwrap();
+    let said = run(&["doctor"], &config);
+    assert!(said.contains("300 sources have 300 signals and 0 followers"), "{said}");
+}

@@ -1,5 +1,5 @@
-//! A connection for the commands of redis-rs, with a link's limits: a reply, or the replies of one pipeline together, have
-//! at most `reply_bytes`, and each whole reply has a deadline. `mt5fleet` asks its questions over it. It neither logs in nor
+//! A connection for the commands of redis-rs, with a link's limits: a reply has at most `reply_bytes`, the replies of a
+//! pipeline together have that or 16 MiB, and each whole reply has a deadline. `mt5fleet` asks its questions over it. It neither logs in nor
 //! selects a database.
 
 use std::io;
@@ -9,6 +9,9 @@ use redis::{ConnectionLike, RedisResult, Value};
 use super::connection::Connection;
 use super::reply;
 use crate::config::{Address, Endpoint};
+
+/// What the replies of a pipeline may have together where a single one may have less, bytes.
+const TOGETHER: usize = 16 << 20;
 
 /// A connection to a server or a Sentinel. After an I/O error it is of no use.
 pub struct BoundedConnection {
@@ -27,7 +30,7 @@ impl BoundedConnection {
         Ok(Self {
             connection: Connection::open_bare(address, endpoint)?,
             database: endpoint.database,
-            limit: endpoint.reply_bytes,
+            limit: endpoint.reply_bytes.max(TOGETHER),
             size: 0,
             is_open: true,
             is_too_large: false,
@@ -39,7 +42,12 @@ impl BoundedConnection {
         self.size
     }
 
-    /// Whether the last exchange failed because the replies had more than `reply_bytes`.
+    /// The limit of the replies of an exchange together, bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Whether the last exchange failed because a reply or all together were too large.
     pub fn is_too_large(&self) -> bool {
         self.is_too_large
     }

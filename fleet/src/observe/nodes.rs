@@ -158,12 +158,12 @@ impl Nodes {
         node: &Address,
         commands: impl Iterator<Item = &'a Cmd>,
     ) -> Result<Vec<RedisResult<Value>>> {
-        let (limit, mut size) = (self.endpoint.reply_bytes, 0);
+        let mut size = 0;
         let mut answers = Vec::new();
         for command in commands {
             let connection = self.connection(node)?;
             let mut answer = command.query::<Value>(connection);
-            let is_too_large = connection.is_too_large();
+            let (limit, is_too_large) = (connection.limit(), connection.is_too_large());
             match &answer {
                 Ok(_) if size + connection.size() > limit => {
                     let text = format!("the answers together have more than {limit} bytes, see reply_bytes");
