@@ -243,7 +243,7 @@ int CMt5RedisBook::Found(const SMt5RedisHolding &holding_)
 //+------------------------------------------------------------------+
 bool CMt5RedisBook::StepNet(const string symbol_,const bool doubt_)
   {
-   if(!Compare(symbol_))
+   if(!Compare(symbol_,Pending(symbol_)))
       return(false);
    int  first_=copies.Total();
    bool shown_=false;

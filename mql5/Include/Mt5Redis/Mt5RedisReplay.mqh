@@ -15,7 +15,7 @@ class CMt5RedisReplay
   {
 private:
    void              Replay(const string symbol_,const int first_);
-   void              Merge(const string symbol_,const int first_);
+   void              Merge(const string symbol_,const int first_,const double pending_);
 
 protected:
    long              m_magic;
@@ -23,7 +23,7 @@ protected:
    CMt5RedisMark     m_mark;
    string            m_compared[];   // symbols that were compared with the account's deals
 
-   bool              Compare(const string symbol_);
+   bool              Compare(const string symbol_,const double pending_);
    SMt5RedisCopy     Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
                           const long id_) const;
 
@@ -63,9 +63,10 @@ SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,c
 //| another terminal may have acted, or the memory may be lost. What |
 //| opened a copy has its mark; what reduced it has a mark of the    |
 //| same origin and position. If somebody else made the account      |
-//| flat, all copies ended.                                          |
+//| flat, all copies ended. pending: lots that are decided but not   |
+//| traded yet, below 0: to be sold.                                 |
 //+------------------------------------------------------------------+
-bool CMt5RedisReplay::Compare(const string symbol_)
+bool CMt5RedisReplay::Compare(const string symbol_,const double pending_)
   {
    for(int i_=ArraySize(m_compared)-1; i_>=0; i_--)
       if(m_compared[i_]==symbol_)
@@ -76,7 +77,7 @@ bool CMt5RedisReplay::Compare(const string symbol_)
    Replay(symbol_,first_);
    //--- a broker that replaces comments leaves no marks: then only the memory is left
    if(copies.Total()>first_)
-      Merge(symbol_,first_);
+      Merge(symbol_,first_,pending_);
    RemoveEnded();
    int last_=ArraySize(m_compared);
    ArrayResize(m_compared,last_+1,16);
@@ -122,10 +123,12 @@ void CMt5RedisReplay::Replay(const string symbol_,const int first_)
 //+------------------------------------------------------------------+
 //| Replaces the stored copies of a symbol by those from this index  |
 //| on. The memory tells what the source holds, minus what another   |
-//| terminal closed.                                                 |
+//| terminal closed. The deals lack a close that is decided and not  |
+//| done yet: a copy that it closes whole is in the memory no more.  |
 //+------------------------------------------------------------------+
-void CMt5RedisReplay::Merge(const string symbol_,const int first_)
+void CMt5RedisReplay::Merge(const string symbol_,const int first_,const double pending_)
   {
+   double left_=MathAbs(pending_);
    for(int i_=first_-1; i_>=0; i_--)
      {
       if(copies.all[i_].symbol!=symbol_ || copies.all[i_].held<MT5R_LOTS_EPSILON)
@@ -140,14 +143,21 @@ void CMt5RedisReplay::Merge(const string symbol_,const int first_)
             copies.Remove(k_);
            }
       //--- an opening that is older than the broker's history is known from the memory only
-      if(found_ && MathAbs(there_-copies.all[i_].held)>MT5R_LOTS_EPSILON)
+      if(found_ && there_<copies.all[i_].held-MT5R_LOTS_EPSILON)
         {
          copies.Hold(i_,there_);
          Keep(i_);
         }
+      if(copies.all[i_].buy==(pending_<0.0))
+         left_-=MathMax(0.0,there_-copies.all[i_].held);
      }
    for(int k_=first_; k_<copies.Total(); k_++)
+     {
+      double part_=(copies.all[k_].buy==(pending_<0.0) ? MathMax(0.0,MathMin(left_,copies.all[k_].held)) : 0.0);
+      copies.Hold(k_,copies.all[k_].held-part_);
+      left_-=part_;
       Keep(k_);
+     }
   }
 //+------------------------------------------------------------------+
 //| Stores a copy in the memory; a finished one is removed.          |
