@@ -354,7 +354,7 @@ fn no_user_may_run_scripts_or_functions() {
         ["--instance", "1.Demo", "--follow", "--worker", "--clerk", "--governor", "--doctor", "--servers"];
     let mut guarded = Guarded::start(&everybody);
     // At a Sentinel each user gets single commands only.
-    for line in acl(&["--sentinel", "--password-env", "TEST_PASSWORD"]).0.lines() {
+    for line in acl_with_password(&["--sentinel"]).lines() {
         assert!(
             !["eval", "script", "function", "fcall", "@"].iter().any(|word| line.contains(word)),
             "{line}"
