@@ -14,22 +14,25 @@ else
 fi
 scripts/lint.sh
 
-# Most tests wait for servers most of the time, so those of mt5fleet run beside the others. All are built for the whole
-# workspace, since features that differ would build the dependencies twice.
-names() { for path in "$@"; do path=${path%/main.rs}; basename "${path%.rs}"; done | sort -u; }
-fleet=$(names fleet/tests/*.rs fleet/tests/*/main.rs)
-others=$(comm -23 <(names tests/*.rs) <(echo "$fleet"))
+# Most suites wait for servers most of the time, so three run at once, the long ones first. Each prints when it has ended.
+suite() {
+    local log failed=0
+    log=$(mktemp)
+    cargo test --workspace --no-fail-fast "$@" >"$log" 2>&1 || failed=$?
+    flock scripts/test.sh cat "$log"
+    rm -f "$log"
+    return "$failed"
+}
+export -f suite
+
 cargo test --workspace --no-run
-log=$(mktemp)
-# shellcheck disable=SC2046
-cargo test --workspace --no-fail-fast $(printf -- '--test %s ' $fleet) >"$log" 2>&1 &
-beside=$!
-trap 'kill "$beside" 2>/dev/null || true; rm -f "$log"' EXIT
-failed=0
-# shellcheck disable=SC2046
-cargo test --workspace --no-fail-fast --lib --bins --examples $(printf -- '--test %s ' $others) || failed=$?
-cargo test --workspace --no-fail-fast --doc || failed=$?
-wait "$beside" || failed=$?
-cat "$log"
-[ "$failed" = 0 ] || exit "$failed"
+{
+    # Under Wine, in one folder: one after the other.
+    echo --test mql5 --test windows --test dist
+    printf -- '--test %s\n' cluster chaos hostile
+    echo --lib --bins
+    for path in tests/*.rs fleet/tests/*.rs fleet/tests/*/main.rs; do basename "${path%/main.rs}" .rs; done |
+        sort -u | grep -vxE 'mql5|windows|dist|cluster|chaos|hostile' | sed 's/^/--test /'
+    echo --doc
+} | xargs -P 3 -L 1 bash -c 'suite "$@"' suite
 scripts/model.sh
