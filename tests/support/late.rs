@@ -3,8 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use super::PATIENCE;
 
 /// Listens on a port of its own and passes everything on, but for what is held back.
 pub struct Late {
@@ -18,24 +22,37 @@ struct State {
     holding: bool,
     /// Deliver it right before another connection sends this word.
     before: Option<&'static str>,
-    /// The connection's way to the server, and what waits for it.
-    held: Option<(usize, TcpStream, Vec<u8>)>,
+    held: Option<Held>,
     delivered: usize,
+}
+
+/// A connection that is held back.
+struct Held {
+    number: usize,
+    server: TcpStream,
+    /// What waits for the server.
+    waiting: Vec<u8>,
+    /// What the server answers from now on.
+    answers: Receiver<Vec<u8>>,
+}
+
+/// The way of a server's answers: to the client, or to whoever delivers what is held back.
+struct Answers {
+    diverted: Arc<AtomicBool>,
+    answers: Receiver<Vec<u8>>,
 }
 
 impl State {
     /// Delivers, and waits until the server has worked on it.
     fn deliver(&mut self) {
-        let Some((_, mut server, bytes)) = self.held.take() else { return };
-        self.delivered += bytes.len();
-        server.write_all(&bytes).expect("the server reads");
+        let Some(Held { mut server, waiting, answers, .. }) = self.held.take() else { return };
+        self.delivered += waiting.len();
+        server.write_all(&waiting).expect("the server reads");
         // The server answers a command behind it when all before is done.
         server.write_all(b"PING\r\n").expect("the server reads");
-        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+        let mut answer = Vec::new();
         while !answer.ends_with(b"+PONG\r\n") {
-            let count = server.read(&mut buffer).expect("the server answers");
-            assert!(count > 0, "the server closed: {}", String::from_utf8_lossy(&answer));
-            answer.extend_from_slice(&buffer[..count]);
+            answer.extend(answers.recv_timeout(PATIENCE).expect("the server answers"));
         }
     }
 }
@@ -51,26 +68,16 @@ impl Late {
             for (number, client) in listener.incoming().flatten().enumerate() {
                 let server = TcpStream::connect(("127.0.0.1", port)).expect("the server");
                 let (state, back) = (shared.clone(), (server.try_clone(), client.try_clone()));
-                thread::spawn(move || forward(number, client, server, &state));
+                let (diverted, (send, answers)) = (Arc::<AtomicBool>::default(), channel());
+                let way = Answers { diverted: diverted.clone(), answers };
+                thread::spawn(move || forward(number, client, server, way, &state));
                 let (Ok(mut server), Ok(mut client)) = back else { continue };
-                let state = shared.clone();
                 thread::spawn(move || {
                     let mut buffer = [0; 65536];
-                    loop {
-                        // While it is held, its replies are for `deliver`.
-                        let is_held =
-                            |state: &State| state.held.as_ref().is_some_and(|held| held.0 == number);
-                        if is_held(&state.lock().unwrap()) {
-                            return;
-                        }
-                        server
-                            .set_read_timeout(Some(std::time::Duration::from_millis(20)))
-                            .expect("a socket");
-                        match server.read(&mut buffer) {
-                            Ok(0) => return,
-                            Ok(count) => drop(client.write_all(&buffer[..count])),
-                            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                            Err(_) => return,
+                    while let Ok(count @ 1..) = server.read(&mut buffer) {
+                        match diverted.load(SeqCst) {
+                            true => drop(send.send(buffer[..count].to_vec())),
+                            false => drop(client.write_all(&buffer[..count])),
                         }
                     }
                 });
@@ -97,18 +104,22 @@ impl Late {
     }
 }
 
-fn forward(number: usize, mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>) {
+fn forward(number: usize, mut client: TcpStream, mut server: TcpStream, way: Answers, state: &Mutex<State>) {
     let mut buffer = vec![0; 65536];
+    let mut way = Some(way);
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         let bytes = &buffer[..count];
         let has = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
         let mut state = state.lock().unwrap();
         if state.holding && has("XADD") {
             state.holding = false;
-            state.held = Some((number, server.try_clone().expect("a second handle"), Vec::new()));
+            let Answers { diverted, answers } = way.take().expect("a connection is held back once");
+            diverted.store(true, SeqCst);
+            let server = server.try_clone().expect("a second handle");
+            state.held = Some(Held { number, server, waiting: Vec::new(), answers });
         }
         match &mut state.held {
-            Some((held, _, waiting)) if *held == number => waiting.extend_from_slice(bytes),
+            Some(held) if held.number == number => held.waiting.extend_from_slice(bytes),
             _ => {
                 if state.before.is_some_and(has) {
                     state.before = None;
