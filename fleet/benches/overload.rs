@@ -51,7 +51,7 @@ fn main() {
         CAPACITY / 1000
     );
     let mut table = String::from(
-        "| offered | states offered/s | written/s | refused or replaced | highest level \
+        "| offered | states offered/s | written/s | not accepted or replaced | highest level \
          | signal p50, ms (of 0×) | p99, ms (of 0×) |\n|---|---|---|---|---|---|---|\n",
     );
     print!("\n{table}");
