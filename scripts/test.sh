@@ -13,26 +13,6 @@ else
     scripts/windows.sh
 fi
 scripts/lint.sh
-
-# Most suites wait for servers most of the time, so three run at once, the long ones first. Each prints when it has ended.
-suite() {
-    local log failed=0
-    log=$(mktemp)
-    cargo test --workspace --no-fail-fast "$@" >"$log" 2>&1 || failed=$?
-    flock scripts/test.sh cat "$log"
-    rm -f "$log"
-    return "$failed"
-}
-export -f suite
-
-cargo test --workspace --no-run
-{
-    # Under Wine, in one folder: one after the other.
-    echo --test mql5 --test windows --test dist
-    printf -- '--test %s\n' cluster chaos hostile
-    echo --lib --bins
-    for path in tests/*.rs fleet/tests/*.rs fleet/tests/*/main.rs; do basename "${path%/main.rs}" .rs; done |
-        sort -u | grep -vxE 'mql5|windows|dist|cluster|chaos|hostile' | sed 's/^/--test /'
-    echo --doc
-} | xargs -P 3 -L 1 bash -c 'suite "$@"' suite
+scripts/suites.py
+cargo test --workspace --doc
 scripts/model.sh
