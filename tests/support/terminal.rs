@@ -170,7 +170,8 @@ impl Terminal {
         assert_eq!(magics, (1..=201).collect::<Vec<_>>());
     }
 
-    /// A process that ends with running threads, calls and open handles ends at once and with its own exit code.
+    /// A process that ends with running threads, calls and open handles ends at once and with its own exit code. The next
+    /// one sends what it left.
     pub fn ends_with_threads_running(&self) {
         let server = Server::start();
         let nobody = format!("redis://127.0.0.1:{}", free_port());
@@ -178,7 +179,11 @@ impl Terminal {
             let played = self.play("exit", &url);
             assert_eq!(played.code, 7, "{url}\n{}", played.output);
         }
-        assert!(server.ask::<i64>("XLEN ss:{0}:1.Demo") > 0);
+
+        let played = self.play("reload", &server.url());
+        assert_eq!((played.code, played.number("flush")), (0, 0), "{}", played.output);
+        let before = server.ask::<i64>("XLEN ss:{0}:1.Demo") - played.number("sent");
+        assert!(before >= 1000, "{before} signals of the first process");
     }
 
     /// Wrong calls get their code and a helpful text, and the host survives.
