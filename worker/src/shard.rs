@@ -69,9 +69,9 @@ impl ShardReader {
     pub(super) fn new(config: &Config, shard: u16, in_flight: Arc<InFlight>) -> Self {
         let endpoint = &config.rtss.endpoint;
         let block = BLOCK.min(endpoint.reply_timeout / 2);
-        // A worker that cannot acknowledge must not take signals.
         let name = format!("mt5redis:{}:in", in_flight.options.consumer);
         Self {
+            // A worker that cannot acknowledge must not take signals.
             client: Client::new(endpoint, name, format!("reading shard {shard}"), in_flight.report.clone())
                 .for_transactions(),
             in_flight,

@@ -18,8 +18,8 @@ pub(super) const PIPELINE: usize = 500;
 
 /// The most that is kept of what servers list, bytes: a list may go on without end.
 pub(super) const KEPT: usize = 64 << 20;
-/// The memory of a listed name besides its text.
-pub(super) const KEY: usize = 64;
+/// The memory of a listed name besides its text, bytes.
+pub(super) const NAME: usize = 64;
 
 /// A lane's masters. A connection is opened when it is first needed, and again after an error.
 pub struct Nodes {
@@ -193,7 +193,7 @@ impl Nodes {
                 let mut scan = redis::cmd("SCAN");
                 scan.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
                 let (next, page): (String, Vec<Vec<u8>>) = self.ask(&node, &scan)?;
-                size += page.iter().map(|key| KEY + key.len()).sum::<usize>();
+                size += page.iter().map(|key| NAME + key.len()).sum::<usize>();
                 ensure!(size <= KEPT, "the keys that match {pattern} are more than {KEPT} bytes");
                 keys.extend(page.into_iter().filter_map(|key| String::from_utf8(key).ok()));
                 cursor = next;

@@ -7,7 +7,7 @@ use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
 
 use super::names;
-use super::nodes::{KEPT, KEY, Nodes, PIPELINE, answer_about_key};
+use super::nodes::{KEPT, NAME, Nodes, PIPELINE, answer_about_key};
 
 /// An entry's id: milliseconds and number.
 pub type Id = (u64, u64);
@@ -74,7 +74,7 @@ pub fn look(nodes: &mut Nodes, shards: u16, followers: &[String]) -> Result<Look
         for some in found.chunks(PIPELINE) {
             let described = describe(nodes, some.to_vec())?;
             let groups = described.iter().flat_map(|stream| &stream.groups);
-            size += groups.map(|group| 2 * KEY + group.name.len()).sum::<usize>();
+            size += groups.map(|group| 2 * NAME + group.name.len()).sum::<usize>();
             ensure!(size <= KEPT, "the streams' groups are more than {KEPT} bytes");
             look.streams.extend(described);
         }

@@ -1,5 +1,5 @@
-//! Where a signal goes: to a command, to a web address, or to standard output. Success is the command's exit
-//! code 0, the server's 2xx, a line that was written.
+//! Delivers a signal to a command, to a web address or to standard output. It succeeds if the command exits with 0, the
+//! server answers 2xx, or the line is written.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,10 +18,10 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use super::Options;
 use crate::output;
 
-/// How much of a command's complaint or a server's answer goes into the error.
+/// How much of a command's standard error or a server's answer an error quotes, bytes.
 const EXCERPT: u64 = 400;
 
-/// The signal in JSON: `docs/reading.md` explains each name.
+/// The signal in JSON. `docs/reading.md` explains each name.
 #[derive(Serialize)]
 struct Line<'a> {
     key: String,
@@ -75,7 +75,7 @@ pub(super) enum Target {
         command: String,
         timeout: Duration,
     },
-    /// `place` is what may be shown: paths and queries hold tokens, and who signs in a password.
+    /// `place` is the part of the URL that may be shown: a path or a query may hold a token, and a login a password.
     Http {
         url: String,
         place: String,
@@ -100,7 +100,7 @@ impl Target {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(options.timeout))
             .http_status_as_error(false)
-            // A signal that was sent elsewhere than the operator said would be a surprise.
+            // A redirect would send signals to an address that the operator did not name.
             .max_redirects(0)
             .tls_config(tls.build())
             .build()
@@ -108,7 +108,7 @@ impl Target {
         Ok(Self::Http { url: url.clone(), place: place(url), agent })
     }
 
-    /// Hands a signal over.
+    /// Delivers a signal.
     pub(super) fn deliver(&self, delivery: &Delivery) -> Result<(), Refusal> {
         let (line, key) = (json(delivery), delivery.signal.idempotency_key());
         match self {
@@ -119,11 +119,11 @@ impl Target {
     }
 }
 
-/// Why a signal was not taken.
+/// Why a signal was not delivered.
 pub(super) enum Refusal {
     /// Another attempt may succeed.
     OfSignal(Error),
-    /// Nobody is there any more who takes signals.
+    /// No further signal can be delivered.
     OfAll(Error),
 }
 
@@ -167,11 +167,11 @@ fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
     Ok(certificates)
 }
 
-/// Runs a command by the shell, with the line on its standard input and the key in its environment. Its time begins
-/// before its first byte is written.
+/// Runs a shell command with the line on its standard input and the key in its environment. The time limit includes
+/// writing the line.
 fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()> {
     let deadline = Instant::now() + timeout;
-    // A reader refuses signals with other names; a shell must not be the one to find out.
+    // Readers refuse signals with other names; this makes sure that none of them reaches a shell.
     let harmless = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
     ensure!(!key.is_empty() && key.chars().all(harmless), "the key {key:?} is not for a shell");
     let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
@@ -184,7 +184,7 @@ fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()>
         .spawn()
         .with_context(|| format!("{command} cannot be started"))?;
     let mut input = child.stdin.take().expect("piped");
-    // A command that reads nothing is welcome to: should its line not fit into the pipe, this thread ends with it.
+    // The command need not read its input: if the line does not fit into the pipe, this thread ends with the command.
     thread::spawn(move || input.write_all(format!("{line}\n").as_bytes()));
     let mut errors = child.stderr.take().expect("piped");
     let (complains, complaint) = channel();
@@ -201,12 +201,12 @@ fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()>
     if status.success() {
         return Ok(());
     }
-    // What it left running may hold its output open for ever.
+    // A process that the command left running may keep its output open.
     let complaint = complaint.recv_timeout(Duration::from_secs(1));
     bail!("the command ended with {status}: {}", complaint.unwrap_or_default())
 }
 
-/// Ctrl-C is for the worker: a command that has begun may end its work.
+/// Ctrl-C stops the worker alone: a command that has begun may finish.
 #[cfg(unix)]
 fn own_group(shell: &mut Command) {
     use std::os::unix::process::CommandExt;
@@ -216,7 +216,7 @@ fn own_group(shell: &mut Command) {
 #[cfg(not(unix))]
 fn own_group(_: &mut Command) {}
 
-/// Ends a command, and what it has started where the system knows what that is.
+/// Ends a command and, on Linux, the processes that it has started.
 fn end(child: &mut Child) {
     #[cfg(target_os = "linux")]
     if let Some(group) = rustix::process::Pid::from_raw(child.id() as i32) {
@@ -226,7 +226,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Waits for a command's end, first often and then less so.
+/// Waits for a command to end, with growing pauses.
 fn wait(child: &mut Child, deadline: Instant) -> Result<Option<std::process::ExitStatus>> {
     let mut pause = Duration::from_micros(200);
     loop {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_web_address_only_the_place_is_shown() {
+    fn an_error_shows_no_token_or_password_of_a_web_address() {
         for url in ["https://h:8/hook?token=1", "https://u:secret@h:8?token=1", "https://u:se@ret@h:8#x"] {
             assert_eq!(place(url), "https://h:8");
         }

@@ -1,7 +1,7 @@
-//! `mt5fleet work`: reads signals as one of a group of workers and hands each to a program, to a web address
-//! or to standard output. A signal is acknowledged after it was taken, comes again after a failure, later
-//! each time, and lies among the dead letters after the last attempt. A worker that dies leaves its signals
-//! to the others, and so does one whose standard output nobody reads any more: it ends with an error.
+//! `mt5fleet work`: reads signals as a member of a group of workers and hands each to a program, to a web address or to
+//! standard output. It acknowledges a signal when the recipient has taken it. After a failure it tries again, later each
+//! time; after the last attempt the signal becomes a dead letter. If a worker dies, the others take over its signals. If
+//! nobody reads its standard output any more, it ends with an error and leaves its signals to the others.
 
 mod deliver;
 pub mod letters;
@@ -23,8 +23,7 @@ use mt5_redis_worker::{Worker, WorkerOptions};
 use crate::{output, stop};
 use deliver::{Refusal, Target};
 
-/// A signal that was delivered so many times beyond the attempts, and never answered for, took its workers
-/// with it each time.
+/// A signal that was delivered so many times more than it was attempted probably killed its worker each time.
 const DEATHS: u64 = 20;
 /// The longest wait before the next attempt.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -32,45 +31,47 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// What a worker does with signals.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// What an Expert Advisor would be given: a redis:// URL, or the path of a TOML file
+    /// The configuration that Expert Advisors use: a redis:// URL, or the path of a TOML file
     #[arg(long)]
     pub config: String,
-    /// The consumer group; workers of one group share the signals
+    /// The consumer group. Workers of one group share the signals
     #[arg(long, default_value = "workers")]
     pub group: String,
-    /// This worker's name in the group; by default one of its own
+    /// This worker's name in the group [default: a random one]
     #[arg(long)]
     pub name: Option<String>,
-    /// Run this command by the shell for each signal: one JSON line on its standard input, exit code 0 is success
+    /// Run this shell command for each signal. It gets the signal as one line of JSON on its standard input; exit code 0
+    /// means success
     #[arg(long, conflicts_with = "http")]
     pub exec: Option<String>,
-    /// POST each signal as JSON to this http:// or https:// address, with the header Idempotency-Key; 2xx is success
+    /// POST each signal as JSON to this http:// or https:// address, with the header Idempotency-Key. Status 2xx means
+    /// success
     #[arg(long)]
     pub http: Option<String>,
-    /// Trust the certificates of this PEM file at an https:// address, in place of the public authorities
+    /// Trust the certificates in this PEM file instead of the public authorities
     #[arg(long, value_name = "FILE", requires = "http")]
     pub http_ca: Option<PathBuf>,
-    /// How many signals are worked on at the same time
+    /// How many signals to process at the same time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallel: u16,
-    /// How many signals may be fetched and unanswered, those in work included
+    /// How many signals to hold at most, from fetching to acknowledging
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub prefetch: u32,
-    /// How often a signal is tried before it is put among the dead letters
+    /// How many attempts a signal gets before it becomes a dead letter
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub attempts: u32,
-    /// How long to wait before the second attempt; twice as long before each further one, at most 60s
+    /// How long to wait before the second attempt. The wait doubles before each further one, up to 60s
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pub backoff: Duration,
-    /// How long a command or a request may take, from its start to its end
+    /// How long a command or a request may take
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
-    /// After how long without a sign of life another worker's signals are taken over
+    /// Take over the signals of a worker that has shown no sign of life for so long
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     pub take_over: Duration,
 }
 
-/// What was done, for the last line, and why no more can be done.
+/// The counts for the last line, and why the worker cannot go on.
 #[derive(Default)]
 struct Done {
     processed: AtomicU64,
@@ -85,7 +86,7 @@ impl Done {
     }
 }
 
-/// Works until somebody wants to stop.
+/// Works until it is told to stop.
 pub fn run(options: &Options) -> Result<()> {
     let config = Config::read(&options.config, "").map_err(|error| anyhow::anyhow!("{error}"))?;
     let name =
@@ -125,7 +126,9 @@ pub fn run(options: &Options) -> Result<()> {
         buried.into_inner()
     ));
     match sink_gone.into_inner() {
-        Some(reason) => bail!("{reason}; what was not written stays with the group"),
+        Some(reason) => {
+            bail!("{reason}; the other workers of the group get the signals that were not written")
+        }
         None => Ok(()),
     }
 }
@@ -140,7 +143,7 @@ fn act(item: Item, reader: &Worker, target: &Target, options: &Options, done: &D
         Item::Signal(delivery) => {
             let attempts = u64::from(options.attempts);
             if delivery.deliveries > attempts + DEATHS {
-                let error = format!("{} workers took it and never answered", delivery.deliveries - 1);
+                let error = format!("{} workers took it and did not answer", delivery.deliveries - 1);
                 let what = format!("signal {}", delivery.signal.idempotency_key());
                 return bury(reader, done, delivery.place, &what, delivery.deliveries, &error);
             }
@@ -160,7 +163,7 @@ fn act(item: Item, reader: &Worker, target: &Target, options: &Options, done: &D
 
 fn failed(delivery: &Delivery, error: &str, reader: &Worker, options: &Options, done: &Done) {
     if stop::requested() {
-        // Whoever ends us may have ended the command too: that is no failure of the signal.
+        // A stop may have ended the command too, which is no failure of the signal.
         return;
     }
     done.failed.fetch_add(1, Relaxed);

@@ -151,7 +151,8 @@ fn a_worker_whose_output_nobody_reads_ends_and_leaves_its_signals() {
     assert!(!worker.wait().unwrap().success());
     let told = said(&mut worker);
     assert!(
-        told.contains("cannot write to standard output") && told.contains("stays with the group"),
+        told.contains("cannot write to standard output")
+            && told.contains("the other workers of the group get"),
         "{told}"
     );
 
