@@ -1,5 +1,5 @@
-//! Workers: a group over the streams of all sources, that is found and made again where it was lost, that buries and
-//! deletes without losing anything, and that nobody can fill.
+//! Workers: a group that reads the streams of all sources. It creates itself again where it was lost, buries and deletes
+//! without losing a signal, and stays bounded whatever others write.
 
 #[path = "inbox/lost_groups.rs"]
 mod lost_groups;
@@ -302,8 +302,8 @@ fn a_letter_and_its_acknowledgement_are_one_transaction() {
     worker.reader.bury(delivery.place, 3, "no such account");
     eventually("it is buried", || server.ask::<i64>("XLEN sd:{0}") == 1 && pending(&server, STREAM) == 0);
     worker.reader.stop();
-    let names: Vec<String> =
-        recorder.commands().iter().map(|command| String::from_utf8_lossy(&command[0]).into_owned()).collect();
+    let name = |command: &Vec<Vec<u8>>| String::from_utf8_lossy(&command[0]).into_owned();
+    let names: Vec<String> = recorder.commands().iter().map(name).collect();
     let at = |name: &str| {
         names.iter().position(|other| other == name).unwrap_or_else(|| panic!("{name}: {names:?}"))
     };
@@ -320,8 +320,8 @@ fn a_worker_deletes_what_every_other_group_and_every_follower_has_passed() {
     let server = Server::start();
     let bridge = Bridge::at(&server, "1.Demo");
     let follower = Bridge::at(&server, "2.Demo");
-    let wants =
-        Wants { follower: "f", instances: "1.Demo", start: MT5REDIS_START_RESUME, ..Default::default() };
+    let start = MT5REDIS_START_RESUME;
+    let wants = Wants { follower: "f", instances: "1.Demo", start, ..Default::default() };
     assert_eq!(subscribe(&follower, &wants), 0);
     reads(&follower);
     bridge.signal(&buy(0));
@@ -371,15 +371,13 @@ fn two_workers_of_one_name_are_refused() {
     let delivery = worker.signal();
     worker.reader.stop();
     // What the first was handed and did not acknowledge comes to the next of its name.
-    let next = WatchedWorker::start(&server, options("one"));
-    let again = next.signal();
+    let again = WatchedWorker::start(&server, options("one")).signal();
     assert_eq!((again.place, again.deliveries), (delivery.place, 2));
 }
 
 #[test]
 fn a_worker_that_ends_asks_a_dead_server_now_and_then() {
     let mut server = Server::start();
-    let port = server.port;
     let bridge = Bridge::at(&server, "1.Demo");
     bridge.signal(&buy(1));
     bridge.settle();
@@ -389,7 +387,7 @@ fn a_worker_that_ends_asks_a_dead_server_now_and_then() {
     server.kill();
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = attempts.clone();
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let listener = TcpListener::bind(("127.0.0.1", server.port)).expect("the port is free");
     thread::spawn(move || {
         for _ in listener.incoming() {
             counted.fetch_add(1, Relaxed);

@@ -75,7 +75,7 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
     for instance in [A, B] {
         publish_everything(&world.url(instance), instance);
     }
-    // What operators, workers and B's follower have there.
+    // The server has keys of operators, workers and B's follower, too.
     for command in [
         "XGROUP CREATE ss:{0}:2.Demo workers 0",
         "XREADGROUP GROUP workers one COUNT 1 STREAMS ss:{0}:2.Demo >",
@@ -98,13 +98,14 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
         assert!(before.keys().any(|key| key.starts_with(kind)), "{kind} is not in {:?}", before.keys());
     }
 
+    // A's user tries every command on every key.
     let mut thief = world.sign_in(A);
     let mut tried = 0;
     for key in before.keys() {
         for command in
             ON_A_KEY.lines().flat_map(|line| line.trim().split('|')).filter(|command| !command.is_empty())
         {
-            // Of A's own keys those that would be the same kind.
+            // Commands with two keys get one of A's own.
             for mine in ["ts:{1.Demo}:9", "ss:{0}:1.Demo"] {
                 expect_refused(&mut thief, &command.replace("KEY", key).replace("MINE", mine));
                 tried += 1;
@@ -115,7 +116,7 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
             "il" | "sl:{0}" => drop(ask(&mut thief, &add).unwrap()),
             _ => expect_refused(&mut thief, &add),
         }
-        // One after the other in a transaction is no way round.
+        // A transaction is no way round.
         ask(&mut thief, "MULTI").unwrap();
         expect_refused(&mut thief, &format!("DEL {key}"));
         assert!(ask(&mut thief, "EXEC").is_err());
@@ -127,6 +128,8 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
         tried += 1;
     }
     assert!(tried > 1000, "{tried}");
+
+    // Nothing has changed, apart from the names that it may add to the two lists.
     let mut after = all(&mut world);
     for list in ["il", "sl:{0}"] {
         assert_eq!(ask(&mut world.admin, &format!("ZREM {list} 3.Demo")).unwrap(), Value::Int(1));
@@ -137,7 +140,8 @@ fn the_password_of_one_terminal_reaches_no_key_of_another() {
         }
     }
     assert_eq!(after, before);
-    // B's own user is A's equal: it reaches none of A's.
+
+    // The same holds for B's user.
     let mut other = world.sign_in(B);
     expect_refused(&mut other, "XADD ss:{0}:1.Demo * d x");
 }

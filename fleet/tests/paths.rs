@@ -135,7 +135,7 @@ fn every_path_begins_where_it_is_typed() {
     let lane = |name: &str| {
         format!("[{name}]\nurl = \"redis://127.0.0.1:{port}\"\npassword_file = \"../files/password\"\n")
     };
-    // As Notepad saves it.
+    // The folder has a configuration as Notepad saves it, a certificate and the library.
     let toml: String = ["ris", "rts", "rtss"].map(lane).concat();
     fs::write(files.join("site.toml"), format!("\u{feff}{}", toml.replace('\n', "\r\n"))).unwrap();
     let key = KeyPair::generate().unwrap();
@@ -144,6 +144,7 @@ fn every_path_begins_where_it_is_typed() {
     fs::copy(library::default_path().unwrap(), files.join("bridge.so")).unwrap();
     fs::copy(library::default_path().unwrap(), desk.folder.path().join("here/bridge.so")).unwrap();
 
+    // Commands that load the library.
     let simulate = "simulate --terminals 1 --seconds 1 --signal-rate 20";
     let said = desk.types(&format!(
         "{simulate} --config ../files/site.toml --ledgers ../files/ledgers --library bridge.so"
@@ -156,12 +157,13 @@ fn every_path_begins_where_it_is_typed() {
     let said = desk.types("demo --terminals 1 --seconds 1 --ledgers ../files/demo --library bridge.so");
     assert!(said.contains("demo ok: terminals=1"), "{said}");
     assert!(files.join("demo/terminal-0.jsonl").exists());
-    // It measures for long; that it finds the file is enough.
+    // `size` measures for minutes, so this shows only that it finds the file.
     fs::write(desk.folder.path().join("here/none.so"), "").unwrap();
     let refused = desk.command("size --library none.so").output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(said.contains("here/none.so: file too short"), "{said}");
 
+    // Commands that read the configuration.
     let said = desk.types("top --once --config ../files/site.toml");
     assert!(said.contains("1 of 1 alive"), "{said}");
     desk.types("govern --once --every 50ms --config ../files/site.toml");
@@ -173,6 +175,7 @@ fn every_path_begins_where_it_is_typed() {
     let said = desk.types("acl --worker --password-file ../files/password");
     assert!(said.contains("ACL SETUSER worker"), "{said}");
 
+    // A worker, which runs until it is ended.
     let more = "--group web --http https://127.0.0.1:1 --http-ca ../files/ca.pem";
     let mut work = desk.command(&format!("work --config ../files/site.toml --name paths {more}"));
     let mut worker = Running(work.stderr(Stdio::piped()).spawn().unwrap());
@@ -187,6 +190,7 @@ fn every_path_begins_where_it_is_typed() {
     worker.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(worker.0.wait().unwrap().success() && said.contains(" signals processed"), "{said}");
 
+    // Servers that stay: also from a folder below.
     let ports = free_ports(3).unwrap().iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     let said = desk.types(&format!("up --detach --data ../files/data --ports {ports}"));
     assert!(said.contains("../files/data/mt5redis.toml"), "{said}");

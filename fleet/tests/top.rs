@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,23 @@ use mt5_redis::model::{InstanceState, Signal};
 use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something is so.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Lists an instance that has no heartbeat.
+fn list(servers: &Servers, time_ms: u64, instance: &str) {
+    let mut ris = connect(servers.ports()[0]).unwrap();
+    redis::cmd("ZADD").arg("il").arg(time_ms).arg(instance).exec(&mut ris).unwrap();
+}
 
 /// What it prints, and its exit code.
 fn top(arguments: &[&str]) -> (String, Option<i32>) {
@@ -25,8 +42,26 @@ fn top(arguments: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.code())
 }
 
-/// A terminal that closes with the test, however that ends.
+/// `mt5fleet top` in a terminal of 24 lines that a program can type into. It closes with the test, however that ends.
 struct Window(Child);
+
+impl Window {
+    /// Opens one. Its first line of output is `process` and the program's number.
+    fn open(servers: &Servers) -> Self {
+        let line = format!(
+            "stty rows 24 cols 80; echo process $$.; exec {} top --every 200ms --config {}",
+            env!("CARGO_BIN_EXE_mt5fleet"),
+            servers.config_file().display()
+        );
+        Command::new("script")
+            .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Self)
+            .unwrap()
+    }
+}
 
 impl Drop for Window {
     fn drop(&mut self) {
@@ -35,80 +70,73 @@ impl Drop for Window {
     }
 }
 
-/// In a real terminal: sorts, filters and quits by keys, and ends with its terminal.
-#[test]
-fn the_screen_is_drawn_obeys_its_keys_and_goes() {
-    let servers = Servers::start_temporary(None).unwrap();
-    redis::cmd("ZADD")
-        .arg("il")
-        .arg(1)
-        .arg("7.Gone")
-        .exec(&mut connect(servers.ports()[0]).unwrap())
-        .unwrap();
-    let program = env!("CARGO_BIN_EXE_mt5fleet");
-    let config = servers.config_file();
-    // A terminal of 24 lines that a program can type into.
-    let line = format!(
-        "stty rows 24 cols 80; echo process $$.; exec {program} top --every 200ms --config {}",
-        config.display()
-    );
-    let open = || {
-        Command::new("script")
-            .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map(Window)
-            .unwrap()
-    };
-    let mut terminal = open();
-    let (mut keys, mut output) = (terminal.0.stdin.take().unwrap(), terminal.0.stdout.take().unwrap());
-    let (sender, drawn) = channel();
-    thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut bytes) {
-            let _ = sender.send(bytes[..count].to_vec());
-        }
-    });
-    let mut screen = vt100::Parser::default();
-    let mut shows = |what: &str| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !screen.screen().contents().contains(what) {
+/// What a window has drawn so far.
+struct Screen {
+    drawn: Receiver<Vec<u8>>,
+    terminal: vt100::Parser,
+}
+
+impl Screen {
+    fn of(window: &mut Window) -> Self {
+        let mut output = window.0.stdout.take().unwrap();
+        let (sender, drawn) = channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                let _ = sender.send(bytes[..count].to_vec());
+            }
+        });
+        Self { drawn, terminal: vt100::Parser::default() }
+    }
+
+    /// Waits until this is on it.
+    fn shows(&mut self, what: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.terminal.screen().contents().contains(what) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match drawn.recv_timeout(left) {
-                Ok(bytes) => screen.process(&bytes),
-                Err(_) => panic!("{what} is not on the screen:\n{}", screen.screen().contents()),
+            match self.drawn.recv_timeout(left) {
+                Ok(bytes) => self.terminal.process(&bytes),
+                Err(_) => panic!("{what} is not on the screen:\n{}", self.terminal.screen().contents()),
             }
         }
-    };
-    shows("7.Gone");
-    keys.write_all(b"s").unwrap();
-    shows("sort by age");
-    keys.write_all(b"/8\r").unwrap();
-    shows("0 of 0 alive");
-    keys.write_all(b"q").unwrap();
-    assert!(terminal.0.wait().unwrap().success());
+    }
+}
 
-    // It ends with its terminal, too.
-    let mut terminal = open();
-    let mut output = BufReader::new(terminal.0.stdout.take().unwrap());
+#[test]
+fn the_screen_obeys_its_keys() {
+    let servers = Servers::start_temporary(None).unwrap();
+    list(&servers, 1, "7.Gone");
+    let mut window = Window::open(&servers);
+    let mut keys = window.0.stdin.take().unwrap();
+    let mut screen = Screen::of(&mut window);
+    screen.shows("7.Gone");
+
+    keys.write_all(b"s").unwrap();
+    screen.shows("sort by age");
+
+    keys.write_all(b"/8\r").unwrap();
+    screen.shows("0 of 0 alive");
+
+    keys.write_all(b"q").unwrap();
+    assert!(window.0.wait().unwrap().success());
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let servers = Servers::start_temporary(None).unwrap();
+    let mut window = Window::open(&servers);
+    let mut output = BufReader::new(window.0.stdout.take().unwrap());
     let mut first = String::new();
     output.read_line(&mut first).unwrap();
     let process = first.split(['.', ' ']).nth(1).unwrap();
     let stat = Path::new("/proc").join(process).join("stat");
     let runs = || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains("(mt5fleet) "));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !runs() {
-        assert!(Instant::now() < deadline, "{first} does not start");
-        thread::sleep(Duration::from_millis(10));
-    }
-    // Wait until it has drawn.
+    eventually("it starts", runs);
+    // It has drawn something.
     output.read_until(b'\x1b', &mut Vec::new()).unwrap();
-    drop(terminal);
-    while runs() {
-        assert!(Instant::now() < deadline, "process {process} outlives its terminal");
-        thread::sleep(Duration::from_millis(10));
-    }
+
+    drop(window);
+    eventually("it ends", || !runs());
 }
 
 /// Live instances in both encodings, a dead one, a replica, and a dead server.
@@ -128,6 +156,7 @@ fn instances_and_nodes_are_on_one_screen() {
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
+    // Two instances are alive; the first has committed a signal, and its heartbeat says how long that took.
     for (instance, encoding, equity) in [("1.Demo", "fields", 1000.5), ("2.Demo", "packed", 2000.25)] {
         let data = folder.path().join(instance);
         let session = bridge.open(&file("one.toml", encoding), instance, &data).unwrap();
@@ -144,24 +173,19 @@ fn instances_and_nodes_are_on_one_screen() {
         if encoding == "fields" {
             let signal = Signal { action: MT5REDIS_ACTION_BUY, volume: 1.0, ..Signal::default() };
             bridge.expect(session.signal(&signal, &Text::new("EURUSD"), &Text::new(""))).unwrap();
-            let deadline = Instant::now() + Duration::from_secs(20);
             let mut redis = connect(servers.ports()[0]).unwrap();
-            let mut known =
-                || redis::cmd("HGET").arg("is:{1.Demo}").arg("sl").query::<Option<u64>>(&mut redis).unwrap();
-            while known().is_none_or(|us| us == 0) {
-                assert!(Instant::now() < deadline, "no heartbeat says how long a commit takes");
+            eventually("a heartbeat says how long a commit takes", || {
                 bridge.expect(session.instance_state(&state, &account)).unwrap();
                 session.flush(Duration::from_secs(20)).unwrap();
-            }
+                let known: Option<u64> =
+                    redis::cmd("HGET").arg("is:{1.Demo}").arg("sl").query(&mut redis).unwrap();
+                known.is_some_and(|us| us > 0)
+            });
         }
         session.close(Duration::from_secs(20)).unwrap();
     }
-    redis::cmd("ZADD")
-        .arg("il")
-        .arg(1000)
-        .arg("0.Gone")
-        .exec(&mut connect(servers.ports()[0]).unwrap())
-        .unwrap();
+    // The third is gone.
+    list(&servers, 1000, "0.Gone");
 
     // Both live instances by equity, then the dead one.
     let config = file("all.toml", "fields");
@@ -181,20 +205,21 @@ fn instances_and_nodes_are_on_one_screen() {
     assert_eq!(first[0], "1.Demo", "{text}");
     assert!(shown(&first).starts_with("5012345 1000 3 0 0 ") && shown(&first).ends_with("s 0"), "{text}");
     assert!(lines[8].starts_with("0.Gone") && lines[8].ends_with(" d gone"), "{text}");
+
+    // A filter leaves one.
     let (text, _) = top(&["--config", &config, "--filter", "2."]);
     assert!(text.contains("1 of 1 alive"), "{text}");
 
     // A replica has a row of its own.
     let mut follower = connect(servers.ports()[1]).unwrap();
     redis::cmd("REPLICAOF").arg("127.0.0.1").arg(servers.ports()[0]).exec(&mut follower).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let replica = loop {
+    let mut replica = String::new();
+    eventually("the replica is shown", || {
         let (text, _) = top(&["--config", &config]);
-        if let Some(line) = text.lines().find(|line| line.starts_with("ris  replica ")) {
-            break line.to_owned();
-        }
-        assert!(Instant::now() < deadline, "the replica is not shown: {text}");
-    };
+        let line = text.lines().find(|line| line.starts_with("ris  replica "));
+        replica = line.unwrap_or_default().to_owned();
+        line.is_some()
+    });
     assert!(replica.contains(&servers.ports()[1].to_string()) && replica.chars().count() <= 80, "{replica}");
 
     // A dead server is shown, and the exit code says so.

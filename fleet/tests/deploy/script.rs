@@ -98,6 +98,7 @@ fn deploy_for_one_lane(to: &Path, master: u16) {
 
 #[test]
 fn sentinels_with_users_and_passwords_fail_over() {
+    // The users of servers and Sentinels have passwords that need quoting.
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     for (name, password) in
@@ -113,6 +114,8 @@ fn sentinels_with_users_and_passwords_fail_over() {
     };
     let users = user("replica", "--servers") + &user("sentinel", "--servers") + "user default reset off\n";
     fs::write(path("users.acl"), users).unwrap();
+
+    // The script starts a master, its replica and three Sentinels.
     let ports = server::free_ports(5).unwrap();
     let scripts = folder.path().join("deploy");
     fs::create_dir(&scripts).unwrap();
@@ -140,14 +143,13 @@ fn sentinels_with_users_and_passwords_fail_over() {
     let _sentinels: Vec<Running> = (0..3)
         .map(|at| start(&format!("sentinel-{}", at + 1), &[format!("port {}", ports[2 + at])]))
         .collect();
-    let ask = |words: &[&str]| -> redis::RedisResult<redis::Value> {
-        let url = format!("redis://:th%20ree@127.0.0.1:{}", ports[2]);
-        redis::cmd(words[0]).arg(&words[1..]).query(&mut redis::Client::open(url)?.get_connection()?)
-    };
+
+    // They find each other.
     let ask_as = |login: &str, words: &[&str]| -> redis::RedisResult<redis::Value> {
         let url = format!("redis://{login}@127.0.0.1:{}", ports[2]);
         redis::cmd(words[0]).arg(&words[1..]).query(&mut redis::Client::open(url)?.get_connection()?)
     };
+    let ask = |words: &[&str]| ask_as(":th%20ree", words);
     let wait = |what: &str, is_so: &dyn Fn() -> bool| {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !is_so() {
@@ -164,7 +166,8 @@ fn sentinels_with_users_and_passwords_fail_over() {
                 info.contains("name=rts,status=ok") && info.contains("slaves=1,sentinels=3")
             })
     });
-    // Terminals may ask for the master alone, and who watches may change nothing.
+
+    // A terminal's user may ask for the master alone, and a watcher's user may change nothing.
     let may = |login: &str, words: &[&str]| match ask_as(login, words) {
         Ok(_) => true,
         Err(error) => {
@@ -193,6 +196,7 @@ fn sentinels_with_users_and_passwords_fail_over() {
         assert!(!may(bridge, question), "{question:?}");
         assert!(may(watcher, question), "{question:?}");
     }
+
     drop(master);
     wait("the replica takes over", &|| {
         let named = ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "rts"]);
@@ -200,6 +204,7 @@ fn sentinels_with_users_and_passwords_fail_over() {
             redis::from_redis_value::<(String, u16)>(named).is_ok_and(|(_, port)| port == ports[1])
         })
     });
-    let other = start("sentinel-1", &["port 1".to_owned()]).0.wait().unwrap();
-    assert_eq!(other.code(), Some(2), "other lines are not passed over in silence");
+
+    let refused = start("sentinel-1", &["port 1".to_owned()]).0.wait().unwrap();
+    assert_eq!(refused.code(), Some(2), "a node that exists is refused with other settings");
 }

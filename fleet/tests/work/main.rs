@@ -34,10 +34,12 @@ fn workers_killed_at_random_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let exec = effect(folder.path());
     let arguments = ["--exec", &exec, "--prefetch", "8", "--attempts", "3"];
+
+    // Signals arrive, some of which no worker can process, and workers are killed and replaced.
     let mut crew: Vec<Child> = (0..workers).map(|_| site.worker(&arguments)).collect();
     let (began, mut given, mut bad, mut kills) = (Instant::now(), 0, HashSet::new(), 0);
     let mut next_kill = began;
-    // On a machine that has much to do, until enough has happened.
+    // A busy machine goes on until enough has happened.
     while began.elapsed() < time || given < 100 || kills < 5 {
         for _ in 0..5 {
             given += 1;
@@ -57,11 +59,14 @@ fn workers_killed_at_random_lose_nothing() {
         }
         thread::sleep(Duration::from_millis(25));
     }
+
+    // The rest is processed.
     eventually("the stream is empty and nothing pends", || {
         site.ask::<u64>("XLEN ss:{0}:1.Demo") == 0 && site.pending("workers") == 0
     });
     crew.into_iter().for_each(stop);
 
+    // Each signal was processed, and its effect happened once.
     let lines = |name: &str| -> Vec<String> {
         let text = fs::read_to_string(folder.path().join(name)).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -77,6 +82,8 @@ fn workers_killed_at_random_lose_nothing() {
     let once: HashSet<&String> = effects.iter().collect();
     assert_eq!(once.len(), effects.len(), "an effect happened twice in spite of its key");
     assert_eq!(effects.len() as u64, given - bad.len() as u64);
+
+    // The spoiled ones are dead letters.
     let listed = site.letters(&["list", "--json"]);
     assert!(!listed.status.success());
     let letters: Vec<serde_json::Value> = String::from_utf8(listed.stdout)
