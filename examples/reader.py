@@ -11,7 +11,7 @@ import time
 import msgpack
 import redis
 
-NAMES = "v p q t o i a sy vo pr sl tp mg po ex co pq".split()
+NAMES = "v p q t o i a sy vo pr sl tp mg po ex co pq ev vb va pe sd ot fd".split()
 SOURCES, STREAM, GROUP, ME = "sl:{0}", "ss:{0}:", "example-python", "reader"
 
 

@@ -173,7 +173,7 @@
 // The ticket is negative.
 #define MT5REDIS_ERR_TICKET -111
 
-// The trade event is none of `MT5REDIS_EVENT_*`.
+// The trade event is none of `MT5REDIS_EVENT_*`, or what a signal says about its event does not fit together.
 #define MT5REDIS_ERR_EVENT -112
 
 // The side is none of `MT5REDIS_SIDE_*`.
@@ -334,6 +334,59 @@
 // Set the position's stop loss and take profit.
 #define MT5REDIS_ACTION_MODIFY 4
 
+// Nothing to trade: the signal says what became of a pending order (`event`). `position` is the order's ticket, `price` its
+// price.
+#define MT5REDIS_ACTION_ORDER 5
+
+// The signal does not say what happened. `volume_before`, `volume_after`, `entry_price`, `side`, `order_type` and `found`
+// are 0 then.
+#define MT5REDIS_SIGNAL_UNSAID 0
+
+// The position was opened.
+#define MT5REDIS_SIGNAL_OPEN 1
+
+// The position grew.
+#define MT5REDIS_SIGNAL_INCREASE 2
+
+// A part of the position was closed.
+#define MT5REDIS_SIGNAL_PARTIAL_CLOSE 3
+
+// The position's stop loss or take profit changed.
+#define MT5REDIS_SIGNAL_CHANGE 4
+
+// The position was closed.
+#define MT5REDIS_SIGNAL_CLOSE 5
+
+// The position turned to the other side.
+#define MT5REDIS_SIGNAL_REVERSE 6
+
+// The position, or a part of it, was closed by an opposite position.
+#define MT5REDIS_SIGNAL_CLOSE_BY 7
+
+// A pending order was placed.
+#define MT5REDIS_SIGNAL_ORDER_PLACED 8
+
+// The price, the stops or the expiration of a pending order changed.
+#define MT5REDIS_SIGNAL_ORDER_CHANGED 9
+
+// A pending order was filled; in part if `volume_after` is above 0.
+#define MT5REDIS_SIGNAL_ORDER_FILLED 10
+
+// A pending order expired.
+#define MT5REDIS_SIGNAL_ORDER_EXPIRED 11
+
+// A pending order was deleted.
+#define MT5REDIS_SIGNAL_ORDER_DELETED 12
+
+// A limit order.
+#define MT5REDIS_ORDER_LIMIT 1
+
+// A stop order.
+#define MT5REDIS_ORDER_STOP 2
+
+// A stop-limit order: at `price` it becomes a limit order at `entry_price`.
+#define MT5REDIS_ORDER_STOP_LIMIT 3
+
 // The position was opened, or is seen for the first time. Never merged with a later state.
 #define MT5REDIS_EVENT_OPEN 1
 
@@ -458,6 +511,21 @@ typedef struct {
     int32_t action;
     // The broker's clock minus UTC, s, −86,400 to 86,400.
     int32_t server_offset_s;
+    // Volume of the position, or of the pending order, before the event, lots.
+    double volume_before;
+    // The same after the event: what it is now.
+    double volume_after;
+    // Average entry price of the position now; the limit price of a stop-limit order. Finite.
+    double entry_price;
+    // What happened: one of `MT5REDIS_SIGNAL_*`.
+    int32_t event;
+    // Side of the position after the event, or of the pending order: one of `MT5REDIS_SIDE_*`. The side that a closed
+    // position had.
+    int32_t side;
+    // Kind of the pending order: one of `MT5REDIS_ORDER_*`; 0 for a position.
+    int32_t order_type;
+    // 1: the event was found by comparing with the account, so it happened while nobody watched. 0: it was seen.
+    int32_t found;
 } mt5redis_signal_t;
 
 // A signal that was received.
@@ -495,6 +563,21 @@ typedef struct {
     int32_t deliveries;
     // The shard of its source.
     int32_t shard;
+    // Volume of the position, or of the pending order, before the event, lots.
+    double volume_before;
+    // The same after the event: what it is now.
+    double volume_after;
+    // Average entry price of the position now; the limit price of a stop-limit order.
+    double entry_price;
+    // What happened: one of `MT5REDIS_SIGNAL_*`; 0: the signal does not say, and the other fields from `volume_before` on
+    // are 0, too.
+    int32_t event;
+    // Side of the position after the event, or of the pending order: one of `MT5REDIS_SIDE_*`.
+    int32_t side;
+    // Kind of the pending order: one of `MT5REDIS_ORDER_*`; 0 for a position.
+    int32_t order_type;
+    // 1: the event was found by comparing with the account, so it happened while nobody watched. 0: it was seen.
+    int32_t found;
 } mt5redis_received_t;
 
 #ifdef __cplusplus
@@ -596,6 +679,11 @@ int64_t mt5redis_signal(int64_t handle,
 // dead-letter file away. `mt5redis_status` reports on each record beyond.
 int64_t mt5redis_committed(int64_t handle,
                            int32_t lane);
+
+// Returns the sequence number of the last record that a lane has accepted, also by another handle or before a restart; 0 if
+// there is none. `lane` is one of `MT5REDIS_LANE_*`.
+int64_t mt5redis_accepted(int64_t handle,
+                          int32_t lane);
 
 // Returns where a record is: one of `MT5REDIS_STATUS_*`. `lane` is one of `MT5REDIS_LANE_*`, and `sequence` is what the
 // call for the record returned. Fails with `MT5REDIS_ERR_SEQUENCE` or `_LANE`.

@@ -71,7 +71,7 @@ pub const MT5REDIS_ERR_SERVER_OFFSET: i32 = -109;
 pub const MT5REDIS_ERR_POSITION: i32 = -110;
 /// The ticket is negative.
 pub const MT5REDIS_ERR_TICKET: i32 = -111;
-/// The trade event is none of `MT5REDIS_EVENT_*`.
+/// The trade event is none of `MT5REDIS_EVENT_*`, or what a signal says about its event does not fit together.
 pub const MT5REDIS_ERR_EVENT: i32 = -112;
 /// The side is none of `MT5REDIS_SIDE_*`.
 pub const MT5REDIS_ERR_SIDE: i32 = -113;

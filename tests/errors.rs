@@ -207,7 +207,9 @@ fn bad_values_are_refused_by_their_field() {
     );
     refused(signal(|s| s.stop_loss = f64::NAN), MT5REDIS_ERR_STOP_LOSS, "stop_loss = NaN");
     refused(signal(|s| s.take_profit = f64::NEG_INFINITY), MT5REDIS_ERR_TAKE_PROFIT, "take_profit = -inf");
-    refused(signal(|s| s.action = 0), MT5REDIS_ERR_ACTION, "action = 0 is refused: pass 1 to 4");
+    refused(signal(|s| s.action = 0), MT5REDIS_ERR_ACTION, "action = 0 is refused: pass 1 to 5");
+    refused(signal(|s| s.event = 13), MT5REDIS_ERR_EVENT, "event = 13 is refused: pass 1 to 7");
+    refused(signal(|s| s.entry_price = 1.0), MT5REDIS_ERR_EVENT, "event = 0 is refused: say what happened");
     refused(signal(|s| s.time_ms = i64::MAX), MT5REDIS_ERR_TIME, "time_ms = 9223372036854775807");
     refused(signal(|s| s.expiry_ms = -1), MT5REDIS_ERR_TIME, "expiry_ms = -1");
     refused(signal(|s| s.position = -7), MT5REDIS_ERR_POSITION, "position = -7");
@@ -226,6 +228,7 @@ fn bad_values_are_refused_by_their_field() {
     let code = unsafe { mt5redis_open_positions(bridge.handle, 0, null(), -1) };
     refused(code, MT5REDIS_ERR_COUNT, "count = -1");
     refused(mt5redis_committed(bridge.handle, 3), MT5REDIS_ERR_LANE, "lane 3 does not exist");
+    refused(mt5redis_accepted(bridge.handle, 3), MT5REDIS_ERR_LANE, "lane 3 does not exist");
     refused(bridge.status(-1, 1).into(), MT5REDIS_ERR_LANE, "lane -1 does not exist");
     refused(bridge.status(2, 1).into(), MT5REDIS_ERR_SEQUENCE, "lane 2 has no record 1");
     for lane in ["ris", "rts", "rtss"] {

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::inbox::*;
-use mt5_redis::model::Signal;
+use mt5_redis::model::signal::*;
 use support::bridge::{Bridge, last_error};
 use support::eventually;
 use support::follower::{Wants, count, next, next_gap, reads, subscribe, wait};
@@ -107,6 +107,8 @@ fn a_signal_comes_as_it_was_given_until_it_is_acknowledged() {
     assert_eq!((&*got.instance, &*got.symbol, &*got.comment), ("1.Demo", "EURUSD", "買い"));
     assert_eq!(mt5redis_role(follower.handle), MT5REDIS_ROLE_ACTING);
 
+    assert_eq!((got.signal.event, got.signal.side, got.signal.volume_after), (0, 0, 0.0));
+
     // Not acknowledged: it comes again with the next life.
     leave(&server, &follower);
     assert_eq!(subscribe(&follower, &RESUME), 0);
@@ -115,6 +117,26 @@ fn a_signal_comes_as_it_was_given_until_it_is_acknowledged() {
     assert!(again.signal.deliveries > 1);
     assert_eq!(mt5redis_acknowledge(follower.handle, again.signal.number), 0);
     assert_eq!(mt5redis_acknowledge(follower.handle, number + 100), MT5REDIS_ERR_RECEIVED);
+    leave(&server, &follower);
+
+    // What happened comes with it.
+    let placed = Signal {
+        action: MT5REDIS_ACTION_ORDER,
+        event: MT5REDIS_SIGNAL_ORDER_FILLED,
+        volume_before: 0.5,
+        volume_after: 0.2,
+        entry_price: 1.15,
+        side: 2,
+        order_type: MT5REDIS_ORDER_STOP_LIMIT,
+        found: 1,
+        ..given
+    };
+    assert_eq!(subscribe(&follower, &RESUME), 0);
+    assert!(publisher.signal(&placed) > 0);
+    let got = wait(&follower).signal;
+    assert_eq!((got.action, got.event, got.side, got.order_type, got.found), (5, 10, 2, 3, 1));
+    assert_eq!((got.volume_before, got.volume_after, got.entry_price), (0.5, 0.2, 1.15));
+    assert_eq!(mt5redis_acknowledge(follower.handle, got.number), 0);
     leave(&server, &follower);
 
     // Acknowledged: it does not.

@@ -103,6 +103,7 @@ fn a_terminal_killed_while_redis_is_away_loses_nothing() {
     assert_eq!(bridge.committed(MT5REDIS_LANE_RTSS), 0);
     let last = bridge.accepted("rtss");
     assert!(last >= told);
+    assert_eq!(mt5redis_accepted(bridge.handle, MT5REDIS_LANE_RTSS), last);
     // New ones come behind the old ones.
     assert_eq!(bridge.signal(&buy(last + 1)), last + 1);
     server.restart();

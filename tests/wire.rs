@@ -73,6 +73,28 @@ fn play(encoding: &str) -> String {
         "signal to close",
         bridge.signal_of(&Signal { volume: 0.0, ..close }, "XAUUSD.m", "Ziel erreicht – größer"),
     );
+    let reversed = Signal {
+        position: 77,
+        event: MT5REDIS_SIGNAL_REVERSE,
+        volume_before: 0.2,
+        volume_after: 0.1,
+        entry_price: 1.10345,
+        side: MT5REDIS_SIDE_BUY,
+        ..buy(3)
+    };
+    step("signal of an event", bridge.signal_of(&Signal { volume: 0.3, ..reversed }, "EURUSD", "phone"));
+    let order = Signal {
+        action: MT5REDIS_ACTION_ORDER,
+        position: 78,
+        event: MT5REDIS_SIGNAL_ORDER_PLACED,
+        volume_before: 0.0,
+        entry_price: 1.1035,
+        side: MT5REDIS_SIDE_SELL,
+        order_type: MT5REDIS_ORDER_STOP_LIMIT,
+        found: 1,
+        ..reversed
+    };
+    step("signal of a pending order", bridge.signal_of(&order, "EURUSD", "phone"));
     // The first signal announces its source and trims its stream by the server's clock, which differs from run to
     // run; the second is not a second behind it.
     for once in [" MINID ", "ZADD sl:"] {
@@ -141,7 +163,8 @@ fn the_page_lists_every_field_in_order() {
     assert_eq!(tables[0], written(&golden, "HSET is:", 2));
     assert_eq!(tables[1], written(&golden, "HSET ts:{1.Demo}:77", 2));
     assert_eq!(tables[2], written(&golden, "HSET ts:{1.Demo}:78", 2));
-    assert_eq!(tables[3], written(&golden, "XADD ", 3));
+    let event: Vec<_> = golden.lines().filter(|line| line.contains(" ev ")).collect();
+    assert_eq!(tables[3], written(&event.join("\n"), "XADD ", 3));
 }
 
 /// Runs the page's Python code with the libraries that `make test` puts into `target/python`.

@@ -243,6 +243,13 @@ struct SignalFields {
     take_profit: f64,
     action: i32,
     server_offset_s: i32,
+    volume_before: f64,
+    volume_after: f64,
+    entry_price: f64,
+    event: i32,
+    side: i32,
+    order_type: i32,
+    found: i32,
 }
 
 #[cfg(test)]

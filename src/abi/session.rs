@@ -237,6 +237,22 @@ pub extern "C" fn mt5redis_committed(handle: i64, lane: i32) -> i64 {
     })
 }
 
+/// Returns the sequence number of the last record that a lane has accepted, also by another handle or before a restart; 0 if
+/// there is none. `lane` is one of `MT5REDIS_LANE_*`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_accepted(handle: i64, lane: i32) -> i64 {
+    guard(|| {
+        let session = handle::enter(handle)?;
+        let engine = session.engine();
+        match lane {
+            MT5REDIS_LANE_RIS => Ok(engine.ris.accepted() as i64),
+            MT5REDIS_LANE_RTS => Ok(engine.rts.accepted() as i64),
+            MT5REDIS_LANE_RTSS => Ok(engine.rtss.accepted() as i64),
+            _ => Err(no_lane(lane)),
+        }
+    })
+}
+
 /// Returns where a record is: one of `MT5REDIS_STATUS_*`. `lane` is one of `MT5REDIS_LANE_*`, and `sequence` is what the
 /// call for the record returned. Fails with `MT5REDIS_ERR_SEQUENCE` or `_LANE`.
 #[unsafe(no_mangle)]
@@ -363,6 +379,8 @@ fn milliseconds(timeout_ms: i32) -> Duration {
 }
 
 const _: () = {
-    assert!(size_of::<InstanceState>() == 112 && size_of::<TradeState>() == 144 && size_of::<Signal>() == 72);
+    assert!(
+        size_of::<InstanceState>() == 112 && size_of::<TradeState>() == 144 && size_of::<Signal>() == 112
+    );
     assert!(size_of::<Result<u8>>() < 64);
 };

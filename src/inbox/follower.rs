@@ -87,6 +87,21 @@ pub struct ReceivedSignal {
     pub deliveries: i32,
     /// The shard of its source.
     pub shard: i32,
+    /// Volume of the position, or of the pending order, before the event, lots.
+    pub volume_before: f64,
+    /// The same after the event: what it is now.
+    pub volume_after: f64,
+    /// Average entry price of the position now; the limit price of a stop-limit order.
+    pub entry_price: f64,
+    /// What happened: one of `MT5REDIS_SIGNAL_*`; 0: the signal does not say, and the other fields from `volume_before` on
+    /// are 0, too.
+    pub event: i32,
+    /// Side of the position after the event, or of the pending order: one of `MT5REDIS_SIDE_*`.
+    pub side: i32,
+    /// Kind of the pending order: one of `MT5REDIS_ORDER_*`; 0 for a position.
+    pub order_type: i32,
+    /// 1: the event was found by comparing with the account, so it happened while nobody watched. 0: it was seen.
+    pub found: i32,
 }
 
 /// What a call for the next signal finds.
@@ -224,6 +239,13 @@ impl Follower {
             server_offset_s: signal.server_offset_s,
             deliveries: i32::try_from(*deliveries).unwrap_or(i32::MAX),
             shard: place.shard.into(),
+            volume_before: signal.volume_before,
+            volume_after: signal.volume_after,
+            entry_price: signal.entry_price,
+            event: signal.event,
+            side: signal.side,
+            order_type: signal.order_type,
+            found: signal.found,
         })
     }
 
@@ -307,7 +329,7 @@ fn producer_number(name: &str) -> i64 {
     number as i64
 }
 
-const _: () = assert!(size_of::<ReceivedSignal>() == 112);
+const _: () = assert!(size_of::<ReceivedSignal>() == 152);
 
 #[cfg(test)]
 mod tests {

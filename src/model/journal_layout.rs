@@ -6,19 +6,27 @@
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::signal::SignalRecord;
+use super::signal::{ASKED_BYTES, MT5REDIS_SIGNAL_UNSAID, Signal, SignalRecord};
 use super::trade::{TradeBody, TradeRecord};
 use super::{InstanceId, Stamp};
 
 const SIGNAL: u8 = 1;
 const POSITION: u8 = 2;
 const OPEN_SET: u8 = 3;
+/// A signal that says what happened. One that does not is stored without these fields, so that it costs nothing more.
+const SIGNAL_WITH_EVENT: u8 = 4;
 
 impl SignalRecord {
     /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
-        begin(bytes, SIGNAL, &self.stamp, &self.instance);
-        bytes.extend_from_slice(self.signal.as_bytes());
+        let numbers = self.signal.as_bytes();
+        if self.signal.event == MT5REDIS_SIGNAL_UNSAID {
+            begin(bytes, SIGNAL, &self.stamp, &self.instance);
+            bytes.extend_from_slice(&numbers[..ASKED_BYTES]);
+        } else {
+            begin(bytes, SIGNAL_WITH_EVENT, &self.stamp, &self.instance);
+            bytes.extend_from_slice(numbers);
+        }
         put(bytes, &self.symbol);
         put(bytes, &self.comment);
     }
@@ -26,8 +34,16 @@ impl SignalRecord {
     /// Reads what [`store`](Self::store) wrote. None if the bytes are something else.
     pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let (SIGNAL, stamp, instance) = opening(&mut rest, sequence)? else { return None };
-        let signal = number(&mut rest)?;
+        let (layout, stamp, instance) = opening(&mut rest, sequence)?;
+        let mut signal = Signal::default();
+        let length = match layout {
+            SIGNAL => ASKED_BYTES,
+            SIGNAL_WITH_EVENT => size_of::<Signal>(),
+            _ => return None,
+        };
+        let (numbers, after) = rest.split_at_checked(length)?;
+        signal.as_mut_bytes()[..length].copy_from_slice(numbers);
+        rest = after;
         Some(Self { stamp, instance, signal, symbol: text(&mut rest)?, comment: text(&mut rest)? })
     }
 }
@@ -108,7 +124,7 @@ fn number<N: FromBytes + Immutable>(rest: &mut &[u8]) -> Option<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Signal, TradeState};
+    use crate::model::TradeState;
 
     fn stamp() -> (Stamp, InstanceId) {
         (Stamp { sequence: 7, time_ms: 1_763_800_000_000 }, InstanceId::new("1.Demo").unwrap())
@@ -124,6 +140,14 @@ mod tests {
         record.store(&mut bytes);
         assert_eq!(format!("{:?}", SignalRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
         assert!(TradeRecord::load(7, &bytes).is_none());
+        let plain = bytes.len();
+        let signal = Signal { event: 1, side: 2, volume_after: 0.1, entry_price: 1.1, found: 1, ..signal };
+        let record = SignalRecord { signal, ..record };
+        bytes.clear();
+        record.store(&mut bytes);
+        assert_eq!(format!("{:?}", SignalRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
+        assert_eq!(bytes.len() - plain, size_of::<Signal>() - ASKED_BYTES, "only an event needs more room");
+        assert!((0..bytes.len()).all(|length| SignalRecord::load(7, &bytes[..length]).is_none()));
 
         let state = TradeState { position: 77, profit: -1.5, ..Default::default() };
         for body in [TradeBody::Position { state, symbol, comment }, TradeBody::OpenSet([3, 5].into())] {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 
 use super::signal::*;
-use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT};
+use super::trade::{COMMENT_LIMIT, MT5REDIS_SIDE_BUY, MT5REDIS_SIDE_SELL, SYMBOL_LIMIT};
 use super::{InstanceId, SCHEMA, check};
 
 /// The longest name of a producer, bytes. The names of this library have 16.
@@ -43,8 +43,11 @@ pub struct Received {
 
 /// The fields in the order of `packed`, by the names of `fields`, after the version of the schema.
 macro_rules! record {
-    ($($name:ident: $kind:ty),*) => {
-        struct Fields { $($name: $kind),* }
+    ($($name:ident: $kind:ty),*; $first:ident: $first_kind:ty, $($said:ident: $said_kind:ty),*) => {
+        struct Fields { $($name: $kind,)* event: Option<Event> }
+
+        /// The fields about an event: a signal has all of them or none.
+        struct Event { $first: $first_kind, $($said: $said_kind),* }
 
         impl<'de> Visitor<'de> for Packed {
             /// The fields, or the version of an unknown schema.
@@ -58,7 +61,14 @@ macro_rules! record {
                 let version = values.next_element()?.ok_or_else(|| A::Error::missing_field("v"))?;
                 let fields = if version == u64::from(SCHEMA) {
                     Ok(Fields {
-                        $($name: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($name)))?),*
+                        $($name: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($name)))?,)*
+                        event: match values.next_element()? {
+                            None => None,
+                            Some($first) => Some(Event {
+                                $first,
+                                $($said: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($said)))?),*
+                            }),
+                        },
                     })
                 } else {
                     Err(version)
@@ -73,13 +83,25 @@ macro_rules! record {
             if version != u64::from(SCHEMA) {
                 return Ok(Err(version));
             }
-            Ok(Ok(Fields { $($name: parse(stringify!($name), value(stringify!($name).as_bytes()))?),* }))
+            let said = value(stringify!($first).as_bytes()).is_some();
+            Ok(Ok(Fields {
+                $($name: parse(stringify!($name), value(stringify!($name).as_bytes()))?,)*
+                event: if said {
+                    Some(Event {
+                        $first: parse(stringify!($first), value(stringify!($first).as_bytes()))?,
+                        $($said: parse(stringify!($said), value(stringify!($said).as_bytes()))?),*
+                    })
+                } else {
+                    None
+                },
+            }))
         }
     };
 }
 
 record!(p: String, q: u64, t: i64, o: i32, i: String, a: char, sy: String, vo: f64, pr: f64, sl: f64, tp: f64,
-        mg: i64, po: i64, ex: i64, co: String, pq: u64);
+        mg: i64, po: i64, ex: i64, co: String, pq: u64;
+        ev: i32, vb: f64, va: f64, pe: f64, sd: char, ot: i32, fd: i32);
 
 struct Packed;
 
@@ -136,6 +158,23 @@ impl Received {
             return Err(format!("its number {} is outside 1 to {}", fields.q, i64::MAX));
         }
         InstanceId::new(&fields.i).map_err(|error| shown(&error.to_string()))?;
+        let event = match &fields.event {
+            None => Signal::default(),
+            Some(event) => Signal {
+                volume_before: event.vb,
+                volume_after: event.va,
+                entry_price: event.pe,
+                event: event.ev,
+                side: match event.sd {
+                    'b' => MT5REDIS_SIDE_BUY,
+                    's' => MT5REDIS_SIDE_SELL,
+                    other => return Err(format!("its side {other:?} is none of b, s")),
+                },
+                order_type: event.ot,
+                found: event.fd,
+                ..Default::default()
+            },
+        };
         let signal = Signal {
             time_ms: fields.t,
             expiry_ms: fields.ex,
@@ -150,9 +189,11 @@ impl Received {
                 's' => MT5REDIS_ACTION_SELL,
                 'c' => MT5REDIS_ACTION_CLOSE,
                 'm' => MT5REDIS_ACTION_MODIFY,
-                other => return Err(format!("its action {other:?} is none of b, s, c, m")),
+                'o' => MT5REDIS_ACTION_ORDER,
+                other => return Err(format!("its action {other:?} is none of b, s, c, m, o")),
             },
             server_offset_s: fields.o,
+            ..event
         };
         signal.check().map_err(|error| error.to_string())?;
         if fields.sy.is_empty() {
@@ -178,7 +219,8 @@ impl fmt::Display for Received {
             MT5REDIS_ACTION_BUY => "buy",
             MT5REDIS_ACTION_SELL => "sell",
             MT5REDIS_ACTION_CLOSE => "close",
-            _ => "modify",
+            MT5REDIS_ACTION_MODIFY => "modify",
+            _ => "order",
         };
         write!(
             f,
@@ -236,6 +278,53 @@ mod tests {
     }
 
     #[test]
+    fn an_event_comes_back_in_both_encodings_and_is_never_half_there() {
+        let (mut record, producer) = record();
+        let bytes_of = |record: &SignalRecord| {
+            let mut bytes = Vec::new();
+            packed(&record.fields(&producer, 5), &mut bytes);
+            bytes
+        };
+        let plain = bytes_of(&record);
+        record.signal = Signal {
+            position: 7,
+            volume_before: 0.5,
+            volume_after: 0.0,
+            entry_price: 1.1,
+            event: MT5REDIS_SIGNAL_CLOSE_BY,
+            side: MT5REDIS_SIDE_SELL,
+            found: 1,
+            time_ms: record.stamp.time_ms,
+            ..record.signal
+        };
+        let bytes = bytes_of(&record);
+        assert_eq!((plain[..3].to_vec(), bytes[..3].to_vec()), (vec![0xdc, 0, 17], vec![0xdc, 0, 24]));
+        let received = Received::decode(&[b"d".to_vec(), bytes.clone()]).unwrap();
+        assert_eq!(received.signal, record.signal);
+        assert!(
+            (0..bytes.len())
+                .all(|length| Received::decode(&[b"d".to_vec(), bytes[..length].to_vec()]).is_err())
+        );
+        // An array that ends within the event.
+        for count in 18..24 {
+            let cut = [&[0xdc, 0, count][..], &bytes[3..]].concat();
+            assert!(Received::decode(&[b"d".to_vec(), cut]).is_err(), "{count} values");
+        }
+        let mut entry = Vec::new();
+        fields(&record.fields(&producer, 5), |item| entry.push(item.to_vec()));
+        assert_eq!(Received::decode(&entry).unwrap(), received);
+        for name in ["vb", "va", "pe", "sd", "ot", "fd"] {
+            let at = entry.iter().position(|item| item == name.as_bytes()).unwrap();
+            let cut = [&entry[..at], &entry[at + 2..]].concat();
+            let refusal = format!("it has no field {name}, so it is not a signal");
+            assert_eq!(Received::decode(&cut).unwrap_err(), refusal);
+        }
+        let at = entry.iter().position(|item| item == b"sd").unwrap();
+        entry[at + 1] = b"x".to_vec();
+        assert_eq!(Received::decode(&entry).unwrap_err(), "its side 'x' is none of b, s");
+    }
+
+    #[test]
     fn a_refusal_names_the_field() {
         for (name, value, refusal) in [
             ("vo", "much\x1b[2J", "its field vo has the value much?[2J"),
@@ -247,7 +336,7 @@ mod tests {
                 "9223372036854775808",
                 "its number 9223372036854775808 is outside 1 to 9223372036854775807",
             ),
-            ("a", "x", "its action 'x' is none of b, s, c, m"),
+            ("a", "x", "its action 'x' is none of b, s, c, m, o"),
             ("sy", "", "it has no symbol"),
             ("sy", &"x".repeat(49), "its symbol has 49 bytes, more than 48"),
             ("co", &"x".repeat(97), "its comment has 97 bytes, more than 96"),

@@ -77,6 +77,7 @@ pub fn signal(seed: u64, caller: usize, number: u64) -> Call<Signal> {
         take_profit: price(&mut dice),
         action: dice.i32(1..=4),
         server_offset_s: dice.i32(-86_400..=86_400),
+        ..Signal::default()
     };
     texts(&mut dice, signal)
 }

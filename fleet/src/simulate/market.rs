@@ -245,6 +245,7 @@ impl Market {
             take_profit: rounded(price + 300.0 * point, digits),
             action,
             server_offset_s: SERVER_OFFSET_S,
+            ..Default::default()
         };
         Given { signal, symbol: name, comment: COMMENTS[self.rng.usize(..COMMENTS.len())] }
     }

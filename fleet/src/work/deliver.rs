@@ -40,6 +40,20 @@ struct Line<'a> {
     magic: i64,
     position: i64,
     server_offset_s: i32,
+    #[serde(flatten)]
+    happened: Option<Happened>,
+}
+
+/// What a signal says about its event; one without an event has none of these.
+#[derive(Serialize)]
+struct Happened {
+    event: i32,
+    volume_before: f64,
+    volume_after: f64,
+    entry_price: f64,
+    side: i32,
+    order_type: i32,
+    found: i32,
 }
 
 /// The signal as one line of JSON, without its end.
@@ -55,7 +69,8 @@ pub(super) fn json(delivery: &Delivery) -> String {
             MT5REDIS_ACTION_BUY => "buy",
             MT5REDIS_ACTION_SELL => "sell",
             MT5REDIS_ACTION_CLOSE => "close",
-            _ => "modify",
+            MT5REDIS_ACTION_MODIFY => "modify",
+            _ => "order",
         },
         time_ms: signal.time_ms,
         expiry_ms: signal.expiry_ms,
@@ -66,6 +81,15 @@ pub(super) fn json(delivery: &Delivery) -> String {
         magic: signal.magic,
         position: signal.position,
         server_offset_s: signal.server_offset_s,
+        happened: (signal.event != 0).then_some(Happened {
+            event: signal.event,
+            volume_before: signal.volume_before,
+            volume_after: signal.volume_after,
+            entry_price: signal.entry_price,
+            side: signal.side,
+            order_type: signal.order_type,
+            found: signal.found,
+        }),
     };
     output::json(&line, false).expect("numbers and texts are JSON")
 }

@@ -49,6 +49,27 @@
 #define MT5REDIS_ACTION_SELL          2         // sell at market
 #define MT5REDIS_ACTION_CLOSE         3         // close the position, or some lots of it
 #define MT5REDIS_ACTION_MODIFY        4         // set the position's stop loss and take profit
+#define MT5REDIS_ACTION_ORDER         5         // nothing to trade: what became of a pending order
+
+//--- what happened, in a signal that says so
+#define MT5REDIS_SIGNAL_UNSAID        0         // it does not say
+#define MT5REDIS_SIGNAL_OPEN          1         // opened
+#define MT5REDIS_SIGNAL_INCREASE      2         // grew
+#define MT5REDIS_SIGNAL_PARTIAL_CLOSE 3         // a part was closed
+#define MT5REDIS_SIGNAL_CHANGE        4         // stop loss or take profit changed
+#define MT5REDIS_SIGNAL_CLOSE         5         // closed
+#define MT5REDIS_SIGNAL_REVERSE       6         // turned to the other side
+#define MT5REDIS_SIGNAL_CLOSE_BY      7         // closed by an opposite position, all or a part
+#define MT5REDIS_SIGNAL_ORDER_PLACED  8         // a pending order was placed
+#define MT5REDIS_SIGNAL_ORDER_CHANGED 9         // its price, stops or expiration changed
+#define MT5REDIS_SIGNAL_ORDER_FILLED  10        // filled; in part if volume_after is above 0
+#define MT5REDIS_SIGNAL_ORDER_EXPIRED 11        // expired
+#define MT5REDIS_SIGNAL_ORDER_DELETED 12        // deleted
+
+//--- kind of a pending order
+#define MT5REDIS_ORDER_LIMIT          1
+#define MT5REDIS_ORDER_STOP           2
+#define MT5REDIS_ORDER_STOP_LIMIT     3         // at price it becomes a limit order at entry_price
 
 #define MT5REDIS_CLOCK_LIMIT_MS       2000      // largest difference from the server's clock that is right, ms
 
@@ -199,6 +220,13 @@ struct mt5redis_signal_t
    double    take_profit;        // 0: none
    int       action;             // one of MT5REDIS_ACTION_*
    int       server_offset_s;    // trade server's clock minus UTC, seconds
+   double    volume_before;      // lots of the position or pending order before the event
+   double    volume_after;       // and after it: what it is now
+   double    entry_price;        // average entry now; the limit price of a stop-limit order
+   int       event;              // one of MT5REDIS_SIGNAL_*; 0: it does not say, and all these fields are 0
+   int       side;               // one of MT5REDIS_SIDE_*, after the event
+   int       order_type;         // one of MT5REDIS_ORDER_*; 0: a position
+   int       found;              // 1: found by comparing with the account; 0: seen
   };
 
 //+------------------------------------------------------------------+
@@ -222,6 +250,13 @@ struct mt5redis_received_t
    int       server_offset_s;    // its trade server's clock minus UTC, seconds
    int       deliveries;         // 1: first delivery; 2: it may have been delivered before
    int       shard;              // the shard of its source
+   double    volume_before;      // lots of the position or pending order before the event
+   double    volume_after;       // and after it: what it is now
+   double    entry_price;        // average entry now; the limit price of a stop-limit order
+   int       event;              // one of MT5REDIS_SIGNAL_*; 0: it does not say, and all these fields are 0
+   int       side;               // one of MT5REDIS_SIDE_*, after the event
+   int       order_type;         // one of MT5REDIS_ORDER_*; 0: a position
+   int       found;              // 1: found by comparing with the account; 0: seen
   };
 
 //+------------------------------------------------------------------+
@@ -246,6 +281,7 @@ int    mt5redis_role(long handle);
 int    mt5redis_acknowledge(long handle,long number);
 int    mt5redis_unsubscribe(long handle);
 long   mt5redis_committed(long handle,int lane);
+long   mt5redis_accepted(long handle,int lane);
 int    mt5redis_status(long handle,int lane,long sequence);
 int    mt5redis_throttle(long handle);
 int    mt5redis_interval_ms(long handle,int lane);

@@ -28,6 +28,7 @@ public:
                      CMt5RedisRecords(void) : m_cut_told(false) { }
    bool              Flush(const int timeout_ms_);
    long              Committed(const int lane_);
+   long              Accepted(const int lane_);
    int               Status(const int lane_,const long sequence_);
    int               Throttle(void);
    int               IntervalMs(const int lane_);
@@ -61,6 +62,17 @@ long CMt5RedisRecords::Committed(const int lane_)
    if(!Ready())
       return(NotOpen());
    return(Checked(mt5redis_committed(m_handle,lane_)));
+  }
+//+------------------------------------------------------------------+
+//| The sequence number of the last record that a lane               |
+//| (MT5REDIS_LANE_*) has accepted, also before a restart or from    |
+//| another program of this terminal.                                |
+//+------------------------------------------------------------------+
+long CMt5RedisRecords::Accepted(const int lane_)
+  {
+   if(!Ready())
+      return(NotOpen());
+   return(Checked(mt5redis_accepted(m_handle,lane_)));
   }
 //+------------------------------------------------------------------+
 //| The state of the record with this sequence number: one of        |
