@@ -40,6 +40,7 @@ fn it_holds_what_it_says_and_is_the_same_each_time() {
     for name in [
         "MQL5/Libraries/mt5_redis.dll",
         "MQL5/Include/Mt5Redis/Mt5Redis.mqh",
+        "MQL5/Experts/Mt5Redis/AccountPublisher.mq5",
         "MQL5/Experts/Mt5Redis/FleetAgent.mq5",
         "MQL5/Scripts/Mt5Redis/Preflight.mq5",
         "include/mt5_redis.h",

@@ -127,17 +127,33 @@ fn redis_agrees_with_the_books_in_every_scenario_with_a_kill() {
     }
 }
 
+/// The seed `MT5REDIS_SEED`, by default one of the day, and the number in the variable `count`.
+fn seed_and(count: &str, usual: u64) -> (String, String) {
+    let variable = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().expect("a number"));
+    let seed = variable("MT5REDIS_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
+    eprintln!("MT5REDIS_SEED={seed}");
+    (seed.to_string(), variable(count).unwrap_or(usual).to_string())
+}
+
 /// `MT5REDIS_SCENARIOS` of them, from the seed `MT5REDIS_SEED`; by default a few from a seed of the day.
 #[test]
 fn redis_agrees_with_the_books_in_random_scenarios() {
     if wine::left_out() {
         return;
     }
-    let variable = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().expect("a number"));
-    let seed = variable("MT5REDIS_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
-    let count = variable("MT5REDIS_SCENARIOS").unwrap_or(6);
-    eprintln!("MT5REDIS_SEED={seed}");
-    succeeds(&["random", &seed.to_string(), &count.to_string()], Some(&Server::start()));
+    let (seed, count) = seed_and("MT5REDIS_SCENARIOS", 6);
+    succeeds(&["random", &seed, &count], Some(&Server::start()));
+}
+
+/// The terminal of AccountPublisher is killed before and during each event of a day: each is told once. `MT5REDIS_DAYS` of
+/// them, from the seed `MT5REDIS_SEED`.
+#[test]
+fn each_event_is_told_once_whenever_the_terminal_is_killed() {
+    if wine::left_out() {
+        return;
+    }
+    let (seed, count) = seed_and("MT5REDIS_DAYS", 2);
+    succeeds(&["killed", &seed, &count], Some(&Server::start()));
 }
 
 #[test]

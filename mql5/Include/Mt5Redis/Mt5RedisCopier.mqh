@@ -237,6 +237,9 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
          word_="close";
          task_.kind=MT5REDIS_TASK_CLOSE;
          break;
+      case MT5REDIS_ACTION_ORDER:
+         word_="order";
+         break;
      }
    task_.name=StringFormat("%s %I64d %s %s",signal_.instance,signal_.data.sequence,word_,task_.symbol);
    string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
@@ -249,9 +252,12 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
    if(task_.kind==MT5REDIS_TASK_CLOSE)
       Cancel(task_);
    at_=Push(task_);
-   if(how_!="e" && how_!="s")
+   bool order_=(signal_.data.action==MT5REDIS_ACTION_ORDER);
+   if(how_!="e" && how_!="s" && !order_)
       return;
    m_tasks[at_].reason=(how_=="e" ? "it was executed before" : "it was skipped before");
+   if(order_)
+      m_tasks[at_].reason="pending orders are not copied, only what they open";
    Finish(redis_,at_,false);
   }
 //+------------------------------------------------------------------+

@@ -19,6 +19,7 @@ struct SMt5RedisHolding
    string            comment;
    bool              buy;
    double            volume;
+   double            price;          // average entry
    double            stop_loss;
    double            take_profit;
   };
@@ -60,6 +61,7 @@ bool CMt5RedisHoldings::Read(void)
       all[i_].comment=PositionGetString(POSITION_COMMENT);
       all[i_].buy=(PositionGetInteger(POSITION_TYPE)==POSITION_TYPE_BUY);
       all[i_].volume=PositionGetDouble(POSITION_VOLUME);
+      all[i_].price=PositionGetDouble(POSITION_PRICE_OPEN);
       all[i_].stop_loss=PositionGetDouble(POSITION_SL);
       all[i_].take_profit=PositionGetDouble(POSITION_TP);
      }

@@ -20,12 +20,10 @@ private:
    string            Shortened(const string comment_);
    string            Cut(const string text_,const int bytes_) const;
 
-protected:
-   int               ServerOffset(void) const;
-   long              ServerToUtc(const long server_ms_) const;
-
 public:
                      CMt5RedisRecords(void) : m_cut_told(false) { }
+   int               ServerOffset(void) const;
+   long              ServerToUtc(const long server_ms_) const;
    bool              Flush(const int timeout_ms_);
    long              Committed(const int lane_);
    long              Accepted(const int lane_);

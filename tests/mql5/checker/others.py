@@ -12,6 +12,7 @@ from .link import Link
 
 SIGNAL = {"v": 2, "p": "00000000000000aa", "q": 0, "t": 0, "o": 0, "i": "1.Other", "a": "b", "sy": "EURUSD", "vo": 0,
           "pr": 0, "sl": 0, "tp": 0, "mg": 0, "po": 0, "ex": 0, "co": "", "pq": 0}  # fmt: skip
+EVENT = {"ev", "vb", "va", "pe", "sd", "ot", "fd"}  # a signal has all of them or none
 
 
 class Others:
@@ -52,7 +53,7 @@ class Others:
         signal = SIGNAL | {"q": self.last + 1, "t": now - int(values.pop("ago_ms", 0))}
         if "valid_ms" in values:
             signal["ex"] = now + int(values.pop("valid_ms"))
-        unknown = set(values) - set(signal)
+        unknown = set(values) - set(signal) - EVENT
         if unknown:
             raise ValueError(f"a signal has no {unknown}")
         signal |= values

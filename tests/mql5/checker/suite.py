@@ -98,6 +98,15 @@ class Suite:
     def random(self, names):
         from .chance import scenario
 
+        return self.generated(names, scenario)
+
+    def killed(self, names):
+        from .day import scenario
+
+        return self.generated(names, scenario)
+
+    def generated(self, names, scenario):
+        """Plays COUNT generated scenarios from SEED on."""
         seed, count = int(names[0]), int(names[1])
         with tempfile.TemporaryDirectory() as folder:
             paths = []
@@ -173,6 +182,8 @@ class Suite:
             (folder / "MQL5" / "Files").mkdir(parents=True)
             (folder / "MQL5" / "Libraries").mkdir(parents=True)
             (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
+            (folder / "MQL5" / "Files" / "volatile.toml").write_text(
+                f'url = "redis://127.0.0.1:{others.link.port}"\n[journal]\nsync = "off"\n')  # fmt: skip
             shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
             shutil.copytree(folder / "MQL5", folder / "second" / "MQL5")
             self.wine.environment["MQL5_BROKER"] = windows_path(folder)

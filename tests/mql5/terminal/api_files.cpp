@@ -84,9 +84,7 @@ size_t write_bytes(int handle, const void *bytes, size_t count) {
 
 namespace api {
 
-int FileOpen(mql::String name, int flags, short, unsigned) {
-  Lock lock(it.mutex);
-  mql::called("FileOpen", 0);
+static int opened(const mql::String &name, int flags) {
   fs::path path = path_of(name);
   bool there = fs::exists(path);
   if(in_use(path, flags) || !(flags & (FILE_READ | FILE_WRITE)) || (!there && !(flags & FILE_WRITE))) {
@@ -114,12 +112,19 @@ int FileOpen(mql::String name, int flags, short, unsigned) {
   return handle;
 }
 
+int FileOpen(mql::String name, int flags, short, unsigned) {
+  Lock lock(it.mutex);
+  int handle = opened(name, flags);
+  mql::called("FileOpen", 0);
+  return handle;
+}
+
 void FileFlush(int handle) {
   Lock lock(it.mutex);
-  mql::called("FileFlush", 0);
   terminal::File *file = file_of(handle);
   if(!file || !file->flush())
     failed(ERR_FILE_WRITEERROR);
+  mql::called("FileFlush", 0);
 }
 
 void FileClose(int handle) {
@@ -152,6 +157,7 @@ bool FileMove(mql::String from, int, mql::String to, int flags) {
   std::error_code error;
   if(!busy)
     fs::rename(source, target, error);
+  mql::called("FileMove", 0);
   return (!busy && !error) || failed(ERR_CANNOT_OPEN_FILE);
 }
 

@@ -37,12 +37,10 @@ bool OrderSelect(unsigned long long ticket) {
   return select(nullptr);
 }
 
-double OrderGetDouble(int property) {
-  Lock lock(it.mutex);
-  const books::Order &order = self->selected_order;
+static double number_of(const books::Order &order, int property) {
   switch(property) {
-    case ORDER_VOLUME_INITIAL:
-    case ORDER_VOLUME_CURRENT: return order.volume;
+    case ORDER_VOLUME_INITIAL: return order.volume;
+    case ORDER_VOLUME_CURRENT: return std::round((order.volume - order.filled) * 100) / 100;
     case ORDER_PRICE_OPEN: return order.price;
     case ORDER_PRICE_STOPLIMIT: return order.price_stop_limit;
     case ORDER_SL: return order.stop_loss;
@@ -53,31 +51,88 @@ double OrderGetDouble(int property) {
   return 0;
 }
 
-long long OrderGetInteger(int property) {
+double OrderGetDouble(int property) {
   Lock lock(it.mutex);
-  const books::Order &order = self->selected_order;
+  return number_of(self->selected_order, property);
+}
+
+static long long integer_of(const books::Order &order, int property) {
   switch(property) {
     case ORDER_TICKET: return order.ticket;
     case ORDER_TYPE: return order.type;
-    case ORDER_STATE: return ORDER_STATE_PLACED;
+    case ORDER_STATE: return order.done_ms > 0 ? order.state : order.filled > 0 ? ORDER_STATE_PARTIAL : ORDER_STATE_PLACED;
     case ORDER_MAGIC: return order.magic;
     case ORDER_TIME_SETUP: return order.time_ms / 1000;
     case ORDER_TIME_SETUP_MSC: return order.time_ms;
+    case ORDER_TIME_DONE: return order.done_ms / 1000;
+    case ORDER_TIME_DONE_MSC: return order.done_ms;
+    case ORDER_TIME_EXPIRATION: return order.expires_ms / 1000;
     case ORDER_TYPE_FILLING: return ORDER_FILLING_RETURN;
-    case ORDER_TYPE_TIME: return ORDER_TIME_GTC;
+    case ORDER_TYPE_TIME: return order.expires_ms > 0 ? ORDER_TIME_SPECIFIED : ORDER_TIME_GTC;
     case ORDER_REASON: return ORDER_REASON_EXPERT;
   }
   return 0;
 }
 
-mql::String OrderGetString(int property) {
+long long OrderGetInteger(int property) {
   Lock lock(it.mutex);
-  const books::Order &order = self->selected_order;
+  return integer_of(self->selected_order, property);
+}
+
+static mql::String text_of(const books::Order &order, int property) {
   switch(property) {
     case ORDER_SYMBOL: return mql::from_utf8(order.symbol);
     case ORDER_COMMENT: return mql::from_utf8(order.comment);
   }
   return mql::String();
+}
+
+mql::String OrderGetString(int property) {
+  Lock lock(it.mutex);
+  return text_of(self->selected_order, property);
+}
+
+// An order of the selected history.
+static books::Order past(unsigned long long ticket) {
+  for(long long selected : self->selected_orders)
+    if(selected == (long long)ticket)
+      for(const books::Order &order : it.broker.account->past_orders)
+        if(order.ticket == selected)
+          return order;
+  self->last_error = ERR_TRADE_ORDER_NOT_FOUND;
+  return books::Order();
+}
+
+bool HistoryOrderSelect(unsigned long long ticket) {
+  Lock lock(it.mutex);
+  self->selected_orders = {(long long)ticket};
+  bool found = it.hidden_deals_from == 0 && past(ticket).ticket != 0;
+  if(!found)
+    self->selected_orders.clear();
+  return found;
+}
+
+int HistoryOrdersTotal() { return (int)self->selected_orders.size(); }
+
+unsigned long long HistoryOrderGetTicket(int index) {
+  if(index < 0 || index >= HistoryOrdersTotal())
+    return 0;
+  return (unsigned long long)self->selected_orders[(size_t)index];
+}
+
+double HistoryOrderGetDouble(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  return number_of(past(ticket), property);
+}
+
+long long HistoryOrderGetInteger(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  return integer_of(past(ticket), property);
+}
+
+mql::String HistoryOrderGetString(unsigned long long ticket, int property) {
+  Lock lock(it.mutex);
+  return text_of(past(ticket), property);
 }
 
 bool OrderSend(MqlTradeRequest &request, MqlTradeResult &result) {

@@ -179,6 +179,13 @@ static bool select(Wanted wanted) {
 
 bool HistorySelect(long long from, long long to) {
   mql::called("HistorySelect", 0);
+  {
+    Lock lock(it.mutex);
+    self->selected_orders.clear();
+    for(const books::Order &order : it.broker.account->past_orders)
+      if(it.hidden_deals_from == 0 && order.done_ms / 1000 >= from && order.done_ms / 1000 <= to)
+        self->selected_orders.push_back(order.ticket);
+  }
   return select([=](const books::Deal &deal) { return deal.time_ms / 1000 >= from && deal.time_ms / 1000 <= to; });
 }
 

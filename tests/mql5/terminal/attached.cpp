@@ -45,6 +45,13 @@ void note_what_was_seen() {
   self->looked.clear();
 }
 
+void die() {
+  printf("KILLED\n");
+  fflush(stdout);
+  TerminateProcess(GetCurrentProcess(), 0);
+  abort();
+}
+
 Attached::Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs,
                    std::string name, bool second)
     : program(program), name(std::move(name)), second(second), symbol(std::move(symbol)), inputs(std::move(inputs)) {
@@ -174,6 +181,8 @@ void called(const char *function, long long result, long long argument) {
   std::string name = function;
   terminal::it.calls[name]++;
   terminal::it.arguments[name] = argument;
+  if(name == terminal::it.fatal && !terminal::self->second && --terminal::it.fatal_calls == 0)
+    terminal::die();
   if(name == "mt5redis_open" && result > 0 && !terminal::self->second)
     terminal::it.handles.insert(result);
   if(name == "mt5redis_trade_state" || name == "mt5redis_open_positions") {

@@ -198,4 +198,15 @@ Deal Books::balance(double amount) {
   return made;
 }
 
+void Books::end(long long ticket, int state) {
+  auto order = std::find_if(account->orders.begin(), account->orders.end(),
+                            [=](const Order &one) { return one.ticket == ticket; });
+  if(order == account->orders.end())
+    throw std::runtime_error("no order " + std::to_string(ticket));
+  order->state = state;
+  order->done_ms = server_ms;
+  account->past_orders.push_back(*order);
+  account->orders.erase(order);
+}
+
 }

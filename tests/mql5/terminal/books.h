@@ -33,6 +33,9 @@ struct Order {
   int type = 0;
   double volume = 0, price = 0, price_stop_limit = 0, stop_loss = 0, take_profit = 0;
   std::string symbol, comment;
+  double filled = 0;
+  long long expires_ms = 0, done_ms = 0;
+  int state = 0;  // of ENUM_ORDER_STATE, when it has ended
 };
 
 // A position and the sums of its deals. After a reversal, prices and closed volume are those of the new direction; money
@@ -56,7 +59,7 @@ struct Account {
   int leverage = 100;
   double balance = 10000, credit = 0, margin = 0, margin_level = 0;
   std::vector<Position> positions;  // open and closed
-  std::vector<Order> orders;
+  std::vector<Order> orders, past_orders;
   std::vector<Deal> deals;
 };
 
@@ -92,6 +95,8 @@ class Books {
   Deal swap_out(long long id, const Terms &terms);
   Deal swap_in(long long id, const Terms &terms);
   Deal balance(double amount);
+  // A pending order leaves the list, for the history.
+  void end(long long order, int state);
 
  private:
   Deal deal(const Position &position, const Terms &terms, int entry, bool buy, double volume, double price);

@@ -66,7 +66,7 @@ static Event order_changed(const MqlTradeRequest &request, MqlTradeResult &resul
   if(request.action == TRADE_ACTION_PENDING) {
     books::Terms terms = terms_of({request, request.volume, request.price});
     books::Order made{it.broker.next_ticket++, terms.magic, it.broker.server_ms, request.type, terms.volume,
-                      terms.price, request.stoplimit, request.sl, request.tp, terms.symbol, terms.comment};
+                      terms.price, request.stoplimit, request.sl, request.tp, terms.symbol, terms.comment, 0, 0, 0, 0};
     order = orders.insert(orders.end(), made);
     type = TRADE_TRANSACTION_ORDER_ADD;
   }
@@ -78,7 +78,7 @@ static Event order_changed(const MqlTradeRequest &request, MqlTradeResult &resul
   }
   Event told = event(type, *order);
   if(request.action == TRADE_ACTION_REMOVE)
-    orders.erase(order);
+    it.broker.end(order->ticket, ORDER_STATE_CANCELED);
   return told;
 }
 

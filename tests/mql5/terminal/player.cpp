@@ -120,14 +120,17 @@ void Player::step(const Step &step) {
     it.waiting.clear();
   } else if(verb == "kill") {
     if(running()) {
-      printf("KILLED\n");
-      fflush(stdout);
-      TerminateProcess(GetCurrentProcess(), 0);
+      if(!it.fatal.empty())
+        fail(it.fatal + " was not called often enough");
+      die();
     }
     if(second_ && skip_kills_ == 1)
       stand_by();
     skip_kills_--;
     it.answers.clear();
+  } else if(verb == "fatal") {
+    it.fatal = running() ? step.word : "";
+    it.fatal_calls = (int)step.whole("call", 1);
   } else if(verb == "check") {
     if(running())
       check(step);
@@ -139,7 +142,10 @@ void Player::step(const Step &step) {
       until(step);
   } else if(verb == "signal") {
     // The fields of an expected signal, as on the wire and in order.
-    signals_[step.text("instance")].push_back(step.rest);
+    std::string line = step.rest, name = step.text("po");
+    if(name.starts_with('@'))
+      line.replace(line.find(name), name.size(), std::to_string(position(step, name.substr(1))));
+    signals_[step.text("instance")].push_back(line);
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);

@@ -38,6 +38,7 @@ class Player {
   void forget_seen();
   void trade(const Step &step);
   void dealing(const Step &step);
+  void order(const Step &step);
   void attach(const Step &step);
   void standby(const Step &step);
   void stand_by();

@@ -55,7 +55,7 @@ class Attached {
   bool publishes = false;
   mql::Made made;
   std::map<int, File> open_files;  // by handle
-  std::vector<long long> selected_deals;
+  std::vector<long long> selected_deals, selected_orders;
 
  private:
   void run();
@@ -137,6 +137,9 @@ struct State {
   std::map<std::string, long long> calls;      // of the library, by function
   std::map<std::string, long long> arguments;  // the last argument of the last call of each
   std::set<long long> handles;                 // given out by the library
+
+  std::string fatal;    // the function after which the terminal is killed; empty: none
+  int fatal_calls = 0;  // how many of its calls are left until then
 };
 
 // The state that the threads share. Every MQL5 function locks it.
@@ -159,6 +162,7 @@ std::vector<mql::Program> &programs();
 void print(const std::string &line);
 // Commits the tickets that the current program saw, once it publishes positions.
 void note_what_was_seen();
+[[noreturn]] void die();
 void *library_function(const char16_t *library, const char *function);
 
 }

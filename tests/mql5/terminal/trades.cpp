@@ -1,5 +1,6 @@
 // The broker's steps of a scenario, and the transactions that report them.
 #include "dealing.h"
+#include <algorithm>
 #include "player.h"
 
 namespace terminal {
@@ -80,23 +81,8 @@ void Player::trade(const Step &step) {
     // A position from before any program ran: Redis must not know it, but its deals stay.
     long long id = position(step, step.word);
     std::erase_if(broker.account->positions, [=](const books::Position &one) { return one.id == id; });
-  } else if(verb == "place") {
-    books::Order order;
-    order.ticket = broker.next_ticket++;
-    order.time_ms = broker.server_ms;
-    order.type = step.text("side", "buy") == "buy" ? api::ORDER_TYPE_BUY_LIMIT : api::ORDER_TYPE_SELL_LIMIT;
-    order.symbol = step.text("symbol", "EURUSD");
-    order.volume = step.number("volume", 0.1);
-    order.price = step.number("price");
-    order.magic = step.whole("magic");
-    order.comment = step.text("comment");
-    broker.account->orders.push_back(order);
-    Event event;
-    event.transaction.type = api::TRADE_TRANSACTION_ORDER_ADD;
-    event.transaction.order = (unsigned long long)order.ticket;
-    tell({event});
-  } else if(verb == "cancel") {
-    broker.account->orders.clear();
+  } else if(verb == "place" || verb == "change" || verb == "fill" || verb == "expire" || verb == "cancel") {
+    order(step);
   } else if(verb == "name") {
     // The newest matching open position.
     for(const books::Position &position : broker.account->positions)
@@ -108,6 +94,108 @@ void Player::trade(const Step &step) {
     dealing(step);
   else
     fail("unknown step " + verb);
+}
+
+static Event event_of(int type, const books::Order &order) {
+  Event event;
+  event.transaction.type = type;
+  event.transaction.order = (unsigned long long)order.ticket;
+  return event;
+}
+
+// The type of a pending order.
+static int type_of(const std::string &kind, bool buys) {
+  static const std::map<std::string, int> buying = {{"limit", api::ORDER_TYPE_BUY_LIMIT},
+                                                    {"stop", api::ORDER_TYPE_BUY_STOP},
+                                                    {"stop_limit", api::ORDER_TYPE_BUY_STOP_LIMIT}};
+  static const std::map<std::string, int> selling = {{"limit", api::ORDER_TYPE_SELL_LIMIT},
+                                                     {"stop", api::ORDER_TYPE_SELL_STOP},
+                                                     {"stop_limit", api::ORDER_TYPE_SELL_STOP_LIMIT}};
+  return (buys ? buying : selling).at(kind);
+}
+
+// Pending orders: `place`, and what becomes of them.
+void Player::order(const Step &step) {
+  books::Books &broker = it.broker;
+  if(step.verb == "place") {
+    books::Order order;
+    order.ticket = broker.next_ticket++;
+    order.time_ms = broker.server_ms;
+    order.type = type_of(step.text("kind", "limit"), step.text("side", "buy") == "buy");
+    order.symbol = step.text("symbol", "EURUSD");
+    order.volume = step.number("volume", 0.1);
+    order.price = step.number("price");
+    order.price_stop_limit = step.number("limit");
+    order.stop_loss = step.number("sl");
+    order.take_profit = step.number("tp");
+    order.magic = step.whole("magic");
+    order.comment = step.text("comment");
+    order.expires_ms = step.has("lives_s") ? broker.server_ms / 1000 * 1000 + step.whole("lives_s") * 1000 : 0;
+    broker.account->orders.push_back(order);
+    references_[step.word] = order.ticket;
+    tell({event_of(api::TRADE_TRANSACTION_ORDER_ADD, order)});
+    return;
+  }
+  if(step.word.empty()) {
+    while(!broker.account->orders.empty())
+      broker.end(broker.account->orders.front().ticket, api::ORDER_STATE_CANCELED);
+    return;
+  }
+  long long ticket = position(step, step.word);
+  auto found = std::find_if(broker.account->orders.begin(), broker.account->orders.end(),
+                            [=](const books::Order &one) { return one.ticket == ticket; });
+  if(found == broker.account->orders.end())
+    throw std::runtime_error(step.verb + ": there is no pending order " + step.word);
+  if(step.verb == "change") {
+    if(step.has("kind"))
+      found->type = type_of(step.text("kind"), buys(found->type));
+    found->price = step.number("price", found->price);
+    found->price_stop_limit = step.number("limit", found->price_stop_limit);
+    found->stop_loss = step.number("sl", found->stop_loss);
+    found->take_profit = step.number("tp", found->take_profit);
+    tell({event_of(api::TRADE_TRANSACTION_ORDER_UPDATE, *found)});
+    return;
+  }
+  books::Order order = *found;
+  if(step.verb != "fill") {
+    broker.end(ticket, step.verb == "expire"   ? api::ORDER_STATE_EXPIRED
+                       : step.has("rejected") ? api::ORDER_STATE_REJECTED
+                                              : api::ORDER_STATE_CANCELED);
+    tell({event_of(api::TRADE_TRANSACTION_ORDER_DELETE, order)});
+    return;
+  }
+  books::Terms terms;
+  terms.symbol = order.symbol;
+  terms.buy = buys(order.type);
+  terms.volume = step.number("volume", order.volume - order.filled);
+  terms.price = order.price;
+  terms.stop_loss = order.stop_loss;
+  terms.take_profit = order.take_profit;
+  terms.magic = order.magic;
+  terms.comment = order.comment;
+  found->filled += terms.volume;
+  if(order.volume - found->filled < 1e-9)
+    broker.end(ticket, api::ORDER_STATE_FILLED);
+  // On a netting account it changes the symbol's position.
+  const books::Position *old = nullptr;
+  for(const books::Position &one : broker.account->positions)
+    if(!broker.account->hedging && one.open && one.symbol == terms.symbol)
+      old = &one;
+  std::vector<books::Deal> deals;
+  if(!old)
+    deals = broker.open(terms);
+  else if(old->buy == terms.buy)
+    deals = broker.add(old->id, terms);
+  else if(terms.volume < old->volume + 1e-9)
+    deals = broker.close(old->id, terms);
+  else {
+    terms.volume -= old->volume;
+    deals = broker.reverse(old->id, terms);
+  }
+  references_["of_" + step.word] = deals.front().position;
+  std::vector<Event> events = events_of(deals);
+  events.push_back(event_of(api::TRADE_TRANSACTION_ORDER_DELETE, order));
+  tell(events);
 }
 
 // How the server handles requests: `broker timeout times=2 executed=1`, `broker slow_ms=3000 slip=0.0003 fill=0.1`.
