@@ -288,6 +288,15 @@
 // Start where the follower stopped; a new one starts with the oldest signal.
 #define MT5REDIS_START_RESUME 2
 
+// No halt: open and close as usual.
+#define MT5REDIS_HALT_NONE 0
+
+// Open no new positions. Closes and changes of stops go on.
+#define MT5REDIS_HALT_ENTRIES 1
+
+// Open no new positions, and close the copies.
+#define MT5REDIS_HALT_ALL 2
+
 // The largest accepted difference between this machine's clock and the Redis server's, ms. Beyond it, followers refuse
 // or skip the signals of this machine.
 #define MT5REDIS_CLOCK_LIMIT_MS 2000
@@ -743,6 +752,19 @@ int32_t mt5redis_next_event(int64_t handle,
 // `buffer` is null or has `capacity` units.
 int32_t mt5redis_last_error(uint16_t *buffer,
                             int32_t capacity);
+
+// Returns whether an operator has halted this instance (`docs/halt.md`): `MT5REDIS_HALT_NONE`, `_ENTRIES` or `_ALL`. Ask
+// before each opening. It does not wait: a halt is heard within two heartbeats, and is remembered on the disk, so that
+// neither a restart nor an outage lifts it.
+//
+// It writes who gave the halt and why, such as `anna: news at 14:30`; without a halt the text is empty. 256 units are
+// enough.
+//
+// # Safety
+// `buffer` is null or has `capacity` units.
+int32_t mt5redis_halted(int64_t handle,
+                        uint16_t *buffer,
+                        int32_t capacity);
 
 // Starts following the signals of other terminals, in the background. A handle has one subscription at a time.
 //

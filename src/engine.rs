@@ -16,7 +16,8 @@ use crate::clock::Skew;
 use crate::config::{Config, JournalConfig, JournalSync, LaneConfig};
 use crate::error::Result;
 use crate::events::Events;
-use crate::lane::{Journal, Lane, Limits, Opened, Ris, Rts, Rtss};
+use crate::halt::Halts;
+use crate::lane::{Journal, Lane, Limits, Opened, Ris, Rts, Rtss, Watch};
 use crate::model::encoding::Producer;
 use crate::model::instance::Health;
 use crate::model::{InstanceId, LaneName};
@@ -28,6 +29,7 @@ pub(crate) struct Engine {
     config: Config,
     pub(crate) events: Arc<Events>,
     pub(crate) pressure: Arc<Pressure>,
+    pub(crate) halts: Arc<Halts>,
     pub(crate) ris: Lane<Ris>,
     pub(crate) rts: Lane<Rts>,
     pub(crate) rtss: Lane<Rtss>,
@@ -163,6 +165,7 @@ impl Engine {
         let pressure = Arc::new(Pressure::new(events.clone(), config.pressure_quiet, config.ris_ttl));
         let sites = [&config.ris, &config.rts, &config.rtss].map(|lane| lane.endpoint.name());
         let skew = Arc::new(Skew::new(sites, events.clone()));
+        let halts = Arc::new(Halts::new(config, events.clone()));
         let client = instance.as_str();
         let ris = Ris {
             producer: Producer::random(),
@@ -170,6 +173,8 @@ impl Engine {
             ttl: config.ris_ttl,
             pressure: pressure.clone(),
             skew: skew.clone(),
+            halts: halts.clone(),
+            watch: Watch::default(),
         };
         let rts = Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention);
         let rtss = Rtss::new(
@@ -211,6 +216,7 @@ impl Engine {
             )?,
             events,
             pressure,
+            halts,
             started: Instant::now(),
             looked_ms: AtomicU64::new(0),
         })
@@ -272,8 +278,9 @@ impl Engine {
             signals: self.rtss.accepted(),
             trade_commit_us: self.pressure.commit_us(LaneName::Rts),
             signal_commit_us: self.pressure.commit_us(LaneName::Rtss),
-            // The session adds it: the engine does not know the instance.
+            // The session adds these: the engine does not know the instance.
             follower: 0,
+            halt: 0,
         }
     }
 

@@ -10,7 +10,7 @@
 //! - `link`: servers, connections, commands, replies, and errors by what to do about them
 //!
 //! [`inbox`] is the way back; workers are the crate `mt5-redis-worker`. [`model`] is what can be said. Beside
-//! them stand `pressure`, `clock`, [`config`], `events`, `stats`, [`error`], [`codes`] and `background`, which starts every
+//! them stand `pressure`, `halt`, `clock`, [`config`], `events`, `stats`, [`error`], [`codes`] and `background`, which starts every
 //! thread. `docs/architecture.md` has the picture and the words.
 
 #![deny(missing_docs, unsafe_code)]
@@ -26,6 +26,7 @@ pub mod error;
 mod events;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod halt;
 pub mod inbox;
 mod lane;
 pub mod link;

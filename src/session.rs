@@ -13,6 +13,7 @@ use crate::codes::*;
 use crate::config::Config;
 use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
+use crate::halt::Watched;
 use crate::inbox::{self, Follower, Subscription};
 use crate::model::instance::{
     AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
@@ -33,6 +34,7 @@ pub(crate) struct Session {
     /// How many trades and signals had become dead letters when a flush last reported them.
     put_aside: Mutex<(u64, u64)>,
     thinning: Mutex<Thinning>,
+    halt: Arc<Watched>,
 }
 
 impl Session {
@@ -42,6 +44,8 @@ impl Session {
         let config = Config::read(config, folder)?;
         let (engine, log_end) = Engine::lease(&config, &instance)?;
         let put_aside = Mutex::new(engine.put_aside());
+        let halt = engine.halts.open(&instance);
+        engine.ris.nudge();
         Ok(Self {
             instance,
             engine,
@@ -49,6 +53,7 @@ impl Session {
             follower: Mutex::default(),
             put_aside,
             thinning: Mutex::default(),
+            halt,
         })
     }
 
@@ -65,16 +70,16 @@ impl Session {
         let time_ms = time(state.time_ms);
         let pressure = self.engine.pressure();
         pressure.heartbeat_comes_every(state.interval_ms);
-        let now = Instant::now();
+        let (now, halt) = (Instant::now(), self.halt.level());
         let mut thinning = self.thinning.lock();
         if let Some(every) = pressure.heartbeats_every(pressure.level())
-            && !thinning.is_heartbeat_due(every, now)
+            && !thinning.is_heartbeat_due(halt, every, now)
         {
             self.engine.ris.thinned();
             return Ok(0);
         }
         let instance = self.instance;
-        let health = Health { follower: inbox::role(instance.as_str()), ..self.engine.health() };
+        let health = Health { follower: inbox::role(instance.as_str()), halt, ..self.engine.health() };
         let accepted = self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
             instance,
@@ -85,7 +90,7 @@ impl Session {
             currency,
             agent,
         })?;
-        thinning.heartbeat_accepted(now);
+        thinning.heartbeat_accepted(halt, now);
         Ok(accepted)
     }
 
@@ -197,6 +202,11 @@ impl Session {
         }
     }
 
+    /// The operator's halt, one of `MT5REDIS_HALT_*`, and who gave it and why.
+    pub(crate) fn halted(&self) -> (i32, String) {
+        self.halt.told()
+    }
+
     /// The engine behind the session.
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
@@ -247,6 +257,7 @@ impl Session {
         if let Some(follower) = follower {
             follower.wait(deadline.saturating_duration_since(Instant::now()));
         }
+        self.engine.halts.close(&self.halt);
         Engine::release(&self.engine, deadline);
         flushed
     }

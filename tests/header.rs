@@ -27,7 +27,7 @@ fn every_export_of_the_library_is_in_the_header() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/abi").join(name);
         fs::read_to_string(path).expect("the sources")
     };
-    let source = source("session.rs") + &source("subscription.rs");
+    let source = source("session.rs") + &source("subscription.rs") + &source("stop.rs");
     let exported: Vec<&str> = source
         .split("extern \"C\" fn ")
         .skip(1)

@@ -251,6 +251,11 @@ impl<P: Policy> Lane<P> {
         }
     }
 
+    /// Lets the thread look at once whether there are questions to ask.
+    pub(crate) fn nudge(&self) {
+        self.shared.bell.ring();
+    }
+
     fn end(&self, abandoned: bool) {
         let mut life = self.shared.life.lock();
         life.retiring = true;

@@ -33,9 +33,9 @@ mod watermark;
 mod worker;
 
 pub(crate) use entry::Lane;
-pub(crate) use journal::{Journal, Limits, Opened};
+pub(crate) use journal::{Journal, Limits, Opened, create_folder, open_file, sync_folder};
 pub(crate) use policy::Policy;
-pub(crate) use ris::Ris;
+pub(crate) use ris::{Ris, Watch};
 pub(crate) use rts::Rts;
 pub(crate) use rtss::Rtss;
 pub(crate) use status::Status;

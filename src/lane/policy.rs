@@ -1,6 +1,6 @@
 //! How the lanes differ: how each addresses, coalesces and writes its records.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use serde::Serialize;
@@ -126,10 +126,17 @@ pub(crate) trait Policy: Clone + Send + 'static {
 
     /// Asks questions that no record depends on. `write` takes each command with a key, which in a Cluster says where
     /// to ask.
-    fn questions(&self, _written: &[&Self::Record], _write: &mut Write) {}
+    fn questions(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 
-    /// Takes the answers, one for each question; a refusal is an answer. The questions were asked after `asked`.
-    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Value], _asked: Instant) {}
+    /// Takes the answers, one for each question; a refusal is an answer, and none says that the server gave none. The
+    /// questions were asked after `asked`.
+    fn answered(&mut self, _written: &[&Self::Record], _answers: &[Option<Value>], _asked: Instant) {}
+
+    /// In how long the questions are due, even if there is nothing to write or the server accepts no writes; none: they
+    /// are asked with records alone.
+    fn questions_due_in(&self) -> Option<Duration> {
+        None
+    }
 
     /// Forgets what it has learnt from the server: an exchange failed, or the server changed.
     fn forget(&mut self) {}

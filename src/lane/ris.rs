@@ -1,6 +1,9 @@
 //! RIS: a heartbeat renews the instance's hash and its time to live in one transaction, because an HSET alone on an
-//! expired key would make an instance that never dies. The same pipeline asks for the governor's directives and the
-//! server's time.
+//! expired key would make an instance that never dies. The same pipeline asks for the operator's halts, the governor's
+//! directives and the server's time.
+//!
+//! A halt must be heard in time, also while pressure thins the heartbeats, a full server refuses them, or nobody sends
+//! any. So halts are asked for at the interval of heartbeats without pressure, whether a heartbeat is written or not.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +12,10 @@ use redis::Value;
 
 use super::policy::{Policy, Subject, Write, append};
 use crate::clock::{Skew, own_ms, server_ms};
+use crate::halt::{Answer, Halts};
+use crate::link::Link;
 use crate::link::commands::Commands;
+use crate::link::failure::Failure;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
@@ -25,6 +31,17 @@ pub(crate) struct Ris {
     pub(crate) ttl: Duration,
     pub(crate) pressure: Arc<Pressure>,
     pub(crate) skew: Arc<Skew>,
+    pub(crate) halts: Arc<Halts>,
+    pub(crate) watch: Watch,
+}
+
+/// What the lane's thread asked about halts.
+#[derive(Clone, Default)]
+pub(crate) struct Watch {
+    /// The instances of the last questions.
+    instances: Vec<InstanceId>,
+    /// When they were asked; none: not on this connection.
+    asked: Option<Instant>,
 }
 
 impl Policy for Ris {
@@ -89,29 +106,63 @@ impl Policy for Ris {
         });
     }
 
-    fn questions(&self, written: &[&InstanceRecord], write: &mut Write) {
-        if written.is_empty() {
-            return;
+    fn prepare(&mut self, records: &[InstanceRecord], _link: &mut Link) -> Result<(), Failure> {
+        if records.is_empty() {
+            // A new connection: what was said before it may have changed.
+            self.watch.asked = None;
         }
-        write(key::DIRECTIVE, &|commands| commands.command([b"TIME".as_slice()]));
-        write(key::DIRECTIVE, &|commands| commands.command([b"GET".as_slice(), key::DIRECTIVE.as_bytes()]));
-        for record in written {
-            let key = key::directive(record.instance.as_str());
-            write(&key, &|commands| commands.command([b"GET".as_slice(), key.as_bytes()]));
+        Ok(())
+    }
+
+    fn questions_due_in(&self) -> Option<Duration> {
+        let instances = self.halts.instances();
+        let new = instances.iter().any(|instance| !self.watch.instances.contains(instance));
+        match self.watch.asked {
+            _ if instances.is_empty() => None,
+            Some(asked) if !new => Some(self.pressure.halts_every().saturating_sub(asked.elapsed())),
+            _ => Some(Duration::ZERO),
         }
     }
 
-    fn answered(&mut self, written: &[&InstanceRecord], answers: &[Value], asked: Instant) {
-        let [time, for_all, for_one @ ..] = answers else { return };
-        let told = server_ms(time);
+    fn questions(&mut self, written: &[&InstanceRecord], write: &mut Write) {
+        if !written.is_empty() {
+            write(key::DIRECTIVE, &|commands| commands.command([b"TIME".as_slice()]));
+            get(key::DIRECTIVE, write);
+            written.iter().for_each(|record| get(&key::directive(record.instance.as_str()), write));
+        }
+        self.watch = Watch { instances: self.halts.instances(), asked: Some(Instant::now()) };
+        if self.watch.instances.is_empty() {
+            return;
+        }
+        get(key::HALT, write);
+        self.watch.instances.iter().for_each(|instance| get(&key::halt(instance.as_str()), write));
+    }
+
+    fn answered(&mut self, written: &[&InstanceRecord], answers: &[Option<Value>], asked: Instant) {
+        let directives = if written.is_empty() { 0 } else { 2 + written.len() };
+        let Some((directives, halts)) = answers.split_at_checked(directives) else { return };
+        if let [for_all, for_each @ ..] = halts {
+            let for_all = Answer::read(key::HALT, for_all.as_ref());
+            for (instance, answer) in self.watch.instances.iter().zip(for_each) {
+                let for_one = Answer::read(&key::halt(instance.as_str()), answer.as_ref());
+                self.halts.answered(instance, &for_all, &for_one);
+            }
+        }
+        let [time, for_all, for_one @ ..] = directives else { return };
+        let told = time.as_ref().and_then(server_ms);
         if let Some(ms) = told {
             self.skew.heard(Self::LANE, ms, asked);
         }
         // Without the server's time, its clock is taken to be ours.
         let (now, server_ms) = (Instant::now(), told.unwrap_or_else(own_ms));
-        self.pressure.told(None, Directive::read(for_all, server_ms, now), now);
+        let read = |answer: &Option<Value>| Directive::read(answer.as_ref()?, server_ms, now);
+        self.pressure.told(None, read(for_all), now);
         for (record, answer) in written.iter().zip(for_one) {
-            self.pressure.told(Some(record.instance), Directive::read(answer, server_ms, now), now);
+            self.pressure.told(Some(record.instance), read(answer), now);
         }
     }
+}
+
+fn get(key: &str, write: &mut Write) {
+    write(key, &|commands| commands.command([b"GET".as_slice(), key.as_bytes()]));
 }

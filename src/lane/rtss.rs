@@ -289,15 +289,15 @@ impl Policy for Rtss {
         }
     }
 
-    fn questions(&self, _: &[&SignalRecord], write: &mut Write) {
+    fn questions(&mut self, _: &[&SignalRecord], write: &mut Write) {
         for &at in &self.asking {
             write(&self.streams[at].key, &|commands| commands.command([b"TIME".as_slice()]));
         }
     }
 
-    fn answered(&mut self, _: &[&SignalRecord], answers: &[Value], asked: Instant) {
+    fn answered(&mut self, _: &[&SignalRecord], answers: &[Option<Value>], asked: Instant) {
         for (at, answer) in mem::take(&mut self.asking).into_iter().zip(answers) {
-            self.streams[at].clock = Some(self.hear(answer, asked));
+            self.streams[at].clock = Some(self.hear(answer.as_ref().unwrap_or(&Value::Nil), asked));
         }
     }
 

@@ -138,7 +138,13 @@ impl<P: Policy> Worker<P> {
         if let Some(backoff) = &self.backoff
             && Instant::now() < backoff.next_attempt
         {
-            self.shared.pause(backoff.next_attempt);
+            // A server that refuses writes answers questions.
+            let until = backoff.next_attempt;
+            if !self.link.is_connected() {
+                self.shared.pause(until);
+            } else if !self.ask() {
+                self.pause(until);
+            }
             return true;
         }
         match self.look_back() {
@@ -162,8 +168,11 @@ impl<P: Policy> Worker<P> {
             self.next_look = now + LOOK_EVERY;
             self.shared.look(now);
         }
+        if self.ask() {
+            return true;
+        }
         if let Some(until) = self.rate.closed_until(now) {
-            self.shared.pause(until);
+            self.pause(until);
             return true;
         }
         if self.batch.is_empty() {
@@ -175,10 +184,29 @@ impl<P: Policy> Worker<P> {
         true
     }
 
+    /// Asks the policy's questions without a record, if they are due. Returns whether they were.
+    fn ask(&mut self) -> bool {
+        let Self { policy, link, batch, .. } = self;
+        if policy.questions_due_in() != Some(Duration::ZERO) {
+            return false;
+        }
+        if let Err(failure) = batch.ask(policy, link) {
+            self.failed(failure);
+        }
+        true
+    }
+
+    /// Sleeps until `deadline`, until questions are due, or until the thread is told to end.
+    fn pause(&self, deadline: Instant) {
+        let due = self.policy.questions_due_in().map(|due| Instant::now() + due);
+        self.shared.pause(due.map_or(deadline, |due| due.min(deadline)));
+    }
+
     /// Takes pending records into the batch.
     fn take(&mut self) {
         let calm = self.shared.pressure.level() == level::NORMAL;
         let patience = self.link.rest(if calm { IDLE_CHECK } else { PRESSURE_CHECK });
+        let patience = self.policy.questions_due_in().map_or(patience, |due| due.min(patience));
         let (records, bytes) = self.rate.batch(self.batch_records, self.batch_bytes);
         match self.intake.fill(&mut self.batch, records, bytes, patience) {
             Taken::Records => {}

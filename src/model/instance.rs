@@ -171,6 +171,8 @@ pub struct Health {
     /// What the terminal's followers do: 0 nothing, 1 they act, 2 one stands by, because another terminal acts by its
     /// name.
     pub follower: u8,
+    /// The operator's halt: one of `MT5REDIS_HALT_*`.
+    pub halt: i32,
 }
 
 /// One heartbeat on its way to Redis.
@@ -238,6 +240,7 @@ pub(crate) struct InstanceFields<'a> {
     sl: u64,
     fo: u8,
     ck: i64,
+    ha: i32,
 }
 
 impl InstanceRecord {
@@ -287,6 +290,7 @@ impl InstanceRecord {
             sl: self.health.signal_commit_us,
             fo: self.health.follower,
             ck: clock_ms,
+            ha: self.health.halt,
         }
     }
 }

@@ -17,6 +17,14 @@ pub fn directive(instance: &str) -> Key {
     join(&["ctl:{", instance, "}"])
 }
 
+/// The operator's halt for all instances; a string.
+pub const HALT: &str = "halt";
+
+/// The operator's halt for one instance; a string.
+pub fn halt(instance: &str) -> Key {
+    join(&["halt:{", instance, "}"])
+}
+
 /// An instance's state; a hash.
 pub fn instance(instance: &str) -> Key {
     join(&["is:{", instance, "}"])

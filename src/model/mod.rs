@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod encoding;
+pub mod halt;
 pub mod instance;
 pub(crate) mod journal_layout;
 pub mod key;

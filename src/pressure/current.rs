@@ -15,6 +15,8 @@ use crate::model::LaneName;
 
 /// The heartbeat interval where no caller states one.
 const HEARTBEAT_MS: u32 = 1000;
+/// The bounds of the time between two questions about halts.
+const HALTS_EVERY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// How far apart a position's prices are at level 1.
 const PRICE_EVERY: Duration = Duration::from_secs(1);
 
@@ -144,6 +146,12 @@ impl Pressure {
             _ => return Some(self.heartbeat_limit.max(usual)),
         };
         Some((usual * factor).min(self.heartbeat_limit).max(usual))
+    }
+
+    /// The time between two questions about halts: as between two heartbeats without pressure, which does not change it.
+    pub(crate) fn halts_every(&self) -> Duration {
+        let [least, most] = HALTS_EVERY;
+        Duration::from_millis(self.heartbeat_ms.load(Relaxed).into()).clamp(least, most)
     }
 
     /// The least time between a position's prices at this level, `Duration::MAX` for no prices; none: as they come.

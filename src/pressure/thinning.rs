@@ -12,16 +12,19 @@ const POSITIONS: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Thinning {
     heartbeat: Option<Instant>,
+    /// The halt that the last heartbeat told of.
+    halt: i32,
     prices: HashMap<i64, Instant>,
 }
 
 impl Thinning {
-    pub(crate) fn is_heartbeat_due(&self, every: Duration, now: Instant) -> bool {
-        is_due(self.heartbeat, every, now)
+    /// A heartbeat that tells of another halt than the last one is due at once: an operator waits for it.
+    pub(crate) fn is_heartbeat_due(&self, halt: i32, every: Duration, now: Instant) -> bool {
+        halt != self.halt || is_due(self.heartbeat, every, now)
     }
 
-    pub(crate) fn heartbeat_accepted(&mut self, now: Instant) {
-        self.heartbeat = Some(now);
+    pub(crate) fn heartbeat_accepted(&mut self, halt: i32, now: Instant) {
+        (self.heartbeat, self.halt) = (Some(now), halt);
     }
 
     pub(crate) fn is_price_due(&self, position: i64, every: Duration, now: Instant) -> bool {
@@ -53,10 +56,20 @@ mod tests {
     #[test]
     fn a_heartbeat_is_due_when_its_interval_has_passed_give_or_take_a_tenth() {
         let (start, mut thinning) = (Instant::now(), Thinning::default());
-        assert!(thinning.is_heartbeat_due(ms(2000), start), "the first");
-        thinning.heartbeat_accepted(start);
-        assert!(!thinning.is_heartbeat_due(ms(2000), start + ms(1700)));
-        assert!(thinning.is_heartbeat_due(ms(2000), start + ms(1990)));
+        assert!(thinning.is_heartbeat_due(0, ms(2000), start), "the first");
+        thinning.heartbeat_accepted(0, start);
+        assert!(!thinning.is_heartbeat_due(0, ms(2000), start + ms(1700)));
+        assert!(thinning.is_heartbeat_due(0, ms(2000), start + ms(1990)));
+    }
+
+    #[test]
+    fn a_heartbeat_that_tells_of_another_halt_is_due_at_once() {
+        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        thinning.heartbeat_accepted(0, start);
+        assert!(thinning.is_heartbeat_due(1, ms(2000), start + ms(1)));
+        thinning.heartbeat_accepted(1, start + ms(1));
+        assert!(!thinning.is_heartbeat_due(1, ms(2000), start + ms(2)));
+        assert!(thinning.is_heartbeat_due(0, ms(2000), start + ms(2)), "it is lifted");
     }
 
     #[test]

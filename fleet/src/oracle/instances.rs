@@ -99,5 +99,6 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("sl", AnyCount),
         ("fo", AnyCount),
         ("ck", AnyInteger),
+        ("ha", AnyCount),
     ]
 }

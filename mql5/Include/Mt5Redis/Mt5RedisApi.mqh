@@ -71,6 +71,11 @@
 #define MT5REDIS_ORDER_STOP           2
 #define MT5REDIS_ORDER_STOP_LIMIT     3         // at price it becomes a limit order at entry_price
 
+//--- an operator's halt
+#define MT5REDIS_HALT_NONE            0         // none: open and close as usual
+#define MT5REDIS_HALT_ENTRIES         1         // open no new positions
+#define MT5REDIS_HALT_ALL             2         // open none, and close the copies
+
 #define MT5REDIS_CLOCK_LIMIT_MS       2000      // largest difference from the server's clock that is right, ms
 
 //--- state of the terminal and the account; flags is a sum of these
@@ -290,6 +295,7 @@ int    mt5redis_close(long handle,int timeout_ms);
 int    mt5redis_stats(long handle,ushort &buffer[],int capacity);
 int    mt5redis_next_event(long handle,ushort &buffer[],int capacity);
 int    mt5redis_last_error(ushort &buffer[],int capacity);
+int    mt5redis_halted(long handle,ushort &buffer[],int capacity);
 #import
 
 #endif

@@ -58,6 +58,18 @@ impl<P: Policy> Batch<P> {
         outcome
     }
 
+    /// Asks the policy's questions and writes nothing.
+    pub(in crate::lane) fn ask(&mut self, policy: &mut P, link: &mut Link) -> Result<(), Failure> {
+        let mut outcome = Outcome::new();
+        self.transactions.clear();
+        self.commands.clear();
+        self.server = 0;
+        self.write_asides(policy, link, &mut outcome);
+        outcome.sent(link.send(self.server, &mut self.commands));
+        self.hear(policy, link, &mut outcome);
+        outcome.failure.map_or(Ok(()), Err)
+    }
+
     fn send(
         &mut self,
         policy: &mut P,
@@ -300,15 +312,22 @@ impl<P: Policy> Batch<P> {
         self.records.retain(|_| !done.next().expect("one flag a record"));
     }
 
-    /// Reads the answers to the policy's questions. A refusal is an answer too.
+    /// Reads the answers to the policy's questions. A refusal is an answer too. A key that has moved is asked for at its new
+    /// server from the next time on.
     fn hear(&self, policy: &mut P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
-        let answers = self.questions.iter().map(|&server| match server.map(|server| link.receive(server)) {
-            Some(Ok(answer)) => answer,
-            Some(Err(failure)) => {
-                outcome.fail(failure);
-                Value::Nil
+        let answers = self.questions.iter().map(|&server| match link.receive(server?) {
+            Ok(answer) => {
+                if let Value::ServerError(error) = &answer
+                    && error.code() == "MOVED"
+                {
+                    outcome.fail(Failure::of_reply(error));
+                }
+                Some(answer)
             }
-            None => Value::Nil,
+            Err(failure) => {
+                outcome.fail(failure);
+                None
+            }
         });
         let answers: Vec<_> = answers.collect();
         policy.answered(&written(&self.transactions, &self.live, &self.records), &answers, self.asked);

@@ -104,7 +104,7 @@ fn is_link(path: &Path) -> bool {
 
 /// Makes the folder, and lets only its user enter it. On Windows it inherits the rights of its parent, which in a user's
 /// profile are the user's alone.
-fn create(path: &Path) -> io::Result<()> {
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]

@@ -128,9 +128,10 @@ mod spares;
 mod tests;
 
 pub(crate) use appender::{Appender, Refused};
-pub(crate) use folder::open as open_file;
+pub(crate) use folder::{create as create_folder, open as open_file};
 pub(crate) use limits::Limits;
 pub(crate) use log::Journal;
 pub(crate) use opening::Opened;
 pub(crate) use producer::Earlier;
 pub(crate) use reader::Reader;
+pub(crate) use segment::sync_folder;

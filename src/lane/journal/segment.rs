@@ -128,7 +128,7 @@ fn fill(path: &Path, bytes: u64) -> io::Result<()> {
 }
 
 /// Waits until the folder's file names are on the disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows does that by itself, and does not open a folder as a file.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
