@@ -40,6 +40,9 @@ pub struct Options {
     /// The user of `mt5fleet govern`: watches servers, writes directives, trims streams and lists
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "governor", group = "who")]
     governor: Vec<String>,
+    /// The user of `mt5fleet halt` and `resume`: writes halts, reads heartbeats
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "operator", group = "who")]
+    operator: Vec<String>,
     /// The user of `mt5fleet doctor` and `top`: reads everything, changes nothing
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "doctor", group = "who")]
     doctor: Vec<String>,
@@ -47,7 +50,7 @@ pub struct Options {
     #[arg(long, group = "who")]
     servers: bool,
     /// The users with which bridges and mt5fleet log in to a Sentinel; `deploy/node.sh` creates them itself
-    #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "doctor", "servers"])]
+    #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "operator", "doctor", "servers"])]
     sentinel: bool,
     /// The number of signal shards: `rtss.shards`, by default 1 and on a Cluster 16
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -79,6 +82,7 @@ pub fn acl(options: &Options) -> Result<Printed> {
         (&options.worker, worker()),
         (&options.clerk, clerk()),
         (&options.governor, governor()),
+        (&options.operator, operator()),
         (&options.doctor, doctor()),
     ];
     for (names, rules) in roles {
@@ -125,7 +129,7 @@ fn terminal(instance: &str, shards: u16) -> String {
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:{PRODUCER} \
          (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER}) \
          (+xadd +xtrim +xrevrange +pexpire ~{signals}) (+zadd %W~{list} %W~{sources}) \
-         (+get %R~{all} %R~{one})",
+         (+get %R~{all} %R~{one} %R~{halt} %R~{halted})",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
@@ -134,6 +138,8 @@ fn terminal(instance: &str, shards: u16) -> String {
         sources = key::sources(shard),
         all = key::DIRECTIVE,
         one = key::directive(instance),
+        halt = key::HALT,
+        halted = key::halt(instance),
     )
 }
 
@@ -152,6 +158,9 @@ fn follower(instance: &str) -> String {
 const READ: &str = "+hget +hmget +hgetall +exists +pttl +ttl +smembers +sismember +scard +zrange +zrangebyscore \
                     +zscore +zcard";
 const STATES: &str = "%R~is:* %R~il %R~ts:* %R~to:* %R~tc:*";
+
+/// The halts, for who may write them.
+const HALTS: &str = "(+set +get +exists ~halt ~halt:*)";
 
 fn worker() -> String {
     format!(
@@ -175,8 +184,12 @@ fn governor() -> String {
         "{SESSION} {TOPOLOGY} +cluster|nodes +time +multi +exec +discard +unwatch +scan \
          (+set +get +del +exists +pexpire +watch ~ctl ~ctl:*) (+zrem ~il ~sl:*) (+zscan +exists %R~il %R~sl:*) \
          (+exists +watch +xtrim +xlen +xrange +xrevrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers ~ss:* ~sd:*) \
-         (+hmget %R~fp:*) ({READ} {STATES})"
+         (+hmget %R~fp:*) {HALTS} ({READ} {STATES})"
     )
+}
+
+fn operator() -> String {
+    format!("{SESSION} {TOPOLOGY} {HALTS} (+zscan %R~il) (+hmget %R~is:*)")
 }
 
 fn doctor() -> String {

@@ -5,6 +5,7 @@
 //! - [`up`]: Redis servers in one of three topologies, from the configurations in `deploy/`
 //! - [`doctor`]: inspects servers; [`top`]: the fleet on one screen; [`observe`]: what both see
 //! - [`govern`]: throttles the fleet before a server is overloaded, and trims streams
+//! - [`halt`]: stops new positions, for all or for one, and shows who obeys
 //! - [`work`]: delivers signals to programs, as one of a group of workers
 //! - [`deadletters`]: records that a server refused for good
 //! - [`acl`]: Redis users with the fewest permissions
@@ -25,6 +26,7 @@ pub mod demo;
 pub mod doctor;
 pub mod errors;
 pub mod govern;
+pub mod halt;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, output, size, stop, top, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, halt, output, size, stop, top, up, work};
 
 /// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
 #[derive(Parser)]
@@ -79,6 +79,10 @@ enum Command {
         #[command(subcommand)]
         action: Deadletters,
     },
+    /// Stop new positions of one instance or of all, and show which instances obey; fails if not all do in time
+    Halt(halt::Halting),
+    /// End a halt, and show which instances obey; fails if not all do in time
+    Resume(halt::Resuming),
     #[command(hide = true)]
     Terminal(terminal::Options),
 }
@@ -199,6 +203,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Work(options) => work::run(&options).map(|()| true),
         Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),
+        Command::Halt(options) => halt::halt(&options),
+        Command::Resume(options) => halt::resume(&options),
         Command::Terminal(_) => unreachable!("handled above"),
     }
 }

@@ -113,6 +113,11 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
             "SET ctl 0:0",
             "SET ctl:{1.Demo} 0:0",
             "GET ctl:{2.Demo}",
+            "SET halt entries:me:mine",
+            "DEL halt",
+            "SET halt:{1.Demo} entries:me:mine",
+            "DEL halt:{1.Demo}",
+            "GET halt:{2.Demo}",
             "DEL wm:{0}:1.Demo:0123456789abcdef",
             "SET wm:{0}:2.Demo:0123456789abcdef 1",
             "FLUSHALL",
@@ -122,7 +127,9 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
         ],
     );
     ask(&mut terminal, "GET ctl").unwrap();
-    ask(&mut terminal, "GET ctl:{1.Demo}").unwrap();
+    for read in ["GET ctl:{1.Demo}", "GET halt", "GET halt:{1.Demo}"] {
+        ask(&mut terminal, read).unwrap();
+    }
 }
 
 #[test]
@@ -194,6 +201,7 @@ fn a_worker_consumes_signals_and_writes_no_state() {
             "SADD to:{1.Demo} 1",
             "SET ctl 3:1",
             "GET ctl",
+            "SET halt all:me:mine",
             "SET wm:{0}:1.Demo:0123456789abcdef 1",
             "XGROUP DESTROY ss:{0}:1.Demo copiers",
             "EVAL return(1) 0",
@@ -223,6 +231,9 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
         "SET ctl 1:1763800000000",
         "SET ctl:{1.Demo} 2:1763800000000",
         "DEL ctl:{1.Demo}",
+        "SET halt entries:governor:why",
+        "SET halt:{1.Demo} all:governor:why",
+        "SET halt:{1.Demo} none:governor:why",
         "INFO",
         "XINFO GROUPS ss:{0}:1.Demo",
         "XTRIM ss:{0}:1.Demo MINID 1",
@@ -249,6 +260,51 @@ fn the_governor_throttles_and_trims_and_touches_nothing_else() {
         ],
     );
     expect_all_refused(&mut governor, &NOBODYS);
+}
+
+/// The operator's user suffices for a halt and its end, beside terminals, and for nothing else.
+#[test]
+fn the_operator_halts_and_touches_nothing_else() {
+    let mut guarded = Guarded::start(&["--operator", "--instance", INSTANCE]);
+    publish_everything(&guarded.url(INSTANCE), INSTANCE);
+    let url = guarded.url("operator");
+    for arguments in [
+        &["halt", "--all", "--why", "news", "--who", "anna", "--wait", "0s"][..],
+        &["halt", "--instance", INSTANCE, "--flatten", "--why", "news", "--who", "anna", "--wait", "0s"],
+        &["resume", "--instance", INSTANCE, "--who", "anna", "--wait", "0s"],
+        &["resume", "--all", "--who", "anna", "--wait", "0s"],
+    ] {
+        let mut mt5fleet = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+        let output = mt5fleet.args(arguments).args(["--config", &url]).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8(told).unwrap();
+        assert!(told.contains(" of 1 instances that are alive obey"), "{arguments:?}: {told}");
+    }
+    let refusals: Vec<Value> = redis::cmd("ACL").arg("LOG").query(&mut guarded.admin).unwrap();
+    assert_eq!(refusals, [], "it was refused something");
+    let mut operator = guarded.sign_in("operator");
+    expect_all_refused(
+        &mut operator,
+        &[
+            "SET ctl 1:1763800000000",
+            "DEL halt",
+            "DEL halt:{1.Demo}",
+            "HSET is:{1.Demo} ha 0",
+            "DEL is:{1.Demo}",
+            "ZADD il 1 2.Demo",
+            "ZREM il 1.Demo",
+            "XADD ss:{0}:1.Demo * d forged",
+            "XREAD STREAMS ss:{0}:1.Demo 0",
+            "HGETALL ts:{1.Demo}:1",
+            "SET wm:{0}:1.Demo:0123456789abcdef 1",
+            "CONFIG GET maxmemory",
+            "FLUSHALL",
+            "KEYS *",
+        ],
+    );
+    expect_all_refused(&mut operator, &NOBODYS);
+    let everybody = EVERYBODY.replace("multi exec discard", "");
+    expect_allowed(&mut guarded, "operator", &format!("{everybody} set get exists zscan hmget"));
 }
 
 /// The governor's user suffices for the governor itself.
@@ -350,8 +406,17 @@ fn at_a_sentinel_the_users_are_those_of_the_script() {
 /// A script could block the server, or reach keys that its user may not.
 #[test]
 fn no_user_may_run_scripts_or_functions() {
-    let everybody =
-        ["--instance", "1.Demo", "--follow", "--worker", "--clerk", "--governor", "--doctor", "--servers"];
+    let everybody = [
+        "--instance",
+        "1.Demo",
+        "--follow",
+        "--worker",
+        "--clerk",
+        "--governor",
+        "--operator",
+        "--doctor",
+        "--servers",
+    ];
     let mut guarded = Guarded::start(&everybody);
     // At a Sentinel each user gets single commands only.
     for line in acl_with_password(&["--sentinel"]).lines() {

@@ -128,7 +128,7 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, compact encodings, and a size that no key of ours reaches.
-const KINDS: [(&str, &[&str], u64); 13] = [
+const KINDS: [(&str, &[&str], u64); 14] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
     ("to:{", &["intset"], u64::MAX),
@@ -142,6 +142,7 @@ const KINDS: [(&str, &[&str], u64); 13] = [
     ("wm:{", &[], 512),
     ("il", &[], u64::MAX),
     ("ctl", &[], 512),
+    ("halt", &[], 512),
 ];
 
 fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> Result<()> {
@@ -232,7 +233,7 @@ fn time_to_live(
         ),
         // The governor's lease must expire.
         "ctl" if key == LEASE => return Ok(()),
-        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" if expires => (
+        "to:{" | "tc:{" | "sd:{" | "sl:{" | "il" | "ctl" | "halt" if expires => (
             true,
             "must not have a time to live but will expire",
             "find out who gave them one",

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use mt5_redis::model::halt::{MT5REDIS_HALT_ENTRIES, MT5REDIS_HALT_NONE};
 use mt5_redis::model::instance::MT5REDIS_CLOCK_LIMIT_MS;
 use mt5_redis::model::key;
 use redis::{FromRedisValue, Value};
@@ -11,7 +12,7 @@ use super::names;
 use super::nodes::{Nodes, PIPELINE, answer_about_key};
 
 /// The fields that are read, and their positions in a packed heartbeat.
-const FIELDS: [(&str, usize); 12] = [
+const FIELDS: [(&str, usize); 13] = [
     ("lg", 5),
     ("eq", 11),
     ("cn", 18),
@@ -24,6 +25,7 @@ const FIELDS: [(&str, usize); 12] = [
     ("tl", 37),
     ("sl", 38),
     ("ck", 40),
+    ("ha", 41),
 ];
 
 /// The longest packed heartbeat, bytes.
@@ -62,6 +64,8 @@ pub struct Heartbeat {
     pub trades: u64,
     /// Its machine's clock minus the server's, ms.
     pub clock_ms: i64,
+    /// The operator's halt that it obeys, one of `MT5REDIS_HALT_*`; none: its library knows no halt.
+    pub halt: Option<i32>,
 }
 
 impl Heartbeat {
@@ -71,6 +75,15 @@ impl Heartbeat {
         let seconds = self.clock_ms.unsigned_abs() as f64 / 1000.0;
         (self.clock_ms.abs() > MT5REDIS_CLOCK_LIMIT_MS)
             .then(|| format!("{seconds:.1} s {direction} the server's"))
+    }
+
+    /// What it does about an operator's halt; none without one.
+    pub fn halted(&self) -> Option<&'static str> {
+        match self.halt? {
+            MT5REDIS_HALT_NONE => None,
+            MT5REDIS_HALT_ENTRIES => Some("halted: it opens no positions"),
+            _ => Some("halted: it opens no positions and closes its copies"),
+        }
     }
 
     /// How long the slower lane's commits take, µs.
@@ -139,6 +152,7 @@ fn parse(reply: &[Value]) -> Option<Heartbeat> {
         level: count("th"),
         trades: count("ta"),
         clock_ms: number("ck") as i64,
+        halt: found.get("ha").map(|&level| level as i32),
     })
 }
 
@@ -160,16 +174,17 @@ mod tests {
             level: 2,
             trades: 500,
             clock_ms: -3000,
+            halt: Some(1),
         };
-        let all = [7.0, 1.5, 1.0, 3.0, 2000.0, 4.0, 5.0, 2.0, 500.0, 60.0, 70.0, -3000.0];
+        let all = [7.0, 1.5, 1.0, 3.0, 2000.0, 4.0, 5.0, 2.0, 500.0, 60.0, 70.0, -3000.0, 1.0];
         let text = all.iter().map(|number: &f64| Value::BulkString(number.to_string().into_bytes()));
         assert_eq!(parse(&[Value::Nil].into_iter().chain(text).collect::<Vec<_>>()), Some(expected.clone()));
-        let mut values = vec![rmpv::Value::from(0); 41];
+        let mut values = vec![rmpv::Value::from(0); 42];
         FIELDS.iter().zip(all).for_each(|((_, at), number)| values[*at] = number.into());
         let mut bytes = Vec::new();
         rmpv::encode::write_value(&mut bytes, &rmpv::Value::Array(values)).unwrap();
         assert_eq!(parse(&[Value::BulkString(bytes)]), Some(expected));
-        assert_eq!(parse(&[const { Value::Nil }; 13]), None);
+        assert_eq!(parse(&[const { Value::Nil }; 14]), None);
     }
 
     #[test]
@@ -183,9 +198,10 @@ mod tests {
 
     #[test]
     fn a_heartbeat_of_an_older_bridge_has_the_usual_interval() {
-        let mut reply = vec![Value::Nil; 13];
+        let mut reply = vec![Value::Nil; 14];
         reply[5] = Value::BulkString(b"0".to_vec());
-        assert_eq!(parse(&reply).unwrap().interval_ms, 1000);
+        let heartbeat = parse(&reply).unwrap();
+        assert_eq!((heartbeat.interval_ms, heartbeat.halt), (1000, None));
     }
 
     #[test]

@@ -120,11 +120,12 @@ fn instance(instance: &Instance) -> Vec<(String, Mark)> {
                 duration(heartbeat.slowest_us()),
                 heartbeat.level
             );
-            let marked = heartbeat.level > 0 || !heartbeat.connected;
+            let halted = heartbeat.halted();
+            let marked = heartbeat.level > 0 || !heartbeat.connected || halted.is_some();
             let mark = if marked { Mark::Warning } else { Mark::Good };
             let clock = heartbeat.clock_error().map(|error| format!("its clock is {error}"));
-            let clock = clock.iter().flat_map(|words| wrapped(words, "     "));
-            [(line, mark)].into_iter().chain(clock).collect()
+            let troubles = halted.map(str::to_owned).into_iter().chain(clock);
+            [(line, mark)].into_iter().chain(troubles.flat_map(|words| wrapped(&words, "     "))).collect()
         }
     }
 }
@@ -300,7 +301,7 @@ mod tests {
             hidden: 0,
             instances: vec![
                 instance("1.A", 400, Some(Heartbeat { clock_ms: -5_000, ..heartbeat(5, 0) })),
-                instance("2.B", 90_000, Some(heartbeat(70_000, 2))),
+                instance("2.B", 90_000, Some(Heartbeat { halt: Some(1), ..heartbeat(70_000, 2) })),
                 instance("3.A-name-of-more-than-thirty-letters", 400_000_000, None),
             ],
         };
@@ -313,7 +314,7 @@ mod tests {
         // The error of a node is shown in full, in three lines here.
         assert_eq!(
             marks,
-            [Head, Warning, Good, Warning, Bad, Bad, Bad, Bad, Good, Head, Warning, Good, Bad, Bad]
+            [Head, Warning, Good, Warning, Bad, Bad, Bad, Bad, Good, Head, Warning, Bad, Good, Bad, Bad]
         );
         assert!(
             shown[1].0.contains(" 90 GiB  90 % 100% 900 µs ") && shown[1].0.ends_with(" -"),
@@ -328,8 +329,9 @@ mod tests {
             "{}",
             shown[10].0
         );
-        assert_eq!(shown[12].0, "     its clock is 5.0 s behind the server's");
-        assert!(shown[13].0.ends_with(" 111 h gone"), "{}", shown[13].0);
-        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 11);
+        assert_eq!(shown[11].0, "     halted: it opens no positions");
+        assert_eq!(shown[13].0, "     its clock is 5.0 s behind the server's");
+        assert!(shown[14].0.ends_with(" 111 h gone"), "{}", shown[14].0);
+        assert_eq!(lines(&look, Sort::Instance, "2.").len(), 12);
     }
 }

@@ -1,0 +1,283 @@
+//! `mt5fleet halt` and `mt5fleet resume`: an operator's stop for the fleet or for one instance, and which instances obey.
+//!
+//! A halt is a value in Redis (`docs/halt.md`) that terminals ask for, and so is its end: a key that does not exist ends
+//! nothing. Here the value is written, and the heartbeats show who has heard of it. An instance without a heartbeat hears of
+//! it when it connects.
+
+use std::env;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args;
+use mt5_redis::config::Config;
+use mt5_redis::model::halt::{
+    Halt, MT5REDIS_HALT_ALL, MT5REDIS_HALT_ENTRIES, MT5REDIS_HALT_NONE, WHO_LIMIT, WHY_LIMIT,
+};
+use mt5_redis::model::{InstanceId, key};
+use redis::{FromRedisValue, RedisError, Value};
+
+use crate::observe::instances;
+use crate::observe::nodes::{Nodes, answer_about_key};
+use crate::{output, stop};
+
+/// Time between two looks at the heartbeats.
+const EVERY: Duration = Duration::from_millis(250);
+/// The most names that are listed.
+const NAMED: usize = 20;
+
+#[derive(Args)]
+pub struct Halting {
+    #[command(flatten)]
+    target: Target,
+    /// Close the copies too, not only block new positions
+    #[arg(long)]
+    flatten: bool,
+    /// The reason, which traders see
+    #[arg(long)]
+    why: String,
+}
+
+#[derive(Args)]
+pub struct Resuming {
+    #[command(flatten)]
+    target: Target,
+    /// The reason, which the terminals' logs show
+    #[arg(long, default_value = "resumed")]
+    why: String,
+}
+
+#[derive(Args)]
+pub struct Target {
+    /// The bridge's configuration: a redis:// URL or the path of a TOML file
+    #[arg(long)]
+    config: String,
+    /// This instance alone
+    #[arg(long, value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    instance: Option<String>,
+    /// All instances
+    #[arg(long)]
+    all: bool,
+    /// Who says so [default: the login user]
+    #[arg(long)]
+    who: Option<String>,
+    /// How long to wait until all instances that are alive obey
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    wait: Duration,
+}
+
+/// Writes a halt. Returns whether all instances that are alive obey in time.
+pub fn halt(options: &Halting) -> Result<bool> {
+    let level = if options.flatten { MT5REDIS_HALT_ALL } else { MT5REDIS_HALT_ENTRIES };
+    let mut order = Order::open(&options.target, level, &options.why)?;
+    let what = if options.flatten {
+        "open no new positions, and followers close their copies"
+    } else {
+        "open no new positions; closes and changes of stops go on"
+    };
+    output::print(&format!("{} will {what}, until mt5fleet resume", order.whose()))?;
+    if let Some(before) = order.value()? {
+        output::print(&format!("this replaces {}: {}", order.key, output::sanitized(&before)))?;
+    }
+    order.write()?;
+    order.warn_of_loss()?;
+    order.watch()
+}
+
+/// Ends a halt, also one that only terminals remember. Returns whether all instances that are alive obey in time.
+pub fn resume(options: &Resuming) -> Result<bool> {
+    let mut order = Order::open(&options.target, MT5REDIS_HALT_NONE, &options.why)?;
+    match order.value()? {
+        Some(before) => output::print(&format!("this ends {}: {}", order.key, output::sanitized(&before)))?,
+        None => {
+            output::print(&format!("there is no {}; terminals that remember a halt forget it", order.key))?
+        }
+    }
+    order.write()?;
+    output::print(&format!("{} may open positions again, unless the other key halts them", order.whose()))?;
+    order.watch()
+}
+
+/// The order of these options, if it can be read again.
+fn order(target: &Target, level: i32, why: &str) -> Result<Halt> {
+    let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
+    let who = target.who.clone().or_else(login).filter(|who| !who.trim().is_empty());
+    let who = who.context("the system does not say who you are: pass --who NAME")?;
+    let halt = Halt { level, who: who.trim().to_owned(), why: why.trim().to_owned() };
+    ensure!(!halt.why.is_empty(), "--why is empty: traders must see a reason");
+    ensure!(
+        Halt::read(halt.to_string().as_bytes()).as_ref() == Some(&halt),
+        "--who has at most {WHO_LIMIT} characters and no colon, --why at most {WHY_LIMIT}, both without control characters"
+    );
+    Ok(halt)
+}
+
+/// An order at its server, and the instances that it concerns.
+struct Order {
+    nodes: Nodes,
+    halt: Halt,
+    instance: Option<String>,
+    key: String,
+    deadline: Instant,
+}
+
+impl Order {
+    fn open(target: &Target, level: i32, why: &str) -> Result<Self> {
+        let halt = order(target, level, why)?;
+        if let Some(instance) = &target.instance {
+            InstanceId::new(instance).map_err(|error| anyhow!("{error}"))?;
+        }
+        let config = Config::read(&target.config, "").map_err(|error| anyhow!("{error}"))?;
+        let [mut nodes, ..] = Nodes::lanes(&config);
+        nodes.refresh().map_err(|error| anyhow!("{}", nodes.describe(&error)))?;
+        let instance = target.instance.clone();
+        let key = instance.as_ref().map_or(key::HALT.to_owned(), |instance| key::halt(instance).to_string());
+        Ok(Self { nodes, halt, instance, key, deadline: Instant::now() + target.wait })
+    }
+
+    fn whose(&self) -> &str {
+        self.instance.as_deref().unwrap_or("all instances")
+    }
+
+    fn told(&self, error: anyhow::Error) -> anyhow::Error {
+        anyhow!("{}", self.nodes.describe(&error))
+    }
+
+    /// What the key holds now.
+    fn value(&mut self) -> Result<Option<String>> {
+        let value = self.nodes.ask_owner::<Value>(redis::cmd("GET").arg(&self.key));
+        match value {
+            Ok(value) => Ok(Option::<String>::from_redis_value(value).ok().flatten()),
+            Err(error) if code(&error) == Some("WRONGTYPE") => Ok(Some("no string".to_owned())),
+            Err(error) => Err(self.told(error)),
+        }
+    }
+
+    /// Writes the key. A full server may throw something away or find room, so it is tried until the deadline.
+    fn write(&mut self) -> Result<()> {
+        let mut set = redis::cmd("SET");
+        set.arg(&self.key).arg(self.halt.to_string());
+        let what = if self.halt.level == MT5REDIS_HALT_NONE { "the end of the halt" } else { "the halt" };
+        let mut told = false;
+        loop {
+            let error = match self.nodes.ask_owner::<()>(&set) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if code(&error) != Some("OOM") {
+                return Err(self.told(error).context(format!("{what} is NOT written")));
+            }
+            let owner = self.nodes.owner(&self.key)?;
+            let (host, port) = (&owner.host, owner.port);
+            if Instant::now() >= self.deadline || stop::requested() {
+                bail!(
+                    "{what} is NOT written: {owner} is full and throws nothing away (OOM). Raise its limit as its \
+                     administrator, then repeat: redis-cli -h {host} -p {port} CONFIG SET maxmemory <more bytes>. Terminals \
+                     read from a full server too, so they hear of it as soon as it is written"
+                );
+            }
+            if !told {
+                output::print(&format!("{owner} is full (OOM): trying again"))?;
+                told = true;
+            }
+            thread::sleep(EVERY);
+        }
+    }
+
+    /// Warns if a crash of the server could lose the key, because it keeps no log of its writes. Terminals that have heard
+    /// of the halt remember it.
+    fn warn_of_loss(&mut self) -> Result<()> {
+        let owner = self.nodes.owner(&self.key)?;
+        let info: Result<String> = self.nodes.ask(&owner, redis::cmd("INFO").arg("persistence"));
+        if info.is_ok_and(|info| info.contains("aof_enabled:0")) {
+            output::print(&format!(
+                "note: {owner} keeps no log of its writes (appendonly no): if it crashes before its next snapshot, terminals \
+                 that start or connect later do not hear of the halt; those that obey now remember it"
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Shows how many instances obey, until all that are alive do. Returns whether they do before the deadline. Meanwhile a
+    /// failover to a replica may lose the order, which is then written again.
+    fn watch(&mut self) -> Result<bool> {
+        let mut told = None;
+        loop {
+            if self.value()?.is_none() {
+                output::print(&format!("the server has lost {}: writing it again", self.key))?;
+                self.write()?;
+            }
+            let (alive, others) = self.look().map_err(|error| self.told(error))?;
+            let obey = alive - others.len();
+            if told.replace((obey, alive)) != Some((obey, alive)) {
+                output::print(&format!("{obey} of {alive} instances that are alive obey"))?;
+            }
+            if others.is_empty() {
+                if alive == 0 {
+                    output::print("whoever starts or connects will obey")?;
+                }
+                return Ok(true);
+            }
+            if Instant::now() >= self.deadline || stop::requested() {
+                let names = others.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+                let more = others.len().saturating_sub(NAMED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                output::print(&format!(
+                    "not yet: {names}{more}; it stays written, and mt5fleet top shows them"
+                ))?;
+                if self.halt.level == MT5REDIS_HALT_NONE && self.instance.is_none() {
+                    output::print(
+                        "one that stays halted remembers a halt of its own: mt5fleet resume --instance ID",
+                    )?;
+                }
+                return Ok(false);
+            }
+            thread::sleep(EVERY);
+        }
+    }
+
+    /// How many of the instances are alive, and which of them do not obey what Redis says now.
+    fn look(&mut self) -> Result<(usize, Vec<String>)> {
+        let mut alive = instances::read(&mut self.nodes)?.alive;
+        alive.retain(|(name, _)| self.instance.as_ref().is_none_or(|instance| instance == name));
+        let ask = |key: String| {
+            let get = redis::cmd("GET").arg(&key).clone();
+            (key, get)
+        };
+        let keys: Vec<_> = [ask(key::HALT.to_owned())]
+            .into_iter()
+            .chain(alive.iter().map(|(name, _)| ask(key::halt(name).to_string())))
+            .collect();
+        let asked: Vec<_> = keys.iter().map(|(key, get)| (key.as_str(), get.clone())).collect();
+        let mut levels = Vec::new();
+        for answer in self.nodes.ask_all(&asked)? {
+            levels.push(match answer {
+                Err(error) if error.code() == Some("WRONGTYPE") => MT5REDIS_HALT_ENTRIES,
+                answer => match answer_about_key(answer)? {
+                    Some(Value::BulkString(value)) => {
+                        Halt::read(&value).map_or(MT5REDIS_HALT_ENTRIES, |halt| halt.level)
+                    }
+                    _ => MT5REDIS_HALT_NONE,
+                },
+            });
+        }
+        let for_all = levels.first().copied().unwrap_or(MT5REDIS_HALT_NONE);
+        let others = alive.iter().zip(levels.iter().skip(1));
+        // Who remembers a stricter halt that Redis has lost obeys a halt, but not the end of one.
+        let obeys = |heard: Option<i32>, told: i32| match self.halt.level {
+            MT5REDIS_HALT_NONE => heard == Some(told),
+            _ => heard.is_some_and(|heard| heard >= told),
+        };
+        let others = others.filter(|((_, heartbeat), one)| !obeys(heartbeat.halt, for_all.max(**one)));
+        let name = |name: &String, knows: bool| match knows {
+            true => name.clone(),
+            false => format!("{name} (its library knows no halt)"),
+        };
+        Ok((alive.len(), others.map(|((who, beat), _)| name(who, beat.halt.is_some())).collect()))
+    }
+}
+
+/// The code of a server's error.
+fn code(error: &anyhow::Error) -> Option<&str> {
+    error.downcast_ref::<RedisError>().and_then(RedisError::code)
+}
