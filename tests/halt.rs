@@ -37,11 +37,12 @@ fn resume(server: &Server, key: &str) {
     set(server, key, "none:anna:all is well");
 }
 
-/// The files of halts in a data folder.
+/// The files of halts in a data folder, without one that is being written.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let all = fs::read_dir(folder.join("mt5-redis")).into_iter().flatten();
     let all = all.map(|entry| entry.expect("an entry").path());
     all.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("halt.")))
+        .filter(|path| path.extension().is_none_or(|end| end != "new"))
         .collect()
 }
 

@@ -63,7 +63,7 @@ void OnTimer(void)
    redis.PrintEvents();
    if(redis.IsOpen())
       Publish();
-   Show(redis.IsOpen() ? Pressure() : "FleetAgent: "+redis.Trouble());
+   Show(redis.IsOpen() ? Halt()+Pressure() : "FleetAgent: "+redis.Trouble());
   }
 //+------------------------------------------------------------------+
 void Publish(void)
@@ -77,6 +77,20 @@ void Publish(void)
      }
    redis.PublishPositions();
    redis.PrintEvents();
+  }
+//+------------------------------------------------------------------+
+//| The text for the chart while an operator halts this instance.    |
+//+------------------------------------------------------------------+
+string Halt(void)
+  {
+   switch(redis.Halted())
+     {
+      case MT5REDIS_HALT_ENTRIES:
+         return("mt5-redis: HALTED, no new positions. "+redis.HaltReason()+"\n");
+      case MT5REDIS_HALT_ALL:
+         return("mt5-redis: HALTED, no new positions, copies are closed. "+redis.HaltReason()+"\n");
+     }
+   return("");
   }
 //+------------------------------------------------------------------+
 //| The text for the chart while there is pressure.                  |

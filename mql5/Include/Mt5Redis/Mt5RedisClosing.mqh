@@ -8,6 +8,8 @@
 #define MT5_REDIS_CLOSING_MQH
 #include "Mt5RedisOpening.mqh"
 
+#define MT5R_EVERY_SOURCE  "*"  // in place of a source: a halt closes the copies of all
+
 //+------------------------------------------------------------------+
 //| Closes and changes.                                              |
 //+------------------------------------------------------------------+
@@ -52,10 +54,13 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
   }
 //+------------------------------------------------------------------+
 //| Whether a signal means a copy. The close after a gap means all   |
-//| copies of its source, and those of unknown origin.               |
+//| copies of its source, and those of unknown origin; that of a     |
+//| halt means all.                                                  |
 //+------------------------------------------------------------------+
 bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
   {
+   if(task_.signal.instance==MT5R_EVERY_SOURCE)
+      return(m_book.copies.all[copy_].symbol==task_.symbol);
    string source_=m_book.copies.all[copy_].source;
    string origin_=(task_.origin=="" ? m_marks.Source(task_.signal.instance) : task_.origin);
    if(source_!="" && source_!=task_.signal.instance)

@@ -15,17 +15,16 @@
 // or a change until it is too old.
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
-#include "Mt5RedisTasks.mqh"
+#include "Mt5RedisHalting.mqh"
 #include "Mt5RedisSymbolMap.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
 #define MT5R_REWRITE_MS    1000 // before its memory is written anew again, when that failed
-#define MT5R_GAP_PRODUCER  -1   // and less: no producer has such a number, the closes after a gap do
 
 //+------------------------------------------------------------------+
 //| The copier.                                                      |
 //+------------------------------------------------------------------+
-class CMt5RedisCopier : public CMt5RedisTasks
+class CMt5RedisCopier : public CMt5RedisHalting
   {
 private:
    CMt5RedisSymbolMap m_map;
@@ -45,7 +44,6 @@ private:
    void              Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_);
    void              TakeRole(const int role_);
    void              OnGap(const string source_,const string what_);
-   void              Resync(const string source_,const string symbol_,const long now_);
    void              Rewrite(void);
 
 public:
@@ -90,6 +88,8 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       return;
    int role_=redis_.Role();
    TakeRole(role_<0 ? MT5REDIS_ROLE_CONNECTING : role_);
+   int halt_=redis_.Halted();
+   Obey(halt_,redis_.HaltReason(),m_role!=MT5REDIS_ROLE_STANDBY);
    for(int i_=0; i_<50 && ArraySize(m_tasks)<MT5R_TASKS_MOST; i_++)
      {
       SFollowedSignal signal_;
@@ -353,36 +353,7 @@ void CMt5RedisCopier::OnGap(const string source_,const string what_)
       return;
      }
    //--- everything that is open now, but nothing opened later
-   long now_=(long)TimeGMT()*1000;
-   for(int i_=0; i_<m_book.copies.Total(); i_++)
-      Resync(source_,m_book.copies.all[i_].symbol,now_);
-   if(m_book.holdings.Read())
-      for(int i_=0; i_<m_book.holdings.Total(); i_++)
-         if(m_book.holdings.all[i_].magic==m_rules.magic)
-            Resync(source_,m_book.holdings.all[i_].symbol,now_);
-   m_book.memory.Save();
-  }
-//+------------------------------------------------------------------+
-//| Closes a source's copies of a symbol, once for each gap. Copies  |
-//| of unknown origin may be among them and are closed too.          |
-//+------------------------------------------------------------------+
-void CMt5RedisCopier::Resync(const string source_,const string symbol_,const long now_)
-  {
-   SMt5RedisTask task_;
-   NewTask(task_);
-   task_.kind=MT5REDIS_TASK_CLOSE;
-   task_.signal.instance=source_;
-   task_.signal.data.producer=MT5R_GAP_PRODUCER-(long)(m_marks.Sum(symbol_)%1000000);
-   task_.signal.data.action=MT5REDIS_ACTION_CLOSE;
-   task_.signal.data.sequence=now_;
-   task_.symbol=symbol_;
-   task_.origin="";
-   task_.mark=m_marks.Of("c",source_+" "+symbol_,0,now_,0,0);
-   task_.name=source_+" has a gap, close "+symbol_;
-   if(FindTask(task_.signal)>=0)
-      return;
-   Push(task_);
-   NoteTask(task_);
+   CloseAll(source_,source_+" has a gap");
   }
 //+------------------------------------------------------------------+
 //| Call it from OnDeinit.                                           |
@@ -414,6 +385,8 @@ string CMt5RedisCopier::Status(void) const
    for(int i_=0; i_<count_; i_++)
       if(m_tasks[i_].told)
          return(m_tasks[i_].name+" waits: "+m_tasks[i_].reason);
+   if(m_halted!="")
+      return("halted by "+m_halted);
    if(m_close_only)
       return("only closes are followed since signals were missed");
    return("");

@@ -27,6 +27,7 @@ private:
 protected:
    SMt5RedisCopyRules m_rules;
    bool              m_acting;       // this terminal acts for the account
+   string            m_halted;       // who halts, and why; empty: nobody does
    CMt5RedisBook     m_book;
    CMt5RedisOrders   m_orders;
    CMt5RedisSymbol   m_symbol;
@@ -44,7 +45,7 @@ protected:
    virtual bool      Settle(const string symbol_) { return(false); }
 
 public:
-                     CMt5RedisOpening(void) : m_acting(false) { }
+                     CMt5RedisOpening(void) : m_acting(false),m_halted("") { }
   };
 //+------------------------------------------------------------------+
 //| Skips the signal for good, with the reason.                      |
@@ -102,6 +103,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Wait(task_,"the terminal does not show all positions yet"));
    if(Turns(task_,buy_))
       return(MT5REDIS_LATER);
+   //--- what a turn closes is closed before
+   if(m_halted!="")
+      return(Skip(task_,"halted by "+m_halted));
    double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
    double lots_=m_book.copies.Opening(task_.origin,task_.signal.data.position,task_.symbol,buy_,exact_,m_symbol);
    lots_=MathMin(lots_,m_symbol.LotsDown(MathMin(m_symbol.MostLots(),m_rules.max_lots)));

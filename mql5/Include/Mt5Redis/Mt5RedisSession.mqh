@@ -36,6 +36,7 @@ private:
    long              m_login;
    string            m_server;
    bool              m_tester;
+   string            m_halt_reason;
    int               m_error_code;
    string            m_error_text;
    bool              m_error_new;
@@ -76,6 +77,9 @@ public:
    bool              AccountChanged(void) const;
    virtual string    Trouble(void) const;
 
+   int               Halted(void);
+   string            HaltReason(void) const    { return(m_halt_reason); }
+
    string            Version(void);
    int               PrintEvents(void);
    int               ErrorCode(void) const     { return(m_error_code); }
@@ -84,7 +88,7 @@ public:
 //+------------------------------------------------------------------+
 CMt5RedisSession::CMt5RedisSession(void) : m_instance(""),m_identity(""),m_config(""),m_given(""),m_wanted(false),
    m_again_ms(0),m_open_error(""),m_open_code(MT5REDIS_OK),m_login(0),m_server(""),
-   m_tester(MQLInfoInteger(MQL_TESTER)!=0),m_error_code(MT5REDIS_OK),m_error_text(""),
+   m_tester(MQLInfoInteger(MQL_TESTER)!=0),m_halt_reason(""),m_error_code(MT5REDIS_OK),m_error_text(""),
    m_error_new(false),m_error_printed(""),m_error_printed_at(0),m_handle(0)
   {
    ArrayResize(m_units,MT5R_SESSION_TEXT_UNITS);
@@ -259,6 +263,21 @@ bool CMt5RedisSession::AccountChanged(void) const
 string CMt5RedisSession::Trouble(void) const
   {
    return(m_handle<=0 && m_open_code<0 ? m_open_error : "");
+  }
+//+------------------------------------------------------------------+
+//| Whether an operator has halted this instance: MT5REDIS_HALT_NONE,|
+//| _ENTRIES or _ALL, or an error code. Ask before each opening, and |
+//| open nothing unless it is MT5REDIS_HALT_NONE. HaltReason then    |
+//| says who halts and why. In the strategy tester there is no halt. |
+//+------------------------------------------------------------------+
+int CMt5RedisSession::Halted(void)
+  {
+   if(!Ready())
+      return((int)NotOpen());
+   int halt_=(int)Checked(mt5redis_halted(m_handle,m_units,ArraySize(m_units)));
+   if(halt_>=0)
+      m_halt_reason=(halt_==MT5REDIS_HALT_NONE ? "" : ShortArrayToString(m_units));
+   return(halt_);
   }
 //+------------------------------------------------------------------+
 //| The library's version.                                           |

@@ -91,10 +91,13 @@ void CMt5RedisTasks::Cancel(const SMt5RedisTask &close_)
         }
   }
 //+------------------------------------------------------------------+
-//| Whether two signals may be about the same copies.                |
+//| Whether two signals may be about the same copies. The close of a |
+//| halt is about those of every source.                             |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_) const
   {
+   if(one_.signal.instance==MT5R_EVERY_SOURCE || other_.signal.instance==MT5R_EVERY_SOURCE)
+      return(one_.symbol==other_.symbol);
    if(one_.symbol!=other_.symbol || one_.signal.instance!=other_.signal.instance ||
       (one_.origin!="" && other_.origin!="" && one_.origin!=other_.origin))
       return(false);
