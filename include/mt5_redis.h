@@ -56,7 +56,7 @@
 // The lane of trade states: `mt5redis_trade_state` and `mt5redis_open_positions`.
 #define MT5REDIS_LANE_RTS 1
 
-// The lane of trade signals: `mt5redis_signal`.
+// The lane of trade signals and execution reports: `mt5redis_signal` and `mt5redis_report`.
 #define MT5REDIS_LANE_RTSS 2
 
 // The record is accepted and not sent yet.
@@ -270,6 +270,24 @@
 // No signal with this number waits for an acknowledgement.
 #define MT5REDIS_ERR_RECEIVED -143
 
+// The outcome is none of `MT5REDIS_OUTCOME_*`.
+#define MT5REDIS_ERR_OUTCOME -150
+
+// The order's ticket is negative.
+#define MT5REDIS_ERR_ORDER -151
+
+// The deal's ticket is negative.
+#define MT5REDIS_ERR_DEAL -152
+
+// The slippage is not finite.
+#define MT5REDIS_ERR_SLIPPAGE -153
+
+// The latency is negative.
+#define MT5REDIS_ERR_LATENCY -154
+
+// The trade server's answer is negative.
+#define MT5REDIS_ERR_RETCODE -155
+
 // Not known yet, or no longer: the server is not reached.
 #define MT5REDIS_ROLE_CONNECTING 0
 
@@ -330,6 +348,21 @@
 
 // An account with real money.
 #define MT5REDIS_ACCOUNT_REAL 2
+
+// The signal was executed.
+#define MT5REDIS_OUTCOME_DONE 1
+
+// A part of the volume was executed, and the rest will not be.
+#define MT5REDIS_OUTCOME_PARTIAL 2
+
+// The follower decided not to execute it; the reason says why.
+#define MT5REDIS_OUTCOME_SKIPPED 3
+
+// The trade server refused it; `retcode` says why.
+#define MT5REDIS_OUTCOME_REJECTED 4
+
+// An order was sent, and nobody knows what became of it.
+#define MT5REDIS_OUTCOME_UNKNOWN 5
 
 // Buy at market.
 #define MT5REDIS_ACTION_BUY 1
@@ -413,6 +446,49 @@
 
 // A short position, a sell.
 #define MT5REDIS_SIDE_SELL 2
+
+// The numbers of an execution report: what a follower did with a signal.
+typedef struct {
+    // When the outcome was known, ms since 1970 UTC; 0: now, by this machine's clock.
+    int64_t time_ms;
+    // When the signal was given, ms since 1970 UTC; 0: unknown.
+    int64_t signal_time_ms;
+    // The signal's producer as a number, as in `mt5redis_received_t`; any value.
+    int64_t producer;
+    // The signal's number at its producer, above 0.
+    int64_t sequence;
+    // Magic number of the follower's orders; any value.
+    int64_t magic;
+    // The follower's position, `POSITION_IDENTIFIER`, 0 or more; 0: none, or several.
+    int64_t position;
+    // The follower's last order for the signal, its ticket, 0 or more; 0: none was sent, or it is unknown.
+    int64_t order;
+    // The last deal of that order, its ticket, 0 or more; 0: none, or it is unknown.
+    int64_t deal;
+    // The volume that the follower wanted to trade, lots, 0 or more; 0: none, or it is unknown.
+    double volume_wanted;
+    // The volume that was traded, lots, 0 or more.
+    double volume_done;
+    // The price that the follower wanted: the signal's, or else the market's when it acted; 0: none. Finite.
+    double price_wanted;
+    // The average price of what was traded; 0: nothing was, or it is unknown. Finite.
+    double price_filled;
+    // How much worse the filled price is than the wanted one, points of the follower's symbol; below 0: it is better.
+    // Finite; 0 if a price is missing.
+    double slippage;
+    // From the signal to the fill, ms, 0 or more; 0 if nothing was filled.
+    int32_t latency_ms;
+    // The trade server's last answer, a `TRADE_RETCODE_*`, 0 or more; 0: it was not asked.
+    int32_t retcode;
+    // One of `MT5REDIS_OUTCOME_*`.
+    int32_t outcome;
+    // The signal's action, one of `MT5REDIS_ACTION_*`.
+    int32_t action;
+    // The follower's broker's clock minus UTC, s, −86,400 to 86,400.
+    int32_t server_offset_s;
+    // The digits after the point of the follower's symbol, 0 to 15.
+    int32_t digits;
+} mt5redis_report_t;
 
 // The numbers of a heartbeat. Money is in the account's currency; all such values must be finite.
 typedef struct {
@@ -592,6 +668,23 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Queues an execution report: what this terminal did with a signal of another one. Returns its sequence number in the
+// rtss lane, above 0.
+//
+// `size` is the size of `mt5redis_report_t`, bytes. `source` is the instance that gave the signal. `symbol` is this
+// terminal's symbol, at most 48 bytes of UTF-8; null or empty if it has none. `reason` says why, for people; of a longer
+// one the first 160 bytes are kept, cut between two characters. A value that is refused has its own error code; a full
+// journal returns `MT5REDIS_ERR_JOURNAL_FULL`. Fails also with `MT5REDIS_ERR_ABI`, `_INSTANCE`, `_SYMBOL` or `_NULL`.
+//
+// # Safety
+// `report` is null or points at a whole struct; each text is null or ended by a NUL.
+int64_t mt5redis_report(int64_t handle,
+                        const mt5redis_report_t *report,
+                        int32_t size,
+                        const uint16_t *source,
+                        const uint16_t *symbol,
+                        const uint16_t *reason);
 
 // Checks that the caller's header fits this library: `MT5REDIS_ABI_VERSION` and the size of each struct, bytes. Call it
 // first. Returns `MT5REDIS_OK` or `MT5REDIS_ERR_ABI`.

@@ -136,3 +136,15 @@ pub const MT5REDIS_ERR_MAX_AGE: i32 = -141;
 pub const MT5REDIS_ERR_FILTER: i32 = -142;
 /// No signal with this number waits for an acknowledgement.
 pub const MT5REDIS_ERR_RECEIVED: i32 = -143;
+/// The outcome is none of `MT5REDIS_OUTCOME_*`.
+pub const MT5REDIS_ERR_OUTCOME: i32 = -150;
+/// The order's ticket is negative.
+pub const MT5REDIS_ERR_ORDER: i32 = -151;
+/// The deal's ticket is negative.
+pub const MT5REDIS_ERR_DEAL: i32 = -152;
+/// The slippage is not finite.
+pub const MT5REDIS_ERR_SLIPPAGE: i32 = -153;
+/// The latency is negative.
+pub const MT5REDIS_ERR_LATENCY: i32 = -154;
+/// The trade server's answer is negative.
+pub const MT5REDIS_ERR_RETCODE: i32 = -155;

@@ -180,7 +180,7 @@ impl Engine {
         let rtss = Rtss::new(
             producer(&rtss_journal),
             config.rtss.encoding,
-            config.rtss_retention,
+            [config.rtss_retention, config.rtss_report_retention],
             config.rtss_max_length,
             config.rtss_shards,
             skew,

@@ -18,9 +18,11 @@ use crate::inbox::{self, Follower, Subscription};
 use crate::model::instance::{
     AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
 };
+use crate::model::message::Message;
+use crate::model::report::{REASON_LIMIT, ReportRecord};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, MT5REDIS_EVENT_PRICE, SYMBOL_LIMIT, TradeBody, TradeRecord};
-use crate::model::{InstanceId, InstanceState, Signal, Stamp, TradeState, check};
+use crate::model::{ExecutionReport, InstanceId, InstanceState, Signal, Stamp, TradeState, check};
 use crate::pressure::thinning::Thinning;
 use crate::pressure::{Pressure, level};
 
@@ -137,22 +139,39 @@ impl Session {
         self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, instance, body })
     }
 
-    /// Queues a signal.
+    /// Queues a signal. It takes references, so that the parts are copied once, into the record.
     pub(crate) fn signal(
         &self,
-        signal: Signal,
-        symbol: ArrayString<SYMBOL_LIMIT>,
-        comment: ArrayString<COMMENT_LIMIT>,
+        signal: &Signal,
+        symbol: &ArrayString<SYMBOL_LIMIT>,
+        comment: &ArrayString<COMMENT_LIMIT>,
     ) -> Result<u64> {
         signal.check()?;
-        trade::not_empty(&symbol)?;
+        trade::not_empty(symbol)?;
         let (instance, time_ms) = (self.instance, time(signal.time_ms));
-        self.engine.rtss.accept(|sequence| SignalRecord {
-            stamp: Stamp { sequence, time_ms },
-            instance,
-            signal,
-            symbol,
-            comment,
+        self.engine.rtss.accept(|sequence| {
+            let stamp = Stamp { sequence, time_ms };
+            let (numbers, symbol, comment) = (signal.into(), *symbol, *comment);
+            Message::Signal(SignalRecord { stamp, instance, numbers, symbol, comment })
+        })
+    }
+
+    /// Queues the report of what this terminal did with a signal of `source`.
+    pub(crate) fn report(
+        &self,
+        report: ExecutionReport,
+        source: &str,
+        symbol: ArrayString<SYMBOL_LIMIT>,
+        reason: ArrayString<REASON_LIMIT>,
+    ) -> Result<u64> {
+        report.check()?;
+        let source = InstanceId::new(source)?;
+        let (instance, time_ms) = (self.instance, time(report.time_ms));
+        let stamp = Stamp { sequence: 0, time_ms };
+        let mut record = Box::new(ReportRecord { stamp, instance, report, source, symbol, reason });
+        self.engine.rtss.accept(|sequence| {
+            record.stamp.sequence = sequence;
+            Message::Report(record)
         })
     }
 

@@ -197,8 +197,9 @@ fn the_include_says_what_the_header_says() {
 
 #[test]
 fn nothing_was_overlooked() {
-    let sources =
-        ["session", "stop", "subscription"].map(|name| read(&format!("src/abi/{name}.rs"))).concat();
+    let sources = ["report", "session", "stop", "subscription"]
+        .map(|name| read(&format!("src/abi/{name}.rs")))
+        .concat();
     let exports = sources.matches("#[unsafe(no_mangle)]").count();
     assert!(exports > 0);
     for (text, interface) in [(header(), parse_header(&header())), (include(), parse_include(&include()))] {
@@ -208,9 +209,15 @@ fn nothing_was_overlooked() {
         assert_eq!(interface.constants.len(), defined);
         assert_eq!(
             interface.structs.keys().collect::<Vec<_>>(),
-            ["mt5redis_instance_t", "mt5redis_received_t", "mt5redis_signal_t", "mt5redis_trade_t"]
+            [
+                "mt5redis_instance_t",
+                "mt5redis_received_t",
+                "mt5redis_report_t",
+                "mt5redis_signal_t",
+                "mt5redis_trade_t"
+            ]
         );
-        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [18, 23, 17, 20]);
+        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [18, 23, 19, 17, 20]);
     }
 }
 

@@ -11,9 +11,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use mt5_redis::model::report::*;
 use mt5_redis::model::signal::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, trade};
+use support::bridge::{Bridge, account, buy, done, trade};
 use support::recorder::Recorder;
 use support::server::Server;
 
@@ -104,9 +105,21 @@ fn play(encoding: &str) -> String {
         ..reversed
     };
     step("signal of a pending order", bridge.signal_of(&order, "EURUSD", "phone"));
-    // The first signal announces its source and trims its stream by the server's clock, which differs from run to
-    // run; the second is not a second behind it.
-    for once in [" MINID ", "ZADD sl:"] {
+    step("report of a signal that was executed", bridge.report_of(&done(3), "9.Source", "EURUSD", "filled"));
+    let skipped = ExecutionReport {
+        outcome: MT5REDIS_OUTCOME_SKIPPED,
+        action: MT5REDIS_ACTION_CLOSE,
+        producer: -1,
+        slippage: -0.5,
+        ..done(4)
+    };
+    step(
+        "report of a signal that was skipped",
+        bridge.report_of(&skipped, "9.Source", "XAUUSD.m", "nichts zu schließen – größer"),
+    );
+    // The first entry of a stream trims it by the server's clock, and the first signal announces its source, which
+    // differs from run to run; the second is not a second behind it.
+    for once in ["XTRIM ss:{0}:1.Demo MINID ", "XTRIM sr:{0}:1.Demo MINID ", "ZADD sl:"] {
         assert_eq!(golden.lines().filter(|line| line.contains(once)).count(), 1, "{once} in {golden}");
     }
     let mut lines = String::new();
@@ -114,14 +127,20 @@ fn play(encoding: &str) -> String {
         let words: Vec<&str> = line.split(' ').collect();
         let line = match words.as_slice() {
             [trim @ .., "MINID", "~", _, limit, number] => {
-                format!("{} MINID ~ <the server's ms less 3600000> {limit} {number}", trim.join(" "))
+                let retention = if trim.contains(&"sr:{0}:1.Demo") { 7 * 86_400_000 } else { 3_600_000 };
+                format!("{} MINID ~ <the server's ms less {retention}> {limit} {number}", trim.join(" "))
             }
             ["ZADD", "sl:{0}", _, source] => format!("ZADD sl:{{0}} <the server's ms> {source}"),
             _ => line.to_owned(),
         };
         writeln!(lines, "{line}").unwrap();
     }
+    // Several watermarks are watched in any order.
+    let mut lines: Vec<&str> = lines.lines().collect();
     lines
+        .chunk_by_mut(|one, other| [one, other].iter().all(|line| line.starts_with("WATCH ")))
+        .for_each(<[_]>::sort);
+    lines.join("\n") + "\n"
 }
 
 #[test]
@@ -168,36 +187,58 @@ fn the_page_lists_every_field_in_order() {
         play("fields").replace("Example Broker Ltd.", "Example").replace("FleetAgent 1.0", "FleetAgent");
     let golden = golden.replace("grid 3", "grid").replace("ma cross", "cross");
     let tables = documented();
-    assert_eq!(tables.len(), 4);
+    assert_eq!(tables.len(), 5);
     assert_eq!(tables[0], written(&golden, "HSET is:", 2));
     assert_eq!(tables[1], written(&golden, "HSET ts:{1.Demo}:77", 2));
     assert_eq!(tables[2], written(&golden, "HSET ts:{1.Demo}:78", 2));
     let event: Vec<_> = golden.lines().filter(|line| line.contains(" ev ")).collect();
-    assert_eq!(tables[3], written(&event.join("\n"), "XADD ", 3));
+    assert_eq!(tables[3], written(&event.join("\n"), "XADD ss:", 3));
+    assert_eq!(tables[4], written(&golden, "XADD sr:", 3));
 }
 
-/// Runs the page's Python code with the libraries that `make test` puts into `target/python`.
-#[test]
-fn the_pages_python_reads_the_signals() {
+/// The first lines that one of the page's Python programs prints, run with the libraries that `make test` puts into
+/// `target/python`.
+fn python(number: usize, server: &Server, lines: usize) -> Vec<String> {
     let page = fs::read_to_string(PAGE).expect("the page is there");
-    let program =
-        page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
+    let mut programs = page.split("```python\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let program = programs.nth(number).expect("a program");
     assert!(program.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines were promised");
-    let server = Server::start();
-    let bridge = Bridge::at(&server, "1.Demo");
-    bridge.signal(&buy(1));
-    bridge.signal_of(&Signal { action: MT5REDIS_ACTION_CLOSE, volume: 0.0, ..buy(2) }, "XAUUSD.m", "");
-    bridge.settle();
-
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
     let mut reader = Command::new(&python)
         .args(["-c", &program.replace("6392", &server.port.to_string())])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}; make test prepares it", python.display()));
-    let lines = BufReader::new(reader.stdout.take().expect("piped")).lines();
-    let read: Vec<_> = lines.take(2).map(|line| line.expect("text")).collect();
+    let printed = BufReader::new(reader.stdout.take().expect("piped")).lines();
+    let read = printed.take(lines).map(|line| line.expect("text")).collect();
     let _ = reader.kill();
     let _ = reader.wait();
-    assert_eq!(read, ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0"]);
+    read
+}
+
+#[test]
+fn the_pages_python_reads_the_signals() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "1.Demo");
+    bridge.signal(&buy(1));
+    bridge.signal_of(&Signal { action: MT5REDIS_ACTION_CLOSE, volume: 0.0, ..buy(2) }, "XAUUSD.m", "");
+    bridge.settle();
+
+    assert_eq!(python(0, &server, 2), ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0"]);
+}
+
+#[test]
+fn the_pages_python_reads_the_reports() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "2.Demo");
+    bridge.report_of(&done(1), "1.Demo", "EURUSD", "filled");
+    bridge.report_of(&done(1), "1.Demo", "EURUSD", "the same again");
+    let skipped =
+        ExecutionReport { outcome: MT5REDIS_OUTCOME_SKIPPED, latency_ms: 0, slippage: 0.0, ..done(2) };
+    bridge.report_of(&skipped, "1.Demo", "", "no such symbol");
+    bridge.settle();
+    assert_eq!(
+        python(1, &server, 3),
+        ["2.Demo 1.Demo EURUSD d 2 83 filled", "2.Demo 1.Demo  s 0 0 no such symbol"]
+    );
 }

@@ -127,13 +127,14 @@ fn terminal(instance: &str, shards: u16) -> String {
         "{SESSION} {TOPOLOGY} +multi +exec +discard +watch +unwatch +time \
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:{PRODUCER} \
-         (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER}) \
-         (+xadd +xtrim +xrevrange +pexpire ~{signals}) (+zadd %W~{list} %W~{sources}) \
+         (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER} ~wr:{{{shard}}}:{instance}:{PRODUCER}) \
+         (+xadd +xtrim +xrevrange +pexpire ~{signals} ~{reports}) (+zadd %W~{list} %W~{sources}) \
          (+get %R~{all} %R~{one} %R~{halt} %R~{halted})",
         state = key::instance(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
         signals = key::signals(shard, instance),
+        reports = key::reports(shard, instance),
         list = key::INSTANCE_LIST,
         sources = key::sources(shard),
         all = key::DIRECTIVE,
@@ -195,7 +196,7 @@ fn operator() -> String {
 fn doctor() -> String {
     format!(
         "{SESSION} {TOPOLOGY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
-         +xlen +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
+         +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
     )
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use libloading::Library;
 use mt5_redis::abi::{self, MT5REDIS_ABI_VERSION};
-use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5_redis::model::{ExecutionReport, InstanceState, Signal, TradeState};
 
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
@@ -42,6 +42,7 @@ functions! {
     mt5redis_trade_state: fn(i64, *const TradeState, *const u16, *const u16) -> i64;
     mt5redis_open_positions: fn(i64, i64, *const i64, i32) -> i64;
     mt5redis_signal: fn(i64, *const Signal, *const u16, *const u16) -> i64;
+    mt5redis_report: fn(i64, *const ExecutionReport, i32, *const u16, *const u16, *const u16) -> i64;
     mt5redis_committed: fn(i64, i32) -> i64;
     mt5redis_throttle: fn(i64) -> i32;
     mt5redis_interval_ms: fn(i64, i32) -> i32;
@@ -187,6 +188,13 @@ impl Session<'_> {
         let call = self.bridge.functions.mt5redis_signal;
         // SAFETY: a whole struct, and texts that end with a NUL.
         unsafe { call(self.handle, signal, symbol.pointer(), comment.pointer()) }
+    }
+
+    /// Reports what became of a signal of `source`.
+    pub fn report(&self, report: &ExecutionReport, source: &Text, symbol: &Text, reason: &Text) -> i64 {
+        let (call, size) = (self.bridge.functions.mt5redis_report, size_of::<ExecutionReport>() as i32);
+        // SAFETY: a whole struct and its size, and texts that end with a NUL.
+        unsafe { call(self.handle, report, size, source.pointer(), symbol.pointer(), reason.pointer()) }
     }
 
     /// The committed sequence of each lane.

@@ -2,18 +2,20 @@
 //! function checks its pointers, copies what they point at, calls the session and returns a number. The conventions for
 //! all functions open the header (`cbindgen.toml`).
 //!
-//! [`session`] has what an Expert Advisor publishes, [`subscription`] what it follows, and [`stop`] whether an operator
-//! stopped it. [`guard`] stops panics and checks pointers, [`text`] reads and writes UTF-16, [`handle`] finds sessions, and
-//! [`module`] keeps the library loaded.
+//! [`session`] has what an Expert Advisor publishes, [`subscription`] what it follows, [`report`] what became of that, and
+//! [`stop`] whether an operator stopped it. [`guard`] stops panics and checks pointers, [`text`] reads and writes UTF-16,
+//! [`handle`] finds sessions, and [`module`] keeps the library loaded.
 
 mod guard;
 mod handle;
 mod module;
+mod report;
 mod session;
 mod stop;
 mod subscription;
 mod text;
 
+pub use report::*;
 pub use session::*;
 pub use stop::*;
 pub use subscription::*;

@@ -20,7 +20,7 @@ pub const MT5REDIS_ABI_VERSION: i32 = 1;
 pub const MT5REDIS_LANE_RIS: i32 = 0;
 /// The lane of trade states: `mt5redis_trade_state` and `mt5redis_open_positions`.
 pub const MT5REDIS_LANE_RTS: i32 = 1;
-/// The lane of trade signals: `mt5redis_signal`.
+/// The lane of trade signals and execution reports: `mt5redis_signal` and `mt5redis_report`.
 pub const MT5REDIS_LANE_RTSS: i32 = 2;
 
 /// The record is accepted and not sent yet.
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn mt5redis_signal(
                 text::read::<COMMENT_LIMIT>(comment, MT5REDIS_ERR_COMMENT, "comment")?,
             )
         };
-        handle::with(handle, |session| session.signal(signal, symbol, comment))
+        handle::with(handle, |session| session.signal(&signal, &symbol, &comment))
     })
 }
 

@@ -54,6 +54,31 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     Ok(text)
 }
 
+/// Reads a text up to its NUL, or as much of it as `LIMIT` bytes of UTF-8 hold, cut between two characters. Null is empty,
+/// and a lone surrogate becomes U+FFFD. It reads at most `LIMIT` + 2 units.
+///
+/// # Safety
+/// `pointer` is null, or is followed by readable memory up to a NUL or for `LIMIT` + 2 units.
+pub(super) unsafe fn read_cut<const LIMIT: usize>(pointer: *const u16) -> ArrayString<LIMIT> {
+    let mut text = ArrayString::new();
+    if pointer.is_null() {
+        return text;
+    }
+    let mut at = 0;
+    let units = std::iter::from_fn(|| {
+        // SAFETY: no unit before this one was a NUL, so it is readable by the caller's promise.
+        let unit = unsafe { pointer.add(at).read_unaligned() };
+        at += 1;
+        (unit != 0).then_some(unit)
+    });
+    for character in char::decode_utf16(units.fuse()) {
+        if text.try_push(character.unwrap_or(char::REPLACEMENT_CHARACTER)).is_err() {
+            break;
+        }
+    }
+    text
+}
+
 /// Writes as much of `text` as fits into the caller's buffer, and a NUL. Returns the length of the whole text in units,
 /// without the NUL.
 ///
@@ -112,6 +137,28 @@ mod tests {
         assert_eq!(&*decode::<4>(&units("abcd")).unwrap(), "abcd");
         let error = decode::<4>(&[0x61; 5]).unwrap_err();
         assert_eq!(error.to_string(), "comment is too long: pass at most 4 bytes of UTF-8, ended by a NUL");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        // SAFETY: the tests' slices end with a NUL or hold LIMIT + 2 units.
+        let cut = |text: &[u16]| unsafe { read_cut::<4>(text.as_ptr()) };
+        for (text, expected) in [
+            ("", ""),
+            ("abcd", "abcd"),
+            ("abcde", "abcd"),
+            ("ßßß", "ßß"),
+            ("aßß", "aß"),
+            ("🚀🚀", "🚀"),
+            ("a🚀", "a"),
+        ] {
+            assert_eq!(&*cut(&units(text)), expected);
+        }
+        assert_eq!(&*cut(&[0xD800, 0x41, 0x42, 0]), "\u{FFFD}A");
+        // Unterminated.
+        assert_eq!(&*cut(&[0x61; 6]), "aaaa");
+        // SAFETY: null is allowed.
+        assert_eq!(&*unsafe { read_cut::<4>(std::ptr::null()) }, "");
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub struct Config {
     pub rts_retention: Duration,
     /// How long a signal is kept.
     pub rtss_retention: Duration,
-    /// About the most entries in a source's stream: a safety net beside the retention.
+    /// How long an execution report is kept.
+    pub rtss_report_retention: Duration,
+    /// About the most entries in a stream of signals or reports: a safety net beside the retention.
     pub rtss_max_length: u64,
     /// How many shards the sources of signals are spread over.
     pub rtss_shards: u16,
@@ -178,6 +180,7 @@ impl Config {
             ris_ttl: Duration::from_secs(90),
             rts_retention: Duration::from_secs(30 * 86_400),
             rtss_retention: Duration::from_secs(3600),
+            rtss_report_retention: Duration::from_secs(7 * 86_400),
             rtss_max_length: 1_000_000,
             rtss_shards: endpoint.default_shards(),
             notes: Vec::new(),

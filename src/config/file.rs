@@ -83,7 +83,8 @@ impl Source<'_> {
         let retention = SECOND..=3660 * DAY;
         ris.duration("ttl", SECOND..=DAY, &mut config.ris_ttl)?;
         rts.duration("retention", retention.clone(), &mut config.rts_retention)?;
-        rtss.duration("retention", retention, &mut config.rtss_retention)?;
+        rtss.duration("retention", retention.clone(), &mut config.rtss_retention)?;
+        rtss.duration("report_retention", retention, &mut config.rtss_report_retention)?;
         rtss.number("shards", 1..=4096, &mut config.rtss_shards)?;
         rtss.number("max_length", 1..=1 << 40, &mut config.rtss_max_length)?;
         pressure.duration("quiet", Duration::from_millis(100)..=600 * SECOND, &mut config.pressure_quiet)?;

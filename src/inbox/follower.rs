@@ -224,7 +224,7 @@ impl Follower {
         self.open.lock().insert(number, *place);
         Some(ReceivedSignal {
             number,
-            producer: producer_number(&received.producer),
+            producer: received.producer_number(),
             sequence: received.sequence as i64,
             time_ms: signal.time_ms,
             expiry_ms: signal.expiry_ms,
@@ -317,29 +317,4 @@ fn spawn(mailbox: &Arc<Mailbox>, name: String, body: impl FnOnce() + Send + 'sta
     })
 }
 
-/// A producer as a number: this library's names are hexadecimal numbers, any other name is hashed (FNV-1a).
-fn producer_number(name: &str) -> i64 {
-    let ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let number = match u64::from_str_radix(name, 16) {
-        Ok(number) if ours => number,
-        _ => name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        }),
-    };
-    number as i64
-}
-
 const _: () = assert!(size_of::<ReceivedSignal>() == 152);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn producers_with_other_names_have_numbers_too() {
-        assert_eq!(producer_number("00000000000000ff"), 255);
-        let numbers = ["python", "excel", "", "ff", "+0000000000000ff"].map(producer_number);
-        assert!(numbers.iter().all(|number| *number != 0 && *number != 255), "{numbers:?}");
-        assert_eq!(numbers.iter().collect::<std::collections::HashSet<_>>().len(), numbers.len());
-    }
-}

@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::policy::Policy;
+use super::tag::Tag;
 use super::transaction::Transaction;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::model::InstanceId;
 pub(super) use exchange::Outcome;
 
 /// Records taken from the queue and not yet known to be in Redis.
@@ -31,10 +31,10 @@ pub(super) struct Batch<P: Policy> {
     questions: Vec<Option<usize>>,
     /// When the questions were written.
     asked: Instant,
-    /// The instances whose watermark is watched.
-    guarded: HashSet<InstanceId>,
-    /// The instances that an ASK sends to another server once.
-    asks: HashMap<InstanceId, Failure>,
+    /// The tags whose watermark is watched.
+    guarded: HashSet<Tag>,
+    /// The tags that an ASK sends to another server once.
+    asks: HashMap<Tag, Failure>,
     /// Records with missing ones before them, and the number of the last missing one.
     after: HashMap<u64, u64>,
 }
@@ -95,14 +95,14 @@ impl<P: Policy> Batch<P> {
         self.records.retain(chosen);
     }
 
-    /// Notes the instances whose watermark is watched on the new connections.
-    pub(super) fn guard(&mut self, instances: impl Iterator<Item = InstanceId>) {
+    /// Notes the tags whose watermark is watched on the new connections.
+    pub(super) fn guard(&mut self, tags: impl Iterator<Item = Tag>) {
         self.guarded.clear();
-        self.guarded.extend(instances);
+        self.guarded.extend(tags);
     }
 
-    /// The instances whose watermark is watched.
-    pub(super) fn guarded(&self) -> impl Iterator<Item = &InstanceId> {
+    /// The tags whose watermark is watched.
+    pub(super) fn guarded(&self) -> impl Iterator<Item = &Tag> {
         self.guarded.iter()
     }
 }

@@ -16,7 +16,7 @@ use super::missing::Missing;
 use super::policy::Policy;
 use super::shared::Shared;
 use super::sync::fence;
-use crate::model::InstanceId;
+use super::tag::Tag;
 
 /// After this many sleeps shorter than `SHORT_SLEEP`, more than some 5,000 records a second arrive one by one. Loom has
 /// no time.
@@ -48,8 +48,8 @@ pub(super) struct Intake<P: Policy> {
     reader: Option<Reader>,
     /// The journal's last record when the reader was made: what the reader does not find up to there is unreadable.
     readable: u64,
-    /// What Redis has: up to which sequence number, for each instance.
-    present: HashMap<InstanceId, u64>,
+    /// What Redis has: up to which sequence number, for each tag.
+    present: HashMap<Tag, u64>,
     /// The highest of these. Beyond it no lookup is needed.
     present_until: u64,
     missing: Missing,
@@ -100,7 +100,7 @@ impl<P: Policy> Intake<P> {
     }
 
     /// Continues at `next`, skipping what is `present` in Redis.
-    pub(super) fn resume(&mut self, next: u64, present: HashMap<InstanceId, u64>) {
+    pub(super) fn resume(&mut self, next: u64, present: HashMap<Tag, u64>) {
         if self.journal.is_some() {
             // The journal still has these records, and some before them may be needed too.
             self.ahead.clear();
@@ -112,9 +112,9 @@ impl<P: Policy> Intake<P> {
         self.reader = None;
     }
 
-    /// Notes that the instance's records up to this one will never be in Redis, after its last one that is.
-    pub(super) fn note_missing(&mut self, last: u64, instance: Option<InstanceId>) {
-        self.missing.note(last, instance);
+    /// Notes that the tag's records up to this one will never be in Redis, after its last one that is.
+    pub(super) fn note_missing(&mut self, last: u64, tag: Option<Tag>) {
+        self.missing.note(last, tag);
     }
 
     /// Fills the batch with what is there; waits for the first record, at most for `patience`. Skips records that are
@@ -134,7 +134,7 @@ impl<P: Policy> Intake<P> {
                 self.take_one();
             }
             for record in self.dead.drain(..) {
-                self.missing.note(P::sequence(&record), Some(*P::instance(&record)));
+                self.missing.note(P::sequence(&record), Some(P::tag(&record)));
             }
             if let Some(record) = self.ahead.pop_front() {
                 self.next = P::sequence(&record) + 1;
@@ -268,12 +268,12 @@ impl<P: Policy> Intake<P> {
     fn push(&mut self, record: P::Record, batch: &mut Batch<P>) -> usize {
         let sequence = P::sequence(&record);
         if sequence <= self.present_until
-            && self.present.get(P::instance(&record)).is_some_and(|&present| sequence <= present)
+            && self.present.get(&P::tag(&record)).is_some_and(|&present| sequence <= present)
         {
             return 0;
         }
         let size = P::size(&record);
-        match self.missing.before(P::instance(&record), sequence) {
+        match self.missing.before(&P::tag(&record), sequence) {
             Some(missing) => batch.push_after(missing, record),
             None => batch.push(record),
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::policy::{Policy, Subject};
+use super::tag::Tag;
 use super::{Journal, Lane, Limits};
 use crate::config::Config;
 use crate::events::Events;
@@ -66,9 +67,9 @@ impl Policy for Plain {
         8
     }
 
-    fn instance(_: &u64) -> &InstanceId {
+    fn tag(_: &u64) -> Tag {
         static INSTANCE: LazyLock<InstanceId> = LazyLock::new(|| InstanceId::new("0").unwrap());
-        &INSTANCE
+        Tag::of(&INSTANCE)
     }
 
     fn subject(_: &u64) -> Option<Subject<'_>> {

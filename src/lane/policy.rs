@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use serde::Serialize;
 
+use super::tag::Tag;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
+use crate::model::LaneName;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
-use crate::model::{InstanceId, LaneName};
 
 /// What a record describes: a later record of the same subject may supersede it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,26 +75,27 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// The record's approximate size in a batch, bytes.
     fn size(record: &Self::Record) -> usize;
 
-    /// Whose record it is. Records of one instance are on one server, and are written in one transaction.
-    fn instance(record: &Self::Record) -> &InstanceId;
+    /// Whose record it is. Records with one tag are on one server, and are written in one transaction.
+    fn tag(record: &Self::Record) -> Tag;
 
-    /// The watermark of an instance's records. Its key is in the same Cluster slot as all keys that they write.
-    fn watermark(&self, instance: &InstanceId, producer: &str) -> Key {
-        key::watermark(instance.as_str(), producer)
+    /// Another tag whose watermark is asked for as well, because its next record names the one before it, which the
+    /// journal may no longer have.
+    fn sibling(_tag: &Tag) -> Option<Tag> {
+        None
     }
 
-    /// What the records themselves show, where an instance's watermark is missing or in doubt.
-    fn last_written(
-        &self,
-        _instance: &InstanceId,
-        _producer: &str,
-        _link: &mut Link,
-    ) -> Result<Evidence, Failure> {
+    /// The watermark of a tag's records. Its key is in the same Cluster slot as all keys that they write.
+    fn watermark(&self, tag: &Tag, producer: &str) -> Key {
+        key::watermark(tag.instance.as_str(), producer)
+    }
+
+    /// What the records themselves show, where a tag's watermark is missing or in doubt.
+    fn last_written(&self, _tag: &Tag, _producer: &str, _link: &mut Link) -> Result<Evidence, Failure> {
         Ok(Evidence::None)
     }
 
     /// What a person must do about a refusal that waiting does not cure.
-    fn advice(&self, _instance: &InstanceId, _refusal: &Failure) -> Option<String> {
+    fn advice(&self, _tag: &Tag, _refusal: &Failure) -> Option<String> {
         None
     }
 
@@ -108,8 +110,8 @@ pub(crate) trait Policy: Clone + Send + 'static {
         Ok(())
     }
 
-    /// Starts an instance's part of a transaction. Its records up to `committed` were written before.
-    fn begin(&mut self, _instance: &InstanceId, _committed: u64) {}
+    /// Starts a tag's part of a transaction. Its records up to `committed` were written before.
+    fn begin(&mut self, _tag: &Tag, _committed: u64) {}
 
     /// Records up to `missing` were accepted before this one and will never be in Redis.
     fn follow(&mut self, _record: &Self::Record, _missing: u64) {}
@@ -117,10 +119,10 @@ pub(crate) trait Policy: Clone + Send + 'static {
     /// Writes the record's commands.
     fn write(&mut self, record: &Self::Record, commands: &mut Commands);
 
-    /// Ends an instance's part of a transaction: expiry, trimming and the like.
-    fn finish(&mut self, _instance: &InstanceId, _commands: &mut Commands) {}
+    /// Ends a tag's part of a transaction: expiry, trimming and the like.
+    fn finish(&mut self, _tag: &Tag, _commands: &mut Commands) {}
 
-    /// Writes what belongs to no instance, after all transactions. `write` takes each command with its key, because
+    /// Writes what has no tag, after all transactions. `write` takes each command with its key, because
     /// in a Cluster each key has its own server.
     fn trailer(&mut self, _written: &[&Self::Record], _write: &mut Write) {}
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::policy::{Policy, Subject, Write, append};
+use super::tag::Tag;
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::halt::{Answer, Halts};
 use crate::link::Link;
@@ -63,8 +64,8 @@ impl Policy for Ris {
         700
     }
 
-    fn instance(record: &InstanceRecord) -> &InstanceId {
-        &record.instance
+    fn tag(record: &InstanceRecord) -> Tag {
+        Tag::of(&record.instance)
     }
 
     fn subject(record: &InstanceRecord) -> Option<Subject<'_>> {

@@ -8,6 +8,7 @@ use redis::FromRedisValue;
 use serde_json::json;
 
 use super::policy::{Policy, Subject, append};
+use super::tag::Tag;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
@@ -177,8 +178,8 @@ impl Policy for Rts {
         }
     }
 
-    fn instance(record: &TradeRecord) -> &InstanceId {
-        &record.instance
+    fn tag(record: &TradeRecord) -> Tag {
+        Tag::of(&record.instance)
     }
 
     fn subject(record: &TradeRecord) -> Option<Subject<'_>> {

@@ -2,7 +2,7 @@
 //!
 //! The watermarks are watched from before the MULTI, because late bytes of an earlier connection could set them. EXEC
 //! ends all watching on its connection, so a connection carries one transaction at a time. In a Cluster a transaction
-//! has one instance, and a server's other instances follow in the next exchange.
+//! has one tag, and what else a server gets follows in the next exchange.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -10,10 +10,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use redis::Value;
 
 use super::policy::{Policy, Subject};
+use super::tag::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::reply::Sparse;
-use crate::model::InstanceId;
 
 /// The server's reply to each command between MULTI and EXEC.
 const QUEUED: &[u8] = b"+QUEUED\r\n";
@@ -30,9 +30,9 @@ pub(super) struct Transaction {
     pub(super) owners: Vec<Option<usize>>,
 }
 
-/// One instance's part of a transaction.
+/// One tag's part of a transaction.
 pub(super) struct Part {
-    pub(super) instance: InstanceId,
+    pub(super) tag: Tag,
     /// The sequence number of its last record: its watermark.
     pub(super) last: u64,
     /// The place of its watermark among the commands.
@@ -48,19 +48,18 @@ pub(super) enum Answer {
 }
 
 impl Transaction {
-    /// Groups the records by instance, in the order of each instance's first record.
-    pub(super) fn by_instance<P: Policy>(records: &[P::Record]) -> Vec<Self> {
+    /// Groups the records by tag, in the order of each tag's first record.
+    pub(super) fn by_tag<P: Policy>(records: &[P::Record]) -> Vec<Self> {
         let mut transactions: Vec<Self> = Vec::new();
         let mut last = 0;
         for (at, record) in records.iter().enumerate() {
-            let instance = P::instance(record);
-            // A terminal has one instance, so the last one nearly always fits.
-            if transactions.get(last).is_none_or(|transaction| transaction.instance() != instance) {
-                last =
-                    transactions.iter().position(|other| other.instance() == instance).unwrap_or_else(|| {
-                        transactions.push(Self::of(*instance));
-                        transactions.len() - 1
-                    });
+            let tag = P::tag(record);
+            // A terminal has one tag a lane, or two, so the last one nearly always fits.
+            if transactions.get(last).is_none_or(|transaction| *transaction.tag() != tag) {
+                last = transactions.iter().position(|other| *other.tag() == tag).unwrap_or_else(|| {
+                    transactions.push(Self::of(tag));
+                    transactions.len() - 1
+                });
             }
             transactions[last].records.push(at);
             transactions[last].parts[0].last = P::sequence(record);
@@ -68,20 +67,20 @@ impl Transaction {
         transactions
     }
 
-    fn of(instance: InstanceId) -> Self {
+    fn of(tag: Tag) -> Self {
         let (records, owners) = (Vec::new(), Vec::new());
         Self {
             server: 0,
             asking: false,
-            parts: vec![Part { instance, last: 0, place: usize::MAX }],
+            parts: vec![Part { tag, last: 0, place: usize::MAX }],
             records,
             owners,
         }
     }
 
-    /// The first instance: before [`join`](Self::join) the only one.
-    pub(super) fn instance(&self) -> &InstanceId {
-        &self.parts[0].instance
+    /// The first tag: before [`join`](Self::join) the only one.
+    pub(super) fn tag(&self) -> &Tag {
+        &self.parts[0].tag
     }
 
     /// Joins transactions for the same server, with the records in the order of their numbers.

@@ -6,7 +6,7 @@
 //!
 //! The rule: the lane resumes at the lowest record that is uncommitted or missing. A record is uncommitted if it is
 //! in the batch or in no batch yet. It is missing if it was committed and its server no longer has it. Neither bounds
-//! the other, because each instance has its own watermark, and in a Cluster its own server: one instance's records
+//! the other, because each tag has its own watermark, and in a Cluster its own server: one tag's records
 //! from 5 on may be pending while the server of another lacks only what came after 30. From there on each record is
 //! looked at again, and skipped if its own watermark covers it.
 //!
@@ -26,21 +26,21 @@ use super::batch::Batch;
 use super::intake::Intake;
 use super::journal::{Earlier, Journal};
 use super::policy::Evidence;
+use super::tag::Tag;
 use crate::link::Link;
 use crate::link::failure::Failure;
-use crate::model::InstanceId;
 use crate::model::key::Key;
 
-/// What is known to be committed, for each instance.
+/// What is known to be committed, for each tag.
 #[derive(Default)]
 pub(super) struct Watermarks {
-    committed: HashMap<InstanceId, u64>,
+    committed: HashMap<Tag, u64>,
     /// Instances in the journal whose records may or may not be committed.
-    unknown: Vec<InstanceId>,
+    unknown: Vec<Tag>,
     /// The servers' histories at the last connection, by this process or the one before; none before the first.
     history: Option<String>,
     /// Watermarks that claim too much or too little, and the numbers to set before anything else is sent.
-    owed: HashMap<InstanceId, u64>,
+    owed: HashMap<Tag, u64>,
 }
 
 /// How the lane resumes.
@@ -58,7 +58,7 @@ pub(super) struct Resumed {
 }
 
 impl Watermarks {
-    /// Reads from the journal which instances there are, and which record of each was acknowledged last. No server has
+    /// Reads from the journal which tags there are, and which record of each was acknowledged last. No server has
     /// `dead` ones.
     pub(super) fn survey<P: Policy>(journal: &Arc<Journal>, dead: impl Fn(u64) -> bool) -> Self {
         let mut watermarks = Self { history: journal.history(), ..Self::default() };
@@ -66,30 +66,32 @@ impl Watermarks {
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
             let Some(record) = P::load(sequence, &bytes).filter(|_| !dead(sequence)) else { continue };
-            let instance = *P::instance(&record);
+            let tag = P::tag(&record);
             if sequence <= journal.acknowledged() {
-                watermarks.committed.insert(instance, sequence);
-            } else if !watermarks.committed.contains_key(&instance) && !watermarks.unknown.contains(&instance)
-            {
-                watermarks.unknown.push(instance);
+                watermarks.committed.insert(tag, sequence);
+            } else if !watermarks.committed.contains_key(&tag) && !watermarks.unknown.contains(&tag) {
+                watermarks.unknown.push(tag);
             }
         }
+        let tags = watermarks.committed.keys().chain(&watermarks.unknown);
+        let siblings: Vec<_> = tags.filter_map(P::sibling).collect();
+        watermarks.unknown.extend(siblings);
         watermarks
     }
 
-    /// What is known to be committed, for each instance.
-    pub(super) fn known(&self) -> &HashMap<InstanceId, u64> {
+    /// What is known to be committed, for each tag.
+    pub(super) fn known(&self) -> &HashMap<Tag, u64> {
         &self.committed
     }
 
     /// Notes what a transaction committed.
-    pub(super) fn commit(&mut self, instance: InstanceId, sequence: u64) {
-        self.committed.insert(instance, sequence);
+    pub(super) fn commit(&mut self, tag: Tag, sequence: u64) {
+        self.committed.insert(tag, sequence);
     }
 
     /// Notes that a watermark must be set to this number before anything else is sent.
-    pub(super) fn owe(&mut self, instance: InstanceId, sequence: u64) {
-        self.owed.insert(instance, sequence);
+    pub(super) fn owe(&mut self, tag: Tag, sequence: u64) {
+        self.owed.insert(tag, sequence);
     }
 
     /// Sets the watermarks that are owed. What fails stays owed.
@@ -102,11 +104,11 @@ impl Watermarks {
         if self.owed.is_empty() {
             return Ok(());
         }
-        let key = |instance: &InstanceId| policy.watermark(instance, policy.producer().as_str());
+        let key = |tag: &Tag| policy.watermark(tag, policy.producer().as_str());
         let watched: Vec<_> = batch.guarded().map(key).collect();
-        while let Some((&instance, &sequence)) = self.owed.iter().next() {
-            command::correct(link, &key(&instance), sequence, &watched)?;
-            self.owed.remove(&instance);
+        while let Some((&tag, &sequence)) = self.owed.iter().next() {
+            command::correct(link, &key(&tag), sequence, &watched)?;
+            self.owed.remove(&tag);
         }
         Ok(())
     }
@@ -123,22 +125,22 @@ impl Watermarks {
         refused: Option<u64>,
     ) -> Result<Resumed, Failure> {
         let (mut present, mut unvouched) = (HashMap::new(), Vec::new());
-        let instances = self.committed.keys().chain(&self.unknown).copied();
-        for instance in instances.chain(batch.records().iter().map(|record| *P::instance(record))) {
-            if let Entry::Vacant(vacant) = present.entry(instance) {
-                let found = look_up(policy, link, journal, &instance)?;
+        let tags = self.committed.keys().chain(&self.unknown).copied();
+        for tag in tags.chain(batch.records().iter().map(P::tag)) {
+            if let Entry::Vacant(vacant) = present.entry(tag) {
+                let found = look_up(policy, link, journal, &tag)?;
                 vacant.insert(found.unwrap_or(0));
-                unvouched.extend(found.is_none().then_some(instance));
+                unvouched.extend(found.is_none().then_some(tag));
             }
         }
         let history = link.history()?;
         let vanished = self.substitute(policy, link, journal, unvouched, &history, &mut present)?;
         self.correct(policy, link, &history, &mut present)?;
-        let there = |record: &P::Record| P::sequence(record) <= present[P::instance(record)];
+        let there = |record: &P::Record| P::sequence(record) <= present[&P::tag(record)];
         let found = batch.records().iter().filter(|record| there(record)).count();
-        let missing = |(instance, &committed): (&InstanceId, &u64)| {
-            let present = present[instance];
-            (present < committed).then_some((present + 1, committed, *instance))
+        let missing = |(tag, &committed): (&Tag, &u64)| {
+            let present = present[tag];
+            (present < committed).then_some((present + 1, committed, *tag))
         };
         let missing = || self.committed.iter().filter_map(missing);
         let first_missing = missing().map(|(first, ..)| first).min();
@@ -151,11 +153,11 @@ impl Watermarks {
                     resumed.lost = journal.count(first, kept_from - 1);
                     resumed.replayed = journal.count(first.max(kept_from), last_missing);
                 }
-                for (first, last, instance) in missing() {
-                    // With several instances, nobody knows whose the last lost record was.
+                for (first, last, tag) in missing() {
+                    // With several tags, nobody knows whose the last lost record was.
                     let lost = if last < kept_from { last } else { journal.predecessor(kept_from) };
                     if first <= lost && first < kept_from {
-                        intake.note_missing(lost, Some(instance));
+                        intake.note_missing(lost, Some(tag));
                     }
                 }
                 let waiting = [batch.first(), refused].into_iter().flatten().min();
@@ -166,7 +168,7 @@ impl Watermarks {
             }
             None => {
                 // Committed records are not kept.
-                missing().for_each(|(_, last, instance)| intake.note_missing(last, Some(instance)));
+                missing().for_each(|(_, last, tag)| intake.note_missing(last, Some(tag)));
                 if let Some(first) = first_missing {
                     let missing = first..=last_missing;
                     let waiting = batch.records().iter().map(P::sequence).filter(|it| missing.contains(it));
@@ -197,27 +199,27 @@ impl Watermarks {
         policy: &P,
         link: &mut Link,
         history: &str,
-        present: &mut HashMap<InstanceId, u64>,
+        present: &mut HashMap<Tag, u64>,
     ) -> Result<(), Failure> {
         let trusted = self.history.as_ref().is_some_and(|before| is_same(before, history));
         let producer = policy.producer().as_str();
-        let watched: Vec<_> = present.keys().map(|instance| policy.watermark(instance, producer)).collect();
-        for (instance, present) in present {
+        let watched: Vec<_> = present.keys().map(|tag| policy.watermark(tag, producer)).collect();
+        for (tag, present) in present {
             let found = *present;
-            if let Some(&owed) = self.owed.get(instance)
+            if let Some(&owed) = self.owed.get(tag)
                 && (found > owed || trusted)
             {
                 *present = owed;
             }
-            let known = self.committed.get(instance).copied().unwrap_or(0);
+            let known = self.committed.get(tag).copied().unwrap_or(0);
             if *present > known
-                && let Evidence::Only(last) = policy.last_written(instance, producer, link)?
+                && let Evidence::Only(last) = policy.last_written(tag, producer, link)?
             {
                 // It was in doubt, and the lost answer was a refusal.
                 *present = last.max(known).min(*present);
             }
             if *present != found {
-                command::correct(link, &policy.watermark(instance, producer), *present, &watched)?;
+                command::correct(link, &policy.watermark(tag, producer), *present, &watched)?;
             }
         }
         Ok(())
@@ -229,26 +231,26 @@ impl Watermarks {
         policy: &P,
         link: &mut Link,
         journal: Option<&Arc<Journal>>,
-        missing: Vec<InstanceId>,
+        missing: Vec<Tag>,
         history: &str,
-        present: &mut HashMap<InstanceId, u64>,
+        present: &mut HashMap<Tag, u64>,
     ) -> Result<Vec<(Key, u64)>, Failure> {
         let trusted = self.history.as_ref().is_some_and(|before| is_same(before, history));
         let mut vanished = Vec::new();
-        for instance in missing {
+        for tag in missing {
             let producer = policy.producer().as_str();
-            let mut known = policy.last_written(&instance, producer, link)?.last();
+            let mut known = policy.last_written(&tag, producer, link)?.last();
             for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
-                known = known.max(policy.last_written(&instance, name, link)?.last().min(*last));
+                known = known.max(policy.last_written(&tag, name, link)?.last().min(*last));
             }
             if trusted {
-                known = known.max(self.committed.get(&instance).copied().unwrap_or(0));
+                known = known.max(self.committed.get(&tag).copied().unwrap_or(0));
             }
-            let key = policy.watermark(&instance, producer);
+            let key = policy.watermark(&tag, producer);
             undisputed(&key, known, journal)?;
             if known > 0 {
                 vanished.push((key, known));
-                present.insert(instance, known);
+                present.insert(tag, known);
             }
         }
         Ok(vanished)
@@ -261,21 +263,21 @@ fn is_same(one: &str, other: &str) -> bool {
     !one.is_empty() && one == other
 }
 
-/// What the server has of this instance; none without a watermark. Watches the watermark from now on.
+/// What the server has of this tag; none without a watermark. Watches the watermark from now on.
 fn look_up<P: Policy>(
     policy: &P,
     link: &mut Link,
     journal: Option<&Arc<Journal>>,
-    instance: &InstanceId,
+    tag: &Tag,
 ) -> Result<Option<u64>, Failure> {
-    let key = policy.watermark(instance, policy.producer().as_str());
+    let key = policy.watermark(tag, policy.producer().as_str());
     command::renew(link, &key)?;
     command::watch(link, &key)?;
     let mut present = command::read(link, &key)?;
     undisputed(&key, present.unwrap_or(0), journal)?;
     for Earlier { name, last } in journal.map_or(&[][..], |journal| journal.earlier()) {
         if present.unwrap_or(0) < *last {
-            let key = policy.watermark(instance, name);
+            let key = policy.watermark(tag, name);
             command::renew(link, &key)?;
             present = present.max(command::read(link, &key)?.map(|earlier| earlier.min(*last)));
         }

@@ -18,11 +18,11 @@ use super::policy::Policy;
 use super::rate::Rate;
 use super::retention::Retention;
 use super::shared::Shared;
+use super::tag::Tag;
 use super::watermark::Watermarks;
 use crate::config::LaneConfig;
 use crate::link::Link;
 use crate::link::failure::Failure;
-use crate::model::InstanceId;
 use crate::panic_text;
 use crate::pressure::level;
 use backoff::Backoff;
@@ -56,7 +56,7 @@ pub(super) struct Worker<P: Policy> {
     /// What the server will never accept, and why, until it is a dead letter.
     rejected: Vec<(P::Record, String)>,
     /// The watermarks to set once these letters are written.
-    after_letters: Vec<(InstanceId, u64)>,
+    after_letters: Vec<(Tag, u64)>,
     /// The last refusal that no record depends on, and when it was reported.
     aside: Option<(String, Instant)>,
     watermarks: Watermarks,

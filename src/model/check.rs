@@ -53,6 +53,12 @@ pub fn time(field: &str, time_ms: i64) -> Result<()> {
     within(MT5REDIS_ERR_TIME, field, time_ms, 0, MAX_TIME_MS)
 }
 
+/// Refuses what is none of `MT5REDIS_ACTION_*`.
+#[inline]
+pub fn action(action: i32) -> Result<()> {
+    within(MT5REDIS_ERR_ACTION, "action", action.into(), 1, 5)
+}
+
 /// Refuses a difference of more than a day between the broker's clock and UTC.
 #[inline]
 pub fn server_offset(seconds: i32) -> Result<()> {

@@ -6,7 +6,9 @@
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::signal::{ASKED_BYTES, MT5REDIS_SIGNAL_UNSAID, Signal, SignalRecord};
+use super::message::Message;
+use super::report::ReportRecord;
+use super::signal::{Numbers, SignalRecord};
 use super::trade::{TradeBody, TradeRecord};
 use super::{InstanceId, Stamp};
 
@@ -15,36 +17,53 @@ const POSITION: u8 = 2;
 const OPEN_SET: u8 = 3;
 /// A signal that says what happened. One that does not is stored without these fields, so that it costs nothing more.
 const SIGNAL_WITH_EVENT: u8 = 4;
+const REPORT: u8 = 5;
 
-impl SignalRecord {
+impl Message {
     /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
+    #[inline]
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
-        let numbers = self.signal.as_bytes();
-        if self.signal.event == MT5REDIS_SIGNAL_UNSAID {
-            begin(bytes, SIGNAL, &self.stamp, &self.instance);
-            bytes.extend_from_slice(&numbers[..ASKED_BYTES]);
-        } else {
-            begin(bytes, SIGNAL_WITH_EVENT, &self.stamp, &self.instance);
-            bytes.extend_from_slice(numbers);
+        match self {
+            Self::Signal(SignalRecord { stamp, instance, numbers, symbol, comment }) => {
+                let layout = if numbers.happened.is_none() { SIGNAL } else { SIGNAL_WITH_EVENT };
+                begin(bytes, layout, stamp, instance);
+                bytes.extend_from_slice(numbers.asked.as_bytes());
+                if let Some(happened) = &numbers.happened {
+                    bytes.extend_from_slice(happened.as_bytes());
+                }
+                put(bytes, symbol);
+                put(bytes, comment);
+            }
+            Self::Report(record) => {
+                begin(bytes, REPORT, &record.stamp, &record.instance);
+                bytes.extend_from_slice(record.report.as_bytes());
+                put(bytes, record.source.as_str());
+                put(bytes, &record.symbol);
+                put(bytes, &record.reason);
+            }
         }
-        put(bytes, &self.symbol);
-        put(bytes, &self.comment);
     }
 
     /// Reads what [`store`](Self::store) wrote. None if the bytes are something else.
     pub(crate) fn load(sequence: u64, bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
         let (layout, stamp, instance) = opening(&mut rest, sequence)?;
-        let mut signal = Signal::default();
-        let length = match layout {
-            SIGNAL => ASKED_BYTES,
-            SIGNAL_WITH_EVENT => size_of::<Signal>(),
+        if layout == REPORT {
+            let report = number(&mut rest)?;
+            let source = InstanceId::new(&text::<40>(&mut rest)?).ok()?;
+            let (symbol, reason) = (text(&mut rest)?, text(&mut rest)?);
+            let report = ReportRecord { stamp, instance, report, source, symbol, reason };
+            return Some(Self::Report(Box::new(report)));
+        }
+        let asked = number(&mut rest)?;
+        let happened = match layout {
+            SIGNAL => None,
+            SIGNAL_WITH_EVENT => Some(Box::new(number(&mut rest)?)),
             _ => return None,
         };
-        let (numbers, after) = rest.split_at_checked(length)?;
-        signal.as_mut_bytes()[..length].copy_from_slice(numbers);
-        rest = after;
-        Some(Self { stamp, instance, signal, symbol: text(&mut rest)?, comment: text(&mut rest)? })
+        let (symbol, comment) = (text(&mut rest)?, text(&mut rest)?);
+        let numbers = Numbers { asked, happened };
+        Some(Self::Signal(SignalRecord { stamp, instance, numbers, symbol, comment }))
     }
 }
 
@@ -124,7 +143,7 @@ fn number<N: FromBytes + Immutable>(rest: &mut &[u8]) -> Option<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::TradeState;
+    use crate::model::{ExecutionReport, Signal, TradeState};
 
     fn stamp() -> (Stamp, InstanceId) {
         (Stamp { sequence: 7, time_ms: 1_763_800_000_000 }, InstanceId::new("1.Demo").unwrap())
@@ -135,19 +154,26 @@ mod tests {
         let (stamp, instance) = stamp();
         let signal = Signal { magic: -3, volume: 0.1, price: 1.10345, action: 1, ..Default::default() };
         let (symbol, comment) = (ArrayString::from("EURUSD").unwrap(), ArrayString::from("買い").unwrap());
-        let record = SignalRecord { stamp, instance, signal, symbol, comment };
         let mut bytes = Vec::new();
-        record.store(&mut bytes);
-        assert_eq!(format!("{:?}", SignalRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
-        assert!(TradeRecord::load(7, &bytes).is_none());
-        let plain = bytes.len();
-        let signal = Signal { event: 1, side: 2, volume_after: 0.1, entry_price: 1.1, found: 1, ..signal };
-        let record = SignalRecord { signal, ..record };
-        bytes.clear();
-        record.store(&mut bytes);
-        assert_eq!(format!("{:?}", SignalRecord::load(7, &bytes).unwrap()), format!("{record:?}"));
-        assert_eq!(bytes.len() - plain, size_of::<Signal>() - ASKED_BYTES, "only an event needs more room");
-        assert!((0..bytes.len()).all(|length| SignalRecord::load(7, &bytes[..length]).is_none()));
+        let numbers = Numbers::from(&signal);
+        let plain = SignalRecord { stamp, instance, numbers, symbol, comment };
+        let event = Signal { event: 1, side: 2, volume_after: 0.1, entry_price: 1.1, found: 1, ..signal };
+        let report = ExecutionReport { producer: -1, slippage: -2.5, outcome: 2, ..Default::default() };
+        let (source, reason) = (InstanceId::new("2.Demo").unwrap(), ArrayString::from("größer").unwrap());
+        let mut lengths = Vec::new();
+        for record in [
+            Message::Signal(plain.clone()),
+            Message::Signal(SignalRecord { numbers: Numbers::from(&event), ..plain }),
+            Message::Report(Box::new(ReportRecord { stamp, instance, report, source, symbol, reason })),
+        ] {
+            bytes.clear();
+            record.store(&mut bytes);
+            lengths.push(bytes.len());
+            assert_eq!(format!("{:?}", Message::load(7, &bytes).unwrap()), format!("{record:?}"));
+            assert!(TradeRecord::load(7, &bytes).is_none());
+            assert!((0..bytes.len()).all(|length| Message::load(7, &bytes[..length]).is_none()));
+        }
+        assert_eq!(lengths[1] - lengths[0], 40, "only an event needs more room");
 
         let state = TradeState { position: 77, profit: -1.5, ..Default::default() };
         for body in [TradeBody::Position { state, symbol, comment }, TradeBody::OpenSet([3, 5].into())] {

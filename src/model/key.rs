@@ -57,6 +57,16 @@ pub fn sources(shard: u16) -> Key {
     join(&["sl:{", itoa::Buffer::new().format(shard), "}"])
 }
 
+/// The execution reports of one follower, in the shard of its instance; a stream.
+pub fn reports(shard: u16, follower: &str) -> Key {
+    join(&["sr:{", itoa::Buffer::new().format(shard), "}:", follower])
+}
+
+/// The last sequence number of `producer` that is committed to a follower's reports; a string.
+pub fn report_watermark(shard: u16, follower: &str, producer: &str) -> Key {
+    join(&["wr:{", itoa::Buffer::new().format(shard), "}:", follower, ":", producer])
+}
+
 /// The signals of a shard that no worker could process; a stream.
 pub fn dead_letters(shard: u16) -> Key {
     join(&["sd:{", itoa::Buffer::new().format(shard), "}"])
@@ -147,6 +157,8 @@ mod tests {
         assert_eq!(slot("1.Demo"), slot(&watermark("1.Demo", "p")));
         let keys = [signals(9, "1.Demo"), sources(9), dead_letters(9), signal_watermark(9, "1.Demo", "p")];
         assert_eq!(keys.map(|key| slot(&key)), [slot("9"); 4]);
+        let keys = [reports(9, "1.Demo"), report_watermark(9, "1.Demo", "p")];
+        assert_eq!(keys.map(|key| slot(&key)), [slot("9"); 2]);
         assert_eq!([1, 16].map(|shards| shard("1.Demo", shards)), [0, 9]);
     }
 

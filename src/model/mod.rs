@@ -1,4 +1,5 @@
-//! The records: the state of an instance, the state of a trade, and a signal.
+//! The records: the state of an instance, the state of a trade, a signal, and the report of what a follower did with
+//! one.
 //!
 //! Each record is a plain struct that crosses the C ABI as it is, with the texts that came beside it. It is checked once,
 //! where it enters: behind this module every value is finite, in range and short. The keys and encodings of Redis are
@@ -7,17 +8,22 @@
 
 pub mod check;
 pub mod encoding;
+mod entry;
 pub mod halt;
 pub mod instance;
 pub(crate) mod journal_layout;
 pub mod key;
 pub(crate) mod lane_name;
+pub(crate) mod message;
 pub mod received;
+pub mod report;
+pub mod reported;
 pub mod signal;
 pub mod trade;
 
 pub use instance::{InstanceId, InstanceState};
 pub(crate) use lane_name::LaneName;
+pub use report::ExecutionReport;
 pub use signal::Signal;
 pub use trade::TradeState;
 

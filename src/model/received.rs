@@ -1,21 +1,14 @@
-//! A signal as it is read from Redis, in either encoding. Every value is checked like one from an Expert Advisor, because
-//! a publisher can write anything into its stream. Fields that a later version adds at the end are ignored; a record of
-//! another schema is refused.
+//! A signal as it is read from Redis. Every value is checked like one from an Expert Advisor, because a publisher can
+//! write anything into its stream.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::Serialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 
+use super::InstanceId;
+use super::entry::{numbered, printable, record, shown, value};
 use super::signal::*;
 use super::trade::{COMMENT_LIMIT, MT5REDIS_SIDE_BUY, MT5REDIS_SIDE_SELL, SYMBOL_LIMIT};
-use super::{InstanceId, SCHEMA, check};
-
-/// The longest name of a producer, bytes. The names of this library have 16.
-const PRODUCER_LIMIT: usize = 64;
-/// The most characters of a wrong value in an error.
-const SHOWN: usize = 40;
 
 /// A signal that was read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,89 +34,9 @@ pub struct Received {
     pub signal: Signal,
 }
 
-/// The fields in the order of `packed`, by the names of `fields`, after the version of the schema.
-macro_rules! record {
-    ($($name:ident: $kind:ty),*; $first:ident: $first_kind:ty, $($said:ident: $said_kind:ty),*) => {
-        struct Fields { $($name: $kind,)* event: Option<Event> }
-
-        /// The fields about an event: a signal has all of them or none.
-        struct Event { $first: $first_kind, $($said: $said_kind),* }
-
-        impl<'de> Visitor<'de> for Packed {
-            /// The fields, or the version of an unknown schema.
-            type Value = Result<Fields, u64>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("the fields of a signal")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
-                let version = values.next_element()?.ok_or_else(|| A::Error::missing_field("v"))?;
-                let fields = if version == u64::from(SCHEMA) {
-                    Ok(Fields {
-                        $($name: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($name)))?,)*
-                        event: match values.next_element()? {
-                            None => None,
-                            Some($first) => Some(Event {
-                                $first,
-                                $($said: values.next_element()?.ok_or_else(|| A::Error::missing_field(stringify!($said)))?),*
-                            }),
-                        },
-                    })
-                } else {
-                    Err(version)
-                };
-                while values.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(fields)
-            }
-        }
-
-        fn from_fields<'a>(value: impl Fn(&[u8]) -> Option<&'a [u8]>) -> Result<Result<Fields, u64>, String> {
-            let version = parse("v", value(b"v"))?;
-            if version != u64::from(SCHEMA) {
-                return Ok(Err(version));
-            }
-            let said = value(stringify!($first).as_bytes()).is_some();
-            Ok(Ok(Fields {
-                $($name: parse(stringify!($name), value(stringify!($name).as_bytes()))?,)*
-                event: if said {
-                    Some(Event {
-                        $first: parse(stringify!($first), value(stringify!($first).as_bytes()))?,
-                        $($said: parse(stringify!($said), value(stringify!($said).as_bytes()))?),*
-                    })
-                } else {
-                    None
-                },
-            }))
-        }
-    };
-}
-
-record!(p: String, q: u64, t: i64, o: i32, i: String, a: char, sy: String, vo: f64, pr: f64, sl: f64, tp: f64,
-        mg: i64, po: i64, ex: i64, co: String, pq: u64;
-        ev: i32, vb: f64, va: f64, pe: f64, sd: char, ot: i32, fd: i32);
-
-struct Packed;
-
-fn parse<T: FromStr>(name: &str, value: Option<&[u8]>) -> Result<T, String> {
-    let text = value.ok_or_else(|| format!("it has no field {name}, so it is not a signal"))?;
-    let text = str::from_utf8(text).map_err(|_| format!("its field {name} is not UTF-8"))?;
-    text.parse().map_err(|_| format!("its field {name} has the value {}", shown(text)))
-}
-
-/// A wrong value for a log: short, without characters that control a terminal or hide others.
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).map(|c| if check::steers(c) { '?' } else { c }).collect()
-}
-
-/// Checks a text that will be printed, and replaces its control characters by blanks.
-fn printable(field: &str, text: String, limit: usize) -> Result<String, String> {
-    if text.len() > limit {
-        return Err(format!("its {field} has {} bytes, more than {limit}", text.len()));
-    }
-    let controls = text.contains(char::is_control);
-    Ok(if controls { text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() } else { text })
-}
+record!(Fields, "a signal", p: String, q: u64, t: i64, o: i32, i: String, a: char, sy: String, vo: f64, pr: f64,
+        sl: f64, tp: f64, mg: i64, po: i64, ex: i64, co: String, pq: u64;
+        Event, ev: i32, vb: f64, va: f64, pe: f64, sd: char, ot: i32, fd: i32);
 
 impl Received {
     /// The idempotency key: the same for every copy of the signal, and different from every other signal's. The source is a
@@ -137,28 +50,18 @@ impl Received {
         format!("{}-{}", self.producer, self.sequence)
     }
 
+    /// The producer as a number: this library's names are hexadecimal numbers, any other name is hashed (FNV-1a). This is
+    /// how an Expert Advisor knows it, and how a report of what it did names it.
+    pub fn producer_number(&self) -> i64 {
+        producer_number(&self.producer)
+    }
+
     /// Decodes the names and values of a stream entry. The error is a text for people.
     pub fn decode(entry: &[Vec<u8>]) -> Result<Self, String> {
-        let value = |name: &[u8]| entry.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| &pair[1][..]);
-        let fields = match value(b"d") {
-            Some(packed) => rmp_serde::Deserializer::from_read_ref(packed)
-                .deserialize_seq(Packed)
-                .map_err(|error| format!("d is not a signal: {}", shown(&error.to_string())))?,
-            None => from_fields(value)?,
-        };
-        let fields = fields.map_err(|version| {
-            let update = if version > SCHEMA.into() { "this reader" } else { "the terminal that wrote it" };
-            format!("it has schema {version}, and this reader knows schema {SCHEMA}: update {update}")
-        })?;
-        let name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if fields.p.is_empty() || fields.p.len() > PRODUCER_LIMIT || !fields.p.chars().all(name) {
-            return Err(format!("its producer {} is not a valid name", shown(&fields.p)));
-        }
-        if fields.q == 0 || fields.q > i64::MAX as u64 {
-            return Err(format!("its number {} is outside 1 to {}", fields.q, i64::MAX));
-        }
+        let fields = Fields::read(entry)?;
+        numbered(&fields.p, fields.q)?;
         InstanceId::new(&fields.i).map_err(|error| shown(&error.to_string()))?;
-        let event = match &fields.event {
+        let event = match &fields.tail {
             None => Signal::default(),
             Some(event) => Signal {
                 volume_before: event.vb,
@@ -184,14 +87,7 @@ impl Received {
             price: fields.pr,
             stop_loss: fields.sl,
             take_profit: fields.tp,
-            action: match fields.a {
-                'b' => MT5REDIS_ACTION_BUY,
-                's' => MT5REDIS_ACTION_SELL,
-                'c' => MT5REDIS_ACTION_CLOSE,
-                'm' => MT5REDIS_ACTION_MODIFY,
-                'o' => MT5REDIS_ACTION_ORDER,
-                other => return Err(format!("its action {other:?} is none of b, s, c, m, o")),
-            },
+            action: action(fields.a)?,
             server_offset_s: fields.o,
             ..event
         };
@@ -206,10 +102,21 @@ impl Received {
             instance: fields.i,
             symbol: printable("symbol", fields.sy, SYMBOL_LIMIT)?,
             comment: printable("comment", fields.co, COMMENT_LIMIT)?,
-            retried: value(b"r").is_some(),
+            retried: value(entry, "r").is_some(),
             signal,
         })
     }
+}
+
+fn producer_number(name: &str) -> i64 {
+    let ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = match u64::from_str_radix(name, 16) {
+        Ok(number) if ours => number,
+        _ => name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }),
+    };
+    number as i64
 }
 
 impl fmt::Display for Received {
@@ -235,15 +142,16 @@ impl fmt::Display for Received {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Stamp;
     use crate::model::encoding::{Producer, fields, packed};
+    use crate::model::{Stamp, check};
 
     fn record() -> (SignalRecord, Producer) {
         let signal = Signal { volume: 0.1, price: 1.10345, action: 2, magic: -3, ..Default::default() };
         let stamp = Stamp { sequence: 7, time_ms: 1_763_800_000_000 };
         let instance = InstanceId::new("1.Demo").unwrap();
         let (symbol, comment) = ("EURUSD".try_into().unwrap(), "買い".try_into().unwrap());
-        (SignalRecord { stamp, instance, signal, symbol, comment }, Producer::random())
+        let numbers = Numbers::from(&signal);
+        (SignalRecord { stamp, instance, numbers, symbol, comment }, Producer::random())
     }
 
     /// The record as `fields`, with another value in one of them.
@@ -264,7 +172,7 @@ mod tests {
         fields(&record.fields(&producer, 5), |item| entry.push(item.to_vec()));
         let received = Received::decode(&entry).unwrap();
         assert_eq!((received.sequence, received.predecessor, &*received.comment), (7, 5, "買い"));
-        assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.signal });
+        assert_eq!(received.signal, Signal { time_ms: record.stamp.time_ms, ..record.numbers.signal() });
         assert_eq!(received.idempotency_key(), format!("1.Demo+{}-7", producer.as_str()));
 
         let mut bytes = Vec::new();
@@ -286,7 +194,7 @@ mod tests {
             bytes
         };
         let plain = bytes_of(&record);
-        record.signal = Signal {
+        let signal = Signal {
             position: 7,
             volume_before: 0.5,
             volume_after: 0.0,
@@ -295,12 +203,13 @@ mod tests {
             side: MT5REDIS_SIDE_SELL,
             found: 1,
             time_ms: record.stamp.time_ms,
-            ..record.signal
+            ..record.numbers.signal()
         };
+        record.numbers = Numbers::from(&signal);
         let bytes = bytes_of(&record);
         assert_eq!((plain[..3].to_vec(), bytes[..3].to_vec()), (vec![0xdc, 0, 17], vec![0xdc, 0, 24]));
         let received = Received::decode(&[b"d".to_vec(), bytes.clone()]).unwrap();
-        assert_eq!(received.signal, record.signal);
+        assert_eq!(received.signal, signal);
         assert!(
             (0..bytes.len())
                 .all(|length| Received::decode(&[b"d".to_vec(), bytes[..length].to_vec()]).is_err())
@@ -322,6 +231,14 @@ mod tests {
         let at = entry.iter().position(|item| item == b"sd").unwrap();
         entry[at + 1] = b"x".to_vec();
         assert_eq!(Received::decode(&entry).unwrap_err(), "its side 'x' is none of b, s");
+    }
+
+    #[test]
+    fn producers_with_other_names_have_numbers_too() {
+        assert_eq!(producer_number("00000000000000ff"), 255);
+        let numbers = ["python", "excel", "", "ff", "+0000000000000ff"].map(producer_number);
+        assert!(numbers.iter().all(|number| *number != 0 && *number != 255), "{numbers:?}");
+        assert_eq!(numbers.iter().collect::<std::collections::HashSet<_>>().len(), numbers.len());
     }
 
     #[test]

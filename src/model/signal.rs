@@ -57,9 +57,6 @@ pub const MT5REDIS_ORDER_STOP: i32 = 2;
 /// A stop-limit order: at `price` it becomes a limit order at `entry_price`.
 pub const MT5REDIS_ORDER_STOP_LIMIT: i32 = 3;
 
-/// How many bytes of a [`Signal`] are before the fields that say what happened.
-pub(crate) const ASKED_BYTES: usize = 72;
-
 /// The numbers of a signal.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, FromBytes, Immutable, IntoBytes)]
@@ -108,7 +105,7 @@ impl Signal {
         check::time("time_ms", self.time_ms)?;
         check::time("expiry_ms", self.expiry_ms)?;
         check::within(MT5REDIS_ERR_POSITION, "position", self.position, 0, i64::MAX)?;
-        check::within(MT5REDIS_ERR_ACTION, "action", self.action.into(), 1, 5)?;
+        check::action(self.action)?;
         match self.action {
             MT5REDIS_ACTION_BUY | MT5REDIS_ACTION_SELL => {
                 check::volume_above_zero("volume", self.volume)?;
@@ -163,15 +160,105 @@ fn unsaid() -> Error {
     )
 }
 
+/// The letter of an action.
+pub(crate) fn letter(action: i32) -> char {
+    match action {
+        MT5REDIS_ACTION_BUY => 'b',
+        MT5REDIS_ACTION_SELL => 's',
+        MT5REDIS_ACTION_CLOSE => 'c',
+        MT5REDIS_ACTION_MODIFY => 'm',
+        _ => 'o',
+    }
+}
+
+/// The action of a letter.
+pub(crate) fn action(letter: char) -> std::result::Result<i32, String> {
+    Ok(match letter {
+        'b' => MT5REDIS_ACTION_BUY,
+        's' => MT5REDIS_ACTION_SELL,
+        'c' => MT5REDIS_ACTION_CLOSE,
+        'm' => MT5REDIS_ACTION_MODIFY,
+        'o' => MT5REDIS_ACTION_ORDER,
+        other => return Err(format!("its action {other:?} is none of b, s, c, m, o")),
+    })
+}
+
+/// The numbers of a signal on its way. Few signals say what happened, so that part is in a box: the others need no room
+/// for it in a queue.
+#[derive(Clone, Debug)]
+pub struct Numbers {
+    pub(super) asked: Asked,
+    pub(super) happened: Option<Box<Happened>>,
+}
+
+/// The first bytes of a [`Signal`]: what a follower is asked to do.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes)]
+pub(super) struct Asked {
+    time_ms: i64,
+    expiry_ms: i64,
+    magic: i64,
+    position: i64,
+    volume: f64,
+    price: f64,
+    stop_loss: f64,
+    take_profit: f64,
+    action: i32,
+    server_offset_s: i32,
+}
+
+/// The other bytes: what happened.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes)]
+pub(super) struct Happened {
+    volume_before: f64,
+    volume_after: f64,
+    entry_price: f64,
+    event: i32,
+    side: i32,
+    order_type: i32,
+    found: i32,
+}
+
+const _: () = assert!(size_of::<Asked>() + size_of::<Happened>() == size_of::<Signal>());
+
+impl From<&Signal> for Numbers {
+    #[inline]
+    fn from(signal: &Signal) -> Self {
+        let (asked, rest) = Asked::read_from_prefix(signal.as_bytes()).expect("it is larger");
+        let happened = (signal.event != MT5REDIS_SIGNAL_UNSAID).then(|| boxed(rest));
+        Self { asked, happened }
+    }
+}
+
+#[cold]
+fn boxed(rest: &[u8]) -> Box<Happened> {
+    Box::new(Happened::read_from_bytes(rest).expect("the rest of a signal"))
+}
+
+#[cfg(test)]
+impl Numbers {
+    /// All of them together.
+    pub(crate) fn signal(&self) -> Signal {
+        let mut signal = Signal::default();
+        let (asked, happened) = signal.as_mut_bytes().split_at_mut(size_of::<Asked>());
+        asked.copy_from_slice(self.asked.as_bytes());
+        if let Some(known) = &self.happened {
+            happened.copy_from_slice(known.as_bytes());
+        }
+        signal
+    }
+}
+
 /// One signal on its way to Redis.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SignalRecord {
     /// Its number and time.
     pub stamp: Stamp,
     /// The source.
     pub instance: InstanceId,
     /// The numbers.
-    pub signal: Signal,
+    pub numbers: Numbers,
     /// The symbol.
     pub symbol: ArrayString<SYMBOL_LIMIT>,
     /// The comment.
@@ -233,39 +320,34 @@ impl SignalRecord {
     /// The record's fields. `predecessor` is the sequence number of the signal before it, of the same source and
     /// producer; 0 if it is unknown.
     pub(crate) fn fields<'a>(&'a self, producer: &'a Producer, predecessor: u64) -> SignalFields<'a> {
-        let signal = &self.signal;
-        let said = signal.event != MT5REDIS_SIGNAL_UNSAID;
+        let Numbers { asked, happened } = &self.numbers;
+        let said = happened.is_some();
+        let happened = happened.as_deref().copied().unwrap_or_default();
         SignalFields {
             v: SCHEMA,
             p: producer.as_str(),
             q: self.stamp.sequence,
             t: self.stamp.time_ms,
-            o: signal.server_offset_s,
+            o: asked.server_offset_s,
             i: self.instance.as_str(),
-            a: match signal.action {
-                MT5REDIS_ACTION_BUY => 'b',
-                MT5REDIS_ACTION_SELL => 's',
-                MT5REDIS_ACTION_CLOSE => 'c',
-                MT5REDIS_ACTION_MODIFY => 'm',
-                _ => 'o',
-            },
+            a: letter(asked.action),
             sy: &self.symbol,
-            vo: Number(signal.volume),
-            pr: Number(signal.price),
-            sl: Number(signal.stop_loss),
-            tp: Number(signal.take_profit),
-            mg: signal.magic,
-            po: signal.position,
-            ex: signal.expiry_ms,
+            vo: Number(asked.volume),
+            pr: Number(asked.price),
+            sl: Number(asked.stop_loss),
+            tp: Number(asked.take_profit),
+            mg: asked.magic,
+            po: asked.position,
+            ex: asked.expiry_ms,
             co: &self.comment,
             pq: predecessor,
-            ev: Said(said, signal.event),
-            vb: Said(said, Number(signal.volume_before)),
-            va: Said(said, Number(signal.volume_after)),
-            pe: Said(said, Number(signal.entry_price)),
-            sd: Said(said, if signal.side == MT5REDIS_SIDE_BUY { 'b' } else { 's' }),
-            ot: Said(said, signal.order_type),
-            fd: Said(said, signal.found),
+            ev: Said(said, happened.event),
+            vb: Said(said, Number(happened.volume_before)),
+            va: Said(said, Number(happened.volume_after)),
+            pe: Said(said, Number(happened.entry_price)),
+            sd: Said(said, if happened.side == MT5REDIS_SIDE_BUY { 'b' } else { 's' }),
+            ot: Said(said, happened.order_type),
+            fd: Said(said, happened.found),
         }
     }
 }

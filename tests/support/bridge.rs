@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::instance::*;
+use mt5_redis::model::report::*;
 use mt5_redis::model::signal::*;
 use mt5_redis::model::trade::*;
 
@@ -118,6 +119,19 @@ impl Bridge {
         unsafe { mt5redis_signal(self.handle, signal, wide(symbol).as_ptr(), wide(comment).as_ptr()) }
     }
 
+    pub fn report(&self, report: &ExecutionReport) -> i64 {
+        self.report_of(report, "9.Source", "EURUSD", "")
+    }
+
+    pub fn report_of(&self, report: &ExecutionReport, source: &str, symbol: &str, reason: &str) -> i64 {
+        let size = size_of::<ExecutionReport>() as i32;
+        let (source, symbol, reason) = (wide(source), wide(symbol), wide(reason));
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe {
+            mt5redis_report(self.handle, report, size, source.as_ptr(), symbol.as_ptr(), reason.as_ptr())
+        }
+    }
+
     pub fn committed(&self, lane: i32) -> i64 {
         mt5redis_committed(self.handle, lane)
     }
@@ -183,6 +197,31 @@ pub fn buy(number: i64) -> Signal {
         action: MT5REDIS_ACTION_BUY,
         server_offset_s: 7200,
         ..Default::default()
+    }
+}
+
+/// The report of a signal that was executed, `number` its sequence number.
+pub fn done(number: i64) -> ExecutionReport {
+    ExecutionReport {
+        time_ms: 1_763_800_000_083 + number,
+        signal_time_ms: 1_763_800_000_000 + number,
+        producer: 0x9f7c_1e0b_52a4_d833_u64 as i64,
+        sequence: number,
+        magic: 42,
+        position: 501,
+        order: 502,
+        deal: 503,
+        volume_wanted: 0.1,
+        volume_done: 0.1,
+        price_wanted: 1.10345,
+        price_filled: 1.10347,
+        slippage: 2.0,
+        latency_ms: 83,
+        retcode: 10_009,
+        outcome: MT5REDIS_OUTCOME_DONE,
+        action: MT5REDIS_ACTION_BUY,
+        server_offset_s: 7200,
+        digits: 5,
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     let lives = Lives {
         signals: patient.config.rtss_retention.as_millis().to_string(),
+        reports: patient.config.rtss_report_retention.as_millis().to_string(),
         closed: patient.config.rts_retention.as_millis().to_string(),
     };
     for member in patient.masters() {
@@ -58,6 +59,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
 /// The configured times to live, ms.
 struct Lives {
     signals: String,
+    reports: String,
     closed: String,
 }
 
@@ -128,18 +130,20 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, compact encodings, and a size that no key of ours reaches.
-const KINDS: [(&str, &[&str], u64); 14] = [
+const KINDS: [(&str, &[&str], u64); 16] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
     ("to:{", &["intset"], u64::MAX),
     ("tc:{", &[], u64::MAX),
     ("ss:{", &[], u64::MAX),
+    ("sr:{", &[], u64::MAX),
     ("sd:{", &[], u64::MAX),
     ("sl:{", &[], u64::MAX),
     ("sa:{", &[], u64::MAX),
     ("fp:{", &[], u64::MAX),
     ("fl:{", &[], 512),
     ("wm:{", &[], 512),
+    ("wr:{", &[], 512),
     ("il", &[], u64::MAX),
     ("ctl", &[], 512),
     ("halt", &[], 512),
@@ -207,7 +211,7 @@ fn time_to_live(
             "somebody wrote them without PEXPIRE; a live terminal writes its own again",
             ("DEL", ""),
         ),
-        "wm:{" if !expires => (
+        "wm:{" | "wr:{" if !expires => (
             false,
             "are watermarks without a time to live",
             "they must outlive their last record by 35 days; the next commit sets it, too",
@@ -218,6 +222,12 @@ fn time_to_live(
             "are streams without a time to live, so they stay when their source is gone",
             "was a signal written by hand? a live source sets it itself",
             ("PEXPIRE", lives.signals.as_str()),
+        ),
+        "sr:{" if !expires => (
+            false,
+            "are streams without a time to live, so they stay when their follower is gone",
+            "was a report written by hand? a live follower sets it itself",
+            ("PEXPIRE", lives.reports.as_str()),
         ),
         "fp:{" | "sa:{" if !expires => (
             false,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5_redis::model::{ExecutionReport, InstanceState, Signal, TradeState};
 use mt5fleet::library::{self, Account, Bridge, Text};
 
 /// Calls everything that writes, as an Expert Advisor would, until all is in Redis.
@@ -45,6 +45,11 @@ pub fn publish_everything(config: &str, instance: &str) {
     for _ in 0..2 {
         let signal = Signal { time_ms, action: 1, volume: 0.1, ..Signal::default() };
         bridge.expect(session.signal(&signal, &symbol, &comment)).unwrap();
+        flush();
+    }
+    for sequence in 1..=2 {
+        let report = ExecutionReport { sequence, outcome: 1, action: 1, ..ExecutionReport::default() };
+        bridge.expect(session.report(&report, &Text::new("9.Source"), &symbol, &comment)).unwrap();
         flush();
     }
     session.close(Duration::from_secs(20)).unwrap();

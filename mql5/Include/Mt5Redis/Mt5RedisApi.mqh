@@ -16,7 +16,7 @@
 //--- lanes: each kind of record has its own queue, thread and server
 #define MT5REDIS_LANE_RIS             0         // instance states
 #define MT5REDIS_LANE_RTS             1         // trade states
-#define MT5REDIS_LANE_RTSS            2         // trade signals
+#define MT5REDIS_LANE_RTSS            2         // trade signals and execution reports
 //--- where a record is
 #define MT5REDIS_STATUS_QUEUED        0         // accepted, not in Redis yet
 #define MT5REDIS_STATUS_IN_DOUBT      1         // sent, not answered yet
@@ -75,6 +75,13 @@
 #define MT5REDIS_HALT_NONE            0         // none: open and close as usual
 #define MT5REDIS_HALT_ENTRIES         1         // open no new positions
 #define MT5REDIS_HALT_ALL             2         // open none, and close the copies
+
+//--- what became of a signal at a follower
+#define MT5REDIS_OUTCOME_DONE         1         // executed
+#define MT5REDIS_OUTCOME_PARTIAL      2         // a part of the volume was executed, the rest will not be
+#define MT5REDIS_OUTCOME_SKIPPED      3         // the follower decided against it
+#define MT5REDIS_OUTCOME_REJECTED     4         // the trade server refused it
+#define MT5REDIS_OUTCOME_UNKNOWN      5         // an order was sent, and nobody knows what became of it
 
 #define MT5REDIS_CLOCK_LIMIT_MS       2000      // largest difference from the server's clock that is right, ms
 
@@ -157,6 +164,12 @@
 #define MT5REDIS_ERR_MAX_AGE          (-141)
 #define MT5REDIS_ERR_FILTER           (-142)
 #define MT5REDIS_ERR_RECEIVED         (-143)    // no such signal waits for an acknowledgement
+#define MT5REDIS_ERR_OUTCOME          (-150)
+#define MT5REDIS_ERR_ORDER            (-151)
+#define MT5REDIS_ERR_DEAL             (-152)
+#define MT5REDIS_ERR_SLIPPAGE         (-153)
+#define MT5REDIS_ERR_LATENCY          (-154)
+#define MT5REDIS_ERR_RETCODE          (-155)
 
 //+------------------------------------------------------------------+
 //| State of the terminal and its account, for a heartbeat.          |
@@ -265,6 +278,32 @@ struct mt5redis_received_t
   };
 
 //+------------------------------------------------------------------+
+//| What a follower did with a signal.                               |
+//+------------------------------------------------------------------+
+struct mt5redis_report_t
+  {
+   long      time_ms;            // when the outcome was known, ms since 1970 UTC; 0: now
+   long      signal_time_ms;     // when the signal was given, ms since 1970 UTC; 0: unknown
+   long      producer;           // the signal's, as in mt5redis_received_t
+   long      sequence;           // the signal's, above 0
+   long      magic;              // magic number of the follower's orders
+   long      position;           // the follower's POSITION_IDENTIFIER; 0: none, or several
+   long      order;              // ticket of its last order for the signal; 0: none, or unknown
+   long      deal;               // ticket of that order's last deal; 0: none, or unknown
+   double    volume_wanted;      // lots to be traded; 0: none, or unknown
+   double    volume_done;        // lots that were traded
+   double    price_wanted;       // the signal's price, or else the market's when it acted; 0: none
+   double    price_filled;       // average price of what was traded; 0: nothing was, or unknown
+   double    slippage;           // how much worse the filled price is, points; 0 if a price is missing
+   int       latency_ms;         // from the signal to the fill, ms; 0 if nothing was filled
+   int       retcode;            // the trade server's last answer; 0: it was not asked
+   int       outcome;            // one of MT5REDIS_OUTCOME_*
+   int       action;             // the signal's, one of MT5REDIS_ACTION_*
+   int       server_offset_s;    // the follower's trade server's clock minus UTC, seconds
+   int       digits;             // of the follower's symbol, 0 to 15
+  };
+
+//+------------------------------------------------------------------+
 //| The functions.                                                   |
 //+------------------------------------------------------------------+
 #import "mt5_redis.dll"
@@ -276,6 +315,8 @@ long   mt5redis_instance_state(long handle,const mt5redis_instance_t &state,
 long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string symbol,string comment);
 long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
+long   mt5redis_report(long handle,const mt5redis_report_t &report,int size,
+                       string source,string symbol,string reason);
 int    mt5redis_subscribe(long handle,string follower,string instances,string symbols,
                           long magic,long max_age_ms,int start);
 int    mt5redis_next_signal(long handle,mt5redis_received_t &signal,int size,

@@ -8,12 +8,12 @@ use redis::Value;
 
 use super::{Batch, refusals};
 use crate::lane::policy::Policy;
+use crate::lane::tag::Tag;
 use crate::lane::transaction::{Answer, Transaction, live, written};
 use crate::lane::watermark::command;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::model::InstanceId;
 
 /// How many bytes are encoded before they are sent. The first piece is smaller, so that the server starts early.
 const PIECE: usize = 16 * 1024;
@@ -21,14 +21,14 @@ const FIRST_PIECE: usize = 4 * 1024;
 
 /// What became of a batch.
 pub(in crate::lane) struct Outcome<R> {
-    /// For each instance, the sequence number up to which its records are in Redis now.
-    pub(in crate::lane) committed: Vec<(InstanceId, u64)>,
+    /// For each tag, the sequence number up to which its records are in Redis now.
+    pub(in crate::lane) committed: Vec<(Tag, u64)>,
     /// Watermarks that claim too much or too little, and the numbers to set before anything else is sent.
-    pub(in crate::lane) owed: Vec<(InstanceId, u64)>,
+    pub(in crate::lane) owed: Vec<(Tag, u64)>,
     /// Records that the server will never accept, with its reason.
     pub(in crate::lane) rejected: Vec<(R, String)>,
     /// The watermarks to set once the letters of these are on the disk.
-    pub(in crate::lane) after_letters: Vec<(InstanceId, u64)>,
+    pub(in crate::lane) after_letters: Vec<(Tag, u64)>,
     /// How many bytes were sent.
     pub(in crate::lane) bytes: usize,
     /// How many records a later one superseded.
@@ -43,12 +43,12 @@ pub(in crate::lane) struct Outcome<R> {
 
 impl<P: Policy> Batch<P> {
     /// Writes the batch to its servers and reads every reply. Records leave the batch when they are in Redis or refused
-    /// for good. `committed` says what each instance had before. `meanwhile` runs while the servers work.
+    /// for good. `committed` says what each tag had before. `meanwhile` runs while the servers work.
     pub(in crate::lane) fn exchange(
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        committed: &HashMap<InstanceId, u64>,
+        committed: &HashMap<Tag, u64>,
         meanwhile: impl FnOnce(),
     ) -> Outcome<P::Record> {
         let mut outcome = Outcome::new();
@@ -74,11 +74,11 @@ impl<P: Policy> Batch<P> {
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        committed: &HashMap<InstanceId, u64>,
+        committed: &HashMap<Tag, u64>,
         outcome: &mut Outcome<P::Record>,
     ) {
         self.live = live::<P>(&self.records);
-        self.transactions = Transaction::by_instance::<P>(&self.records);
+        self.transactions = Transaction::by_tag::<P>(&self.records);
         if P::COMMITTED
             && let Err(failure) = self.guard_new(policy, link)
         {
@@ -108,7 +108,7 @@ impl<P: Policy> Batch<P> {
         &mut self,
         policy: &mut P,
         link: &mut Link,
-        committed: &HashMap<InstanceId, u64>,
+        committed: &HashMap<Tag, u64>,
         outcome: &mut Outcome<P::Record>,
     ) {
         let mut piece = FIRST_PIECE;
@@ -123,7 +123,7 @@ impl<P: Policy> Batch<P> {
             let start = commands.count();
             let Transaction { records, parts, owners, .. } = transaction;
             for part in &*parts {
-                policy.begin(&part.instance, committed.get(&part.instance).copied().unwrap_or(0));
+                policy.begin(&part.tag, committed.get(&part.tag).copied().unwrap_or(0));
             }
             for &at in records.iter().filter(|&&at| self.live[at]) {
                 let record = &self.records[at];
@@ -138,10 +138,10 @@ impl<P: Policy> Batch<P> {
                 }
             }
             for part in parts {
-                policy.finish(&part.instance, commands);
+                policy.finish(&part.tag, commands);
                 if P::COMMITTED {
                     part.place = commands.count() - start;
-                    let key = policy.watermark(&part.instance, policy.producer().as_str());
+                    let key = policy.watermark(&part.tag, policy.producer().as_str());
                     command::set(&key, part.last, commands);
                 }
             }
@@ -156,8 +156,8 @@ impl<P: Policy> Batch<P> {
     fn watch_again(&mut self, policy: &P, link: &mut Link, outcome: &mut Outcome<P::Record>) {
         self.guards.clear();
         let guarded = mem::take(&mut self.guarded);
-        for instance in guarded.iter().filter(|_| P::COMMITTED) {
-            let key = policy.watermark(instance, policy.producer().as_str());
+        for tag in guarded.iter().filter(|_| P::COMMITTED) {
+            let key = policy.watermark(tag, policy.producer().as_str());
             let Ok(server) = link.route(&key) else { continue };
             if self.transactions.iter().any(|transaction| transaction.server == server) {
                 self.turn_to(server, link, outcome);
@@ -190,11 +190,11 @@ impl<P: Policy> Batch<P> {
         policy.questions(&written, &mut |key, write| aside(questions, key, write));
     }
 
-    /// Watches the watermarks of instances that are new on this connection.
+    /// Watches the watermarks of tags that are new on this connection.
     fn guard_new(&mut self, policy: &P, link: &mut Link) -> Result<(), Failure> {
         for part in self.transactions.iter().flat_map(|transaction| &transaction.parts) {
-            if self.guarded.insert(part.instance) {
-                command::watch(link, &policy.watermark(&part.instance, policy.producer().as_str()))?;
+            if self.guarded.insert(part.tag) {
+                command::watch(link, &policy.watermark(&part.tag, policy.producer().as_str()))?;
             }
         }
         Ok(())
@@ -206,11 +206,11 @@ impl<P: Policy> Batch<P> {
         let mut asks = mem::take(&mut self.asks);
         let mut taken = HashSet::new();
         self.transactions.retain_mut(|transaction| {
-            let ask = asks.remove(transaction.instance());
+            let ask = asks.remove(transaction.tag());
             transaction.asking = ask.is_some();
             let server = match &ask {
                 Some(ask) => link.redirect(ask),
-                None => link.route(&policy.watermark(transaction.instance(), policy.producer().as_str())),
+                None => link.route(&policy.watermark(transaction.tag(), policy.producer().as_str())),
             };
             match server {
                 Ok(server) => transaction.server = server,
@@ -221,7 +221,7 @@ impl<P: Policy> Batch<P> {
             }
             let waits = P::COMMITTED && link.has_slots() && !taken.insert(transaction.server);
             if waits && let Some(ask) = ask {
-                self.asks.insert(*transaction.instance(), ask);
+                self.asks.insert(*transaction.tag(), ask);
             }
             !waits
         });
@@ -246,7 +246,7 @@ impl<P: Policy> Batch<P> {
             match answer {
                 Answer::Executed(replies) if replies.is_empty() => {
                     transaction.records.iter().for_each(|&at| done[at] = true);
-                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.instance, part.last)));
+                    outcome.committed.extend(transaction.parts.iter().map(|part| (part.tag, part.last)));
                 }
                 Answer::Executed(replies) => {
                     let settled = refusals::settle(policy, transaction, &self.records, &replies, outcome);
@@ -262,7 +262,7 @@ impl<P: Policy> Batch<P> {
                 }
                 // A server that was asked and redirects again may do so for ever. So only the first ASK is followed.
                 Answer::Refused(_, failure) if failure.class == Class::Ask && !transaction.asking => {
-                    self.asks.insert(*transaction.instance(), failure);
+                    self.asks.insert(*transaction.tag(), failure);
                     policy.forget();
                 }
                 // No record caused it.

@@ -1,7 +1,7 @@
 //! Which records of an executed transaction were refused, and what stays in the batch. Redis has executed the rest.
 //!
 //! A record that was refused for good becomes a dead letter, unless a record before it was refused for the moment:
-//! records stay in order. From the first of those on, all records of the instance stay in the batch and are sent
+//! records stay in order. From the first of those on, all records with its tag stay in the batch and are sent
 //! again, except signals that were added: those must not be sent twice.
 
 use std::collections::{BTreeMap, HashMap};
@@ -43,7 +43,7 @@ pub(super) fn settle<P: Policy>(
                 }
             }
             _ => match transaction.parts.iter().find(|part| part.place == *place) {
-                Some(part) if P::COMMITTED => drop(watermarks.insert(part.instance, failure)),
+                Some(part) if P::COMMITTED => drop(watermarks.insert(part.tag, failure)),
                 _ => outcome.aside = Some(failure),
             },
         }
@@ -51,7 +51,7 @@ pub(super) fn settle<P: Policy>(
     let mut settled = Settled::default();
     for part in &transaction.parts {
         let own = transaction.records.iter().copied();
-        let own: Vec<_> = own.filter(|&at| *P::instance(&records[at]) == part.instance).collect();
+        let own: Vec<_> = own.filter(|&at| P::tag(&records[at]) == part.tag).collect();
         let first_held = own.iter().find(|at| refused.get(at).is_some_and(|it| it.class != Class::Reject));
         let first_held = first_held.copied();
         for &at in &own {
@@ -66,24 +66,24 @@ pub(super) fn settle<P: Policy>(
                 None => settled.done.push(at),
             }
         }
-        let Part { instance, last, .. } = *part;
+        let Part { tag, last, .. } = *part;
         let first_refused = own.iter().find(|at| refused.contains_key(at));
         let stands = first_refused.map_or(last, |&at| P::sequence(&records[at]) - 1);
-        outcome.committed.push((instance, stands));
-        if first_refused.is_some() || watermarks.contains_key(&instance) {
-            outcome.owed.push((instance, stands));
+        outcome.committed.push((tag, stands));
+        if first_refused.is_some() || watermarks.contains_key(&tag) {
+            outcome.owed.push((tag, stands));
         }
-        match (first_held, watermarks.remove(&instance)) {
+        match (first_held, watermarks.remove(&tag)) {
             (Some(at), _) => {
                 let failure = refused[&at].clone();
-                outcome.advice = outcome.advice.take().or_else(|| policy.advice(&instance, &failure));
+                outcome.advice = outcome.advice.take().or_else(|| policy.advice(&tag, &failure));
                 outcome.hold(failure);
             }
             (None, Some(failure)) => outcome.hold(failure),
             (None, None) => {}
         }
         if first_held.is_none() && stands < last {
-            outcome.after_letters.push((instance, last));
+            outcome.after_letters.push((tag, last));
         }
     }
     settled

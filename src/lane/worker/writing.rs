@@ -44,11 +44,8 @@ impl<P: Policy> Worker<P> {
             .sent((records - self.batch.len()).saturating_sub(outcome.superseded as usize), outcome.bytes);
         self.rejected.extend(outcome.rejected);
         self.after_letters.extend(outcome.after_letters);
-        outcome
-            .committed
-            .into_iter()
-            .for_each(|(instance, sequence)| self.watermarks.commit(instance, sequence));
-        outcome.owed.into_iter().for_each(|(instance, sequence)| self.watermarks.owe(instance, sequence));
+        outcome.committed.into_iter().for_each(|(tag, sequence)| self.watermarks.commit(tag, sequence));
+        outcome.owed.into_iter().for_each(|(tag, sequence)| self.watermarks.owe(tag, sequence));
         outcome.aside.into_iter().for_each(|failure| self.tell_aside(failure));
         let settled = self.settle();
         self.committed();
@@ -75,9 +72,9 @@ impl<P: Policy> Worker<P> {
         if self.after_letters.is_empty() {
             return Ok(());
         }
-        for (instance, sequence) in self.after_letters.drain(..) {
-            self.watermarks.owe(instance, sequence);
-            self.watermarks.commit(instance, sequence);
+        for (tag, sequence) in self.after_letters.drain(..) {
+            self.watermarks.owe(tag, sequence);
+            self.watermarks.commit(tag, sequence);
         }
         let Self { policy, link, batch, watermarks, .. } = self;
         watermarks.settle(policy, link, batch)
