@@ -7,6 +7,7 @@
 //! - [`govern`]: throttles the fleet before a server is overloaded, and trims streams
 //! - [`halt`]: stops new positions, for all or for one, and shows who obeys
 //! - [`work`]: delivers signals to programs, as one of a group of workers
+//! - [`reports`]: what followers did with signals
 //! - [`deadletters`]: records that a server refused for good
 //! - [`acl`]: Redis users with the fewest permissions
 //! - [`size`]: the memory that an instance, a position and a signal need
@@ -33,6 +34,7 @@ pub mod library;
 pub mod observe;
 pub mod oracle;
 pub mod output;
+pub mod reports;
 pub mod simulate;
 pub mod size;
 pub mod stop;

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, halt, output, size, stop, top, up, work};
+use mt5fleet::{acl, deadletters, demo, doctor, govern, halt, output, reports, size, stop, top, up, work};
 
 /// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
 #[derive(Parser)]
@@ -74,6 +74,8 @@ enum Command {
     Govern(govern::Options),
     /// Deliver signals to a command, an HTTP endpoint or standard output, as one of a group of workers
     Work(work::Options),
+    /// Show what followers did with signals: delay, slippage and outcomes by follower, source and symbol
+    Reports(reports::Options),
     /// List, retry or delete dead letters: records that a server refused and signals that no worker could process
     Deadletters {
         #[command(subcommand)]
@@ -201,6 +203,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Simulate { config, size } => demo::simulate(&size, &config),
         Command::Demo { topology, size } => demo::demo(&size, topology),
         Command::Work(options) => work::run(&options).map(|()| true),
+        Command::Reports(options) => reports::reports(&options).map(|()| true),
         Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),
         Command::Halt(options) => halt::halt(&options),

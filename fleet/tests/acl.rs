@@ -366,9 +366,13 @@ fn the_doctor_reads_all_and_changes_nothing() {
     assert!(found.iter().all(|name| told.contains(&name.as_str())), "{found:?}");
     expect_all_refused(&mut guarded.sign_in("doctor"), &NOBODYS);
 
-    let mut top = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
-    let shown = top.args(["top", "--once", "--config", &guarded.url("doctor")]).output().unwrap();
-    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    let _: String =
+        redis::cmd("XADD").arg("sr:{0}:1.Demo").arg("*").arg(&["d", "x"]).query(&mut guarded.admin).unwrap();
+    for command in [&["top", "--once"][..], &["reports"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
+        let shown = program.args(command).args(["--config", &guarded.url("doctor")]).output().unwrap();
+        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    }
 }
 
 #[test]

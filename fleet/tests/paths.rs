@@ -168,6 +168,9 @@ fn every_path_begins_where_it_is_typed() {
     assert!(said.contains("1 of 1 alive"), "{said}");
     desk.types("govern --once --every 50ms --config ../files/site.toml");
     desk.types("doctor --terminals 1 --config ../files/site.toml");
+    desk.types("halt --instance 9.Nobody --who me --why test --config ../files/site.toml");
+    desk.types("resume --instance 9.Nobody --who me --config ../files/site.toml");
+    desk.types("reports --config ../files/site.toml");
     desk.types("deadletters list --config ../files/site.toml");
     desk.types("deadletters retry --all --config ../files/site.toml");
     desk.types("deadletters drop --all --config ../files/site.toml");

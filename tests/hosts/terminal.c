@@ -40,6 +40,8 @@ typedef struct {
     int64_t time_ms, expiry_ms, magic, position;
     double volume, price, stop_loss, take_profit;
     int32_t action, server_offset_s;
+    double volume_before, volume_after, entry_price;
+    int32_t event, side, order_type, found;
 } signal_t;
 #pragma pack(pop)
 
