@@ -6,7 +6,8 @@
 //
 //    CMt5RedisFollower redis;
 //    OnInit:   redis.Open(config) && redis.Subscribe("5012345.Demo-Server,5012346.Demo-Server")
-//    OnTimer:  while(redis.Next(signal)>0) { act on it; redis.Acknowledge(signal.data.number); }
+//    OnTimer:  while(redis.Next(signal)>0) { act on it; redis.Report(signal,report);
+//                                            redis.Acknowledge(signal.data.number); }
 //    OnDeinit: redis.Close(reason)
 //
 // No method waits. A signal that was not acknowledged comes again after a restart, so use its Mark to act on it only
@@ -66,6 +67,10 @@ public:
    int               Role(void);
    virtual string    Trouble(void) const override;
    string            Mark(const SFollowedSignal &signal_) const;
+   long              Report(const SFollowedSignal &signal_,const mt5redis_report_t &report_,
+                            const string symbol_="",const string reason_="");
+   double            Slippage(const string symbol_,const bool buy_,const double wanted_,
+                              const double filled_) const;
   };
 //+------------------------------------------------------------------+
 //| Starts reading, at once or when the session is open.             |
@@ -204,6 +209,41 @@ string CMt5RedisFollower::Mark(const SFollowedSignal &signal_) const
    string letter_=(signal_.data.action==MT5REDIS_ACTION_CLOSE ? "c" : "r");
    return(m_marks.Of(letter_,signal_.instance,signal_.data.producer,signal_.data.sequence,signal_.data.magic,
                      signal_.data.position));
+  }
+//+------------------------------------------------------------------+
+//| Reports, once, what became of a signal. Fill in the outcome and  |
+//| what was traded; the signal and the symbol tell the rest. symbol:|
+//| this broker's; empty: it has none. reason: for people. Report    |
+//| before you acknowledge or remember the signal: of two reports of |
+//| one signal the second is ignored, but one that is missing looks  |
+//| like a follower that stands still. Returns the report's sequence |
+//| number, or an error code.                                        |
+//+------------------------------------------------------------------+
+long CMt5RedisFollower::Report(const SFollowedSignal &signal_,const mt5redis_report_t &report_,const string symbol_,
+                               const string reason_)
+  {
+   mt5redis_report_t whole_=report_;
+   whole_.signal_time_ms=signal_.data.time_ms;
+   whole_.producer=signal_.data.producer;
+   whole_.sequence=signal_.data.sequence;
+   whole_.action=signal_.data.action;
+   whole_.server_offset_s=ServerOffset();
+   if(symbol_!="")
+      whole_.digits=(int)MathMax(0,SymbolInfoInteger(symbol_,SYMBOL_DIGITS));
+   return(SendReport(whole_,signal_.instance,symbol_,reason_));
+  }
+//+------------------------------------------------------------------+
+//| How much worse the filled price is than the wanted one, points;  |
+//| below 0: it is better; 0: a price is missing. buy: the order     |
+//| bought, as one that closes a short position does.                |
+//+------------------------------------------------------------------+
+double CMt5RedisFollower::Slippage(const string symbol_,const bool buy_,const double wanted_,
+                                   const double filled_) const
+  {
+   double point_=SymbolInfoDouble(symbol_,SYMBOL_POINT);
+   if(point_<=0.0 || wanted_<=0.0 || filled_<=0.0)
+      return(0.0);
+   return(NormalizeDouble((buy_ ? filled_-wanted_ : wanted_-filled_)/point_,1));
   }
 //+------------------------------------------------------------------+
 #endif

@@ -36,6 +36,8 @@ public:
    long              SendInstance(const mt5redis_instance_t &state_,const string agent_);
    long              SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_);
    long              SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_);
+   long              SendReport(const mt5redis_report_t &report_,const string source_,const string symbol_,
+                                const string reason_);
    long              SendOpenPositions(const long &positions_[],const int count_);
   };
 //+------------------------------------------------------------------+
@@ -144,6 +146,18 @@ long CMt5RedisRecords::SendSignal(const mt5redis_signal_t &signal_,const string 
    if(!Ready())
       return(NotOpen());
    return(Checked(mt5redis_signal(m_handle,signal_,symbol_,Shortened(comment_))));
+  }
+//+------------------------------------------------------------------+
+//| Queues a report of what this terminal did with a signal. source: |
+//| the instance that gave it. symbol: this broker's. reason: for    |
+//| people; what is longer than 160 bytes is cut.                    |
+//+------------------------------------------------------------------+
+long CMt5RedisRecords::SendReport(const mt5redis_report_t &report_,const string source_,const string symbol_,
+                                  const string reason_)
+  {
+   if(!Ready())
+      return(NotOpen());
+   return(Checked(mt5redis_report(m_handle,report_,(int)sizeof(mt5redis_report_t),source_,symbol_,reason_)));
   }
 //+------------------------------------------------------------------+
 //| Queues the set of open positions. The array must have an element |

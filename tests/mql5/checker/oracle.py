@@ -12,6 +12,7 @@ POSITION = "vo vc po pc px sl tp pr sw cm".split()
 OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "stop_loss", "take_profit", "profit",
             "swap", "commission"]  # fmt: skip
 SIGNAL = "v p q t o i a sy vo pr sl tp mg po ex co pq ev vb va pe sd ot fd".split()
+REPORT = "v p q t o i so sp sq st a oc rc re sy vw vd pw pf sg la mg po or de dg pq".split()
 CLOSE = 1e-7
 CLOCK_LIMIT_MS = 2_000  # the product reports a larger difference as a wrong clock
 
@@ -43,6 +44,7 @@ class Oracle:
         for stored in books["stored"]:
             found += self.stored(stored["line"])
         found += self.signals(books)
+        found += self.reports(books)
         self.govern()
         return found
 
@@ -159,22 +161,43 @@ class Oracle:
             found.append(f"{key}: lives {self.redis.pttl(key)} ms")
         return found
 
-    def signals(self, books):
-        wanted = {}
-        for signal in books["signals"]:
-            wanted.setdefault(signal["instance"], []).append(signal["line"])
-        stored, found = {}, []
-        for key in self.redis.scan_iter("ss:{0}:*"):
-            source, last = key.decode().removeprefix("ss:{0}:"), {}
+    def stream(self, prefix, names, found):
+        """What the bridge wrote to the streams with this prefix, by instance."""
+        stored = {}
+        for key in self.redis.scan_iter(prefix + "*"):
+            writer, last = key.decode().removeprefix(prefix), {}
             for _, entry in self.redis.xrange(key):
                 if b"d" not in entry:
                     continue  # what `give` wrote, in the other encoding
-                signal = dict(zip(SIGNAL, msgpack.unpackb(entry[b"d"])))
-                stored.setdefault(source, []).append(signal)
-                for name, value in (("v", 2), ("i", source), ("pq", last.get(signal["p"], 0))):
-                    if signal[name] != value:
-                        found.append(f"{source}: signal {signal['q']}: {name} is {signal[name]}, not {value}")
-                last[signal["p"]] = signal["q"]
+                record = dict(zip(names, msgpack.unpackb(entry[b"d"])))
+                stored.setdefault(writer, []).append(record)
+                for name, value in (("v", 2), ("i", writer), ("pq", last.get(record["p"], 0))):
+                    if record[name] != value:
+                        found.append(f"{writer}: {prefix} {record['q']}: {name} is {record[name]}, not {value}")
+                last[record["p"]] = record["q"]
+        return stored
+
+    def reports(self, books):
+        """Of an instance that the scenario has reports of, all must be there, once and in order."""
+        wanted, found = {}, []
+        for report in books["reports"]:
+            wanted.setdefault(report["instance"], []).append(report["line"])
+        stored = self.stream("sr:{0}:", REPORT, found)
+        for instance, expected in wanted.items():
+            there = {}
+            for report in stored.get(instance, []):
+                there.setdefault((report["so"], report["sp"], report["sq"]), report)
+            if len(expected) != len(there):
+                found.append(f"{instance}: {len(there)} reports in Redis, {len(expected)} expected")
+            for line, report in zip(expected, there.values()):
+                found += compare_fields(f"{instance}: report of {report['so']} {report['sq']}", line, report)
+        return found
+
+    def signals(self, books):
+        wanted, found = {}, []
+        for signal in books["signals"]:
+            wanted.setdefault(signal["instance"], []).append(signal["line"])
+        stored = self.stream("ss:{0}:", SIGNAL, found)
         for instance in {instance_of(account) for account in books["accounts"]} | set(wanted):
             expected, there = wanted.get(instance, []), stored.get(instance, [])
             if len(expected) != len(there):
@@ -184,6 +207,18 @@ class Oracle:
             for line, signal in zip(expected, there):
                 found += compare_signal(instance, line, signal, books["terminal"])
         return found
+
+
+def compare_fields(what, line, record):
+    found = []
+    for name, value in (word.split("=", 1) for word in line.split() if not word.startswith("instance=")):
+        if isinstance(record[name], str):
+            good = record[name] == value.replace("_", " ")
+        else:
+            good = near(record[name], value)
+        if not good:
+            found.append(f"{what}: {name} is {record[name]}, not {value}")
+    return found
 
 
 def compare_signal(instance, line, signal, terminal):

@@ -33,6 +33,8 @@ int OnInit(void)
       result=redis.Signal(MT5REDIS_ACTION_MODIFY,_Symbol,0.0,1.05,1.15,InpNumber,InpText,7,1.1,5);
    if(InpDo=="buy")
       result=redis.Signal(MT5REDIS_ACTION_BUY,InpText,0.5);
+   if(InpDo=="report" || InpDo=="skip")
+      result=Report();
    if(InpDo=="flush")
       result=(redis.Flush((int)InpNumber) ? 1 : 0);
    if(InpDo=="committed")
@@ -51,6 +53,37 @@ int OnInit(void)
                redis.AccountChanged() ? ", another account" : "");
    Print("error: ",redis.ErrorText());
    return(INIT_SUCCEEDED);
+  }
+//+------------------------------------------------------------------+
+//| Reports a signal to sell, as if it had come, executed or not.    |
+//+------------------------------------------------------------------+
+long Report(void)
+  {
+   SFollowedSignal signal;
+   mt5redis_report_t report;
+   ZeroMemory(signal.data);
+   ZeroMemory(report);
+   signal.instance="1.Demo";
+   signal.data.producer=-1;
+   signal.data.sequence=InpNumber;
+   signal.data.time_ms=1763800000000;
+   signal.data.action=MT5REDIS_ACTION_SELL;
+   report.outcome=MT5REDIS_OUTCOME_SKIPPED;
+   if(InpDo=="skip")
+      return(redis.Report(signal,report,"",InpText));
+   report.outcome=MT5REDIS_OUTCOME_DONE;
+   report.order=7;
+   report.volume_wanted=0.1;
+   report.volume_done=0.1;
+   report.price_wanted=1.10000;
+   report.price_filled=1.09990;
+   report.slippage=redis.Slippage(_Symbol,false,report.price_wanted,report.price_filled);
+   report.latency_ms=83;
+   report.retcode=10009;
+   Print("slippage of a purchase ",redis.Slippage(_Symbol,true,report.price_wanted,report.price_filled),
+         ", without a price ",redis.Slippage(_Symbol,true,0.0,report.price_filled),
+         ", without a symbol ",redis.Slippage("",true,report.price_wanted,report.price_filled));
+   return(redis.Report(signal,report,_Symbol,InpText));
   }
 //+------------------------------------------------------------------+
 //| Structs that nobody filled are refused, not sent.                |

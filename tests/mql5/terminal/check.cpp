@@ -84,13 +84,18 @@ static std::string json_of(const books::Account &account) {
   return json.str();
 }
 
+static std::vector<std::string> json_of(const std::map<std::string, std::vector<std::string>> &expected) {
+  std::vector<std::string> all;
+  for(auto &[instance, lines] : expected)
+    for(const std::string &line : lines)
+      all.push_back(Json().put("instance", instance).put("line", line).str());
+  return all;
+}
+
 std::string Player::json() const {
-  std::vector<std::string> accounts, signals;
+  std::vector<std::string> accounts;
   for(auto &[name, account] : it.broker.accounts)
     accounts.push_back(json_of(account));
-  for(auto &[instance, lines] : signals_)
-    for(const std::string &line : lines)
-      signals.push_back(Json().put("instance", instance).put("line", line).str());
   std::vector<std::string> stored;
   for(const std::string &line : stored_)
     stored.push_back(Json().put("line", line).str());
@@ -100,7 +105,8 @@ std::string Player::json() const {
   terminal.put("now_ms", it.clock_ms);
   Json json;
   json.put("scenario", it.scenario).put("line", it.line).raw("terminal", terminal.str());
-  json.raw("accounts", list(accounts)).raw("signals", list(signals)).raw("stored", list(stored));
+  json.raw("accounts", list(accounts)).raw("stored", list(stored));
+  json.raw("signals", list(json_of(signals_))).raw("reports", list(json_of(reports_)));
   return json.str();
 }
 

@@ -146,6 +146,8 @@ void Player::step(const Step &step) {
     if(name.starts_with('@'))
       line.replace(line.find(name), name.size(), std::to_string(position(step, name.substr(1))));
     signals_[step.text("instance")].push_back(line);
+  } else if(verb == "report") {
+    reports_[step.text("instance")].push_back(step.rest);
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);

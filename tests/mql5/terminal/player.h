@@ -64,6 +64,7 @@ class Player {
   bool second_, has_second_ = false;
   std::map<std::string, long long> references_;  // identifiers of positions by their names in the scenario
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
+  std::map<std::string, std::vector<std::string>> reports_;  // the same
   std::vector<std::string> stored_;                          // what the next check must find
   std::map<std::string, long long> counted_;
   size_t printed_ = 0;
