@@ -15,7 +15,17 @@ input string InpRedis       = "redis://127.0.0.1:6379"; // Redis URL, or a TOML 
 input string InpInstances   = "";                       // Sources: instance ids, separated by commas; *: all
 input string InpFollower    = "";                       // Name of this follower; empty: this account's instance id
 input long   InpSourceMagic = 0;                        // Magic number to follow; 0: all
-input string InpSymbols     = "";                       // Symbol names here: EURUSD=EURUSD.m,XAUUSD=GOLD; others are the same
+input group "Symbols"
+input string InpSymbols      = "";                      // Pairs: EURUSD=EURUSD.m,XAUUSD=GOLD: the source's name, and the name here
+input string InpAllowSymbols = "";                      // Open only these, names at the source; empty: all
+input string InpDenySymbols  = "";                      // Never open these, names at the source
+input string InpRemovePrefix = "";                      // Prefix to take from the source's names
+input string InpRemoveSuffix = "";                      // Suffix to take from the source's names
+input string InpAddPrefix    = "";                      // Prefix to add for this broker
+input string InpAddSuffix    = "";                      // Suffix to add for this broker
+input bool   InpFindSymbol   = true;                    // Find the one symbol here that fits, like EURUSD.m
+input string InpContracts    = "";                      // The source's contract sizes, where they differ: XAUUSD=10,US30=1
+input group "Other"
 input double InpLotFactor   = 1.0;                      // Factor for the signal's volume
 input double InpMaxLots     = 1.0;                      // Largest volume of an order, lots
 input int    InpSlippage    = 20;                       // Largest slippage, points
@@ -33,6 +43,14 @@ int OnInit(void)
   {
    SMt5RedisCopyRules rules;
    rules.symbols=InpSymbols;
+   rules.allowed_symbols=InpAllowSymbols;
+   rules.denied_symbols=InpDenySymbols;
+   rules.remove_prefix=InpRemovePrefix;
+   rules.remove_suffix=InpRemoveSuffix;
+   rules.add_prefix=InpAddPrefix;
+   rules.add_suffix=InpAddSuffix;
+   rules.find_symbols=InpFindSymbol;
+   rules.contract_sizes=InpContracts;
    rules.lot_factor=InpLotFactor;
    rules.max_lots=InpMaxLots;
    rules.slippage=InpSlippage;

@@ -35,7 +35,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
   {
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
-   if(!m_symbol.Select(task_.symbol))
+   if(!Selected(task_))
       return(Skip(task_,"this broker has no symbol "+task_.symbol));
    if(!InStep(task_.symbol))
       return(Wait(task_,"the terminal does not show all positions yet"));
@@ -283,7 +283,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
   {
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
-   if(!m_symbol.Select(task_.symbol))
+   if(!Selected(task_))
       return(Skip(task_,"this broker has no symbol "+task_.symbol));
    if(!m_symbol.Priced())
       return(Wait(task_,"there is no price yet"));

@@ -16,7 +16,6 @@
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
 #include "Mt5RedisHalting.mqh"
-#include "Mt5RedisSymbolMap.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
 #define MT5R_REWRITE_MS    1000 // before its memory is written anew again, when that failed
@@ -27,7 +26,6 @@
 class CMt5RedisCopier : public CMt5RedisHalting
   {
 private:
-   CMt5RedisSymbolMap m_map;
    string            m_account;      // whose memory is open
    ulong             m_open_ms;      // when to try its memory again
    ulong             m_rewrite_ms;   // when to rewrite it again; 0: the last time it succeeded
@@ -64,7 +62,7 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
    if(rules_.lot_factor<=0.0 || rules_.max_lots<=0.0 || rules_.slippage<0 || rules_.max_age_ms<0)
       m_error="factor and volume must be above 0, slippage and age not below";
    else
-      m_map.Read(rules_.symbols,m_error);
+      m_map.Read(rules_,m_error);
    if(m_error!="")
       return(false);
    m_rules=rules_;
@@ -130,6 +128,7 @@ bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
       m_close_only=false;
       m_open_ms=0;
       m_error="";
+      m_map.Tell();
      }
    if(m_rules.dry_run || m_book.memory.IsOpen())
       return(true);
@@ -218,7 +217,6 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
    SMt5RedisTask task_;
    NewTask(task_);
    task_.signal=signal_;
-   task_.symbol=m_map.Of(signal_.symbol);
    task_.origin=m_marks.Origin(signal_.instance,signal_.data.magic);
    task_.mark=redis_.Mark(signal_);
    string word_="change";
@@ -241,6 +239,7 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
          word_="order";
          break;
      }
+   task_.symbol=SymbolOf(task_);
    task_.name=StringFormat("%s %I64d %s %s",signal_.instance,signal_.data.sequence,word_,task_.symbol);
    string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
    if(how_=="b" && task_.kind==MT5REDIS_TASK_OPEN)

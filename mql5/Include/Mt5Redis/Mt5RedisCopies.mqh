@@ -26,6 +26,7 @@ struct SMt5RedisCopy
    string            origin;         // of source and magic number; empty: unknown
    long              position;       // the source's position; 0: its signals name none
    string            symbol;         // this broker's
+   string            theirs;         // the source's name of it; empty: unknown
    string            comment;        // of the order that opened it
    bool              buy;
    double            given;          // lots that the source still holds
@@ -271,10 +272,10 @@ double CMt5RedisCopies::Net(const string symbol_) const
 //+------------------------------------------------------------------+
 string CMt5RedisCopies::Record(const int at_) const
   {
-   return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d",all[at_].number,all[at_].source,
+   return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d\t%s",all[at_].number,all[at_].source,
                        all[at_].origin,all[at_].position,all[at_].symbol,all[at_].comment,all[at_].buy ? "buy" : "sell",
                        DoubleToString(all[at_].given,8),DoubleToString(all[at_].want,8),
-                       DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id));
+                       DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id,all[at_].theirs));
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not a copy.           |
@@ -283,7 +284,7 @@ bool CMt5RedisCopies::Take(const string record_)
   {
    string fields_[];
    int    count_=StringSplit(record_,MT5R_FIELD,fields_);
-   if((count_!=13 || fields_[0]!="copy") && (count_!=2 || fields_[0]!="gone"))
+   if((count_!=14 || fields_[0]!="copy") && (count_!=2 || fields_[0]!="gone"))
       return(false);
    long number_=StringToInteger(fields_[1]);
    int  at_=Total()-1;
@@ -313,6 +314,7 @@ bool CMt5RedisCopies::Take(const string record_)
    all[at_].held=StringToDouble(fields_[10]);
    all[at_].goal=StringToDouble(fields_[11]);
    all[at_].id=StringToInteger(fields_[12]);
+   all[at_].theirs=fields_[13];
    Start(all[at_]);
    return(true);
   }

@@ -8,7 +8,7 @@
 #define MT5_REDIS_OPENING_MQH
 #include "Mt5RedisBook.mqh"
 #include "Mt5RedisOrders.mqh"
-#include "Mt5RedisTask.mqh"
+#include "Mt5RedisSymbolMap.mqh"
 
 #define MT5R_ANSWER_MS  10000  // how long an order that nobody answered for may take to appear
 
@@ -31,8 +31,11 @@ protected:
    CMt5RedisBook     m_book;
    CMt5RedisOrders   m_orders;
    CMt5RedisSymbol   m_symbol;
+   CMt5RedisSymbolMap m_map;
    CMt5RedisMark     m_marks;
 
+   string            SymbolOf(const SMt5RedisTask &task_);
+   bool              Selected(SMt5RedisTask &task_);
    ENUM_MT5REDIS_OUTCOME Skip(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_);
@@ -47,6 +50,29 @@ protected:
 public:
                      CMt5RedisOpening(void) : m_acting(false),m_halted("") { }
   };
+//+------------------------------------------------------------------+
+//| This broker's name of a signal's symbol. A copy keeps its symbol |
+//| whatever the lists say later.                                    |
+//+------------------------------------------------------------------+
+string CMt5RedisOpening::SymbolOf(const SMt5RedisTask &task_)
+  {
+   bool named_=(task_.signal.data.position>0 || task_.kind!=MT5REDIS_TASK_OPEN);
+   if(task_.signal.symbol=="")
+      return(task_.symbol);
+   for(int i_=m_book.copies.Total()-1; named_ && i_>=0; i_--)
+      if(m_book.copies.all[i_].theirs==task_.signal.symbol && m_book.copies.all[i_].origin==task_.origin &&
+         m_book.copies.all[i_].position==task_.signal.data.position)
+         return(m_book.copies.all[i_].symbol);
+   return(m_map.Of(task_.signal.symbol));
+  }
+//+------------------------------------------------------------------+
+//| Selects the task's symbol. False: this broker has none.          |
+//+------------------------------------------------------------------+
+bool CMt5RedisOpening::Selected(SMt5RedisTask &task_)
+  {
+   task_.symbol=SymbolOf(task_);
+   return(m_symbol.Select(task_.symbol));
+  }
 //+------------------------------------------------------------------+
 //| Skips the signal for good, with the reason.                      |
 //+------------------------------------------------------------------+
@@ -95,7 +121,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Wait(task_,"Redis is not reached"));
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
-   if(!m_symbol.Select(task_.symbol))
+   if(!Selected(task_))
       return(Skip(task_,"this broker has no symbol "+task_.symbol));
    if(!m_symbol.Priced())
       return(Wait(task_,"there is no price yet"));
@@ -106,6 +132,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    //--- what a turn closes is closed before
    if(m_halted!="")
       return(Skip(task_,"halted by "+m_halted));
+   string refusal_=m_map.Refusal(task_.signal.symbol);
+   if(refusal_!="")
+      return(Skip(task_,refusal_));
    double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
    double lots_=m_book.copies.Opening(task_.origin,task_.signal.data.position,task_.symbol,buy_,exact_,m_symbol);
    lots_=MathMin(lots_,m_symbol.LotsDown(MathMin(m_symbol.MostLots(),m_rules.max_lots)));
@@ -223,6 +252,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double
    copy_.origin=task_.origin;
    copy_.position=task_.signal.data.position;
    copy_.symbol=task_.symbol;
+   copy_.theirs=task_.signal.symbol;
    copy_.comment=task_.mark;
    copy_.buy=(task_.signal.data.action==MT5REDIS_ACTION_BUY);
    copy_.given=(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);

@@ -48,6 +48,7 @@ SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,c
    copy_.origin=(marked_ ? m_mark.OriginOf(comment_) : "");
    copy_.position=(marked_ ? m_mark.PositionOf(comment_) : 0);
    copy_.symbol=symbol_;
+   copy_.theirs="";
    copy_.comment=(marked_ ? comment_ : "");
    copy_.buy=buy_;
    copy_.given=lots_/m_factor;

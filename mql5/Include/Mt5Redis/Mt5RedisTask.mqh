@@ -25,7 +25,17 @@ enum ENUM_MT5REDIS_TASK
 //+------------------------------------------------------------------+
 struct SMt5RedisCopyRules
   {
-   string            symbols;        // this broker's names: EURUSD=EURUSD.m,XAUUSD=GOLD; others are the same
+   //--- symbols (Mt5RedisSymbolMap.mqh); lists have commas between the names
+   string            symbols;        // pairs of the source's name and this broker's: EURUSD=EURUSD.m,XAUUSD=GOLD
+   string            allowed_symbols; // names at the source: only these are opened; empty: all
+   string            denied_symbols; // names at the source: these are never opened
+   string            remove_prefix;  // taken from the source's names, then
+   string            remove_suffix;
+   string            add_prefix;     // added for this broker's
+   string            add_suffix;
+   bool              find_symbols;   // find the one symbol of this broker that fits
+   string            contract_sizes; // of the source's symbols, where they differ: XAUUSD=100,US30=1
+   //---
    double            lot_factor;     // factor for the signal's volume, above 0
    double            max_lots;       // largest volume of an opening, above 0
    int               slippage;       // how far a price may have moved, and may still move, points
@@ -33,7 +43,31 @@ struct SMt5RedisCopyRules
    ENUM_MT5REDIS_AFTER_GAP after_gap;
    long              magic;          // magic number of the copies, of this follower alone
    bool              dry_run;        // only print
+
+                     SMt5RedisCopyRules(void);
   };
+//+------------------------------------------------------------------+
+//| What holds for rules that are not set.                           |
+//+------------------------------------------------------------------+
+SMt5RedisCopyRules::SMt5RedisCopyRules(void)
+  {
+   symbols="";
+   allowed_symbols="";
+   denied_symbols="";
+   remove_prefix="";
+   remove_suffix="";
+   add_prefix="";
+   add_suffix="";
+   find_symbols=true;
+   contract_sizes="";
+   lot_factor=1.0;
+   max_lots=1.0;
+   slippage=20;
+   max_age_ms=5000;
+   after_gap=MT5REDIS_AFTER_GAP_CLOSE_ONLY;
+   magic=20250202;
+   dry_run=true;
+  }
 //+------------------------------------------------------------------+
 //| A signal that is being acted on.                                 |
 //+------------------------------------------------------------------+

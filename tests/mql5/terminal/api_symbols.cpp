@@ -49,6 +49,40 @@ bool SymbolSelect(mql::String name, bool select) {
   return true;
 }
 
+// All symbols of the broker, or those in the Market Watch.
+static std::vector<std::string> listed(bool selected) {
+  std::vector<std::string> names;
+  for(auto &[name, symbol] : it.broker.symbols)
+    if(symbol.selected || !selected)
+      names.push_back(name);
+  return names;
+}
+
+int SymbolsTotal(bool selected) {
+  Lock lock(it.mutex);
+  return (int)listed(selected).size();
+}
+
+mql::String SymbolName(int pos, bool selected) {
+  Lock lock(it.mutex);
+  std::vector<std::string> names = listed(selected);
+  return pos < 0 || pos >= (int)names.size() ? mql::String() : mql::from_utf8(names[(size_t)pos]);
+}
+
+bool SymbolExist(mql::String name, bool &is_custom) {
+  Lock lock(it.mutex);
+  is_custom = false;
+  return it.broker.symbols.contains(mql::utf8(name));
+}
+
+mql::String SymbolInfoString(mql::String name, int property) {
+  Lock lock(it.mutex);
+  const books::Symbol *of = watched(name);
+  if(!of)
+    return mql::String();
+  return mql::from_utf8(property == SYMBOL_CURRENCY_BASE ? of->base : of->profit);
+}
+
 double SymbolInfoDouble(mql::String name, int property) {
   Lock lock(it.mutex);
   const books::Symbol *of = watched(name);
@@ -64,6 +98,9 @@ double SymbolInfoDouble(mql::String name, int property) {
     case SYMBOL_VOLUME_LIMIT: return of->volume_limit;
     case SYMBOL_TRADE_CONTRACT_SIZE: return of->contract;
     case SYMBOL_TRADE_TICK_SIZE: return of->tick();
+    case SYMBOL_TRADE_TICK_VALUE:
+    case SYMBOL_TRADE_TICK_VALUE_PROFIT:
+    case SYMBOL_TRADE_TICK_VALUE_LOSS: return of->tick_value > 0 ? of->tick_value : of->contract * of->tick();
   }
   return 0;
 }
