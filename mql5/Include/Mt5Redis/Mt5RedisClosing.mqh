@@ -95,7 +95,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
          held_+=m_book.copies.all[i_].held;
         }
    if(before_ && volume_>0.0)
-      volume_=NormalizeDouble(volume_-base_/m_rules.lot_factor,8);
+      volume_=NormalizeDouble(volume_-base_/Ratio(task_),8);
    task_.decided=true;
    task_.base=base_;
    if(before_ && (count_==0 || (volume_<MT5R_LOTS_EPSILON && task_.signal.data.volume>0.0)))
@@ -104,10 +104,10 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
       return(Skip(task_,"nothing that was copied is open"));
    if(m_rules.dry_run)
       return(Skip(task_,StringFormat("dry run: would close %.2f %s",
-                                     volume_>0.0 ? MathMin(held_,volume_*m_rules.lot_factor) : held_,task_.symbol)));
+                                     volume_>0.0 ? MathMin(held_,volume_*Ratio(task_)) : held_,task_.symbol)));
    for(int i_=0; i_<count_; i_++)
       task_.plan+=(m_book.copies.all[meant_[i_]].buy ? -1.0 : 1.0)*m_book.copies.all[meant_[i_]].goal;
-   m_book.copies.Reduce(meant_,count_,volume_,m_symbol);
+   m_book.copies.Reduce(meant_,count_,volume_,task_.signal.data.position>0,m_symbol);
    for(int i_=0; i_<count_; i_++)
      {
       double goal_=m_book.copies.all[meant_[i_]].goal;
@@ -289,6 +289,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
       return(Wait(task_,"there is no price yet"));
    if(!InStep(task_.symbol))
       return(Wait(task_,"the terminal does not show all positions yet"));
+   if(!m_stops.Follows())
+      return(Skip(task_,"this follower has stops of its own"));
    ENUM_MT5REDIS_OUTCOME outcome_=Skip(task_,"nothing that was copied is open");
    int shared_=m_book.holdings.FindBySymbol(task_.symbol);
    for(int i_=0; i_<m_book.copies.Total(); i_++)
@@ -307,6 +309,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
       if(m_rules.dry_run)
          return(Skip(task_,"dry run: would change the stops of "+task_.symbol));
       outcome_=ChangeOne(task_,at_);
+      if(outcome_==MT5REDIS_DONE)
+         m_book.Owe(i_,0.0,0.0);
       if(outcome_!=MT5REDIS_DONE || m_book.netting)
          return(outcome_);
      }
@@ -318,8 +322,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::ChangeOne(SMt5RedisTask &task_,const int holding_)
   {
    bool   buy_=m_book.holdings.all[holding_].buy;
-   double stop_loss_=task_.signal.data.stop_loss;
-   double take_profit_=task_.signal.data.take_profit;
+   double stop_loss_=0.0;
+   double take_profit_=0.0;
+   m_stops.OfChange(task_.signal.data,m_book.holdings.all[holding_].price,stop_loss_,take_profit_);
    if(!m_symbol.StopLoss(buy_,stop_loss_))
       return(Wait(task_,"its stop loss is on the wrong side of the price"));
    if(!m_symbol.TakeProfit(buy_,take_profit_))

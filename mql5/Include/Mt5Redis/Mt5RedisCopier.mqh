@@ -59,15 +59,14 @@ public:
 bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
   {
    m_error="";
-   if(rules_.lot_factor<=0.0 || rules_.max_lots<=0.0 || rules_.slippage<0 || rules_.max_age_ms<0)
-      m_error="factor and volume must be above 0, slippage and age not below";
-   else
-      m_map.Read(rules_,m_error);
-   if(m_error!="")
+   if(rules_.slippage<0 || rules_.max_age_ms<0)
+      m_error="the slippage or the highest age is below 0. Enter 0 or more";
+   if(m_error!="" || !m_map.Read(rules_,m_error) || !m_volume.Read(rules_,m_error) || !m_stops.Read(rules_,m_error))
       return(false);
+   m_direction.Rules(rules_.direction);
+   m_symbol.Limits(rules_.min_lots,rules_.step_lots);
    m_rules=rules_;
    m_orders.Rules(m_rules.magic,m_rules.slippage);
-   m_book.Rules(m_rules.magic,m_rules.lot_factor);
    ArrayResize(m_tasks,0);
    m_account="";
    m_open_ms=0;
@@ -95,10 +94,12 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       if(found_==MT5REDIS_ERR_GAP)
          OnGap(signal_.instance,redis_.ErrorText());
       else
-         if(found_>0)
-            Take(redis_,signal_);
-         else
+        {
+         if(found_<=0)
             break;
+         m_direction.Turn(signal_);
+         Take(redis_,signal_);
+        }
      }
    for(int i_=0; i_<ArraySize(m_tasks) && m_role!=MT5REDIS_ROLE_STANDBY; i_++)
      {
@@ -108,6 +109,7 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       Finish(redis_,i_,outcome_!=MT5REDIS_REFUSED);
       i_--;
      }
+   SetOwedStops();
    if(m_book.memory.NeedsRewrite() && GetTickCount64()>=m_rewrite_ms)
       Rewrite();
   }
@@ -128,7 +130,9 @@ bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
       m_close_only=false;
       m_open_ms=0;
       m_error="";
-      m_map.Tell();
+      m_map.Start();
+      double ratio_=m_volume.Ratio(m_symbol,0.0);
+      m_book.Rules(m_rules.magic,ratio_>0.0 ? ratio_ : 1.0);
      }
    if(m_rules.dry_run || m_book.memory.IsOpen())
       return(true);
@@ -211,7 +215,7 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
    if(at_>=0)
      {
       //--- it was in progress before a restart
-      m_tasks[at_].signal.data.number=signal_.data.number;
+      m_tasks[at_].signal=signal_;
       return;
      }
    SMt5RedisTask task_;
@@ -365,6 +369,7 @@ void CMt5RedisCopier::Stop(const int reason_)
       m_book.memory.Save();
      }
    m_close_only=false;
+   m_stops.Release();
    ArrayResize(m_tasks,0);
    m_book.Clear();
    m_account="";

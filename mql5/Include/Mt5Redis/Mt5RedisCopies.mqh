@@ -34,6 +34,8 @@ struct SMt5RedisCopy
    double            held;           // lots that are held here
    double            goal;           // lots that should be left
    long              id;             // its POSITION_IDENTIFIER; 0: unknown, or the account is flat
+   double            owed_loss;      // stops that it should have and does not have yet; 0: none
+   double            owed_profit;
    bool              shown;          // the terminal's list has shown it since its last change
    ulong             changed_ms;     // its last change here; this and the following are not stored
    ulong             absent_ms;      // since when the list lacks it; 0: it is listed
@@ -51,6 +53,7 @@ private:
    CMt5RedisMark     m_mark;
 
    double            Taken(const int at_,const double lots_);
+   void              Spread(const int &meant_[],const int count_,const bool buy_);
    void              SetGoals(const int &meant_[],const int count_,const bool buy_,const CMt5RedisSymbol &symbol_);
    void              ForgetEmpty(void);
 
@@ -70,7 +73,9 @@ public:
    int               FindByComment(const string comment_) const;
    double            Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
                              const double exact_,const CMt5RedisSymbol &rules_) const;
-   void              Reduce(const int &meant_[],const int count_,const double volume_,const CMt5RedisSymbol &symbol_);
+   bool              Has(const string origin_,const long position_,const string symbol_,const bool buy_) const;
+   void              Reduce(const int &meant_[],const int count_,const double volume_,const bool one_,
+                            const CMt5RedisSymbol &symbol_);
    double            Net(const string symbol_) const;
    string            Record(const int at_) const;
    string            GoneRecord(const int at_) const { return(StringFormat("gone\t%I64d",all[at_].number)); }
@@ -191,21 +196,68 @@ double CMt5RedisCopies::Opening(const string origin_,const long position_,const 
    return(rules_.LotsDown(rules_.LotsDown(want_)-there_));
   }
 //+------------------------------------------------------------------+
+//| Whether something is held for a position of the source, on this  |
+//| side. A position of 0 is no particular one.                      |
+//+------------------------------------------------------------------+
+bool CMt5RedisCopies::Has(const string origin_,const long position_,const string symbol_,const bool buy_) const
+  {
+   for(int i_=Total()-1; position_!=0 && i_>=0; i_--)
+      if(all[i_].buy==buy_ && all[i_].origin==origin_ && all[i_].position==position_ && all[i_].symbol==symbol_ &&
+         all[i_].held>=MT5R_LOTS_EPSILON)
+         return(true);
+   return(false);
+  }
+//+------------------------------------------------------------------+
 //| The source closed lots of these copies; 0: all. Sets what should |
 //| be left of each.                                                 |
+//| one: they copy one position, so each gives the same share of its |
+//|      lots; otherwise the oldest ones give theirs first           |
 //+------------------------------------------------------------------+
-void CMt5RedisCopies::Reduce(const int &meant_[],const int count_,const double volume_,const CMt5RedisSymbol &symbol_)
+void CMt5RedisCopies::Reduce(const int &meant_[],const int count_,const double volume_,const bool one_,
+                             const CMt5RedisSymbol &symbol_)
   {
+   double given_=0.0;
+   for(int i_=0; i_<count_; i_++)
+      given_+=all[meant_[i_]].given;
+   double share_=(volume_<=0.0 || given_<=volume_ ? 1.0 : volume_/given_);
    double left_=volume_;
    for(int i_=0; i_<count_; i_++)
      {
       int at_=meant_[i_];
-      if(volume_<=0.0)
-         left_=all[at_].given;
+      if(one_ || share_>=1.0)
+         left_=all[at_].given*share_;
       left_-=Taken(at_,left_);
      }
    SetGoals(meant_,count_,true,symbol_);
    SetGoals(meant_,count_,false,symbol_);
+   if(!one_)
+      return;
+   Spread(meant_,count_,true);
+   Spread(meant_,count_,false);
+  }
+//+------------------------------------------------------------------+
+//| Spreads what the source holds of one position over its copies,   |
+//| by what is left of each.                                         |
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Spread(const int &meant_[],const int count_,const bool buy_)
+  {
+   double given_=0.0;
+   double want_=0.0;
+   double goal_=0.0;
+   for(int i_=0; i_<count_; i_++)
+      if(all[meant_[i_]].buy==buy_)
+        {
+         given_+=all[meant_[i_]].given;
+         want_+=all[meant_[i_]].want;
+         goal_+=all[meant_[i_]].goal;
+        }
+   for(int i_=0; i_<count_ && goal_>=MT5R_LOTS_EPSILON; i_++)
+      if(all[meant_[i_]].buy==buy_)
+        {
+         double part_=all[meant_[i_]].goal/goal_;
+         all[meant_[i_]].given=NormalizeDouble(given_*part_,8);
+         all[meant_[i_]].want=want_*part_;
+        }
   }
 //+------------------------------------------------------------------+
 //| Takes up to these lots from what the source holds, and returns   |
@@ -272,10 +324,12 @@ double CMt5RedisCopies::Net(const string symbol_) const
 //+------------------------------------------------------------------+
 string CMt5RedisCopies::Record(const int at_) const
   {
-   return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d\t%s",all[at_].number,all[at_].source,
-                       all[at_].origin,all[at_].position,all[at_].symbol,all[at_].comment,all[at_].buy ? "buy" : "sell",
+   return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d\t%s\t%s\t%s",all[at_].number,
+                       all[at_].source,all[at_].origin,all[at_].position,all[at_].symbol,all[at_].comment,
+                       all[at_].buy ? "buy" : "sell",
                        DoubleToString(all[at_].given,8),DoubleToString(all[at_].want,8),
-                       DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id,all[at_].theirs));
+                       DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id,all[at_].theirs,
+                       DoubleToString(all[at_].owed_loss,8),DoubleToString(all[at_].owed_profit,8)));
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not a copy.           |
@@ -284,7 +338,7 @@ bool CMt5RedisCopies::Take(const string record_)
   {
    string fields_[];
    int    count_=StringSplit(record_,MT5R_FIELD,fields_);
-   if((count_!=14 || fields_[0]!="copy") && (count_!=2 || fields_[0]!="gone"))
+   if((count_!=16 || fields_[0]!="copy") && (count_!=2 || fields_[0]!="gone"))
       return(false);
    long number_=StringToInteger(fields_[1]);
    int  at_=Total()-1;
@@ -315,6 +369,8 @@ bool CMt5RedisCopies::Take(const string record_)
    all[at_].goal=StringToDouble(fields_[11]);
    all[at_].id=StringToInteger(fields_[12]);
    all[at_].theirs=fields_[13];
+   all[at_].owed_loss=StringToDouble(fields_[14]);
+   all[at_].owed_profit=StringToDouble(fields_[15]);
    Start(all[at_]);
    return(true);
   }

@@ -7,8 +7,11 @@
 #ifndef MT5_REDIS_OPENING_MQH
 #define MT5_REDIS_OPENING_MQH
 #include "Mt5RedisBook.mqh"
+#include "Mt5RedisDirection.mqh"
 #include "Mt5RedisOrders.mqh"
+#include "Mt5RedisStops.mqh"
 #include "Mt5RedisSymbolMap.mqh"
+#include "Mt5RedisVolume.mqh"
 
 #define MT5R_ANSWER_MS  10000  // how long an order that nobody answered for may take to appear
 
@@ -22,7 +25,10 @@ private:
    bool              Turns(SMt5RedisTask &task_,const bool buy_);
    ENUM_MT5REDIS_OUTCOME Opened(SMt5RedisTask &task_,const double exact_,const double asked_,const double lots_,
                                 const long id_);
-   double            Exact(const double volume_) const;
+   double            Lots(const SMt5RedisTask &task_) const;
+   double            Meant(const SMt5RedisTask &task_,const double traded_) const;
+   ENUM_MT5REDIS_OUTCOME Send(SMt5RedisTask &task_,const bool buy_,const double lots_,const double stop_loss_,
+                              const double take_profit_);
 
 protected:
    SMt5RedisCopyRules m_rules;
@@ -32,9 +38,13 @@ protected:
    CMt5RedisOrders   m_orders;
    CMt5RedisSymbol   m_symbol;
    CMt5RedisSymbolMap m_map;
+   CMt5RedisVolume   m_volume;
+   CMt5RedisDirection m_direction;
+   CMt5RedisStops    m_stops;
    CMt5RedisMark     m_marks;
 
    string            SymbolOf(const SMt5RedisTask &task_);
+   double            Ratio(const SMt5RedisTask &task_) const;
    bool              Selected(SMt5RedisTask &task_);
    ENUM_MT5REDIS_OUTCOME Skip(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
@@ -104,11 +114,41 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Answered(SMt5RedisTask &task_,const ENUM
    return(outcome_);
   }
 //+------------------------------------------------------------------+
-//| The signal's lots here, before rounding.                         |
+//| The source's lots that an opening copies.                        |
 //+------------------------------------------------------------------+
-double CMt5RedisOpening::Exact(const double volume_) const
+double CMt5RedisOpening::Lots(const SMt5RedisTask &task_) const
   {
-   return(MathMin(volume_*m_rules.lot_factor,MathMin(m_symbol.MostLots(),m_rules.max_lots)));
+   return(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+  }
+//+------------------------------------------------------------------+
+//| Lots here for one lot of the source: as the copies of the        |
+//| signal's position show; without copies, as a new one would have. |
+//+------------------------------------------------------------------+
+double CMt5RedisOpening::Ratio(const SMt5RedisTask &task_) const
+  {
+   double want_=0.0;
+   double given_=0.0;
+   for(int i_=m_book.copies.Total()-1; i_>=0; i_--)
+      if(m_book.copies.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
+        {
+         want_+=m_book.copies.all[i_].want;
+         given_+=m_book.copies.all[i_].given;
+        }
+   if(want_>=MT5R_LOTS_EPSILON && given_>=MT5R_LOTS_EPSILON)
+      return(want_/given_);
+   double ratio_=m_volume.Ratio(m_symbol,m_map.Contract(task_.signal.symbol));
+   return(ratio_>0.0 ? ratio_ : 1.0);
+  }
+//+------------------------------------------------------------------+
+//| The exact lots of an opening of which these were traded. If its  |
+//| order was sent before a restart, they are an estimate.           |
+//+------------------------------------------------------------------+
+double CMt5RedisOpening::Meant(const SMt5RedisTask &task_,const double traded_) const
+  {
+   double exact_=task_.exact;
+   if(exact_<=0.0)
+      exact_=Lots(task_)*m_volume.Ratio(m_symbol,m_map.Contract(task_.signal.symbol));
+   return(MathMax(traded_,MathMin(exact_,MathMin(m_symbol.MostLots(),m_rules.max_lots))));
   }
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
@@ -121,8 +161,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Wait(task_,"Redis is not reached"));
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
+   string refusal_=m_map.Refusal(task_.signal.symbol);
    if(!Selected(task_))
-      return(Skip(task_,"this broker has no symbol "+task_.symbol));
+      return(Skip(task_,refusal_!="" ? refusal_ : "this broker has no symbol "+task_.symbol));
    if(!m_symbol.Priced())
       return(Wait(task_,"there is no price yet"));
    if(!InStep(task_.symbol))
@@ -132,12 +173,39 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    //--- what a turn closes is closed before
    if(m_halted!="")
       return(Skip(task_,"halted by "+m_halted));
-   string refusal_=m_map.Refusal(task_.signal.symbol);
    if(refusal_!="")
       return(Skip(task_,refusal_));
-   double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+   refusal_=m_direction.Refusal(buy_);
+   if(refusal_!="")
+      return(Skip(task_,refusal_));
+   double stop_loss_=0.0;
+   double take_profit_=0.0;
+   if(!m_stops.OfOpening(task_.signal.data,m_symbol,buy_,stop_loss_,take_profit_))
+      return(Wait(task_,"the terminal has no average true range of "+task_.symbol+" yet"));
+   bool right_loss_=m_symbol.StopLoss(buy_,stop_loss_);
+   bool right_profit_=m_symbol.TakeProfit(buy_,take_profit_);
+   if(m_volume.NeedsStop() && stop_loss_<=0.0)
+      return(Skip(task_,"it has no stop loss, so there is no volume for its risk"));
+   bool   there_=m_book.copies.Has(task_.origin,task_.signal.data.position,task_.symbol,buy_);
+   double exact_=m_volume.Exact(Lots(task_),m_symbol,m_map.Contract(task_.signal.symbol),
+                                MathAbs(m_symbol.Price(buy_)-stop_loss_));
+   if(exact_<0.0)
+      return(Wait(task_,"the terminal does not know yet what a tick of "+task_.symbol+" is worth"));
+   if(m_book.copies.FindByComment(task_.mark)>=0)
+      return(Skip(task_,"it was executed before"));
+   if(there_ && m_volume.IsOwn())
+     {
+      if(!m_rules.dry_run)
+         Opened(task_,0.0,0.0,0.0,0);
+      return(Skip(task_,"the copy of its position has its whole volume already"));
+     }
    double lots_=m_book.copies.Opening(task_.origin,task_.signal.data.position,task_.symbol,buy_,exact_,m_symbol);
    lots_=MathMin(lots_,m_symbol.LotsDown(MathMin(m_symbol.MostLots(),m_rules.max_lots)));
+   if(lots_<=0.0 && !there_ && m_volume.RoundsUp() && m_symbol.LeastOpening()<=m_rules.max_lots)
+     {
+      lots_=m_symbol.LeastOpening();
+      exact_=lots_;
+     }
    price_=m_symbol.Price(buy_);
    double worse_=(buy_ ? price_-task_.signal.data.price : task_.signal.data.price-price_)/m_symbol.Point();
    if(task_.signal.data.price>0.0 && worse_>m_rules.slippage+0.5)
@@ -146,14 +214,12 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
      {
       if(!m_rules.dry_run)
          Opened(task_,exact_,0.0,0.0,0);
-      return(Skip(task_,StringFormat("%.2f lots times the factor are less than this broker takes",
-                                     task_.signal.data.volume)));
+      return(Skip(task_,StringFormat("%.4f lots are less than the smallest volume here, %.2f",exact_,
+                                     m_symbol.LeastOpening())));
      }
-   double stop_loss_=task_.signal.data.stop_loss;
-   double take_profit_=task_.signal.data.take_profit;
-   if(!m_symbol.StopLoss(buy_,stop_loss_))
+   if(!right_loss_)
       return(Wait(task_,"its stop loss is on the wrong side of the price"));
-   if(!m_symbol.TakeProfit(buy_,take_profit_))
+   if(!right_profit_)
       return(Wait(task_,"its take profit is on the wrong side of the price"));
    if(m_book.netting)
       ShareStops(task_.symbol,buy_,lots_,stop_loss_,take_profit_);
@@ -165,7 +231,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       double traded_=m_orders.Traded(task_.mark);
       if(traded_<0.0)
          return(Wait(task_,"the history cannot be had"));
-      if(traded_>0.0 || m_orders.Waits(task_.mark) || m_book.copies.FindByComment(task_.mark)>=0)
+      if(traded_>0.0 || m_orders.Waits(task_.mark))
          return(Skip(task_,"it was executed before"));
       //--- if the terminal ends before the answer, it will not be sent again
       m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
@@ -174,8 +240,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       task_.sent=true;
      }
    task_.plan=lots_;
-   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,buy_,lots_,stop_loss_,take_profit_,0,task_.mark,
-                                  MT5REDIS_OPENING);
+   task_.exact=exact_;
+   ENUM_MT5REDIS_OUTCOME outcome_=Send(task_,buy_,lots_,stop_loss_,take_profit_);
    if(outcome_==MT5REDIS_DONE || outcome_==MT5REDIS_PART)
       return(Opened(task_,exact_,lots_,m_orders.Volume(),(long)m_orders.Order()));
    if(outcome_==MT5REDIS_UNKNOWN)
@@ -188,6 +254,26 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       task_.sent=false;
      }
    return(Answered(task_,outcome_));
+  }
+//+------------------------------------------------------------------+
+//| Sends the order. Some brokers take no stops with it, or not these|
+//| ones: then it is sent without, and they are set after the fill   |
+//| (Mt5RedisOwedStops.mqh).                                         |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Send(SMt5RedisTask &task_,const bool buy_,const double lots_,
+      const double stop_loss_,const double take_profit_)
+  {
+   task_.owed_loss=0.0;
+   task_.owed_profit=0.0;
+   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,buy_,lots_,stop_loss_,take_profit_,0,task_.mark,
+                                  MT5REDIS_OPENING);
+   if(m_orders.Retcode()!=TRADE_RETCODE_INVALID_STOPS || (stop_loss_<=0.0 && take_profit_<=0.0))
+      return(outcome_);
+   Print(MQLInfoString(MQL_PROGRAM_NAME),": ",task_.name,": the trade server refused its stops with the order: ",
+         m_orders.Answer(),". It is opened without stops, which are set next");
+   task_.owed_loss=stop_loss_;
+   task_.owed_profit=take_profit_;
+   return(m_orders.Deal(m_symbol,buy_,lots_,0.0,0.0,0,task_.mark,MT5REDIS_OPENING));
   }
 //+------------------------------------------------------------------+
 //| A netting source turns its position by opening the other way,    |
@@ -204,7 +290,7 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
          m_book.copies.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
          given_+=m_book.copies.all[i_].given;
    string closing_=m_marks.As("q",task_.mark);
-   double closed_=MathMax(0.0,m_orders.Traded(closing_))/m_rules.lot_factor;
+   double closed_=MathMax(0.0,m_orders.Traded(closing_))/Ratio(task_);
    double rest_=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_-closed_),8);
    if(given_<MT5R_LOTS_EPSILON && (closed_<MT5R_LOTS_EPSILON || rest_>=MT5R_LOTS_EPSILON))
      {
@@ -255,11 +341,13 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double
    copy_.theirs=task_.signal.symbol;
    copy_.comment=task_.mark;
    copy_.buy=(task_.signal.data.action==MT5REDIS_ACTION_BUY);
-   copy_.given=(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
+   copy_.given=Lots(task_);
    copy_.want=MathMax(0.0,exact_-MathMax(0.0,asked_-lots_));
    copy_.held=lots_;
    copy_.goal=lots_;
    copy_.id=id_;
+   copy_.owed_loss=task_.owed_loss;
+   copy_.owed_profit=task_.owed_profit;
    m_book.copies.Start(copy_);
    m_book.Changed(m_book.copies.Add(copy_),lots_);
    return(MT5REDIS_DONE);
@@ -274,15 +362,15 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
       task_.asked_ms=GetTickCount64();
       return(MT5REDIS_UNKNOWN);
      }
-   double exact_=Exact(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
    double traded_=m_orders.Traded(task_.mark);
    if(traded_>0.0)
-      return(Opened(task_,exact_,MathMax(task_.plan,traded_),traded_,m_orders.PositionOf(task_.mark)));
+      return(Opened(task_,Meant(task_,traded_),MathMax(task_.plan,traded_),traded_,m_orders.PositionOf(task_.mark)));
    if(m_book.holdings.Read())
       for(int i_=m_book.holdings.Total()-1; i_>=0; i_--)
          if(m_book.holdings.all[i_].comment==task_.mark && m_book.holdings.all[i_].magic==m_rules.magic)
-            return(Opened(task_,exact_,MathMax(task_.plan,m_book.holdings.all[i_].volume),
-                          m_book.holdings.all[i_].volume,m_book.holdings.all[i_].id));
+            return(Opened(task_,Meant(task_,m_book.holdings.all[i_].volume),
+                          MathMax(task_.plan,m_book.holdings.all[i_].volume),m_book.holdings.all[i_].volume,
+                          m_book.holdings.all[i_].id));
    //--- the server has the order: its position's comment will identify the copy
    if(m_orders.Waits(task_.mark))
       return(MT5REDIS_DONE);

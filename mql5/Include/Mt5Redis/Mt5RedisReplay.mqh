@@ -33,6 +33,7 @@ public:
 
                      CMt5RedisReplay(void) : m_magic(0),m_factor(1.0) { }
    void              Keep(const int at_);
+   void              Owe(const int at_,const double stop_loss_,const double take_profit_);
    void              RemoveEnded(void);
   };
 //+------------------------------------------------------------------+
@@ -56,6 +57,8 @@ SMt5RedisCopy CMt5RedisReplay::Made(const string comment_,const string symbol_,c
    copy_.held=lots_;
    copy_.goal=lots_;
    copy_.id=id_;
+   copy_.owed_loss=0.0;
+   copy_.owed_profit=0.0;
    copies.Start(copy_);
    return(copy_);
   }
@@ -171,6 +174,18 @@ void CMt5RedisReplay::Keep(const int at_)
       return;
      }
    memory.Note(copies.GoneRecord(at_));
+  }
+//+------------------------------------------------------------------+
+//| Notes the stops that a copy should have and does not have yet.   |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::Owe(const int at_,const double stop_loss_,const double take_profit_)
+  {
+   if(copies.all[at_].owed_loss==stop_loss_ && copies.all[at_].owed_profit==take_profit_)
+      return;
+   copies.all[at_].owed_loss=stop_loss_;
+   copies.all[at_].owed_profit=take_profit_;
+   Keep(at_);
+   memory.Save();
   }
 //+------------------------------------------------------------------+
 //| Removes finished copies from the list.                           |

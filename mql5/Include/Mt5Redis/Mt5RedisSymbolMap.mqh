@@ -3,9 +3,9 @@
 //|  The names that the source's symbols have at this broker.        |
 //+------------------------------------------------------------------+
 // A name is looked for in this order: the pairs that the trader listed; the name with the prefix and suffix taken away and
-// added; the same name; and, if the trader allows it, the one symbol of this broker that has this name with something before
-// or after it, and the same currencies and contract size. Where several symbols fit, none is chosen. How a symbol was found is
-// printed when it is seen first.
+// added; the same name; and, if the trader allows it, the one symbol of this broker that has this name with something
+// before or after it, and the same currencies and contract size. Where several symbols fit, none is chosen. How a symbol
+// was found is printed when it is seen first.
 //
 // Which symbols may be opened is decided by the source's names. A close is followed whatever the lists say.
 #ifndef MT5_REDIS_SYMBOL_MAP_MQH
@@ -40,7 +40,7 @@ private:
 
 public:
    bool              Read(const SMt5RedisCopyRules &rules_,string &error_);
-   void              Tell(void);
+   void              Start(void);
    string            Of(const string symbol_);
    string            Refusal(const string symbol_) const;
    double            Contract(const string symbol_) const;
@@ -51,12 +51,11 @@ public:
 bool CMt5RedisSymbolMap::Read(const SMt5RedisCopyRules &rules_,string &error_)
   {
    m_rules=rules_;
-   ArrayResize(m_theirs,0);
-   ArrayResize(m_ours,0);
    m_allowed.ReadNames(rules_.allowed_symbols);
    m_denied.ReadNames(rules_.denied_symbols);
    if(!m_pairs.Read(rules_.symbols,"symbols","EURUSD=EURUSD.m: the source's name, =, and this broker's name",error_) ||
-      !m_contracts.Read(rules_.contract_sizes,"contract sizes","XAUUSD=100: the source's symbol, =, and its contract size",error_))
+      !m_contracts.Read(rules_.contract_sizes,"contract sizes","XAUUSD=100: the source's symbol, =, and its contract size",
+                        error_))
       return(false);
    for(int i_=m_contracts.Total()-1; i_>=0; i_--)
       if(StringToDouble(m_contracts.Right(i_))<=0.0)
@@ -68,10 +67,13 @@ bool CMt5RedisSymbolMap::Read(const SMt5RedisCopyRules &rules_,string &error_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| Prints the names of all symbols that the lists name.             |
+//| Starts with this account's broker, and prints the names of all   |
+//| symbols that the lists name.                                     |
 //+------------------------------------------------------------------+
-void CMt5RedisSymbolMap::Tell(void)
+void CMt5RedisSymbolMap::Start(void)
   {
+   ArrayResize(m_theirs,0);
+   ArrayResize(m_ours,0);
    for(int i_=0; i_<m_pairs.Total(); i_++)
       Of(m_pairs.Left(i_));
    for(int i_=0; i_<m_allowed.Total(); i_++)
@@ -82,8 +84,8 @@ void CMt5RedisSymbolMap::Tell(void)
       Say("It never opens "+m_rules.denied_symbols);
   }
 //+------------------------------------------------------------------+
-//| This broker's name of a symbol. If the broker has none, it is    |
-//| the source's name, and it is looked for again next time.         |
+//| This broker's name of a symbol. If the broker has none, it is the|
+//| listed name or the source's, and looked for again next time.     |
 //+------------------------------------------------------------------+
 string CMt5RedisSymbolMap::Of(const string symbol_)
   {
@@ -101,11 +103,12 @@ string CMt5RedisSymbolMap::Of(const string symbol_)
       ArrayResize(m_ours,at_+1,16);
       m_theirs[at_]=symbol_;
       m_ours[at_]="";
-      if(name_=="")
+      if(name_=="" && Refusal(symbol_)=="")
          Say(how_);
      }
+   int pair_=m_pairs.Find(symbol_);
    if(name_=="")
-      return(symbol_);
+      return(pair_>=0 ? m_pairs.Right(pair_) : symbol_);
    m_ours[at_]=name_;
    Say("The source's "+symbol_+" is "+name_+" here, "+how_);
    return(name_);
@@ -185,8 +188,8 @@ string CMt5RedisSymbolMap::Fitting(const string symbol_,const double contract_,s
                         symbol_,names_,symbol_,last_);
    else
       if(size_<=0.0)
-         how_=StringFormat("%s fits %s, but its contract size at the source is not known. If it is the same symbol, add %s=%s "
-                           "to the list of symbols",last_,symbol_,symbol_,last_);
+         how_=StringFormat("%s fits %s, but its contract size at the source is not known. If it is the same symbol, "
+                           "add %s=%s to the list of symbols",last_,symbol_,symbol_,last_);
       else
         {
          how_=StringFormat("the only symbol that fits: contract size %s",DoubleToString(size_,0));
@@ -250,7 +253,7 @@ string CMt5RedisSymbolMap::Refusal(const string symbol_) const
   {
    if(m_denied.Find(symbol_)>=0)
       return(symbol_+" is on the list of symbols that are not opened");
-   if(m_allowed.Total()>0 && m_allowed.Find(symbol_)<0)
+   if(symbol_!="" && m_allowed.Total()>0 && m_allowed.Find(symbol_)<0)
       return(symbol_+" is not on the list of symbols that are opened");
    return("");
   }

@@ -13,6 +13,40 @@ enum ENUM_MT5REDIS_AFTER_GAP
    MT5REDIS_AFTER_GAP_RESYNC=2      // close what was copied, then go on
   };
 
+enum ENUM_MT5REDIS_VOLUME
+  {
+   MT5REDIS_VOLUME_FACTOR=0,        // the source's lots times the factor
+   MT5REDIS_VOLUME_SOURCE=1,        // the source's lots
+   MT5REDIS_VOLUME_FIXED=2,         // fixed lots
+   MT5REDIS_VOLUME_BALANCE=3,       // the source's lots, by the balance here
+   MT5REDIS_VOLUME_EQUITY=4,        // the source's lots, by the equity here
+   MT5REDIS_VOLUME_MARGIN=5,        // the source's lots, by the free margin here
+   MT5REDIS_VOLUME_RISK=6           // as many lots as lose the risk at the stop loss
+  };
+
+enum ENUM_MT5REDIS_BELOW
+  {
+   MT5REDIS_BELOW_SKIP=0,           // skip it
+   MT5REDIS_BELOW_ROUND_UP=1        // open the smallest volume
+  };
+
+enum ENUM_MT5REDIS_COPY_DIRECTION
+  {
+   MT5REDIS_COPY_AS_IS=0,           // as the source
+   MT5REDIS_COPY_REVERSED=1,        // sell what the source buys
+   MT5REDIS_COPY_LONG_ONLY=2,       // only buy
+   MT5REDIS_COPY_SHORT_ONLY=3       // only sell
+  };
+
+enum ENUM_MT5REDIS_STOPS
+  {
+   MT5REDIS_STOPS_PRICE=0,          // the source's, by price
+   MT5REDIS_STOPS_DISTANCE=1,       // the source's, by distance
+   MT5REDIS_STOPS_POINTS=2,         // own distances, points
+   MT5REDIS_STOPS_ATR=3,            // own distances, multiples of the average true range
+   MT5REDIS_STOPS_NONE=4            // none
+  };
+
 enum ENUM_MT5REDIS_TASK
   {
    MT5REDIS_TASK_OPEN,
@@ -35,9 +69,24 @@ struct SMt5RedisCopyRules
    string            add_suffix;
    bool              find_symbols;   // find the one symbol of this broker that fits
    string            contract_sizes; // of the source's symbols, where they differ: XAUUSD=100,US30=1
-   //---
-   double            lot_factor;     // factor for the signal's volume, above 0
+   //--- volume (Mt5RedisVolume.mqh)
+   ENUM_MT5REDIS_VOLUME volume;
+   double            lot_factor;     // by factor: for the signal's volume, above 0
+   double            fixed_lots;     // fixed lots: of each copy
+   double            source_money;   // by balance, equity or free margin: the source's, in this account's currency
+   double            risk_percent;   // by risk: of the balance, lost at the stop loss
+   double            min_lots;       // smallest volume of an opening; 0: the broker's
    double            max_lots;       // largest volume of an opening, above 0
+   double            step_lots;      // openings are multiples of it; 0: of the broker's step
+   ENUM_MT5REDIS_BELOW below_minimum;
+   //--- direction (Mt5RedisDirection.mqh) and stops (Mt5RedisStops.mqh)
+   ENUM_MT5REDIS_COPY_DIRECTION direction;
+   ENUM_MT5REDIS_STOPS stops;
+   double            stop_distance;  // own stop loss: points, or multiples of the average true range; 0: none
+   double            take_distance;  // own take profit, the same
+   int               atr_bars;
+   ENUM_TIMEFRAMES   atr_timeframe;
+   //---
    int               slippage;       // how far a price may have moved, and may still move, points
    int               max_age_ms;     // largest age of an opening or a change; 0: any
    ENUM_MT5REDIS_AFTER_GAP after_gap;
@@ -60,8 +109,21 @@ SMt5RedisCopyRules::SMt5RedisCopyRules(void)
    add_suffix="";
    find_symbols=true;
    contract_sizes="";
+   volume=MT5REDIS_VOLUME_FACTOR;
    lot_factor=1.0;
+   fixed_lots=0.01;
+   source_money=0.0;
+   risk_percent=1.0;
+   min_lots=0.0;
    max_lots=1.0;
+   step_lots=0.0;
+   below_minimum=MT5REDIS_BELOW_SKIP;
+   direction=MT5REDIS_COPY_AS_IS;
+   stops=MT5REDIS_STOPS_PRICE;
+   stop_distance=0.0;
+   take_distance=0.0;
+   atr_bars=14;
+   atr_timeframe=PERIOD_H1;
    slippage=20;
    max_age_ms=5000;
    after_gap=MT5REDIS_AFTER_GAP_CLOSE_ONLY;
@@ -91,6 +153,9 @@ struct SMt5RedisTask
    double            traded;         // lots that were traded since
    double            asked_net;      // netting: the symbol's lots before the order that is in doubt
    double            rest;           // what a turn opens in the end, lots of the source
+   double            exact;          // an opening's lots before rounding; 0: not known
+   double            owed_loss;      // stops that the trade server refused with the order; 0: none
+   double            owed_profit;
    bool              told;           // a person was told that it takes long
    string            reason;         // why it waits, or was skipped
   };

@@ -6,7 +6,7 @@
 // decided stays in the memory until it is done.
 #ifndef MT5_REDIS_TASKS_MQH
 #define MT5_REDIS_TASKS_MQH
-#include "Mt5RedisClosing.mqh"
+#include "Mt5RedisOwedStops.mqh"
 
 #define MT5R_PAUSE_MS       200    // before the second attempt; each one takes twice as long, up to
 #define MT5R_PAUSE_OPEN_MS  1000
@@ -16,7 +16,7 @@
 //+------------------------------------------------------------------+
 //| The tasks, the oldest first.                                     |
 //+------------------------------------------------------------------+
-class CMt5RedisTasks : public CMt5RedisClosing
+class CMt5RedisTasks : public CMt5RedisOwedStops
   {
 protected:
    SMt5RedisTask     m_tasks[];
@@ -57,6 +57,9 @@ void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
    task_.traded=0.0;
    task_.asked_net=0.0;
    task_.rest=0.0;
+   task_.exact=0.0;
+   task_.owed_loss=0.0;
+   task_.owed_profit=0.0;
    task_.told=false;
    task_.reason="";
   }

@@ -1,4 +1,5 @@
 // MQL5's functions and variables for symbols.
+#include <algorithm>
 #include "terminal.h"
 
 using terminal::it;
@@ -100,7 +101,7 @@ double SymbolInfoDouble(mql::String name, int property) {
     case SYMBOL_TRADE_TICK_SIZE: return of->tick();
     case SYMBOL_TRADE_TICK_VALUE:
     case SYMBOL_TRADE_TICK_VALUE_PROFIT:
-    case SYMBOL_TRADE_TICK_VALUE_LOSS: return of->tick_value > 0 ? of->tick_value : of->contract * of->tick();
+    case SYMBOL_TRADE_TICK_VALUE_LOSS: return of->tick_value != 0 ? std::max(0.0, of->tick_value) : of->contract * of->tick();
   }
   return 0;
 }

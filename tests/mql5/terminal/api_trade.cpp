@@ -257,8 +257,26 @@ int iMA(mql::String symbol, int timeframe, int period, int shift, int method, in
   return it.averages_fail ? INVALID_HANDLE : known ? period : period + 1'000'000;
 }
 
+// Of average true ranges it has those of 14 H1 bars. The handle is the place of the symbol among all.
+static const int first_range = 2'000'000;
+
+int iATR(mql::String symbol, int timeframe, int period) {
+  Lock lock(it.mutex);
+  auto found = it.broker.symbols.find(mql::utf8(symbol));
+  bool known = found != it.broker.symbols.end() && timeframe == PERIOD_H1 && period == 14;
+  return known ? first_range + (int)std::distance(it.broker.symbols.begin(), found) : INVALID_HANDLE;
+}
+
+static int copy_range(int handle, mql::View<double> values) {
+  const books::Symbol &symbol = std::next(it.broker.symbols.begin(), handle - first_range)->second;
+  values.at(0) = symbol.range;
+  return symbol.range > 0 ? 1 : -1;
+}
+
 int CopyBuffer(int handle, int buffer, int start, int count, mql::View<double> values) {
   Lock lock(it.mutex);
+  if(handle >= first_range)
+    return buffer == 0 && start == 1 && count == 1 && values.size() > 0 ? copy_range(handle, values) : -1;
   if(!it.averages_ready || buffer != 0 || start != 1 || count != 2 || (int)values.size() < count)
     return -1;
   values.at(0) = it.averages[handle].before;

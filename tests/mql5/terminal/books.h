@@ -18,7 +18,8 @@ struct Symbol {
   int filling = 3;                        // of SYMBOL_FILLING_*
   int mode = 4, execution = 2;            // of SYMBOL_TRADE_MODE_*, SYMBOL_TRADE_EXECUTION_*, in their order
   bool selected = true;                   // in the Market Watch
-  double tick_value = 0;                  // of one lot in the account's currency; 0: contract size times price step
+  double range = 0;                       // average true range of the last complete H1 bar, of 14 bars; 0: not loaded
+  double tick_value = 0;                  // of one lot in the account's currency; 0: contract size times price step; below 0: unknown yet
   std::string base, profit;               // currencies; empty: as in the name, EURUSD
   double tick() const { return tick_size > 0 ? tick_size : std::pow(10.0, -digits); }
 };

@@ -201,6 +201,7 @@ void Player::symbol(const Step &step) {
   symbol.mode = (int)step.whole("mode", symbol.mode);
   symbol.execution = (int)step.whole("execution", symbol.execution);
   symbol.selected = step.truth("selected", symbol.selected);
+  symbol.range = step.number("range", symbol.range);
   symbol.tick_value = step.number("tick_value", symbol.tick_value);
   symbol.base = step.text("base", symbol.base.empty() ? step.word.substr(0, 3) : symbol.base);
   symbol.profit = step.text("profit", symbol.profit.empty() && step.word.size() > 5 ? step.word.substr(3, 3) : symbol.profit);
