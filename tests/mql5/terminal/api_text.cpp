@@ -110,6 +110,16 @@ mql::String StringFormat(const mql::String &format, std::initializer_list<mql::A
   return mql::from_utf8(result);
 }
 
+mql::String TimeToString(long long value, int mode) {
+  std::string shape = mode & TIME_DATE ? "%Y.%m.%d" : "";
+  if(mode & (TIME_MINUTES | TIME_SECONDS))
+    shape += std::string(shape.empty() ? "" : " ") + (mode & TIME_SECONDS ? "%H:%M:%S" : "%H:%M");
+  time_t time = (time_t)value;
+  char buffer[32];
+  strftime(buffer, sizeof buffer, shape.c_str(), gmtime(&time));
+  return mql::from_utf8(buffer);
+}
+
 void PrintFormat(const mql::String &format, std::initializer_list<mql::Argument> values) {
   terminal::print(mql::utf8(StringFormat(format, values)));
 }

@@ -99,7 +99,7 @@ void Player::step(const Step &step) {
       if(step.has("symbol"))
         attached->symbol = step.text("symbol");
       for(auto &[name, value] : step.values())
-        attached->inputs[name] = value;
+        attached->inputs[name] = input(value);
       attached->restart(verb == "chart" ? api::REASON_CHARTCHANGE : api::REASON_PARAMETERS);
     }
   } else if(verb == "wait")
@@ -229,8 +229,22 @@ static void damage(const std::string &path, long long at) {
     throw std::runtime_error("no such byte in " + path);
 }
 
+// Moves the trade server's clock forward to the next time of this weekday, such as "Fri 21:00".
+static long long forward_to(const std::string &time) {
+  static const std::string days = "SunMonTueWedThuFriSat";
+  const long long minute = 60'000, day = 1440 * minute, week = 7 * day;
+  size_t weekday = days.find(time.substr(0, 3));
+  if(weekday == std::string::npos || time.size() != 9)
+    throw std::runtime_error("no time like Fri 21:00: " + time);
+  long long wanted = (long long)weekday / 3 * day + std::stoll(time.substr(4, 2)) * 60 * minute + std::stoll(time.substr(7)) * minute;
+  long long now = (it.server_ms() + 4 * day) % week;  // 1970 began on a Thursday
+  return (wanted - now + week) % week;
+}
+
 // The terminal's other settings.
 void Player::set(const Step &step) {
+  if(step.has("server_time"))
+    it.offset_ms += forward_to(step.text("server_time"));
   it.connected = step.truth("connected", it.connected);
   it.dlls_allowed = step.truth("dlls_allowed", it.dlls_allowed);
   it.trade_allowed = step.truth("trade_allowed", it.trade_allowed);
@@ -278,6 +292,13 @@ void Player::set(const Step &step) {
     it.variables[step.text("variable")] = step.number("value");
 }
 
+// The value of a program's input: `now+60` is the trade server's time in a minute.
+std::string Player::input(const std::string &value) const {
+  if(value.substr(0, 3) != "now")
+    return value;
+  return std::to_string(it.server_ms() / 1000 + (value.size() > 3 ? std::stoll(value.substr(3)) : 0));
+}
+
 Attached *Player::program(const std::string &name) {
   if(!running())
     return nullptr;
@@ -293,6 +314,8 @@ void Player::attach(const Step &step) {
       std::map<std::string, std::string> inputs = step.values();
       for(const char *ours : {"symbol", "as", "terminal", "link"})
         inputs.erase(ours);
+      for(auto &[input_name, value] : inputs)
+        value = input(value);
       inputs.insert({"InpRedis", step.has("link") ? getenv("MQL5_LINK") : redis_});
       it.programs.push_back(std::make_unique<Attached>(program, step.text("symbol", "EURUSD"), inputs,
                                                        step.text("as", program.name), step.whole("terminal", 1) == 2));

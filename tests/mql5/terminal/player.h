@@ -57,6 +57,7 @@ class Player {
   books::Terms terms(const Step &step) const;
   bool running() const { return skip_kills_ == 0; }
   Attached *program(const std::string &name);
+  std::string input(const std::string &value) const;
   std::string json() const;
 
   std::string redis_;
