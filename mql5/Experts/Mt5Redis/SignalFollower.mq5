@@ -43,11 +43,35 @@ input double InpTakeDistance = 0.0;                     // Own take profit: poin
 input int    InpAtrBars     = 14;                       // ATR: bars
 input ENUM_TIMEFRAMES InpAtrTimeframe = PERIOD_H1;      // ATR: timeframe
 input group "Other"
-input int    InpSlippage    = 20;                       // Largest slippage, points
 input int    InpMaxAgeMs    = 5000;                     // Largest age of an opening or a change, ms
 input ENUM_MT5REDIS_AFTER_GAP InpAfterGap = MT5REDIS_AFTER_GAP_CLOSE_ONLY; // After signals were missed
 input long   InpMagic       = 20250202;                 // Magic number of the copies
 input bool   InpDryRun      = true;                     // Dry run: print, do not trade
+
+input group "Guards: a limit of 0 switches a guard off"
+input double InpMaxTotalLots = 10.0;                    // Largest volume of all copies, lots
+input ENUM_MT5REDIS_GUARD_ACTION InpTotalLotsAction = MT5REDIS_GUARD_SKIP; // ... and then
+input int    InpMaxPositions = 100;                     // Largest number of copies
+input ENUM_MT5REDIS_GUARD_ACTION InpPositionsAction = MT5REDIS_GUARD_SKIP; // ... and then
+input double InpMaxSymbolLots = 0.0;                    // Largest volume of the copies of one symbol, lots
+input ENUM_MT5REDIS_GUARD_ACTION InpSymbolLotsAction = MT5REDIS_GUARD_SKIP; // ... and then
+input int    InpMaxSymbolPositions = 0;                 // Largest number of copies of one symbol
+input ENUM_MT5REDIS_GUARD_ACTION InpSymbolPositionsAction = MT5REDIS_GUARD_SKIP; // ... and then
+input int    InpMaxOrdersPerMinute = 60;                // Largest number of orders that open within a minute
+input ENUM_MT5REDIS_GUARD_ACTION InpOrdersAction = MT5REDIS_GUARD_SKIP; // ... and then
+input int    InpMaxSpread = 0;                          // Largest spread, points
+input ENUM_MT5REDIS_GUARD_ACTION InpSpreadAction = MT5REDIS_GUARD_SKIP; // ... and then
+input int    InpSlippage = 20;                          // Largest slippage, points; 0 allows none
+input ENUM_MT5REDIS_GUARD_ACTION InpSlippageAction = MT5REDIS_GUARD_SKIP; // ... and then
+input double InpMaxDailyLoss = 5.0;                     // Largest loss of a day, % of the equity at its start
+input ENUM_MT5REDIS_GUARD_ACTION InpDailyLossAction = MT5REDIS_GUARD_CLOSE_ONLY; // ... and then
+input double InpMaxDrawdown = 0.0;                      // Largest drawdown, % of the highest equity
+input ENUM_MT5REDIS_GUARD_ACTION InpDrawdownAction = MT5REDIS_GUARD_CLOSE_ONLY; // ... and then
+input double InpMinMarginLevel = 0.0;                   // Lowest margin level, %
+input ENUM_MT5REDIS_GUARD_ACTION InpMarginAction = MT5REDIS_GUARD_SKIP; // ... and then
+input string InpHours = "";                             // Trading hours: Mon-Thu 08:00-22:00, Fri 08:00-20:00
+input ENUM_MT5REDIS_GUARD_ACTION InpHoursAction = MT5REDIS_GUARD_SKIP; // ... and then
+input datetime InpClearGuards = 0;                      // Clear the guards that acted until this time (an alert names it)
 
 CMt5Redis       redis;
 CMt5RedisCopier copier;
@@ -86,6 +110,19 @@ int OnInit(void)
    rules.after_gap=InpAfterGap;
    rules.magic=InpMagic;
    rules.dry_run=InpDryRun;
+   rules.guards.Set(MT5REDIS_GUARD_TOTAL_LOTS,InpMaxTotalLots,InpTotalLotsAction);
+   rules.guards.Set(MT5REDIS_GUARD_POSITIONS,InpMaxPositions,InpPositionsAction);
+   rules.guards.Set(MT5REDIS_GUARD_SYMBOL_LOTS,InpMaxSymbolLots,InpSymbolLotsAction);
+   rules.guards.Set(MT5REDIS_GUARD_SYMBOL_POSITIONS,InpMaxSymbolPositions,InpSymbolPositionsAction);
+   rules.guards.Set(MT5REDIS_GUARD_ORDERS,InpMaxOrdersPerMinute,InpOrdersAction);
+   rules.guards.Set(MT5REDIS_GUARD_SPREAD,InpMaxSpread,InpSpreadAction);
+   rules.guards.Set(MT5REDIS_GUARD_SLIPPAGE,InpSlippage,InpSlippageAction);
+   rules.guards.Set(MT5REDIS_GUARD_DAILY_LOSS,InpMaxDailyLoss,InpDailyLossAction);
+   rules.guards.Set(MT5REDIS_GUARD_DRAWDOWN,InpMaxDrawdown,InpDrawdownAction);
+   rules.guards.Set(MT5REDIS_GUARD_MARGIN,InpMinMarginLevel,InpMarginAction);
+   rules.guards.Set(MT5REDIS_GUARD_HOURS,0.0,InpHoursAction);
+   rules.guards.hours=InpHours;
+   rules.guards.clear=InpClearGuards;
    if(!copier.Start(rules))
      {
       Alert("SignalFollower: ",copier.ErrorText());
@@ -109,20 +146,19 @@ void OnTimer(void)
   {
    copier.Work(redis);
    redis.PrintEvents();
-   string status=copier.Status();
-   if(status==shown)
+   string text=copier.Panel();
+   if(text==shown)
       return;
-   shown=status;
-   Comment(status=="" ? "" : "SignalFollower: "+status);
+   shown=text;
+   Comment(text);
   }
 //+------------------------------------------------------------------+
 void OnDeinit(const int reason)
   {
    EventKillTimer();
-   if(shown!="")
-      Comment("");
+   Comment("");
    shown="";
-   copier.Stop(reason);
+   copier.Stop();
    //--- what the library passed over by itself: late, filtered, duplicates
    string stats=redis.Stats();
    int    inbox=StringFind(stats,"\"inbox\"");

@@ -8,14 +8,15 @@
 //    CMt5RedisCopier copier;
 //    OnInit:   copier.Start(rules) && redis.Open(config) && redis.Subscribe(sources)
 //    OnTimer:  copier.Work(redis);
-//    OnDeinit: copier.Stop(reason); redis.Close(reason);
+//    OnDeinit: copier.Stop(); redis.Close(reason);
 //
 // Each signal is executed once or skipped with a reason, also across restarts. Signals of one source about one symbol
 // keep their order where it matters; others do not wait for each other. A close is pursued until it is done, an opening
 // or a change until it is too old.
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
-#include "Mt5RedisHalting.mqh"
+#include "Mt5RedisGuards.mqh"
+#include "Mt5RedisPanel.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
 #define MT5R_REWRITE_MS    1000 // before its memory is written anew again, when that failed
@@ -23,9 +24,10 @@
 //+------------------------------------------------------------------+
 //| The copier.                                                      |
 //+------------------------------------------------------------------+
-class CMt5RedisCopier : public CMt5RedisHalting
+class CMt5RedisCopier : public CMt5RedisGuards
   {
 private:
+   CMt5RedisPanel    m_panel;
    string            m_account;      // whose memory is open
    ulong             m_open_ms;      // when to try its memory again
    ulong             m_rewrite_ms;   // when to rewrite it again; 0: the last time it succeeded
@@ -49,9 +51,11 @@ public:
                                              m_executed(0),m_skipped(0),m_error(""),m_trouble("") { }
    bool              Start(const SMt5RedisCopyRules &rules_);
    void              Work(CMt5RedisFollower &redis_);
-   void              Stop(const int reason_);
+   void              Stop(void);
    string            ErrorText(void) const { return(m_error); }
    string            Status(void) const;
+   //--- what a chart shows
+   string            Panel(void) const { return(m_panel.Text(m_book.copies,m_rules.dry_run,Status(),m_halted,GuardText())); }
   };
 //+------------------------------------------------------------------+
 //| Takes the rules. False: they are invalid; ErrorText says why.    |
@@ -66,8 +70,11 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
    m_direction.Rules(rules_.direction);
    m_symbol.Limits(rules_.min_lots,rules_.step_lots);
    m_rules=rules_;
+   if(!StartGuards(m_error))
+      return(false);
    m_orders.Rules(m_rules.magic,m_rules.slippage);
    ArrayResize(m_tasks,0);
+   ForgetGuards();
    m_account="";
    m_open_ms=0;
    m_role=MT5REDIS_ROLE_CONNECTING;
@@ -87,6 +94,7 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
    TakeRole(role_<0 ? MT5REDIS_ROLE_CONNECTING : role_);
    int halt_=redis_.Halted();
    Obey(halt_,redis_.HaltReason(),m_role!=MT5REDIS_ROLE_STANDBY);
+   Watch(m_role!=MT5REDIS_ROLE_STANDBY);
    for(int i_=0; i_<50 && ArraySize(m_tasks)<MT5R_TASKS_MOST; i_++)
      {
       SFollowedSignal signal_;
@@ -126,8 +134,9 @@ bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
      {
       ArrayResize(m_tasks,0);
       m_book.Clear();
+      ForgetGuards();
+      m_panel.Clear();
       m_account=account_;
-      m_close_only=false;
       m_open_ms=0;
       m_error="";
       m_map.Start();
@@ -162,15 +171,13 @@ void CMt5RedisCopier::Recall(void)
    for(int i_=0; i_<count_; i_++)
      {
       string record_=m_book.memory.records[i_];
-      if(StringFind(record_,"gap\t")==0)
-         m_close_only=(record_=="gap\t1" && m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY);
-      else
-         if(!m_book.copies.Take(record_))
-            RecallTask(record_);
+      if(!m_book.copies.Take(record_) && !RecallGuard(record_))
+         RecallTask(record_);
      }
    ArrayFree(m_book.memory.records);
    for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
       m_book.Pend(m_tasks[i_].symbol,m_tasks[i_].plan);
+   ClearGuards();
    Rewrite();
   }
 //+------------------------------------------------------------------+
@@ -183,7 +190,7 @@ void CMt5RedisCopier::Rewrite(void)
    int    copies_=m_book.copies.Total();
    int    tasks_=ArraySize(m_tasks);
    int    count_=0;
-   ArrayResize(records_,copies_+tasks_+1);
+   ArrayResize(records_,copies_+tasks_);
    for(int i_=0; i_<copies_; i_++)
      {
       records_[count_]=m_book.copies.Record(i_);
@@ -195,8 +202,7 @@ void CMt5RedisCopier::Rewrite(void)
          records_[count_]=TaskRecord(m_tasks[i_]);
          count_++;
         }
-   records_[count_]=(m_close_only ? "gap\t1" : "gap\t0");
-   count_++;
+   GuardRecords(records_,count_);
    if(m_book.memory.Rewrite(records_,count_))
      {
       m_rewrite_ms=0;
@@ -218,6 +224,7 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
       m_tasks[at_].signal=signal_;
       return;
      }
+   m_panel.Hear(signal_.instance,signal_.data.age_ms);
    SMt5RedisTask task_;
    NewTask(task_);
    task_.signal=signal_;
@@ -275,10 +282,13 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisCopier::Act(const int at_)
       outcome_=Outdated(m_tasks[at_]);
    if(outcome_==MT5REDIS_REFUSED || now_<m_tasks[at_].next_ms || Blocked(at_))
       return(outcome_);
+   bool doubt_=(m_tasks[at_].asked_ms>0);
    switch(m_tasks[at_].kind)
      {
       case MT5REDIS_TASK_OPEN:
          outcome_=Open(m_tasks[at_]);
+         if(doubt_ && outcome_==MT5REDIS_DONE)
+            FoundOpen(m_tasks[at_].symbol);
          break;
       case MT5REDIS_TASK_CLOSE:
          outcome_=Close(m_tasks[at_]);
@@ -328,6 +338,7 @@ void CMt5RedisCopier::TakeRole(const int role_)
       Print(MQLInfoString(MQL_PROGRAM_NAME),": it stands by: another terminal follows for this account");
       ArrayResize(m_tasks,0);
       m_book.Forget();
+      FlattenAgain();
       if(!m_rules.dry_run)
          Rewrite();
      }
@@ -342,34 +353,24 @@ void CMt5RedisCopier::TakeRole(const int role_)
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::OnGap(const string source_,const string what_)
   {
+   bool known_=(m_acted.Find(MT5REDIS_GUARD_GAP,"")>=0);
+   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY && !known_)
+     {
+      Trip(MT5REDIS_GUARD_GAP,"",0.0,what_);
+      return;
+     }
    Tell(what_);
-   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_SKIP || m_rules.dry_run)
-     {
-      m_close_only=(m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY);
-      return;
-     }
-   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_CLOSE_ONLY)
-     {
-      m_close_only=true;
-      m_book.memory.Note("gap\t1");
-      m_book.memory.Save();
-      return;
-     }
    //--- everything that is open now, but nothing opened later
-   CloseAll(source_,source_+" has a gap");
+   if(m_rules.after_gap==MT5REDIS_AFTER_GAP_RESYNC && !m_rules.dry_run)
+      CloseAll(source_,source_+" has a gap");
   }
 //+------------------------------------------------------------------+
 //| Call it from OnDeinit.                                           |
 //+------------------------------------------------------------------+
-void CMt5RedisCopier::Stop(const int reason_)
+void CMt5RedisCopier::Stop(void)
   {
-   if(m_book.memory.IsOpen() && m_close_only && (reason_==REASON_REMOVE || reason_==REASON_PARAMETERS))
-     {
-      m_book.memory.Note("gap\t0");
-      m_book.memory.Save();
-     }
-   m_close_only=false;
    m_stops.Release();
+   ForgetGuards();
    ArrayResize(m_tasks,0);
    m_book.Clear();
    m_account="";
@@ -391,8 +392,6 @@ string CMt5RedisCopier::Status(void) const
          return(m_tasks[i_].name+" waits: "+m_tasks[i_].reason);
    if(m_halted!="")
       return("halted by "+m_halted);
-   if(m_close_only)
-      return("only closes are followed since signals were missed");
    return("");
   }
 //+------------------------------------------------------------------+

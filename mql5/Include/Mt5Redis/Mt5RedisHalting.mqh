@@ -19,11 +19,11 @@ private:
    int               m_halt;         // one of MT5REDIS_HALT_*
    bool              m_flattened;    // this halt has closed the copies
 
-   int               CloseSymbol(const string source_,const string symbol_,const string why_,const long now_);
-
 protected:
+   int               CloseSymbol(const string source_,const string symbol_,const string why_,const long now_);
    void              Obey(const int halt_,const string reason_,const bool acts_);
    int               CloseAll(const string source_,const string why_);
+   bool              HaltCloses(void) const { return(m_halt==MT5REDIS_HALT_ALL); }
 
 public:
                      CMt5RedisHalting(void) : m_halt(MT5REDIS_HALT_NONE),m_flattened(false) { }

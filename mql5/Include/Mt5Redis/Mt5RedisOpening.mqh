@@ -56,6 +56,14 @@ protected:
    bool              InStep(const string symbol_) { return(m_book.Step(symbol_,Settle(symbol_))); }
    //--- notes what was traded for a symbol's closes; returns whether an order is in doubt
    virtual bool      Settle(const string symbol_) { return(false); }
+   //--- whether the guards let anything open; why they refuse this opening; an order leaves; it was filled
+   virtual ENUM_MT5REDIS_OUTCOME Permitted(SMt5RedisTask &task_) { return(MT5REDIS_DONE); }
+   virtual string    Exceeded(const SMt5RedisTask &task_,const bool buy_,const double lots_,const double worse_) { return(""); }
+   virtual void      Sending(void) { }
+   //--- whether its order was refused before, and is sent again
+   bool              IsAgain(const SMt5RedisTask &task_) const
+     { return(m_book.memory.How(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence)=="n"); }
+   virtual void      Filled(const SMt5RedisTask &task_,const bool buy_) { }
 
 public:
                      CMt5RedisOpening(void) : m_acting(false),m_halted("") { }
@@ -178,6 +186,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    refusal_=m_direction.Refusal(buy_);
    if(refusal_!="")
       return(Skip(task_,refusal_));
+   ENUM_MT5REDIS_OUTCOME outcome_=Permitted(task_);
+   if(outcome_!=MT5REDIS_DONE)
+      return(outcome_);
    double stop_loss_=0.0;
    double take_profit_=0.0;
    if(!m_stops.OfOpening(task_.signal.data,m_symbol,buy_,stop_loss_,take_profit_))
@@ -191,6 +202,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
                                 MathAbs(m_symbol.Price(buy_)-stop_loss_));
    if(exact_<0.0)
       return(Wait(task_,"the terminal does not know yet what a tick of "+task_.symbol+" is worth"));
+   //--- it may have been executed before the memory was lost: then it exceeds nothing
    if(m_book.copies.FindByComment(task_.mark)>=0)
       return(Skip(task_,"it was executed before"));
    if(there_ && m_volume.IsOwn())
@@ -208,8 +220,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
      }
    price_=m_symbol.Price(buy_);
    double worse_=(buy_ ? price_-task_.signal.data.price : task_.signal.data.price-price_)/m_symbol.Point();
-   if(task_.signal.data.price>0.0 && worse_>m_rules.slippage+0.5)
-      return(Skip(task_,"the price has moved away by "+DoubleToString(worse_,0)+" points"));
+   string exceeded_=Exceeded(task_,buy_,lots_,task_.signal.data.price>0.0 ? worse_ : 0.0);
+   if(exceeded_!="")
+      return(Skip(task_,exceeded_));
    if(lots_<=0.0)
      {
       if(!m_rules.dry_run)
@@ -233,6 +246,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
          return(Wait(task_,"the history cannot be had"));
       if(traded_>0.0 || m_orders.Waits(task_.mark))
          return(Skip(task_,"it was executed before"));
+      if(!IsAgain(task_))
+         Sending();
       //--- if the terminal ends before the answer, it will not be sent again
       m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
       if(!m_book.memory.Save())
@@ -241,9 +256,12 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
      }
    task_.plan=lots_;
    task_.exact=exact_;
-   ENUM_MT5REDIS_OUTCOME outcome_=Send(task_,buy_,lots_,stop_loss_,take_profit_);
+   outcome_=Send(task_,buy_,lots_,stop_loss_,take_profit_);
    if(outcome_==MT5REDIS_DONE || outcome_==MT5REDIS_PART)
+     {
+      Filled(task_,buy_);
       return(Opened(task_,exact_,lots_,m_orders.Volume(),(long)m_orders.Order()));
+     }
    if(outcome_==MT5REDIS_UNKNOWN)
       task_.asked_ms=GetTickCount64();
    else

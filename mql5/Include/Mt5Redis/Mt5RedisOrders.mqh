@@ -24,6 +24,7 @@ private:
    uint              m_retcode;
    string            m_comment;
    double            m_volume;
+   double            m_price;
    ulong             m_order;
 
    ENUM_MT5REDIS_OUTCOME Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_);
@@ -31,7 +32,7 @@ private:
 
 public:
                      CMt5RedisOrders(void) : m_magic(0),m_slippage(0),m_refused(""),m_refusals(0),m_retcode(0),
-                                             m_comment(""),m_volume(0.0),m_order(0) { }
+                                             m_comment(""),m_volume(0.0),m_price(0.0),m_order(0) { }
    void              Rules(const long magic_,const int slippage_);
    ENUM_MT5REDIS_OUTCOME Deal(const CMt5RedisSymbol &symbol_,const bool buy_,const double lots_,const double stop_loss_,
                               const double take_profit_,const ulong ticket_,const string comment_,
@@ -44,6 +45,8 @@ public:
    //--- lots that were executed, and the order's ticket, of the last request
    double            Volume(void) const  { return(m_volume); }
    ulong             Order(void) const   { return(m_order); }
+   //--- the price of the last deal; 0: the server does not tell
+   double            Price(void) const   { return(m_price); }
 
    bool              Waits(const string comment_) const;
    double            Traded(const string comment_) const;
@@ -106,6 +109,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM
    m_order=result_.order;
    ENUM_MT5REDIS_OUTCOME outcome_=Mt5RedisOutcome(m_retcode,kind_);
    m_volume=result_.volume;
+   m_price=result_.price;
    //--- some servers leave it at 0
    if(outcome_==MT5REDIS_DONE && m_volume<=0.0)
       m_volume=request_.volume;

@@ -5,11 +5,12 @@
 #ifndef MT5_REDIS_TASK_MQH
 #define MT5_REDIS_TASK_MQH
 #include "Mt5RedisFollower.mqh"
+#include "Mt5RedisGuardRules.mqh"
 
 enum ENUM_MT5REDIS_AFTER_GAP
   {
    MT5REDIS_AFTER_GAP_SKIP=0,       // go on
-   MT5REDIS_AFTER_GAP_CLOSE_ONLY=1, // follow closes only, until this program is removed or its inputs change
+   MT5REDIS_AFTER_GAP_CLOSE_ONLY=1, // open nothing until a person clears the guard
    MT5REDIS_AFTER_GAP_RESYNC=2      // close what was copied, then go on
   };
 
@@ -92,6 +93,8 @@ struct SMt5RedisCopyRules
    ENUM_MT5REDIS_AFTER_GAP after_gap;
    long              magic;          // magic number of the copies, of this follower alone
    bool              dry_run;        // only print
+   //--- limits, and what happens at each
+   SMt5RedisGuardRules guards;
 
                      SMt5RedisCopyRules(void);
   };

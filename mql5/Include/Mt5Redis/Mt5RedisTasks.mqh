@@ -20,7 +20,6 @@ class CMt5RedisTasks : public CMt5RedisOwedStops
   {
 protected:
    SMt5RedisTask     m_tasks[];
-   bool              m_close_only;
 
    void              NewTask(SMt5RedisTask &task_) const;
    int               Push(const SMt5RedisTask &task_);
@@ -34,9 +33,6 @@ protected:
    void              RecallTask(const string record_);
    virtual bool      Settle(const string symbol_) override;
    virtual void      NoteTask(const SMt5RedisTask &task_) override { m_book.memory.Note(TaskRecord(task_)); }
-
-public:
-                     CMt5RedisTasks(void) : m_close_only(false) { }
   };
 //+------------------------------------------------------------------+
 void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
@@ -141,20 +137,17 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisTasks::Outdated(SMt5RedisTask &task_) const
    long   waited_ms_=(long)(GetTickCount64()-task_.taken_ms);
    long   age_ms_=task_.signal.data.age_ms+waited_ms_;
    string why_="";
-   if(m_close_only)
-      why_="only closes are followed since signals were missed";
+   if(m_rules.max_age_ms>0 && age_ms_>m_rules.max_age_ms)
+      why_=StringFormat("it is %I64d ms old",age_ms_);
    else
-      if(m_rules.max_age_ms>0 && age_ms_>m_rules.max_age_ms)
-         why_=StringFormat("it is %I64d ms old",age_ms_);
+      if(task_.cancelled)
+         why_="its close came before it could be executed";
       else
-         if(task_.cancelled)
-            why_="its close came before it could be executed";
+         if(task_.signal.data.expiry_ms>0 && task_.signal.data.time_ms+age_ms_>task_.signal.data.expiry_ms)
+            why_="it has expired";
          else
-            if(task_.signal.data.expiry_ms>0 && task_.signal.data.time_ms+age_ms_>task_.signal.data.expiry_ms)
-               why_="it has expired";
-            else
-               if(waited_ms_>MT5R_TRY_FOR_MS)
-                  why_="it could not be executed for a minute";
+            if(waited_ms_>MT5R_TRY_FOR_MS)
+               why_="it could not be executed for a minute";
    if(why_=="")
       return(MT5REDIS_LATER);
    return(Skip(task_,why_+(task_.reason=="" ? "" : "; "+task_.reason)));
