@@ -8,12 +8,14 @@ TOPOLOGY ?= single
 SEED ?=
 ROUNDS ?= 2
 MUTANTS ?= 300
+# copier: how long it plays.
+MINUTES ?= 60
 # no: leave out the Windows DLL and its tests.
 WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers chaos mql5 mql5-mutants mql5-bench windows dist bench bench-quick model memory fuzz lint clean
+.PHONY: help demo test test-servers chaos mql5 mql5-mutants mql5-bench copier windows dist bench bench-quick model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -48,6 +50,11 @@ mql5-bench: ## measure a publishing call in an MQL5 program under Wine
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
 	@target/python/bin/python tests/mql5/run.py bench
+
+copier: ## play sources and followers in generated scenarios, and compare each follower with a model (SEED= MINUTES=60)
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py copier $(or $(SEED),$(shell date +%s)) $(MINUTES)
 
 windows: ## build mt5_redis.dll for 64-bit Windows
 	@scripts/prepare.sh windows

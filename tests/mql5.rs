@@ -153,7 +153,35 @@ fn each_event_is_told_once_whenever_the_terminal_is_killed() {
         return;
     }
     let (seed, count) = seed_and("MT5REDIS_DAYS", 2);
-    succeeds(&["killed", &seed, &count], Some(&Server::start()));
+    succeeds(&["days", &seed, &count], Some(&Server::start()));
+}
+
+/// Fixed seeds of the copier; `make copier` plays others for as long as you like.
+#[test]
+fn followers_hold_what_the_sources_trades_say() {
+    if !wine::left_out() {
+        succeeds(&["copier", "5", "10", "cases"], Some(&Server::start()));
+    }
+}
+
+#[test]
+fn a_terminal_killed_at_every_step_changes_nothing() {
+    if !wine::left_out() {
+        succeeds(&["killed", "s1-2-hedging-netting", "f1-3-netting-hedging"], Some(&Server::start()));
+    }
+}
+
+/// The model does not follow the Expert Advisors: with a mistake in one of them, it says something else.
+#[test]
+fn a_follower_that_copies_wrong_volumes_is_found() {
+    if wine::left_out() {
+        return;
+    }
+    let file = "Include/Mt5Redis/Mt5RedisSymbol.mqh";
+    let generous = spoiled(file, "MathFloor(lots_/step_+0.0000001)", "MathCeil(lots_/step_-0.0000001)");
+    let header = project().join("include/mt5_redis.h");
+    let finished = run(&["copier", "5", "4", "cases"], generous.path(), &header, Some(&Server::start()));
+    assert!(!finished.status.success() && finished.output.contains("must hold"), "{}", finished.output);
 }
 
 #[test]

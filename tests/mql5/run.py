@@ -5,7 +5,9 @@
     run.py reference                the stand-in terminal against reference.tsv
     run.py scenarios [FILE...]      all scenarios, or these, against the DLL and a Redis
     run.py random SEED COUNT        generated scenarios
-    run.py killed SEED COUNT        days of trades on which the publisher's terminal is killed at any moment
+    run.py days SEED COUNT          days of trades on which the publisher's terminal is killed at any moment
+    run.py copier SEED MINUTES      generated scenarios with sources and followers; or SEED COUNT cases
+    run.py killed [TEXT...]         days on which a terminal is killed at every step, all or those whose name has a text
     run.py mutants SEED COUNT [FILE...]  changes single tokens of the sources, and counts what notices
     run.py mutants again FILE       the mutants that survived in an earlier run with this output
     run.py bench                    measures a publishing call
@@ -51,7 +53,7 @@ def redis_port(given):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "killed", "mutants", "bench"])
+    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "days", "copier", "killed", "mutants", "bench"])
     options.add_argument("words", nargs="*")
     options.add_argument("--build", default=TARGET / "mql5", help="folder for compiled files")
     options.add_argument("--prefix", default=TARGET / "wine", help="Wine's folder")

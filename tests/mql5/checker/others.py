@@ -31,6 +31,8 @@ class Others:
                 return self.answers(*shlex.split(step["rest"]))
             elif step["verb"] == "link":
                 self.link.set(step["rest"].strip())
+            elif step["verb"] == "again":
+                self.again(*step["rest"].split())
             else:
                 self.redis.execute_command(*shlex.split(step["rest"]))
         except (ValueError, redis.RedisError) as error:
@@ -44,6 +46,22 @@ class Others:
             if time.monotonic() > end:
                 return [f"{' '.join(command)} is answered by {answer}, not by {wanted}"]
             time.sleep(0.02)
+        return []
+
+    def again(self, source, count):
+        """Repeats the newest signals of a source."""
+        stream = "ss:{0}:" + source
+        for _, entry in reversed(self.redis.xrevrange(stream, count=int(count))):
+            self.redis.xadd(stream, entry)
+
+    def followed(self, question):
+        """Whether a follower has acknowledged the newest signal of each source; None: not yet."""
+        position = self.redis.hgetall(f"fp:{{{question['follower']}}}")
+        for source in question["sources"].split(","):
+            newest = self.redis.xrevrange("ss:{0}:" + source, count=1)
+            there = position.get(source.encode(), b"0-0").split(b" ")[0]
+            if newest and place(there) < place(newest[0][0]):
+                return None
         return []
 
     def give(self, values):
@@ -64,3 +82,8 @@ class Others:
             signal["pq"] = max((number for number in given if number < int(signal["q"])), default=0)
         given.add(int(signal["q"]))
         self.redis.xadd("ss:{0}:" + signal["i"], signal)
+
+
+def place(identifier):
+    """An entry's id as numbers, which can be compared."""
+    return tuple(int(part) for part in identifier.split(b"-"))

@@ -1,5 +1,6 @@
 """Checks the sources, plays the scenarios and compares the results."""
 
+import copy
 import re
 import shutil
 import tempfile
@@ -12,9 +13,12 @@ import redis
 from . import collisions, library
 from .oracle import Oracle
 from .others import Others
+from .turns import Turns, kills_of, terminals_of
 from .wine import Wine, windows_path
 
 HERE = Path(__file__).parent.parent
+# With several terminals their clocks are behind the real one, so that what a publisher finds is old by the server's clock.
+EARLIER = 6 * 3_600_000
 
 
 def check_sources(build, folder, header, dll=None):
@@ -100,7 +104,7 @@ class Suite:
 
         return self.generated(names, scenario)
 
-    def killed(self, names):
+    def days(self, names):
         from .day import scenario
 
         return self.generated(names, scenario)
@@ -122,6 +126,29 @@ class Suite:
                         print(f"--- {path.name}\n{path.read_text()}")
                         break
             return 0 if good else 1
+
+    def copier(self, words):
+        """`copier SEED MINUTES`, or `copier SEED COUNT cases`: sources and followers in generated scenarios; with `strict` behind
+        it also those that need a follower that compares itself with what each signal states."""
+        from .copier import Copier, minutes
+
+        seed, much = int(words[0]), int(words[1])
+        run = Copier(self, self.build.folder / "copier", "strict" in words)
+        run.seeds(seed, (lambda cases: cases >= much) if "cases" in words else minutes(much))
+        return run.summary()
+
+    def killed(self, words):
+        """`killed [TEXT...]`: a day on which a terminal is killed at every step; only those whose name has a text."""
+        from .copier import Copier
+        from .killed import days
+
+        run, paths = Copier(self, self.build.folder / "copier"), []
+        for name, day in days():
+            if not words or any(word in name for word in words):
+                paths.append(run.keep / f"{name}.txt")
+                paths[-1].write_text(day.scenario())
+        run.play(paths)
+        return run.summary()
 
     def bench(self, _):
         """Prints the time of a publishing call in an MQL5 program."""
@@ -165,40 +192,37 @@ class Suite:
         most = ["hedging", "transactions", "netting", "probe", "signals", "scripts"]
         paths = sorted(HERE.glob("scenarios/*.txt"), key=lambda path: (path.stem not in most, path.stem))
         if programs:
-            attached = re.compile(rf"^attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
+            attached = re.compile(rf"^(?:@\w+ )?attach (?:{'|'.join(sorted(programs))})\b", re.MULTILINE)
             paths = [path for path in paths if attached.search(path.read_text())]
         return self.play(paths, limit=40 + 8 * len(paths), patient=False)  # a mutant may never end
 
     def play(self, paths, limit=300, patient=True):
-        """Plays scenarios one after another in one terminal; after a kill, a new one continues."""
-        others = Others(self.redis)
-        answers = {"CHECK": Oracle(self.redis).differences, "REDIS": others.do}
-        second = Second()
-        answers["STANDBY"] = lambda _: second.start()
-        self.wine.environment["MQL5_LINK"] = f"redis://127.0.0.1:{others.link.port}"
-        output, good = "", True
+        """Plays scenarios one after another in one terminal, or in several if they have lines for several; after a kill, a
+        new one continues."""
+        alone = [path for path in paths if not terminals_of(path)]
+        output, good = self.play_alone(alone, limit, patient) if alone else ("", True)
+        together = [path for path in paths if path not in alone]
+        quiet = [path for path in together if not any(kills_of(path, name) for name in terminals_of(path))]
+        for group in [quiet] * bool(quiet) + [[path] for path in together if path not in quiet]:
+            printed, fine = self.play_together(group, limit, patient)
+            output, good = output + printed, good and fine
+        return output, good
+
+    def play_alone(self, paths, limit, patient):
+        others, second = Others(self.redis), Second()
+        answers = self.answers(others) | {"STANDBY": lambda _: second.start()}
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            (folder / "MQL5" / "Files").mkdir(parents=True)
-            (folder / "MQL5" / "Libraries").mkdir(parents=True)
-            (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
-            (folder / "MQL5" / "Files" / "volatile.toml").write_text(
-                f'url = "redis://127.0.0.1:{others.link.port}"\n[journal]\nsync = "off"\n')  # fmt: skip
-            shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+            wine = self.terminal(folder, others)
             shutil.copytree(folder / "MQL5", folder / "second" / "MQL5")
-            self.wine.environment["MQL5_BROKER"] = windows_path(folder)
-            start = int(time.time() * 1000)
-            quiet = [path for path in paths if not re.search(r"^kill", path.read_text(), re.MULTILINE)]
-            groups = [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]
-            for group in groups:
-                kills = sum(len(re.findall(r"^kill", path.read_text(), re.MULTILINE)) for path in group)
+            output, good, start = "", True, int(time.time() * 1000)
+            quiet = [path for path in paths if not kills_of(path)]
+            for group in [quiet] * bool(quiet) + [[path] for path in paths if path not in quiet]:
+                kills = sum(kills_of(path) for path in group)
                 for resume in range(kills + 1):
 
                     def terminal(place, resume, group=group):
-                        arguments = [str(self.program), windows_path(place / "MQL5" / "Libraries"), windows_path(place),
-                                     f"redis://127.0.0.1:{self.redis}", str(start), resume,
-                                     *(windows_path(path) for path in group)]  # fmt: skip
-                        return self.wine.play(arguments, answers, limit, patient)
+                        return wine.play(self.arguments(place, start, resume, group), answers, limit, patient)
 
                     if second.started:
                         printed, code = second.goes_on()
@@ -211,3 +235,48 @@ class Suite:
                         good = False
                         break
         return output, good
+
+    def play_together(self, paths, limit, patient):
+        """Each terminal is a process with a folder, a broker and a link of its own."""
+        turns, start = Turns(), int(time.time() * 1000) - EARLIER
+        names = sorted({name for path in paths for name in terminals_of(path)})
+
+        def lives(folder, name):
+            others = Others(self.redis)
+            answers = self.answers(others) | {"TURN": lambda question: turns.wait(name, question), "FOLLOWED": others.followed}
+            wine = self.terminal(folder / name, others)
+            wine.environment["MQL5_TERMINAL"] = name
+            output, kills = "", sum(kills_of(path, name) for path in paths)
+            try:
+                for resume in range(kills + 1):
+                    printed, code = wine.play(self.arguments(folder / name, start, resume, paths), answers, limit, patient)
+                    output += "".join(f"{name}| {line}\n" for line in printed.splitlines())
+                    if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
+                        return output, False
+                return output, True
+            finally:
+                turns.end(name)
+
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(names)) as pool:
+            results = list(pool.map(lambda name: lives(Path(folder), name), names))
+        return "".join(output for output, _ in results), all(good for _, good in results)
+
+    def answers(self, others):
+        return {"CHECK": Oracle(self.redis).differences, "REDIS": others.do}
+
+    def arguments(self, place, start, resume, paths):
+        return [str(self.program), windows_path(place / "MQL5" / "Libraries"), windows_path(place),
+                f"redis://127.0.0.1:{self.redis}", str(start), str(resume), *(windows_path(path) for path in paths)]  # fmt: skip
+
+    def terminal(self, folder, others):
+        """Makes a terminal's folder; returns the Wine that plays in it."""
+        (folder / "MQL5" / "Files").mkdir(parents=True)
+        (folder / "MQL5" / "Libraries").mkdir(parents=True)
+        (folder / "MQL5" / "Files" / "lanes.toml").write_text(f'url = "redis://127.0.0.1:{self.redis}"\n')
+        (folder / "MQL5" / "Files" / "volatile.toml").write_text(
+            f'url = "redis://127.0.0.1:{others.link.port}"\n[journal]\nsync = "off"\n')  # fmt: skip
+        shutil.copy(self.library, folder / "MQL5" / "Libraries" / "mt5_redis.dll")
+        wine = copy.copy(self.wine)
+        wine.environment = self.wine.environment | {
+            "MQL5_LINK": f"redis://127.0.0.1:{others.link.port}", "MQL5_BROKER": windows_path(folder)}  # fmt: skip
+        return wine

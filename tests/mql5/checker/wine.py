@@ -32,7 +32,7 @@ class Wine:
 
     def play(self, arguments, answers, limit=300, patient=True):
         """Runs terminal.exe; returns its output and exit code. `answers`: a function for each kind of question, which returns
-        the differences. Unless `patient`, the first failure ends it."""
+        the differences, or None for "not yet". Unless `patient`, the first failure ends it."""
         for _ in range(5):
             output, code = self._play(arguments, answers, limit, patient)
             # Debian's Wine lacks its preloader: once in some thousand starts an address is taken.
@@ -63,9 +63,9 @@ class Wine:
                             process.kill()
                         continue
                     differences = answers[word](json.loads(question))
-                    lines += [f"DIFFERS {difference}" for difference in differences]
+                    lines += [f"DIFFERS {difference}" for difference in differences or []]
                     try:
-                        process.stdin.write(b"differs\n" if differences else b"good\n")
+                        process.stdin.write(b"good\n" if differences == [] else b"differs\n")
                         process.stdin.flush()
                     except BrokenPipeError:
                         pass

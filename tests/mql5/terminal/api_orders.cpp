@@ -139,6 +139,7 @@ bool OrderSend(MqlTradeRequest &request, MqlTradeResult &result) {
   Lock lock(it.mutex);
   mql::called("OrderSend", 0);
   result = terminal::dealt_with(request);
+  mql::called("OrderSent", 0);
   bool accepted = result.retcode == TRADE_RETCODE_DONE || result.retcode == TRADE_RETCODE_DONE_PARTIAL ||
                   result.retcode == TRADE_RETCODE_PLACED;
   if(!accepted)

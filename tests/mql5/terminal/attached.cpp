@@ -36,6 +36,13 @@ void *library_function(const char16_t *library, const char *function) {
   return found;
 }
 
+void end_at_once(const std::string &where) {
+  printf("KILLED %s\n", where.c_str());
+  fflush(stdout);
+  TerminateProcess(GetCurrentProcess(), 0);
+  abort();
+}
+
 void note_what_was_seen() {
   if(!self->publishes)
     return;
@@ -43,13 +50,6 @@ void note_what_was_seen() {
     if(auto found = self->looked.find(position.id); found != self->looked.end())
       position.seen_ticket = found->second;
   self->looked.clear();
-}
-
-void die() {
-  printf("KILLED\n");
-  fflush(stdout);
-  TerminateProcess(GetCurrentProcess(), 0);
-  abort();
 }
 
 Attached::Attached(const mql::Program &program, std::string symbol, std::map<std::string, std::string> inputs,
@@ -177,12 +177,16 @@ const std::string *given_input(const char *name) {
 }
 
 void called(const char *function, long long result, long long argument) {
+  // What outlives the process. A crash comes before a file is written, and after anything else.
+  static const std::set<std::string> effects = {"mt5redis_signal", "mt5redis_acknowledge", "FileFlush", "OrderSent"};
   std::lock_guard lock(terminal::it.mutex);
   std::string name = function;
+  if(effects.contains(name) && terminal::it.crash_in > 0 && --terminal::it.crash_in == 0)
+    terminal::end_at_once("at " + name);
   terminal::it.calls[name]++;
   terminal::it.arguments[name] = argument;
   if(name == terminal::it.fatal && !terminal::self->second && --terminal::it.fatal_calls == 0)
-    terminal::die();
+    terminal::end_at_once("at " + name);
   if(name == "mt5redis_open" && result > 0 && !terminal::self->second)
     terminal::it.handles.insert(result);
   if(name == "mt5redis_trade_state" || name == "mt5redis_open_positions") {

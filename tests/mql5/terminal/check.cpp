@@ -129,17 +129,22 @@ void Player::wait_for_calm() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
 }
 
-void Player::check(const Step &step) {
+// Waits until everything published is in Redis.
+void Player::flush() {
   using Flush = int (*)(long long handle, int timeout_ms);
-  if(!it.handles.empty()) {
-    Flush flush = (Flush)library_function(u"mt5_redis.dll", "mt5redis_flush");
-    for(auto handle = it.handles.begin(); handle != it.handles.end();) {
-      int result = flush(*handle, 10000);
-      if(result == -9)
-        fail("what was published does not reach Redis within 10 s");
-      handle = result < 0 ? it.handles.erase(handle) : std::next(handle);
-    }
+  if(it.handles.empty())
+    return;
+  Flush flush = (Flush)library_function(u"mt5_redis.dll", "mt5redis_flush");
+  for(auto handle = it.handles.begin(); handle != it.handles.end();) {
+    int result = flush(*handle, 10000);
+    if(result == -9)
+      fail("what was published does not reach Redis within 10 s");
+    handle = result < 0 ? it.handles.erase(handle) : std::next(handle);
   }
+}
+
+void Player::check(const Step &step) {
+  flush();
   std::string what = json();
   what.insert(what.size() - 1, ",\"step\":" + Json().put("rest", step.rest).str());
   stored_.clear();
@@ -172,19 +177,36 @@ void Player::expect(const Step &step) {
 
 // Like `expect`, but waits until it is met, as the library's threads need real time. Timers run meanwhile.
 void Player::until(const Step &step) {
-  ULONGLONG end = GetTickCount64() + 10000;
+  // What was given to a follower may be a day's trades.
+  int seconds = step.word == "followed" ? 60 : 10;
+  ULONGLONG end = GetTickCount64() + 1000 * seconds;
   // On a busy machine little of the scenario's time passes in these seconds, and a program may wait for that.
   for(int rounds = 0;; rounds++) {
     std::string why = unmet(step);
     if(why.empty())
       return;
     if(GetTickCount64() > end && rounds > 1000) {
-      fail("not within 10 s: " + why);
+      fail("not within " + std::to_string(seconds) + " s: " + why);
       return;
     }
     Sleep(5);
     wait(20);
   }
+}
+
+// The account's open positions, volumes summed by symbol and side: `EURUSD buy 0.30, EURUSD sell 0.10`.
+static std::string holdings() {
+  std::map<std::string, double> sums;
+  for(const books::Position &position : it.broker.account->positions)
+    if(position.open)
+      sums[position.symbol + (position.buy ? " buy " : " sell ")] += position.volume;
+  std::string text;
+  for(auto &[name, volume] : sums) {
+    char lots[32];
+    snprintf(lots, sizeof lots, "%.2f", volume);
+    text += (text.empty() ? "" : ", ") + name + lots;
+  }
+  return text.empty() ? "nothing" : text;
 }
 
 // Why an expectation is not met; empty if it is.
@@ -235,6 +257,12 @@ std::string Player::unmet(const Step &step) {
       count += position.open && is_meant(position, step);
     if(count != step.whole("count", 1))
       why = std::to_string(count) + " open positions are " + step.rest;
+  } else if(step.word == "holdings") {
+    if(holdings() != step.text("text"))
+      why = "the account holds " + holdings() + ", and must hold " + step.text("text");
+  } else if(step.word == "followed") {
+    if(!asked("FOLLOWED " + Json().put("follower", step.text("follower")).put("sources", step.text("sources")).str()))
+      why = "signals of " + step.text("sources") + " are not acknowledged";
   } else if(step.word == "orders") {
     if((long long)it.broker.account->orders.size() != step.whole("count"))
       why = std::to_string(it.broker.account->orders.size()) + " orders wait";

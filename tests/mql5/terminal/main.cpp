@@ -2,6 +2,7 @@
 // LIBRARIES, with the terminal's data in the folder DATA. CLOCK is the start time, ms since 1970. RESUME is the number of
 // kills so far: the broker's part of the scenario before them is repeated without programs. +: this is the second
 // terminal, which stands by until the last of these kills. MQL5_BROKER is the folder that stores all terminals' requests.
+// MQL5_TERMINAL is this terminal's name in a scenario that several play.
 #include <cstdio>
 #include <fstream>
 #include "player.h"

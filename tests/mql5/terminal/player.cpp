@@ -61,6 +61,8 @@ bool Player::play(const std::string &path) {
     it.line++;
     if(!line.empty() && line.back() == '\r')
       line.pop_back();
+    if(!is_ours(line))
+      continue;
     Step next(line);
     if(next.verb.empty() || next.verb[0] == '#')
       continue;
@@ -73,9 +75,27 @@ bool Player::play(const std::string &path) {
       fail(error.what());
     }
   }
+  if(getenv("MQL5_TERMINAL"))
+    asked("TURN {\"scenario\":\"" + it.scenario + "\",\"line\":0,\"of\":\"\"}");
   it.programs.clear();
   fflush(stdout);
   return failures_ == 0;
+}
+
+// A line `@NAME ...` is for the terminal of this name. The others wait until it is done.
+bool Player::is_ours(std::string &line) const {
+  if(line.empty() || line[0] != '@')
+    return true;
+  size_t end = line.find(' ');
+  const char *ours = getenv("MQL5_TERMINAL");
+  std::string name = line.substr(1, end - 1);
+  if(ours && name == ours) {
+    line.erase(0, end + 1);
+    return true;
+  }
+  if(running())
+    asked("TURN {\"scenario\":\"" + it.scenario + "\",\"line\":" + std::to_string(it.line) + ",\"of\":\"" + name + "\"}");
+  return false;
 }
 
 void Player::step(const Step &step) {
@@ -122,7 +142,7 @@ void Player::step(const Step &step) {
     if(running()) {
       if(!it.fatal.empty())
         fail(it.fatal + " was not called often enough");
-      die();
+      end_at_once("");
     }
     if(second_ && skip_kills_ == 1)
       stand_by();
@@ -131,6 +151,13 @@ void Player::step(const Step &step) {
   } else if(verb == "fatal") {
     it.fatal = running() ? step.word : "";
     it.fatal_calls = (int)step.whole("call", 1);
+  } else if(verb == "crash") {
+    if(running())
+      it.crash_in = std::stoi(step.word);
+  } else if(verb == "published") {
+    wait(step.word.empty() ? 1000 : std::stoll(step.word));
+    if(running())
+      flush();
   } else if(verb == "check") {
     if(running())
       check(step);
@@ -151,7 +178,7 @@ void Player::step(const Step &step) {
   } else if(verb == "stored") {
     if(running())
       stored_.push_back(step.rest);
-  } else if(verb == "give" || verb == "redis" || verb == "link" || verb == "answers") {
+  } else if(verb == "give" || verb == "redis" || verb == "link" || verb == "answers" || verb == "again") {
     if(running())
       others(step);
   } else

@@ -31,6 +31,7 @@ class Player {
   bool play(const std::string &path);
 
  private:
+  bool is_ours(std::string &line) const;
   void step(const Step &step);
   void account(const Step &step);
   void symbol(const Step &step);
@@ -46,6 +47,7 @@ class Player {
   void wait(long long milliseconds);
   void wait_for_calm();
   void tick(const Step &step);
+  void flush();
   void check(const Step &step);
   void others(const Step &step);
   bool asked(const std::string &question) const;

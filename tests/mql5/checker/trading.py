@@ -1,0 +1,455 @@
+"""Generates a scenario from a seed: sources trade, followers copy, and everything in between fails now and then.
+
+A scenario has rounds. In each, sources trade; then the followers catch up, and must hold what copies.py says.
+"""
+
+import random
+from collections import Counter
+from fractions import Fraction
+
+from .copies import Broker, Event, Fate, Follower
+
+PRICES = {"EURUSD": "bid=1.1 ask=1.1001", "GBPUSD": "bid=1.3 ask=1.3001", "XAUUSD": "bid=2000 ask=2000.2 digits=2 contract=100"}
+# The server will execute these in the end.
+PATIENCE = ["requote", "reject", "price_changed", "price_off", "market_closed", "too_many_requests", "invalid_price", "locked"]
+FOUND = ["timeout", "connection", "error", "placed"]  # executed, but the answer does not say so
+REFUSALS = ["cancel", "invalid", "no_answer", "moved"]
+LIMIT_MS = 600_000  # what is found is older than this, everything else is not
+
+
+def lots(hundredths):
+    return Fraction(hundredths, 100)
+
+
+class Source:
+    def __init__(self, name, login, hedging):
+        self.name, self.instance, self.hedging = name, f"{login}.Demo-Server", hedging
+        self.open, self.away, self.orders = {}, {}, {}  # [symbol, signed hundredths] by name
+        self.made = self.told = 0
+
+
+class Case:
+    """`strict`: also what only a follower masters that compares itself with what each signal states."""
+
+    def __init__(self, seed, strict=False):
+        self.strict, self.seed, self.random, self.lines, self.facts = strict, seed, random.Random(seed), [], Counter()
+        chance = self.random.random
+        self.kills = chance() < 0.25
+        first = 1_000_000 + seed % 1_000_000 * 10
+        self.sources = [Source(f"s{n}", first + n, chance() < 0.5) for n in range(1, 2 + (chance() < 0.25))]
+        self.symbols = self.random.sample(list(PRICES), self.random.randint(1, 3))
+        self.followers = {}
+        self.trimmed = False
+        for number in range(1, 2 + (chance() < 0.4)):
+            self.follower(f"f{number}", first + 5 + number)
+
+    def say(self, name, line):
+        self.lines.append(f"@{name} {line}")
+
+    def count(self, *facts):
+        self.facts.update(facts)
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    def follower(self, name, login):
+        """Inputs and broker of a follower."""
+        brokers = {}
+        for symbol in self.symbols:
+            ours = self.pick(symbol, symbol, symbol + ".m")
+            step = self.pick(1, 1, 1, 10)
+            brokers[symbol] = Broker(ours, lots(step), lots(step), self.pick(lots(10000), lots(10000), lots(50)))
+        model = Follower(self.random.random() < 0.5, Fraction(self.pick("1", "1", "0.5", "0.3", "2", "1.5")),
+                         Fraction(self.pick("100", "100", "0.5")), brokers, self.pick(0, 1, 2))  # fmt: skip
+        model.login, model.instance, model.limited = login, f"{login}.Demo-Server", self.random.random() < 0.5
+        pairs = ",".join(f"{symbol}={broker.name}" for symbol, broker in brokers.items() if broker.name != symbol)
+        model.attach = (f"attach SignalFollower InpInstances={','.join(source.instance for source in self.sources)} InpDryRun=0"
+                        f" InpLotFactor={float(model.factor)} InpMaxLots={float(model.most)} InpSymbols={pairs or ','}"
+                        f" InpMaxAgeMs={LIMIT_MS * model.limited} InpAfterGap={model.after_gap}")  # fmt: skip
+        self.followers[name] = model
+        modes = {True: "hedging", False: "netting"}
+        self.count(*(f"accounts: {modes[source.hedging]} to {modes[model.hedging]}" for source in self.sources),
+                   f"after a gap: {('goes on', 'only closes', 'closes')[model.after_gap]}",
+                   f"age: {'limited' if model.limited else 'any'}", f"factor: {float(model.factor)}")  # fmt: skip
+
+    def begin(self):
+        for source in self.sources:
+            self.say(source.name, f"account login={source.instance.split('.')[0]} balance=1000000000 hedging={int(source.hedging)}")
+            for symbol in self.symbols:
+                self.say(source.name, f"symbol {symbol} {PRICES[symbol]}")
+            source.attach = "attach AccountPublisher" + " link=1" * (self.random.random() < 0.5)
+        for name, model in self.followers.items():
+            self.say(name, f"account login={model.login} balance=1000000000 hedging={int(model.hedging)}")
+            for symbol, broker in model.brokers.items():
+                self.say(name, f"symbol {broker.name} {PRICES[symbol]} volume_min={float(broker.least)}"
+                               f" volume_step={float(broker.step)} volume_max={float(broker.most)}")  # fmt: skip
+            self.say(name, model.attach)
+            self.say(name, "wait 500")
+        for source in self.sources:
+            if self.random.random() < 0.15:
+                self.count("round: open before the publisher's first start")
+                for _ in range(self.random.randint(1, 2)):
+                    self.open(source, found=True)
+            self.say(source.name, source.attach)
+            self.say(source.name, "published")
+        self.followed()
+
+    # What a source trades.
+
+    def happens(self, source, name, symbol, before, after, found, fates=None):
+        event = Event(source.instance, name, symbol, lots(before), lots(after))
+        kind = ("turn" if event.turns else "close" if after == 0 else "open" if before == 0 else "increase" if event.opens
+                else "partial close")  # fmt: skip
+        self.count(f"event: {kind}", f"symbol: {symbol}")
+        source.told += 1
+        for follower, model in self.followers.items():
+            fate = (fates or {}).get(follower) or Fate()
+            fate.late = fate.late or (found and model.limited)
+            model.take(event, fate)
+
+    def price(self, symbol, buy):
+        return PRICES[symbol].split()[buy].split("=")[1]
+
+    def open(self, source, found=False, fates=None, pending=False):
+        symbol, buy = self.random.choice(self.symbols), self.random.random() < 0.5
+        if not source.hedging and any(symbol == other for other, _ in [*source.open.values(), *source.away.values()]):
+            return False
+        source.made += 1
+        name, volume = f"p{source.made}", self.random.choice([1, 2, 3, 5, 7, 10, 10, 20, 33, 50, 80, 100, 123])
+        what = f"symbol={symbol} side={('sell', 'buy')[buy]} volume={volume / 100}"
+        if pending:
+            source.orders[name] = symbol, buy, volume
+            self.count("event: pending order")
+            self.say(source.name, f"place {name} kind={self.pick('limit', 'stop')} price={self.price(symbol, buy)} {what}")
+            return True
+        source.open[name] = [symbol, volume if buy else -volume]
+        self.say(source.name, f"open {name} price={self.price(symbol, buy)} {what}")
+        self.happens(source, name, symbol, 0, source.open[name][1], found, fates)
+        return True
+
+    def clear(self, source, name, after, found=False, lost=False):
+        """Whether the rules say what each follower holds after this."""
+        before = source.open[name][1]
+        return after == 0 or all(
+            self.clear_to(model, source, model.copies.get((source.instance, name)), before, after, found, lost)
+            for model in self.followers.values())
+
+    def clear_to(self, model, source, copy, before, after, found, lost):
+        turns, cuts = before * after < 0, before * after > 0 and abs(after) < abs(before)
+        theirs = copy.theirs if copy else 0
+        # It copies only a part of it: whose part does a close mean?
+        if cuts and (0 < theirs < lots(abs(before)) or copy and not copy.even):
+            return False
+        if self.strict:
+            return True
+        if lost or theirs != lots(abs(before)) or source.instance in model.gaps:
+            return False
+        return not turns or bool(copy.held) and not (found and model.limited) and not model.only_closes
+
+    def trade(self, source, found=False, fates=None):
+        lost = any(fate.lost for fate in (fates or {}).values())
+        there = list(source.open)
+        deeds = ["open"] * 5 + ["place"] + (["close"] * 2 + ["part"] * 4 + ["modify", "swap"] if there else [])
+        if lost:  # what a follower cannot know of its copies afterwards
+            deeds = ["open", "close"] if there else ["open"]
+        elif source.orders:
+            deeds += ["fill"] * 2 + ["expire", "cancel", "change"]
+        if there and not lost and not source.hedging:
+            deeds += ["add"] * 4 + ["turn"] * 3
+        if source.hedging and not lost and len(there) > 1:
+            deeds += ["closeby"] * 3
+        deed, name = self.random.choice(deeds), self.random.choice(there) if there else ""
+        if deed in ("open", "place"):
+            return self.open(source, found, fates, pending=deed == "place")
+        if deed in ("fill", "expire", "cancel", "change"):
+            return self.order(source, deed, found, lost)
+        symbol, volume = source.open[name]
+        sign, size = (1 if volume > 0 else -1), abs(volume)
+        at = f"price={self.price(symbol, False)}"
+        if deed == "close":
+            deal, after = f"close {name} {at} reason={self.pick('client', 'sl', 'tp', 'so', 'expert')}", 0
+        elif deed == "part":
+            part = self.random.randint(1, max(1, size - 1))
+            after = volume - sign * part
+            deal = f"close {name} {at} volume={part / 100}"
+        elif deed == "add":
+            more = self.random.choice([1, 3, 10, 20, 45])
+            deal, after = f"add {name} {at} volume={more / 100}", volume + sign * more
+        elif deed == "turn":
+            other = self.random.choice([1, 5, 20, 60])
+            deal, after = f"reverse {name} {at} volume={other / 100}", -sign * other
+        elif deed == "closeby":
+            return self.close_by(source, name, found, lost)
+        else:
+            self.count(f"event: {'change of stops' if deed == 'modify' else 'rollover'}")
+            middle = float(self.price(symbol, False))
+            below, above = f"{middle * 0.9:.2f}", f"{middle * 1.1:.2f}"
+            if deed == "modify":
+                self.say(source.name, f"modify {name} sl={below if sign > 0 else above} tp={above if sign > 0 else below}")
+                return True
+            self.say(source.name, f"swapout {name} {at} reason=rollover")
+            self.say(source.name, f"swapin {name} {at} reason=rollover")
+            return True
+        if not self.clear(source, name, after, found, lost):
+            return False
+        self.without_stops(source, name, after)
+        self.say(source.name, deal)
+        self.changed(source, name, after, found, fates)
+        return True
+
+    def without_stops(self, source, name, after):
+        """The player keeps the stops of a position that turns, where no broker could: followers would wait for better ones."""
+        if source.open[name][1] * after < 0:
+            self.say(source.name, f"modify {name} sl=0 tp=0")
+
+    def changed(self, source, name, after, found, fates=None):
+        symbol, before = source.open[name]
+        source.open[name][1] = after
+        if after == 0:
+            del source.open[name]
+        self.happens(source, name, symbol, before, after, found, fates)
+
+    def close_by(self, source, name, found, lost):
+        symbol, volume = source.open[name]
+        fitting = [other for other, (theirs, lots_) in source.open.items() if theirs == symbol and lots_ * volume < 0]
+        if not fitting:
+            return False
+        other = self.random.choice(fitting)
+        left = volume + source.open[other][1]
+        after = {name: left if left * volume > 0 else 0, other: 0 if left * volume > 0 else left}
+        if lost or not all(self.clear(source, one, lots_) for one, lots_ in after.items()):
+            return False
+        self.count("event: close by")
+        self.say(source.name, f"closeby {name} by={other}")
+        for one, lots_ in after.items():
+            self.changed(source, one, lots_, found)
+        return True
+
+    def order(self, source, deed, found, lost):
+        name = self.random.choice(list(source.orders))
+        symbol, buy, volume = source.orders[name]
+        self.count(f"event: order {deed}")
+        if deed == "change":
+            self.say(source.name, f"change {name} sl=0.5")
+            return True
+        old = next((one for one, (theirs, _) in source.open.items() if theirs == symbol and not source.hedging), None)
+        signed = volume if buy else -volume
+        if deed == "fill" and (lost or old and not self.clear(source, old, source.open[old][1] + signed, found)):
+            return False
+        del source.orders[name]
+        if deed == "fill" and old:
+            self.without_stops(source, old, source.open[old][1] + signed)
+        self.say(source.name, f"{deed} {name}")
+        if deed != "fill":
+            return True
+        if old:
+            self.changed(source, old, source.open[old][1] + signed, found)
+            return True
+        source.open[f"of_{name}"] = [symbol, signed]
+        self.happens(source, f"of_{name}", symbol, 0, signed, found)
+        return True
+
+    def trades(self, source, found=False, most=3):
+        for _ in range(self.random.randint(1, most)):
+            self.trade(source, found)
+
+    # How it comes to the followers.
+
+    def followed(self, *only):
+        for name, model in self.followers.items():
+            if only and name not in only:
+                continue
+            told = ",".join(source.instance for source in self.sources)
+            self.say(name, f"until followed follower={model.instance} sources={told}")
+            self.say(name, f'expect holdings text="{model.holdings()}"')
+
+    def again(self, name):
+        """Attaches the follower again after its terminal was killed."""
+        model = self.followers[name]
+        self.say(name, f"redis DEL fl:{{{model.instance}}}")
+        self.say(name, model.attach)
+
+    def plain(self, source):
+        self.trades(source)
+        self.say(source.name, "published")
+
+    def unnoticed(self, source):
+        """Transactions get lost, or come late or in another order."""
+        how = self.pick("reversed", "lost", "twice", "late")
+        self.count(f"transactions: {how}")
+        self.say(source.name, f"transactions {how}")
+        self.trades(source)
+        self.say(source.name, "wait 700")
+        self.say(source.name, "deliver")
+        self.say(source.name, "transactions documented")
+        self.say(source.name, "published")
+
+    def blind(self, source):
+        """The source's terminal shows less than there is."""
+        shown, hidden = self.pick(("positions_frozen=0", "positions_frozen=1"), ("deals_hidden=0", "deals_hidden=1"),
+                                  ("busy_tickets=0", "busy_tickets=3"), ("failing_histories=0", "failing_histories=3"),
+                                  ("wrong_totals=0", "wrong_totals=3"))  # fmt: skip
+        self.count(f"blind: {hidden}")
+        self.say(source.name, f"terminal {hidden}")
+        self.trades(source, most=2)
+        self.say(source.name, "wait 2000")
+        self.say(source.name, f"terminal {shown}")
+        self.say(source.name, "published 2500")
+
+    def publisher_off(self, source):
+        how = self.pick("detach", "disconnected", *["kill"] * 2 * self.kills)
+        self.count(f"publisher: {how}")
+        if how == "disconnected":
+            self.say(source.name, "terminal connected=0")
+            self.say(source.name, "wait 200")
+        else:
+            self.say(source.name, "detach AccountPublisher" if how == "detach" else "kill")
+        self.trades(source, found=True)
+        self.say(source.name, "wait 1000")
+        self.say(source.name, "terminal connected=1" if how == "disconnected" else source.attach)
+        self.say(source.name, "published 2500")
+
+    def publisher_killed(self, source):
+        """The terminal ends after the publisher was told, perhaps before Redis was; or anywhere in between."""
+        any_age = not any(model.limited for model in self.followers.values())
+        if any_age and self.random.random() < 0.7:
+            self.count("publisher: crash")
+            self.say(source.name, f"crash {self.random.randint(1, 6)}")
+        else:
+            self.count("publisher: killed after its trades")
+        self.trades(source)
+        self.say(source.name, "kill")
+        self.say(source.name, source.attach)
+        self.say(source.name, "published 2500")
+
+    def cut_off(self, source):
+        if "link=1" not in source.attach:
+            return self.plain(source)
+        self.count("publisher: link cut")
+        self.say(source.name, "link cut")
+        self.trades(source)
+        self.say(source.name, "wait 1000")
+        self.say(source.name, "link mend")
+        self.say(source.name, "published")
+
+    def repeated(self, source):
+        self.plain(source)
+        if source.told:
+            self.count("signals: repeated")
+            self.say(source.name, f"again {source.instance} {self.random.randint(1, 4)}")
+
+    def follower_off(self, source, lose=False):
+        name = self.random.choice(list(self.followers))
+        model = self.followers[name]
+        how = self.pick("closed", "removed", *["kill"] * 2 * self.kills)
+        self.count(f"follower: {how}" + ", and signals are lost" * lose)
+        self.say(name, {"kill": "kill", "closed": "detach SignalFollower reason=9"}.get(how, "detach SignalFollower"))
+        if how == "removed":
+            model.attached_anew()
+        self.followed(*[other for other in self.followers if other != name] or [""])
+        if lose and source.told:
+            fates = {name: Fate(lost=True)}
+            for _ in range(self.random.randint(1, 2)):
+                self.trade(source, fates=fates)
+            self.say(source.name, "published")
+            self.followed(*[other for other in self.followers if other != name] or [""])
+            self.say(source.name, f"redis XTRIM ss:{{0}}:{source.instance} MAXLEN 0")
+            self.trimmed = True
+        self.trades(source)
+        self.say(source.name, "published")
+        if not lose and not self.trimmed and self.random.random() < 0.3:
+            self.count("signals: all are read again")
+            self.say(name, f"redis DEL fp:{{{model.instance}}}")
+        self.again(name) if how == "kill" else self.say(name, model.attach)
+
+    def follower_killed(self, source):
+        name = self.random.choice(list(self.followers))
+        self.count("follower: crash")
+        self.trades(source)
+        self.say(source.name, "published")
+        self.say(name, f"crash {self.random.randint(1, 8)}")
+        model = self.followers[name]
+        told = ",".join(one.instance for one in self.sources)
+        self.say(name, f"until followed follower={model.instance} sources={told}")
+        self.say(name, "kill")
+        self.again(name)
+
+    def follower_disconnected(self, source):
+        name = self.random.choice(list(self.followers))
+        self.count("follower: disconnected")
+        self.say(name, "terminal connected=0")
+        self.trades(source)
+        self.say(source.name, "published")
+        self.say(name, "wait 3000")
+        self.say(name, "terminal connected=1")
+
+    def patience(self, source):
+        """The trade server asks again, answers nothing, or fills in part, but executes all in the end."""
+        name = self.random.choice(list(self.followers))
+        self.trades(source)
+        self.say(source.name, "published")
+        how = self.pick("again", "found", "parts")
+        if how == "parts" and any(symbol.step != lots(1) for symbol in self.followers[name].brokers.values()):
+            how = "again"
+        word = {"again": self.random.choice(PATIENCE), "found": self.random.choice(FOUND)}.get(how)
+        self.count(f"trade server: {word or 'closes in parts'}")
+        self.say(name, f"broker {word} times={self.random.randint(1, 4)}" if how == "again" else
+                 f"broker {word} executed=1" if how == "found" else "broker plain")  # fmt: skip
+        self.followed(name)
+        self.say(name, "broker plain")
+
+    def refusal(self, source):
+        """The trade server will not open it, or only a part of it."""
+        name = self.random.choice(list(self.followers))
+        model = self.followers[name]
+        how = self.pick(*REFUSALS, "partly", "partly")
+        part = self.pick(lots(1), lots(5), lots(20))
+        if how == "partly" and any(broker.step != lots(1) for broker in model.brokers.values()):
+            how = "cancel"
+        fate = Fate(available=part) if how == "partly" else Fate(refused=True)
+        if not self.open(source, fates={name: fate}):
+            return self.plain(source)
+        self.count(f"trade server: {how}")
+        self.say(source.name, "published")
+        before, after = {
+            "partly": (f"broker fill={float(part)}", "broker fill=0"),
+            "no_answer": ("broker timeout", "broker plain"),
+            "moved": (None, None),
+        }.get(how, (f"broker {how}", "broker plain"))
+        symbols = model.brokers.items()
+        if how == "partly":
+            for _, broker in symbols:
+                self.say(name, f"symbol {broker.name} filling=2")
+        if how == "moved":
+            # Worse for a buyer and for a seller.
+            for symbol, broker in symbols:
+                bid, ask = (float(self.price(symbol, buy)) for buy in (False, True))
+                self.say(name, f"symbol {broker.name} bid={bid * 0.99:.2f} ask={ask * 1.01:.2f}")
+        else:
+            self.say(name, before)
+        self.followed(name)
+        if how == "moved":
+            for symbol, broker in symbols:
+                self.say(name, f"symbol {broker.name} {PRICES[symbol]}")
+        else:
+            self.say(name, after)
+        for _, broker in symbols:
+            self.say(name, f"symbol {broker.name} filling=3")
+        return None
+
+    def scenario(self):
+        self.begin()
+        rounds = [self.plain] * 3 + [self.unnoticed, self.blind, self.repeated, self.cut_off, self.follower_disconnected]
+        rounds += [self.publisher_off] * 2 + [self.follower_off] * 2 + [self.patience] * 3 + [self.refusal] * 3
+        rounds += [lambda source: self.follower_off(source, lose=True)] * 2
+        if self.kills:
+            rounds += [self.publisher_killed, self.follower_killed] * 2
+        for _ in range(self.random.randint(4, 9)):
+            source = self.random.choice(self.sources)
+            self.random.choice(rounds)(source)
+            self.followed()
+        for source in self.sources:
+            self.say(source.name, "detach AccountPublisher")
+        for name in self.followers:
+            self.say(name, "detach SignalFollower")
+        return f"# Seed {self.seed}.\n" + "\n".join(self.lines) + "\n"
