@@ -54,15 +54,16 @@ pub fn size(options: &Options) -> Result<()> {
     lines.push(format!("  a million signals: {} MiB", (signal * 1_000_000) >> 20));
     lines.push(String::new());
     lines.push("maxmemory (MiB) and maxclients, as set by mt5fleet up --terminals:".to_owned());
-    lines.push("  terminals    ris    rts   rtss  clients  |     Cluster node  clients".to_owned());
+    lines.push("  terminals    ris    rts   rtss  clients  of rtss  |     Cluster node  clients".to_owned());
     for terminals in FLEETS {
         let of = |topology, lane| sizing::limits(topology, lane, terminals);
         let single = ["ris", "rts", "rtss"].map(|lane| of(Topology::Single, lane));
         let [ris, rts, rtss] = single.map(|limits| limits.max_memory >> 20);
         let node = of(Topology::Cluster, "cluster");
         lines.push(format!(
-            "  {terminals:>9} {ris:>6} {rts:>6} {rtss:>6} {:>8}  | {:>16} {:>8}",
+            "  {terminals:>9} {ris:>6} {rts:>6} {rtss:>6} {:>8} {:>8}  | {:>16} {:>8}",
             single[0].max_clients,
+            single[2].max_clients,
             node.max_memory >> 20,
             node.max_clients
         ));

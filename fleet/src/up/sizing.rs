@@ -34,13 +34,18 @@ pub struct Limits {
     pub max_clients: u64,
 }
 
-/// What a server needs. `lane` is "ris", "rts", "rtss", or "cluster" for a node of a Cluster.
+/// How many connections a follower has besides its lane's: one reads, one acknowledges.
+const OF_FOLLOWER: u64 = 2;
+
+/// What a server needs, if each terminal follows others. `lane` is "ris", "rts", "rtss", or "cluster" for a node of a Cluster.
 pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
-    let clients = match topology {
+    let each = match (topology, lane) {
         // Each of a terminal's lanes may connect to each node.
-        Topology::Cluster => 3 * terminals,
-        _ => terminals,
+        (Topology::Cluster, _) => 3 + OF_FOLLOWER,
+        (_, "rtss") => 1 + OF_FOLLOWER,
+        _ => 1,
     };
+    let clients = each * terminals;
     let clients = clients + clients / 4 + OTHER_CLIENTS;
     let instances = terminals * INSTANCE_BYTES;
     let trades = terminals * POSITIONS * POSITION_BYTES;
@@ -85,7 +90,8 @@ mod tests {
             limits.max_memory.saturating_sub(limits.max_clients * CONNECTION_BYTES) >> 20
         };
         assert!(data(10_000).abs_diff(10 * data(1000)) <= 20, "{} {}", data(10_000), data(1000));
-        assert!(limits(Topology::Cluster, "cluster", 1000).max_clients >= 3000);
+        assert!(limits(Topology::Cluster, "cluster", 1000).max_clients >= 5000);
+        assert!(limits(Topology::Single, "rtss", 1000).max_clients >= 3000);
     }
 
     #[test]
