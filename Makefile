@@ -20,10 +20,11 @@ export WINDOWS
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: ## run 100 terminals and three Redis servers, and check every record (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
+demo: ## run 100 accounts that copy 10, and check every record and copy (TERMINALS=100 SECONDS=20 TOPOLOGY=single)
 	@scripts/prepare.sh run
 	cargo build --release --workspace
-	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --topology $(TOPOLOGY) --terminals $(TERMINALS) --seconds $(SECONDS)
+	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --copy --topology $(TOPOLOGY) --terminals $(TERMINALS) \
+		--seconds $(SECONDS)
 
 test: ## check format and lints, run all tests, also of the DLL under Wine (WINDOWS=no: without those)
 	@scripts/test.sh

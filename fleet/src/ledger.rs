@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    Opened { instance: String, producers: [String; 3] },
+    Opened { instance: String, producers: [String; 3], follows: Option<String> },
     Heartbeat(Heartbeat),
     Trade(Trade),
     OpenSet(OpenSet),
@@ -128,6 +128,8 @@ impl TradeEntry {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub instance: String,
+    /// The source that it copies.
+    pub follows: Option<String>,
     /// The producer of each lane.
     pub producers: [String; 3],
     pub heartbeats: Vec<Heartbeat>,
@@ -155,8 +157,8 @@ impl Ledger {
 
     pub fn add(&mut self, entry: Entry) {
         match entry {
-            Entry::Opened { instance, producers } => {
-                (self.instance, self.producers) = (instance, producers);
+            Entry::Opened { instance, producers, follows } => {
+                (self.instance, self.producers, self.follows) = (instance, producers, follows);
             }
             Entry::Heartbeat(heartbeat) => self.heartbeats.push(heartbeat),
             Entry::Trade(trade) => self.trades.push(TradeEntry::State(trade)),
@@ -273,6 +275,7 @@ mod tests {
             .add(&Entry::Opened {
                 instance: "1.Demo".into(),
                 producers: ["00ff", "01ff", "02ff"].map(String::from),
+                follows: None,
             })
             .unwrap();
         writer.add(&Entry::Trade(trade.clone())).unwrap();

@@ -14,7 +14,8 @@
 //!
 //! For proof:
 //! - [`simulate`]: many terminals, each a process; [`library`]: the built library, called as a terminal does
-//! - [`ledger`]: what a terminal's library accepted; [`oracle`]: compares it with Redis
+//! - [`ledger`]: what a terminal's library accepted; [`history`]: what a copying account executed; [`oracle`]: compares
+//!   them with Redis
 //! - [`demo`]: servers, terminals and the verdict in one command
 //!
 //! [`output`]: everything that is printed; [`errors`]: errors in words; [`stop`]: Ctrl-C.
@@ -28,6 +29,7 @@ pub mod doctor;
 pub mod errors;
 pub mod govern;
 pub mod halt;
+pub mod history;
 pub mod ledger;
 #[allow(unsafe_code)]
 pub mod library;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use libloading::Library;
 use mt5_redis::abi::{self, MT5REDIS_ABI_VERSION};
+use mt5_redis::codes::MT5REDIS_ERR_GAP;
+use mt5_redis::inbox::{MT5REDIS_START_RESUME, ReceivedSignal};
 use mt5_redis::model::{ExecutionReport, InstanceState, Signal, TradeState};
 
 macro_rules! functions {
@@ -43,6 +45,9 @@ functions! {
     mt5redis_open_positions: fn(i64, i64, *const i64, i32) -> i64;
     mt5redis_signal: fn(i64, *const Signal, *const u16, *const u16) -> i64;
     mt5redis_report: fn(i64, *const ExecutionReport, i32, *const u16, *const u16, *const u16) -> i64;
+    mt5redis_subscribe: fn(i64, *const u16, *const u16, *const u16, i64, i64, i32) -> i32;
+    mt5redis_next_signal: fn(i64, *mut ReceivedSignal, i32, *mut u16, i32, *mut u16, i32, *mut u16, i32) -> i32;
+    mt5redis_acknowledge: fn(i64, i64) -> i32;
     mt5redis_committed: fn(i64, i32) -> i64;
     mt5redis_throttle: fn(i64) -> i32;
     mt5redis_interval_ms: fn(i64, i32) -> i32;
@@ -150,6 +155,13 @@ pub struct Account {
     pub agent: Text,
 }
 
+/// What a subscription hands out.
+pub enum Received {
+    Signal(Box<ReceivedSignal>, String),
+    /// Signals that were deleted before they were read, in words.
+    Gap(String),
+}
+
 /// An open handle. The calls that send return the library's result: a sequence, or an error code.
 pub struct Session<'a> {
     bridge: &'a Bridge,
@@ -195,6 +207,51 @@ impl Session<'_> {
         let (call, size) = (self.bridge.functions.mt5redis_report, size_of::<ExecutionReport>() as i32);
         // SAFETY: a whole struct and its size, and texts that end with a NUL.
         unsafe { call(self.handle, report, size, source.pointer(), symbol.pointer(), reason.pointer()) }
+    }
+
+    /// Follows a source, of any age, where this instance stopped. A new follower begins with the oldest signal.
+    pub fn subscribe(&self, source: &str) -> Result<()> {
+        let (none, source) = (Text::new(""), Text::new(source));
+        let call = self.bridge.functions.mt5redis_subscribe;
+        // SAFETY: the texts end with a NUL.
+        let result = unsafe {
+            call(self.handle, none.pointer(), source.pointer(), none.pointer(), 0, 0, MT5REDIS_START_RESUME)
+        };
+        self.bridge.expect(result.into())
+    }
+
+    /// The next signal of the subscription with its symbol, or a gap, if either is here.
+    pub fn next_signal(&self) -> Result<Option<Received>> {
+        let mut signal = Box::<ReceivedSignal>::default();
+        let (mut instance, mut symbol, mut comment) = ([0; 41], [0; 49], [0; 97]);
+        let call = self.bridge.functions.mt5redis_next_signal;
+        // SAFETY: a whole struct and its size, and buffers with their capacities.
+        let result = unsafe {
+            call(
+                self.handle,
+                &mut *signal,
+                size_of::<ReceivedSignal>() as i32,
+                instance.as_mut_ptr(),
+                instance.len() as i32,
+                symbol.as_mut_ptr(),
+                symbol.len() as i32,
+                comment.as_mut_ptr(),
+                comment.len() as i32,
+            )
+        };
+        if result == MT5REDIS_ERR_GAP {
+            return Ok(Some(Received::Gap(self.bridge.last_error())));
+        }
+        self.bridge.expect(result.into())?;
+        let end = symbol.iter().position(|unit| *unit == 0).unwrap_or(symbol.len());
+        Ok((result == 1).then(|| Received::Signal(signal, String::from_utf16_lossy(&symbol[..end]))))
+    }
+
+    /// Acknowledges a signal by its number.
+    pub fn acknowledge(&self, number: i64) -> Result<()> {
+        // SAFETY: plain numbers.
+        let result = unsafe { (self.bridge.functions.mt5redis_acknowledge)(self.handle, number) };
+        self.bridge.expect(result.into())
     }
 
     /// The committed sequence of each lane.

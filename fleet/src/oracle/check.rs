@@ -30,10 +30,16 @@ fn judge(readers: &mut [Reader], ledgers: &[Ledger]) -> Result<Verdict> {
     let lanes = [instances::check, trades::check, signals::check];
     let names = ["instances", "trades", "signals"];
     let mut known = HashSet::new();
+    let follows = |ledger: &&Ledger| ledger.follows.is_some();
+    let positions = ledgers.iter().filter(follows).map(|ledger| format!("fp:{{{}}}", ledger.instance));
+    let positions: Vec<String> = positions.collect();
     for (lane, (check, name)) in lanes.into_iter().zip(names).enumerate() {
         let reader = &mut readers[lane.min(last)];
         let keys = check(reader, ledgers, &mut verdict);
         known.extend(keys.with_context(|| format!("the check of the {name} failed"))?);
+        if lane == lanes.len() - 1 {
+            known.extend(positions.iter().cloned());
+        }
         if last > 0 || lane == lanes.len() - 1 {
             strangers(reader, &known, &mut verdict)?;
             known.clear();

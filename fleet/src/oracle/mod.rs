@@ -7,9 +7,11 @@
 //!
 //! - [`check`]: runs the checks of the three lanes; [`verdict`]: what they found
 //! - [`instances`], [`trades`], [`signals`]: one lane each
+//! - [`copies`]: the positions of accounts that copy others
 //! - [`reader`]: finds the server of a key; [`values`]: compares accepted values with stored ones
 
 mod check;
+pub mod copies;
 mod instances;
 mod reader;
 mod signals;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use mt5_redis::model::signal::*;
+use mt5_redis::model::trade::MT5REDIS_SIDE_BUY;
 use redis::Connection;
 use rmpv::Value;
 
@@ -158,13 +159,13 @@ fn differences(expected: &[(&str, Expected)], found: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// The values of a packed signal, in order; the last one is the sequence of its predecessor.
+/// The values of a packed signal, in order. Those after its predecessor's sequence say what happened, if it does.
 fn expected(ledger: &Ledger, at: usize) -> Vec<(&'static str, Expected)> {
     use Expected::{Integer, Number};
     let SignalGiven { sequence, signal, symbol, comment } = &ledger.signals[at];
     let predecessor = at.checked_sub(1).map_or(0, |before| ledger.signals[before].sequence);
     let text = |text: &str| Expected::text(text);
-    vec![
+    let mut values = vec![
         ("version", Integer(SCHEMA)),
         ("producer", text(&ledger.producers[2])),
         ("sequence", Integer(*sequence as i64)),
@@ -190,5 +191,17 @@ fn expected(ledger: &Ledger, at: usize) -> Vec<(&'static str, Expected)> {
         ("expiry", Integer(signal.expiry_ms)),
         ("comment", text(comment)),
         ("predecessor", Integer(predecessor as i64)),
-    ]
+    ];
+    if signal.event != MT5REDIS_SIGNAL_UNSAID {
+        values.extend([
+            ("event", Integer(signal.event.into())),
+            ("volume before", Number(signal.volume_before)),
+            ("volume after", Number(signal.volume_after)),
+            ("entry price", Number(signal.entry_price)),
+            ("side", text(if signal.side == MT5REDIS_SIDE_BUY { "b" } else { "s" })),
+            ("order type", Integer(signal.order_type.into())),
+            ("found", Integer(signal.found.into())),
+        ]);
+    }
+    values
 }

@@ -64,6 +64,15 @@ impl Agent {
         Ok(())
     }
 
+    /// Whether everything is published except for prices, which the library may leave out.
+    pub fn is_settled(&self, market: &Market) -> bool {
+        let published = |(id, position): (&i64, &Position)| {
+            let known = self.known.get(id);
+            known.is_some_and(|known| difference(&known.last, &position.state) != Some(MT5REDIS_EVENT_CHANGE))
+        };
+        market.positions().iter().all(published) && self.open.iter().eq(market.positions().keys())
+    }
+
     fn look_for_absent(
         &mut self,
         market: &Market,
@@ -99,7 +108,7 @@ fn state(
     publish: &mut impl FnMut(Publication) -> Result<bool>,
 ) -> Result<bool> {
     let state = TradeState { event, time_ms: now_ms, ..position.state };
-    publish(Publication::State { state: &state, symbol: position.symbol, comment: position.comment })
+    publish(Publication::State { state: &state, symbol: position.symbol, comment: &position.comment })
 }
 
 /// What has changed between two looks, as an event.

@@ -1,12 +1,12 @@
 //! Starts the terminals, watches them until they end, and gathers their ledgers.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{self, Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -15,13 +15,17 @@ use hdrhistogram::Histogram;
 use super::View;
 use super::configuration;
 use super::terminal::{self, Progress};
+use crate::history;
 use crate::ledger::{self, Ledger, Summary};
 use crate::library;
+use crate::oracle::copies::Following;
 use crate::stop;
 
 /// Time between two starts, so that a hundred terminals do not load the library at once.
 const STAGGER: Duration = Duration::from_millis(20);
 const REDRAW: Duration = Duration::from_millis(250);
+/// How many terminals follow each source.
+const FOLLOWERS: u32 = 10;
 /// Extra time for a busy machine, beyond the run and its flush.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -30,6 +34,9 @@ pub struct Size {
     /// Number of terminals, each a process of its own
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub terminals: u32,
+    /// Let the terminals copy the trades of further ones, their sources, of which there is one for every ten
+    #[arg(long)]
+    pub copy: bool,
     /// How long each terminal runs
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
@@ -53,10 +60,24 @@ pub struct Size {
     pub ledgers: Option<PathBuf>,
 }
 
+impl Size {
+    /// How many sources there are besides the terminals.
+    pub fn sources(&self) -> u32 {
+        if self.copy { self.terminals.div_ceil(FOLLOWERS) } else { 0 }
+    }
+
+    /// The number of a terminal's source; none if it is a source itself, or if nobody copies.
+    fn source(&self, index: u32) -> Option<u32> {
+        index.checked_sub(self.sources())?.checked_rem(self.sources())
+    }
+}
+
 /// What a fleet did.
 pub struct Outcome {
     /// One for each terminal that opened a session.
     pub ledgers: Vec<Ledger>,
+    /// One for each of them that copies another.
+    pub followings: Vec<Following>,
     /// Terminals that failed, and why.
     pub failures: Vec<String>,
     pub calls: Histogram<u64>,
@@ -94,8 +115,10 @@ pub fn run(
 
     let (sender, receiver) = mpsc::channel();
     let mut fleet = Fleet { terminals: Vec::new(), receiver };
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since_ms = since.context("this machine's clock is before 1970")?.as_millis() as i64;
     let start = Instant::now();
-    for index in 0..size.terminals {
+    for index in 0..size.sources() + size.terminals {
         let due = start + STAGGER * index;
         while fleet.listen(due) {}
         stop::check()?;
@@ -108,6 +131,9 @@ pub fn run(
             config: config.clone(),
             library: library.clone(),
             ledger: folder.join(format!("terminal-{index}.jsonl")),
+            publish: index < size.sources(),
+            follow: size.source(index).map(terminal::instance),
+            since_ms,
         };
         fleet.terminals.push(Terminal::start(index as usize, options, &sender)?);
         view.show(start.elapsed(), &fleet.progress())?;
@@ -119,11 +145,12 @@ pub fn run(
     while fleet.any_runs() && Instant::now() < deadline {
         let redraw = Instant::now() + REDRAW;
         while fleet.listen(redraw) {}
+        fleet.announce_ends(size);
         stop::check()?;
         meanwhile(all_there.elapsed())?;
         view.show(start.elapsed(), &fleet.progress())?;
     }
-    Ok(fleet.gather())
+    fleet.gather()
 }
 
 /// The terminals. Dropping it kills those that still run.
@@ -148,6 +175,22 @@ impl Fleet {
         true
     }
 
+    /// Says to the followers of each source that has ended how many signals it gave.
+    fn announce_ends(&mut self, size: &Size) {
+        for index in 0..self.terminals.len() {
+            let Some(source) = size.source(index as u32) else { continue };
+            let source = &self.terminals[source as usize];
+            if source.reports && !source.progress.finished {
+                continue;
+            }
+            let given = source.progress.accepted[2];
+            if let Some(mut input) = self.terminals[index].input.take() {
+                // One that has ended needs no word.
+                let _ = writeln!(input, "{given}");
+            }
+        }
+    }
+
     fn any_runs(&self) -> bool {
         self.terminals.iter().any(|terminal| terminal.reports)
     }
@@ -156,9 +199,10 @@ impl Fleet {
         self.terminals.iter().map(|terminal| &terminal.progress).collect()
     }
 
-    fn gather(mut self) -> Outcome {
+    fn gather(mut self) -> Result<Outcome> {
         let mut outcome = Outcome {
             ledgers: Vec::new(),
+            followings: Vec::new(),
             failures: Vec::new(),
             calls: ledger::call_times(),
             signals_per_s: 0,
@@ -169,6 +213,7 @@ impl Fleet {
                 Ok(ledger) => {
                     let unfinished = ledger.summary.as_ref().and_then(|summary| summary.failure.clone());
                     outcome.failures.extend(unfinished.map(|text| format!("{}: {text}", ledger.instance)));
+                    outcome.followings.extend(terminal.following(&ledger)?);
                     outcome.ledgers.push(ledger);
                 }
                 // The failure says more than the missing ledger.
@@ -184,7 +229,7 @@ impl Fleet {
         }
         outcome.calls = calls;
         outcome.signals_per_s = signals_per_s(&outcome.ledgers);
-        outcome
+        Ok(outcome)
     }
 }
 
@@ -201,6 +246,8 @@ fn signals_per_s(ledgers: &[Ledger]) -> u64 {
 struct Terminal {
     options: terminal::Options,
     process: Child,
+    /// Where a follower is told how many signals there are.
+    input: Option<ChildStdin>,
     complaints: PathBuf,
     progress: Progress,
     /// Whether it still reports its progress.
@@ -213,6 +260,13 @@ impl Terminal {
         options: terminal::Options,
         sender: &Sender<(usize, Option<Progress>)>,
     ) -> Result<Self> {
+        // The account of an earlier fleet is none of ours.
+        match fs::remove_file(options.history()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot delete {}", options.history().display()));
+            }
+            _ => {}
+        }
         let complaints = options.ledger.with_extension("log");
         let log =
             File::create(&complaints).with_context(|| format!("cannot write {}", complaints.display()))?;
@@ -227,7 +281,10 @@ impl Terminal {
             .arg(&options.library)
             .arg("--ledger")
             .arg(&options.ledger)
-            .stdin(Stdio::null())
+            .args(["--since-ms", &options.since_ms.to_string()])
+            .args(options.publish.then_some("--publish"))
+            .args(options.follow.iter().flat_map(|source| ["--follow", source]))
+            .stdin(if options.follow.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(log);
         // Shield it from Ctrl-C: we stop the terminals.
@@ -235,6 +292,7 @@ impl Terminal {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut process = command.spawn().context("cannot start a terminal")?;
         let lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
+        let input = process.stdin.take();
         let sender = sender.clone();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -244,7 +302,14 @@ impl Terminal {
             }
             let _ = sender.send((index, None));
         });
-        Ok(Self { options, process, complaints, progress: Progress::default(), reports: true })
+        Ok(Self { options, process, input, complaints, progress: Progress::default(), reports: true })
+    }
+
+    /// What it copied, if it is a follower.
+    fn following(&self, ledger: &Ledger) -> Result<Option<Following>> {
+        let Some(source) = ledger.follows.clone() else { return Ok(None) };
+        let executions = history::read(&self.options.history())?;
+        Ok(Some(Following { follower: ledger.instance.clone(), source, executions }))
     }
 
     /// Waits for the process, which has finished or is stuck.

@@ -50,7 +50,7 @@ const COMMENTS: [&str; 6] = [
 pub struct Position {
     pub state: TradeState,
     pub symbol: &'static str,
-    pub comment: &'static str,
+    pub comment: String,
     instrument: usize,
 }
 
@@ -58,7 +58,7 @@ pub struct Position {
 pub struct Given {
     pub signal: Signal,
     pub symbol: &'static str,
-    pub comment: &'static str,
+    pub comment: String,
 }
 
 /// An account and its prices.
@@ -105,6 +105,10 @@ impl Market {
                     rounded(*price + f64::from(points) / 10f64.powi(instrument.digits), instrument.digits);
             }
         }
+        self.revalue();
+    }
+
+    fn revalue(&mut self) {
         for position in self.positions.values_mut() {
             position.state.price_current = self.prices[position.instrument];
             position.state.profit = profit(position, position.state.volume);
@@ -142,27 +146,46 @@ impl Market {
 
     fn open(&mut self, now_ms: i64) {
         let instrument = self.rng.usize(..INSTRUMENTS.len());
+        let volume = f64::from(self.rng.i32(1..=20) * 10) / 100.0;
+        let magic = self.rng.i64(-2..5);
+        let side = if self.rng.bool() { MT5REDIS_SIDE_BUY } else { MT5REDIS_SIDE_SELL };
+        let comment = COMMENTS[self.rng.usize(..COMMENTS.len())].to_owned();
+        let id = self.add(instrument, side, volume, comment, now_ms);
+        self.change(id, |position, _| position.state.magic = magic);
+    }
+
+    /// Opens a position at the price of this symbol; none if there is no such symbol.
+    pub fn buy_or_sell(
+        &mut self,
+        symbol: &str,
+        side: i32,
+        volume: f64,
+        comment: String,
+        now_ms: i64,
+    ) -> Option<i64> {
+        Some(self.add(instrument(symbol)?, side, volume, comment, now_ms))
+    }
+
+    fn add(&mut self, instrument: usize, side: i32, volume: f64, comment: String, now_ms: i64) -> i64 {
         let id = self.next_position;
         self.next_position += 1;
+        let Instrument { name: symbol, digits, .. } = INSTRUMENTS[instrument];
         let price = self.prices[instrument];
-        let volume = f64::from(self.rng.i32(1..=20) * 10) / 100.0;
         let state = TradeState {
             position: id,
             ticket: id,
-            magic: self.rng.i64(-2..5),
             open_time_ms: now_ms,
             volume,
             price_open: price,
             price_current: price,
             commission: rounded(-3.5 * volume, 2),
-            side: if self.rng.bool() { MT5REDIS_SIDE_BUY } else { MT5REDIS_SIDE_SELL },
+            side,
             server_offset_s: SERVER_OFFSET_S,
-            digits: INSTRUMENTS[instrument].digits,
+            digits,
             ..Default::default()
         };
-        let comment = COMMENTS[self.rng.usize(..COMMENTS.len())];
-        let symbol = INSTRUMENTS[instrument].name;
         self.positions.insert(id, Position { state, symbol, comment, instrument });
+        id
     }
 
     fn change(&mut self, id: i64, change: impl FnOnce(&mut Position, &mut Rng)) {
@@ -171,17 +194,35 @@ impl Market {
         }
     }
 
-    fn close(&mut self, id: i64, now_ms: i64) {
+    /// Closes a part of a position or adds to it, and sets its stops.
+    pub fn set(&mut self, id: i64, volume: f64, stop_loss: f64, take_profit: f64) {
+        self.change(id, |position, _| {
+            resize(position, volume);
+            (position.state.stop_loss, position.state.take_profit) = (stop_loss, take_profit);
+        });
+    }
+
+    pub fn close(&mut self, id: i64, now_ms: i64) {
         let Some(mut position) = self.positions.remove(&id) else { return };
-        let state = &mut position.state;
-        state.close_time_ms = now_ms;
-        state.price_close = state.price_current;
-        state.volume_closed = rounded(state.volume_closed + state.volume, 2);
-        state.volume = 0.0;
-        let total = state.volume_closed;
+        resize(&mut position, 0.0);
+        position.state.close_time_ms = now_ms;
+        let total = position.state.volume_closed;
         position.state.profit = profit(&position, total);
         self.realised += position.state.profit;
         self.history.insert(id, position);
+    }
+
+    /// The price of a symbol; none if there is no such symbol.
+    pub fn price(&self, symbol: &str) -> Option<f64> {
+        Some(self.prices[instrument(symbol)?])
+    }
+
+    /// Moves the price of a symbol.
+    pub fn move_to(&mut self, symbol: &str, price: f64) {
+        if let Some(instrument) = instrument(symbol) {
+            self.prices[instrument] = price;
+            self.revalue();
+        }
     }
 
     /// The account, for a heartbeat.
@@ -247,19 +288,30 @@ impl Market {
             server_offset_s: SERVER_OFFSET_S,
             ..Default::default()
         };
-        Given { signal, symbol: name, comment: COMMENTS[self.rng.usize(..COMMENTS.len())] }
+        Given { signal, symbol: name, comment: COMMENTS[self.rng.usize(..COMMENTS.len())].to_owned() }
     }
 }
 
+fn instrument(symbol: &str) -> Option<usize> {
+    INSTRUMENTS.iter().position(|instrument| instrument.name == symbol)
+}
+
 fn close_half(position: &mut Position) {
-    let state = &mut position.state;
-    let part = rounded(state.volume / 2.0, 2);
-    if part >= 0.01 && state.volume - part >= 0.01 {
-        state.volume = rounded(state.volume - part, 2);
-        state.volume_closed = rounded(state.volume_closed + part, 2);
-        state.price_close = state.price_current;
-        position.state.profit = profit(position, position.state.volume);
+    let volume = position.state.volume;
+    let part = rounded(volume / 2.0, 2);
+    if part >= 0.01 && volume - part >= 0.01 {
+        resize(position, rounded(volume - part, 2));
     }
+}
+
+fn resize(position: &mut Position, volume: f64) {
+    let state = &mut position.state;
+    if volume < state.volume {
+        state.volume_closed = rounded(state.volume_closed + state.volume - volume, 2);
+        state.price_close = state.price_current;
+    }
+    state.volume = volume;
+    position.state.profit = profit(position, volume);
 }
 
 fn profit(position: &Position, volume: f64) -> f64 {
@@ -269,7 +321,7 @@ fn profit(position: &Position, volume: f64) -> f64 {
     rounded(moved * volume * INSTRUMENTS[position.instrument].lot, 2)
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
+pub fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (value * scale).round() / scale
 }

@@ -1,9 +1,13 @@
 //! One simulated terminal, a process of its own: an account, an agent that publishes it, signals, and a ledger of what
 //! the library accepted. It reports its progress to its parent on standard output, a JSON line each half second, and
 //! ends when the parent is gone.
+//!
+//! A source gives a signal for each of its trades, and no others. A follower trades nothing but copies; it goes on until it
+//! has copied as many signals as its parent then says on standard input.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,15 +18,19 @@ use mt5_redis::codes::{MT5REDIS_ERR_JOURNAL_FULL, MT5REDIS_ERR_QUEUE_FULL};
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, Publication};
+use super::follower::Follower;
 use super::market::{Given, Market, STEPS};
+use super::publisher::Publisher;
 use crate::ledger::{self, AccountTexts, Entry, Summary};
-use crate::library::{Account, Bridge, Session, Text};
+use crate::library::{Account, Bridge, Received, Session, Text};
 
 /// As in `FleetAgent.mq5`: a look at the positions each half second, a heartbeat each second.
 const LOOK_STEPS: u64 = 5;
+/// A source trades and looks at each step, so that there is much to copy.
+const SOURCE_LOOK_STEPS: u64 = 1;
 const HEARTBEAT_STEPS: u64 = 10;
 const HEARTBEAT_MS: i32 = 1000;
-/// How long a terminal waits at its end until Redis has everything.
+/// How long a terminal waits at its end until Redis has everything, and a follower before that until it has all copies.
 pub const FLUSH: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -45,6 +53,32 @@ pub struct Options {
     pub library: PathBuf,
     #[arg(long)]
     pub ledger: PathBuf,
+    /// Others copy this account
+    #[arg(long)]
+    pub publish: bool,
+    /// The source that this account copies
+    #[arg(long)]
+    pub follow: Option<String>,
+    /// Older signals are not copied, ms since 1970 UTC
+    #[arg(long, default_value_t = 0)]
+    pub since_ms: i64,
+}
+
+impl Options {
+    /// The file of a follower's history.
+    pub fn history(&self) -> PathBuf {
+        self.ledger.with_extension("history")
+    }
+}
+
+/// The account's number at its broker.
+fn login(index: u32) -> i64 {
+    5_000_001 + i64::from(index)
+}
+
+/// The name of a terminal's instance.
+pub fn instance(index: u32) -> String {
+    format!("{}.Fleet-Demo", login(index))
 }
 
 /// A terminal's progress.
@@ -56,6 +90,8 @@ pub struct Progress {
     pub accepted: [u64; 3],
     pub committed: [u64; 3],
     pub refused: u64,
+    /// How many signals a follower has copied.
+    pub copied: u64,
     /// The pressure's level.
     pub throttle: u8,
     pub call_p50_ns: u64,
@@ -72,22 +108,46 @@ pub fn run(options: &Options) -> Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
 
     let bridge = Bridge::load(&options.library)?;
-    let login = 5_000_001 + i64::from(options.index);
-    let instance = format!("{login}.Fleet-Demo");
+    let instance = instance(options.index);
     let session = bridge.open(&options.config, &instance, &options.ledger.with_extension("data"))?;
-    let mut station = Station::new(&bridge, session, instance, &options.ledger)?;
-    let mut market = Market::new(options.seed, login);
+    let mut market = Market::new(options.seed, login(options.index));
     let mut agent = Agent::default();
+    let mut publisher = options.publish.then(Publisher::default);
+    let mut copying = options.follow.as_deref().map(|_| Copying::start(options, &mut market)).transpose()?;
+    if let Some(source) = &options.follow {
+        session.subscribe(source)?;
+    }
+    let mut station = Station::new(&bridge, session, instance, options)?;
 
-    let start = Instant::now();
-    for step in 0..options.seconds * u64::from(STEPS * options.rate) {
+    let look_steps = if options.publish { SOURCE_LOOK_STEPS } else { LOOK_STEPS };
+    let steps = options.seconds * u64::from(STEPS * options.rate);
+    let (start, mut patience) = (Instant::now(), None);
+    for step in 0.. {
         // Unlike a well-behaved program it does not slow down under pressure: the library must cope.
         let due = start + Duration::from_secs_f64(step as f64 / f64::from(STEPS * options.rate));
         thread::sleep(due.saturating_duration_since(Instant::now()));
+        let is_over = step >= steps;
+        if is_over && copying.as_mut().is_none_or(Copying::is_over) {
+            let deadline = *patience.get_or_insert_with(|| Instant::now() + FLUSH);
+            let told = publisher.as_ref().is_none_or(|publisher| publisher.is_settled(&market));
+            // Whoever is compared with another account shows all of its own.
+            let is_compared = publisher.is_some() || copying.is_some();
+            if !is_compared || told && agent.is_settled(&market) || Instant::now() >= deadline {
+                break;
+            }
+        }
         market.step();
-        if step % LOOK_STEPS == 0 {
-            market.trade(now_ms());
+        if let Some(copying) = &mut copying {
+            station.copy(&mut copying.follower, &mut market)?;
+        }
+        if step % look_steps == 0 {
+            if copying.is_none() && !is_over {
+                market.trade(now_ms());
+            }
             agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
+            if let Some(publisher) = &mut publisher {
+                publisher.look(&market, now_ms(), &mut |given| station.signal(given))?;
+            }
         }
         if step % (LOOK_STEPS * u64::from(options.rate)) == 0 {
             station.report(market.positions().len(), false)?;
@@ -95,13 +155,49 @@ pub fn run(options: &Options) -> Result<()> {
         if step % HEARTBEAT_STEPS == 0 {
             station.heartbeat(&mut market, HEARTBEAT_MS / options.rate as i32)?;
         }
-        for given in market.signals(options.signal_rate, now_ms()) {
-            station.signal(&given)?;
+        if publisher.is_none() && !is_over {
+            for given in market.signals(options.signal_rate, now_ms()) {
+                station.signal(&given)?;
+            }
         }
     }
     agent.look(&market, now_ms(), &mut |publication| station.publish(publication))?;
     station.heartbeat(&mut market, HEARTBEAT_MS / options.rate as i32)?;
     station.finish(market.positions().len())
+}
+
+/// A follower, and when it may end.
+struct Copying {
+    follower: Follower,
+    /// How many signals there are, once the source has ended.
+    all: Receiver<u64>,
+    /// Their number, and how long to wait for them.
+    end: Option<(u64, Instant)>,
+}
+
+impl Copying {
+    fn start(options: &Options, market: &mut Market) -> Result<Self> {
+        let source = options.follow.as_deref().unwrap_or_default();
+        let follower = Follower::open(source, options.since_ms, &options.history(), market)?;
+        let (sender, all) = mpsc::channel();
+        thread::spawn(move || {
+            let number = io::stdin().lines().next()?.ok()?.parse().ok()?;
+            sender.send(number).ok()
+        });
+        Ok(Self { follower, all, end: None })
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.end.is_none() {
+            self.end = match self.all.try_recv() {
+                Ok(all) => Some((all, Instant::now() + FLUSH)),
+                Err(TryRecvError::Empty) => None,
+                // Nobody will say.
+                Err(TryRecvError::Disconnected) => Some((0, Instant::now())),
+            };
+        }
+        self.end.is_some_and(|(all, patience)| self.follower.executed() >= all || Instant::now() >= patience)
+    }
 }
 
 /// The session, and records of its calls.
@@ -116,19 +212,15 @@ struct Station<'a> {
 }
 
 impl<'a> Station<'a> {
-    fn new(
-        bridge: &'a Bridge,
-        session: Session<'a>,
-        instance: String,
-        ledger: &std::path::Path,
-    ) -> Result<Self> {
+    fn new(bridge: &'a Bridge, session: Session<'a>, instance: String, options: &Options) -> Result<Self> {
         let stats = session.stats()?;
         let producer = |lane: &str| {
             stats[lane]["producer"].as_str().context("the statistics lack the producer").map(str::to_owned)
         };
         let producers = [producer("ris")?, producer("rts")?, producer("rtss")?];
-        let mut ledger = ledger::Writer::create(ledger)?;
-        ledger.add(&Entry::Opened { instance: instance.clone(), producers })?;
+        let mut ledger = ledger::Writer::create(&options.ledger)?;
+        let follows = options.follow.clone();
+        ledger.add(&Entry::Opened { instance: instance.clone(), producers, follows })?;
         let texts = AccountTexts {
             server: "Fleet-Demo".into(),
             company: "Beispiel & Söhne Brokers Ltd.".into(),
@@ -194,13 +286,29 @@ impl<'a> Station<'a> {
         Ok(true)
     }
 
-    fn signal(&mut self, given: &Given) -> Result<()> {
-        let (symbol, comment) = (Text::new(given.symbol), Text::new(given.comment));
+    /// Gives a signal; returns whether the library accepted it.
+    fn signal(&mut self, given: &Given) -> Result<bool> {
+        let (symbol, comment) = (Text::new(given.symbol), Text::new(&given.comment));
         let signal = given.signal;
-        if let Some(sequence) = self.call(2, |session, _| session.signal(&signal, &symbol, &comment))? {
-            let (symbol, comment) = (given.symbol.to_owned(), given.comment.to_owned());
-            self.ledger.add(&Entry::Signal(ledger::SignalGiven { sequence, signal, symbol, comment }))?;
+        let called = self.call(2, |session, _| session.signal(&signal, &symbol, &comment))?;
+        let Some(sequence) = called else { return Ok(false) };
+        let (symbol, comment) = (given.symbol.to_owned(), given.comment.clone());
+        self.ledger.add(&Entry::Signal(ledger::SignalGiven { sequence, signal, symbol, comment }))?;
+        Ok(true)
+    }
+
+    /// Copies the signals that are here.
+    fn copy(&mut self, follower: &mut Follower, market: &mut Market) -> Result<()> {
+        while let Some(received) = self.session.next_signal()? {
+            match received {
+                Received::Gap(text) => self.progress.event = Some(text),
+                Received::Signal(signal, symbol) => {
+                    follower.receive(market, &signal, &symbol, now_ms())?;
+                    self.session.acknowledge(signal.number)?;
+                }
+            }
         }
+        self.progress.copied = follower.executed();
         Ok(())
     }
 

@@ -77,6 +77,7 @@ struct Totals {
     accepted: [u64; 3],
     committed: [u64; 3],
     refused: u64,
+    copied: u64,
     /// The median of the terminals' medians, and the worst of their 99th percentiles.
     call_p50_ns: u64,
     call_p99_ns: u64,
@@ -89,6 +90,7 @@ impl Totals {
             totals.finished += usize::from(terminal.finished);
             totals.running += usize::from(!terminal.finished);
             totals.refused += terminal.refused;
+            totals.copied += terminal.copied;
             totals.call_p99_ns = totals.call_p99_ns.max(terminal.call_p99_ns);
             for lane in 0..3 {
                 totals.accepted[lane] += terminal.accepted[lane];
@@ -103,15 +105,21 @@ impl Totals {
 
     fn line(&self, elapsed: Duration) -> String {
         format!(
-            "{:>3} s  {} running, {} finished  accepted {}  committed {}  refused {}  call p50 {} ns",
+            "{:>3} s  {} running, {} finished  accepted {}  committed {}  refused {}{}  call p50 {} ns",
             elapsed.as_secs(),
             self.running,
             self.finished,
             self.accepted.iter().sum::<u64>(),
             self.committed.iter().sum::<u64>(),
             self.refused,
+            self.copied(),
             self.call_p50_ns,
         )
+    }
+
+    /// How many signals followers have copied, if there are followers.
+    fn copied(&self) -> String {
+        if self.copied == 0 { String::new() } else { format!("  copied {}", self.copied) }
     }
 }
 
@@ -146,11 +154,12 @@ fn draw(frame: &mut Frame, elapsed: Duration, totals: &Totals, rates: &Rates, te
     ]);
     let [title, lanes, fleet, event] = areas.areas(frame.area());
     let heading = format!(
-        " {:.1} s   {} terminals running, {} finished   {} calls refused   call p50 {} ns, worst p99 {} ns   q: stop",
+        " {:.1} s   {} terminals running, {} finished   {} calls refused{}   call p50 {} ns, worst p99 {} ns   q: stop",
         elapsed.as_secs_f32(),
         totals.running,
         totals.finished,
         totals.refused,
+        totals.copied(),
         totals.call_p50_ns,
         totals.call_p99_ns,
     );
@@ -230,6 +239,7 @@ mod tests {
             instance: "5000001.Fleet-Demo".into(),
             accepted: [10, 200, 3000],
             committed: [10, 200, 2990],
+            copied: 7,
             call_p50_ns: 80,
             event: Some("rtss: connected".into()),
             ..Default::default()
@@ -254,7 +264,7 @@ mod tests {
         }
         assert_eq!(
             totals.line(Duration::from_secs(2)),
-            "  2 s  20 running, 0 finished  accepted 64200  committed 64000  refused 0  call p50 80 ns"
+            "  2 s  20 running, 0 finished  accepted 64200  committed 64000  refused 0  copied 140  call p50 80 ns"
         );
     }
 }
