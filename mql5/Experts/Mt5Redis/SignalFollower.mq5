@@ -45,6 +45,9 @@ input ENUM_TIMEFRAMES InpAtrTimeframe = PERIOD_H1;      // ATR: timeframe
 input group "Other"
 input int    InpMaxAgeMs    = 5000;                     // Largest age of an opening or a change, ms
 input ENUM_MT5REDIS_AFTER_GAP InpAfterGap = MT5REDIS_AFTER_GAP_CLOSE_ONLY; // After signals were missed
+input ENUM_MT5REDIS_PENDINGS InpPendings = MT5REDIS_PENDINGS_WHEN_FILLED; // Pending orders
+input bool   InpRepair      = false;                    // Repair copies that differ from their source
+input int    InpRepairAgeMs = 600000;                   // Largest age of what a repair opens, ms
 input long   InpMagic       = 20250202;                 // Magic number of the copies
 input bool   InpDryRun      = true;                     // Dry run: print, do not trade
 
@@ -108,6 +111,9 @@ int OnInit(void)
    rules.slippage=InpSlippage;
    rules.max_age_ms=InpMaxAgeMs;
    rules.after_gap=InpAfterGap;
+   rules.pendings=InpPendings;
+   rules.repair=InpRepair;
+   rules.repair_age_ms=InpRepairAgeMs;
    rules.magic=InpMagic;
    rules.dry_run=InpDryRun;
    rules.guards.Set(MT5REDIS_GUARD_TOTAL_LOTS,InpMaxTotalLots,InpTotalLotsAction);

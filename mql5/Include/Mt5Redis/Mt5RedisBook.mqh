@@ -11,6 +11,7 @@
 #include "Mt5RedisDeals.mqh"
 #include "Mt5RedisHoldings.mqh"
 #include "Mt5RedisReplay.mqh"
+#include "Mt5RedisSources.mqh"
 
 #define MT5R_LATE_MS  10000  // how late the terminal may show a trade
 
@@ -43,6 +44,7 @@ private:
 
 public:
    CMt5RedisHoldings holdings;
+   CMt5RedisSources  sources;
    bool              netting;
 
                      CMt5RedisBook(void) : netting(false) { }
@@ -63,6 +65,7 @@ void CMt5RedisBook::Rules(const long magic_,const double factor_)
 void CMt5RedisBook::Clear(void)
   {
    copies.Clear();
+   sources.Clear();
    ArrayFree(m_pending);
    ArrayFree(m_compared);
    memory.Close();
@@ -75,6 +78,7 @@ void CMt5RedisBook::Clear(void)
 void CMt5RedisBook::Forget(void)
   {
    copies.Clear();
+   sources.Clear();
    ArrayFree(m_pending);
    ArrayFree(m_compared);
   }

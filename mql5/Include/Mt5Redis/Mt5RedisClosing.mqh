@@ -50,7 +50,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Close(SMt5RedisTask &task_)
    task_.plan=0.0;
    if(task_.sent)
       task_.asked_ms=GetTickCount64();
-   return(Open(task_));
+   return(Outdated(task_)==MT5REDIS_REFUSED ? MT5REDIS_REFUSED : Open(task_));
   }
 //+------------------------------------------------------------------+
 //| Whether a signal means a copy. The close after a gap means all   |
@@ -72,8 +72,11 @@ bool CMt5RedisClosing::IsMeant(const SMt5RedisTask &task_,const int copy_) const
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
   {
-   bool   turn_=(task_.signal.data.action!=MT5REDIS_ACTION_CLOSE);
+   bool   turn_=(task_.signal.data.action!=MT5REDIS_ACTION_CLOSE && !task_.surplus);
+   bool   states_=(task_.stated && !turn_ && task_.signal.data.volume_after>0.0);
    double volume_=task_.signal.data.volume-(turn_ ? task_.rest : 0.0);
+   double given_=0.0;
+   bool   exact_=true;
    double held_=0.0;
    double cut_=0.0;
    int    meant_[];
@@ -84,6 +87,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    //--- closed by another terminal, or before the memory was lost
    bool before_=(base_>0.0);
    long first_ms_=(before_ ? m_orders.FirstOf(task_.mark) : 0);
+   if(states_)
+      volume_=task_.signal.data.volume_after;
    for(int i_=0; i_<m_book.copies.Total(); i_++)
       if(IsMeant(task_,i_) &&
          (!turn_ || m_book.copies.all[i_].buy==(task_.signal.data.action==MT5REDIS_ACTION_SELL)) &&
@@ -93,15 +98,29 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
          meant_[count_]=i_;
          count_++;
          held_+=m_book.copies.all[i_].held;
+         given_+=m_book.copies.all[i_].given;
+         exact_=(exact_ && m_book.copies.all[i_].source!="");
         }
-   if(before_ && volume_>0.0)
+   if(before_ && volume_>0.0 && !states_)
       volume_=NormalizeDouble(volume_-base_/Ratio(task_),8);
    task_.decided=true;
    task_.base=base_;
    if(before_ && (count_==0 || (volume_<MT5R_LOTS_EPSILON && task_.signal.data.volume>0.0)))
       return(MT5REDIS_DONE);
+   if(count_==0 && (task_.surplus || task_.rest>0.0))
+      return(MT5REDIS_DONE);
    if(count_==0)
       return(Skip(task_,"nothing that was copied is open"));
+   if(states_)
+     {
+      volume_=Mt5RedisToClose(task_,given_,held_,base_,exact_);
+      //--- a repair rounds the total anew, also when the source's lots are right
+      if(volume_<MT5R_LOTS_EPSILON && task_.signal.data.producer<0)
+         volume_=MT5R_LOTS_EPSILON/10.0;
+      else
+         if(volume_<MT5R_LOTS_EPSILON)
+            return(before_ || task_.surplus ? MT5REDIS_DONE : Skip(task_,"the copies hold no more than the source"));
+     }
    if(m_rules.dry_run)
       return(Skip(task_,StringFormat("dry run: would close %.2f %s",
                                      volume_>0.0 ? MathMin(held_,volume_*Ratio(task_)) : held_,task_.symbol)));
@@ -124,7 +143,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    NoteTask(task_);
    if(!m_book.memory.Save())
       Tell("its memory cannot be written: is the disk full? It closes all the same");
-   if(cut_<MT5R_LOTS_EPSILON)
+   if(cut_<MT5R_LOTS_EPSILON && task_.rest<=0.0)
       return(Skip(task_,"less than this broker closes; the next part counts it in"));
    return(MT5REDIS_DONE);
   }
@@ -281,6 +300,16 @@ void CMt5RedisClosing::Traded(SMt5RedisTask &task_,const double lots_)
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
   {
+   if(task_.stated && task_.known && !task_.surplus && !task_.done && !m_rules.dry_run &&
+      MathAbs(task_.lots_known)>task_.signal.data.volume_after+MT5R_LOTS_EPSILON)
+     {
+      //--- the signal of a partial close was missed
+      task_.surplus=true;
+      task_.stops=true;
+      task_.kind=MT5REDIS_TASK_CLOSE;
+      task_.mark=m_marks.As("q",task_.mark);
+      return(MT5REDIS_LATER);
+     }
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
    if(!Selected(task_))

@@ -15,40 +15,30 @@
 // or a change until it is too old.
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
-#include "Mt5RedisGuards.mqh"
-#include "Mt5RedisPanel.mqh"
+#include "Mt5RedisRecalling.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
-#define MT5R_REWRITE_MS    1000 // before its memory is written anew again, when that failed
 
 //+------------------------------------------------------------------+
 //| The copier.                                                      |
 //+------------------------------------------------------------------+
-class CMt5RedisCopier : public CMt5RedisGuards
+class CMt5RedisCopier : public CMt5RedisRecalling
   {
 private:
-   CMt5RedisPanel    m_panel;
-   string            m_account;      // whose memory is open
-   ulong             m_open_ms;      // when to try its memory again
-   ulong             m_rewrite_ms;   // when to rewrite it again; 0: the last time it succeeded
    int               m_role;
    int               m_executed;
    int               m_skipped;
-   string            m_error;
    string            m_trouble;      // why it cannot read
 
-   bool              Ready(CMt5RedisFollower &redis_);
-   void              Recall(void);
    void              Take(CMt5RedisFollower &redis_,const SFollowedSignal &signal_);
+   void              Resume(const int at_,const SMt5RedisTask &again_);
    ENUM_MT5REDIS_OUTCOME Act(const int at_);
    void              Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_);
    void              TakeRole(const int role_);
    void              OnGap(const string source_,const string what_);
-   void              Rewrite(void);
 
 public:
-                     CMt5RedisCopier(void) : m_account(""),m_open_ms(0),m_rewrite_ms(0),m_role(MT5REDIS_ROLE_CONNECTING),
-                                             m_executed(0),m_skipped(0),m_error(""),m_trouble("") { }
+                     CMt5RedisCopier(void) : m_role(MT5REDIS_ROLE_CONNECTING),m_executed(0),m_skipped(0),m_trouble("") { }
    bool              Start(const SMt5RedisCopyRules &rules_);
    void              Work(CMt5RedisFollower &redis_);
    void              Stop(void);
@@ -73,10 +63,7 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
    if(!StartGuards(m_error))
       return(false);
    m_orders.Rules(m_rules.magic,m_rules.slippage);
-   ArrayResize(m_tasks,0);
-   ForgetGuards();
-   m_account="";
-   m_open_ms=0;
+   ForgetAccount();
    m_role=MT5REDIS_ROLE_CONNECTING;
    m_acting=false;
    return(true);
@@ -114,116 +101,19 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       ENUM_MT5REDIS_OUTCOME outcome_=Act(i_);
       if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_UNKNOWN)
          continue;
-      Finish(redis_,i_,outcome_!=MT5REDIS_REFUSED);
+      Finish(redis_,i_,outcome_!=MT5REDIS_REFUSED || m_tasks[i_].done);
       i_--;
      }
    SetOwedStops();
-   if(m_book.memory.NeedsRewrite() && GetTickCount64()>=m_rewrite_ms)
-      Rewrite();
-  }
-//+------------------------------------------------------------------+
-//| Opens the account's memory, which no other program may have      |
-//| open.                                                            |
-//+------------------------------------------------------------------+
-bool CMt5RedisCopier::Ready(CMt5RedisFollower &redis_)
-  {
-   string account_=redis_.DefaultInstance();
-   if(!redis_.IsOpen() || account_=="" || MQLInfoInteger(MQL_TESTER)!=0)
-      return(false);
-   if(account_!=m_account)
-     {
-      ArrayResize(m_tasks,0);
-      m_book.Clear();
-      ForgetGuards();
-      m_panel.Clear();
-      m_account=account_;
-      m_open_ms=0;
-      m_error="";
-      m_map.Start();
-      double ratio_=m_volume.Ratio(m_symbol,0.0);
-      m_book.Rules(m_rules.magic,ratio_>0.0 ? ratio_ : 1.0);
-     }
-   if(m_rules.dry_run || m_book.memory.IsOpen())
-      return(true);
-   if(GetTickCount64()<m_open_ms)
-      return(false);
-   m_open_ms=GetTickCount64()+1000;
-   if(m_book.memory.Open("mt5-redis-follower\\"+account_+"."+IntegerToString(m_rules.magic)+".txt"))
-     {
-      m_error="";
-      Recall();
-      return(true);
-     }
-   if(m_error=="")
-      Tell("it waits for its memory in MQL5\\Files\\mt5-redis-follower: another follower of this account has the magic "
-           "number "+IntegerToString(m_rules.magic)+", or the disk is full");
-   m_error="it waits for its memory";
-   return(false);
-  }
-//+------------------------------------------------------------------+
-//| Loads the memory: copies, and closes in progress.                |
-//+------------------------------------------------------------------+
-void CMt5RedisCopier::Recall(void)
-  {
-   if(m_book.memory.Damaged())
-      Tell("its memory was damaged: see whether its copies are those of the sources");
-   int count_=ArraySize(m_book.memory.records);
-   for(int i_=0; i_<count_; i_++)
-     {
-      string record_=m_book.memory.records[i_];
-      if(!m_book.copies.Take(record_) && !RecallGuard(record_))
-         RecallTask(record_);
-     }
-   ArrayFree(m_book.memory.records);
-   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
-      m_book.Pend(m_tasks[i_].symbol,m_tasks[i_].plan);
-   ClearGuards();
-   Rewrite();
-  }
-//+------------------------------------------------------------------+
-//| Rewrites the memory without what is finished. That it fails is   |
-//| printed once.                                                    |
-//+------------------------------------------------------------------+
-void CMt5RedisCopier::Rewrite(void)
-  {
-   string records_[];
-   int    copies_=m_book.copies.Total();
-   int    tasks_=ArraySize(m_tasks);
-   int    count_=0;
-   ArrayResize(records_,copies_+tasks_);
-   for(int i_=0; i_<copies_; i_++)
-     {
-      records_[count_]=m_book.copies.Record(i_);
-      count_++;
-     }
-   for(int i_=0; i_<tasks_; i_++)
-      if(m_tasks[i_].kind==MT5REDIS_TASK_CLOSE && (m_tasks[i_].decided || m_tasks[i_].origin==""))
-        {
-         records_[count_]=TaskRecord(m_tasks[i_]);
-         count_++;
-        }
-   GuardRecords(records_,count_);
-   if(m_book.memory.Rewrite(records_,count_))
-     {
-      m_rewrite_ms=0;
-      return;
-     }
-   if(m_rewrite_ms==0)
-      Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory cannot be written anew: is the disk full?");
-   m_rewrite_ms=GetTickCount64()+MT5R_REWRITE_MS;
+   if(m_acting)
+      Compare();
+   RewriteIfDue();
   }
 //+------------------------------------------------------------------+
 //| Begins to act on a signal.                                       |
 //+------------------------------------------------------------------+
 void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &signal_)
   {
-   int at_=FindTask(signal_);
-   if(at_>=0)
-     {
-      //--- it was in progress before a restart
-      m_tasks[at_].signal=signal_;
-      return;
-     }
    m_panel.Hear(signal_.instance,signal_.data.age_ms);
    SMt5RedisTask task_;
    NewTask(task_);
@@ -248,27 +138,46 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
          break;
       case MT5REDIS_ACTION_ORDER:
          word_="order";
+         task_.kind=MT5REDIS_TASK_ORDER;
          break;
      }
    task_.symbol=SymbolOf(task_);
    task_.name=StringFormat("%s %I64d %s %s",signal_.instance,signal_.data.sequence,word_,task_.symbol);
    string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
-   if(how_=="b" && task_.kind==MT5REDIS_TASK_OPEN)
+   m_book.sources.Hear(task_);
+   int at_=FindTask(signal_);
+   if(at_>=0)
+     {
+      Resume(at_,task_);
+      return;
+     }
+   if(how_=="b" && (task_.kind==MT5REDIS_TASK_OPEN || task_.kind==MT5REDIS_TASK_ORDER))
      {
       //--- an order may have been sent before a restart: the account tells
       task_.sent=true;
       task_.asked_ms=GetTickCount64();
      }
-   if(task_.kind==MT5REDIS_TASK_CLOSE)
-      Cancel(task_);
+   Cancel(task_);
    at_=Push(task_);
-   bool order_=(signal_.data.action==MT5REDIS_ACTION_ORDER);
-   if(how_!="e" && how_!="s" && !order_)
+   if(how_!="e" && how_!="s")
       return;
    m_tasks[at_].reason=(how_=="e" ? "it was executed before" : "it was skipped before");
-   if(order_)
-      m_tasks[at_].reason="pending orders are not copied, only what they open";
    Finish(redis_,at_,false);
+  }
+//+------------------------------------------------------------------+
+//| The signal of a close arrives again that was in progress before  |
+//| a restart: the memory has only what the close needs.             |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::Resume(const int at_,const SMt5RedisTask &again_)
+  {
+   double volume_=m_tasks[at_].signal.data.volume;
+   m_tasks[at_].signal=again_.signal;
+   m_tasks[at_].signal.data.volume=volume_;
+   m_tasks[at_].stated=again_.stated;
+   m_tasks[at_].known=again_.known;
+   m_tasks[at_].lots_known=again_.lots_known;
+   m_tasks[at_].stops=again_.stops;
+   m_tasks[at_].surplus=(again_.signal.data.action!=MT5REDIS_ACTION_CLOSE && m_tasks[at_].rest<=0.0);
   }
 //+------------------------------------------------------------------+
 //| Makes an attempt, if one is due.                                 |
@@ -276,25 +185,40 @@ void CMt5RedisCopier::Take(CMt5RedisFollower &redis_,const SFollowedSignal &sign
 ENUM_MT5REDIS_OUTCOME CMt5RedisCopier::Act(const int at_)
   {
    ulong now_=GetTickCount64();
-   bool  closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE);
+   bool  closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE || Ends(m_tasks[at_]));
    ENUM_MT5REDIS_OUTCOME outcome_=MT5REDIS_LATER;
    if(!closes_)
       outcome_=Outdated(m_tasks[at_]);
+   if(outcome_==MT5REDIS_REFUSED && m_tasks[at_].kind==MT5REDIS_TASK_OPEN && m_tasks[at_].signal.data.position!=0 &&
+      (Blocked(at_) || ClosesFirst(m_tasks[at_])))
+      outcome_=MT5REDIS_LATER;
    if(outcome_==MT5REDIS_REFUSED || now_<m_tasks[at_].next_ms || Blocked(at_))
       return(outcome_);
    bool doubt_=(m_tasks[at_].asked_ms>0);
    switch(m_tasks[at_].kind)
      {
       case MT5REDIS_TASK_OPEN:
-         outcome_=Open(m_tasks[at_]);
+         if(Unplaced(m_tasks[at_]))
+            outcome_=Open(m_tasks[at_]);
          if(doubt_ && outcome_==MT5REDIS_DONE)
             FoundOpen(m_tasks[at_].symbol);
+         break;
+      case MT5REDIS_TASK_ORDER:
+         outcome_=Order(m_tasks[at_]);
          break;
       case MT5REDIS_TASK_CLOSE:
          outcome_=Close(m_tasks[at_]);
          break;
       default:
          outcome_=Change(m_tasks[at_]);
+     }
+   if(outcome_==MT5REDIS_DONE && m_tasks[at_].stops && m_tasks[at_].kind!=MT5REDIS_TASK_CHANGE)
+     {
+      //--- the signal of a change was missed, too
+      m_tasks[at_].stops=false;
+      m_tasks[at_].done=true;
+      m_tasks[at_].kind=MT5REDIS_TASK_CHANGE;
+      return(MT5REDIS_LATER);
      }
    if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_UNKNOWN)
       Pause(at_);
@@ -304,6 +228,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisCopier::Act(const int at_)
 void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_)
   {
    SFollowedSignal signal_=m_tasks[at_].signal;
+   string stated_=m_book.sources.Finished(m_tasks[at_],Mt5RedisGiven(m_book.copies,m_tasks[at_],
+                  signal_.data.side==MT5REDIS_SIDE_BUY));
    if(executed_)
       m_executed++;
    else
@@ -319,6 +245,8 @@ void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool 
       string how_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
       if(how_!="e" && how_!="s")
          m_book.memory.Did(signal_.instance,signal_.data.producer,signal_.data.sequence,executed_ ? "e" : "s");
+      if(stated_!="")
+         m_book.memory.Note(stated_);
       m_book.memory.Save();
      }
    if(signal_.data.number>0)
@@ -339,6 +267,8 @@ void CMt5RedisCopier::TakeRole(const int role_)
       ArrayResize(m_tasks,0);
       m_book.Forget();
       FlattenAgain();
+      ForgetPlaced();
+      ForgetCompared();
       if(!m_rules.dry_run)
          Rewrite();
      }
@@ -370,10 +300,7 @@ void CMt5RedisCopier::OnGap(const string source_,const string what_)
 void CMt5RedisCopier::Stop(void)
   {
    m_stops.Release();
-   ForgetGuards();
-   ArrayResize(m_tasks,0);
-   m_book.Clear();
-   m_account="";
+   ForgetAccount();
   }
 //+------------------------------------------------------------------+
 //| What it waits for, as a line for the chart; empty: nothing.      |
@@ -392,7 +319,7 @@ string CMt5RedisCopier::Status(void) const
          return(m_tasks[i_].name+" waits: "+m_tasks[i_].reason);
    if(m_halted!="")
       return("halted by "+m_halted);
-   return("");
+   return(Differences());
   }
 //+------------------------------------------------------------------+
 #endif

@@ -132,7 +132,7 @@ void CMt5RedisGuarding::Sending(void)
   }
 //+------------------------------------------------------------------+
 //| The lots and positions of the copies of a symbol; empty: all. An |
-//| opening without an answer counts, too.                           |
+//| opening without an answer and a pending order count, too.        |
 //+------------------------------------------------------------------+
 void CMt5RedisGuarding::Exposure(const string symbol_,CMt5RedisExposure &exposure_)
   {
@@ -143,6 +143,12 @@ void CMt5RedisGuarding::Exposure(const string symbol_,CMt5RedisExposure &exposur
          (symbol_=="" || m_tasks[i_].symbol==symbol_))
         {
          exposure_.lots+=m_tasks[i_].plan;
+         exposure_.positions++;
+        }
+   for(int i_=m_placed.Total()-1; i_>=0; i_--)
+      if(symbol_=="" || m_placed.all[i_].symbol==symbol_)
+        {
+         exposure_.lots+=m_placed.all[i_].lots-m_placed.all[i_].filled;
          exposure_.positions++;
         }
   }

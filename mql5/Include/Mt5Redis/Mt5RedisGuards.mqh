@@ -46,7 +46,7 @@ string CMt5RedisGuards::Exceeded(const SMt5RedisTask &task_,const bool buy_,cons
       return(Refuse(MT5REDIS_GUARD_SLIPPAGE,task_.symbol,0.0,"the price has moved away by "+Points(worse_)+
                     "; the limit is "+Points(slippage_)));
    int at_=m_acted.Find(MT5REDIS_GUARD_SLIPPAGE,task_.symbol);
-   if(at_>=0)
+   if(at_>=0 && task_.kind==MT5REDIS_TASK_OPEN)
       End(at_,"its limit is kept again");
    if(lots_<=0.0)
       return("");

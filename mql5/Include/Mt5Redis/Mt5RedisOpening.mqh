@@ -6,23 +6,18 @@
 // it is sent, the memory on disk says so, and if it gets no answer, the account is searched for its comment.
 #ifndef MT5_REDIS_OPENING_MQH
 #define MT5_REDIS_OPENING_MQH
-#include "Mt5RedisBook.mqh"
-#include "Mt5RedisDirection.mqh"
-#include "Mt5RedisOrders.mqh"
-#include "Mt5RedisStops.mqh"
-#include "Mt5RedisSymbolMap.mqh"
-#include "Mt5RedisVolume.mqh"
-
-#define MT5R_ANSWER_MS  10000  // how long an order that nobody answered for may take to appear
+#include "Mt5RedisActing.mqh"
+#include "Mt5RedisStating.mqh"
 
 //+------------------------------------------------------------------+
-//| The base of all actions, and opening.                            |
+//| Openings.                                                        |
 //+------------------------------------------------------------------+
-class CMt5RedisOpening
+class CMt5RedisOpening : public CMt5RedisActing
   {
 private:
    ENUM_MT5REDIS_OUTCOME InDoubt(SMt5RedisTask &task_);
    bool              Turns(SMt5RedisTask &task_,const bool buy_);
+   bool              HasEnough(SMt5RedisTask &task_,const bool buy_);
    ENUM_MT5REDIS_OUTCOME Opened(SMt5RedisTask &task_,const double exact_,const double asked_,const double lots_,
                                 const long id_);
    double            Lots(const SMt5RedisTask &task_) const;
@@ -31,121 +26,15 @@ private:
                               const double take_profit_);
 
 protected:
-   SMt5RedisCopyRules m_rules;
-   bool              m_acting;       // this terminal acts for the account
-   string            m_halted;       // who halts, and why; empty: nobody does
-   CMt5RedisBook     m_book;
-   CMt5RedisOrders   m_orders;
-   CMt5RedisSymbol   m_symbol;
-   CMt5RedisSymbolMap m_map;
-   CMt5RedisVolume   m_volume;
-   CMt5RedisDirection m_direction;
-   CMt5RedisStops    m_stops;
-   CMt5RedisMark     m_marks;
-
-   string            SymbolOf(const SMt5RedisTask &task_);
-   double            Ratio(const SMt5RedisTask &task_) const;
-   bool              Selected(SMt5RedisTask &task_);
-   ENUM_MT5REDIS_OUTCOME Skip(SMt5RedisTask &task_,const string reason_) const;
-   ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
-   ENUM_MT5REDIS_OUTCOME Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_);
    ENUM_MT5REDIS_OUTCOME Open(SMt5RedisTask &task_);
-   void              ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
-                                double &take_profit_) const;
-   void              Tell(const string text_) const { Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",text_); }
-   bool              InStep(const string symbol_) { return(m_book.Step(symbol_,Settle(symbol_))); }
-   //--- notes what was traded for a symbol's closes; returns whether an order is in doubt
-   virtual bool      Settle(const string symbol_) { return(false); }
-   //--- whether the guards let anything open; why they refuse this opening; an order leaves; it was filled
-   virtual ENUM_MT5REDIS_OUTCOME Permitted(SMt5RedisTask &task_) { return(MT5REDIS_DONE); }
-   virtual string    Exceeded(const SMt5RedisTask &task_,const bool buy_,const double lots_,const double worse_) { return(""); }
-   virtual void      Sending(void) { }
-   //--- whether its order was refused before, and is sent again
-   bool              IsAgain(const SMt5RedisTask &task_) const
-     { return(m_book.memory.How(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence)=="n"); }
-   virtual void      Filled(const SMt5RedisTask &task_,const bool buy_) { }
-
-public:
-                     CMt5RedisOpening(void) : m_acting(false),m_halted("") { }
+   bool              ClosesFirst(SMt5RedisTask &task_);
   };
-//+------------------------------------------------------------------+
-//| This broker's name of a signal's symbol. A copy keeps its symbol |
-//| whatever the lists say later.                                    |
-//+------------------------------------------------------------------+
-string CMt5RedisOpening::SymbolOf(const SMt5RedisTask &task_)
-  {
-   bool named_=(task_.signal.data.position>0 || task_.kind!=MT5REDIS_TASK_OPEN);
-   if(task_.signal.symbol=="")
-      return(task_.symbol);
-   for(int i_=m_book.copies.Total()-1; named_ && i_>=0; i_--)
-      if(m_book.copies.all[i_].theirs==task_.signal.symbol && m_book.copies.all[i_].origin==task_.origin &&
-         m_book.copies.all[i_].position==task_.signal.data.position)
-         return(m_book.copies.all[i_].symbol);
-   return(m_map.Of(task_.signal.symbol));
-  }
-//+------------------------------------------------------------------+
-//| Selects the task's symbol. False: this broker has none.          |
-//+------------------------------------------------------------------+
-bool CMt5RedisOpening::Selected(SMt5RedisTask &task_)
-  {
-   task_.symbol=SymbolOf(task_);
-   return(m_symbol.Select(task_.symbol));
-  }
-//+------------------------------------------------------------------+
-//| Skips the signal for good, with the reason.                      |
-//+------------------------------------------------------------------+
-ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Skip(SMt5RedisTask &task_,const string reason_) const
-  {
-   task_.reason=reason_;
-   return(MT5REDIS_REFUSED);
-  }
-//+------------------------------------------------------------------+
-//| Waits, with the reason.                                          |
-//+------------------------------------------------------------------+
-ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Wait(SMt5RedisTask &task_,const string reason_) const
-  {
-   task_.reason=reason_;
-   return(MT5REDIS_LATER);
-  }
-//+------------------------------------------------------------------+
-//| Uses the trade server's answer as the task's reason.             |
-//+------------------------------------------------------------------+
-ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_)
-  {
-   if(outcome_==MT5REDIS_LATER || outcome_==MT5REDIS_REFUSED)
-      task_.reason="the trade server refused it: "+m_orders.Answer();
-   if(outcome_==MT5REDIS_LATER && Mt5RedisNeedsPerson(m_orders.Retcode()) && !task_.told)
-     {
-      task_.told=true;
-      Tell(task_.name+" waits: "+m_orders.Answer());
-     }
-   return(outcome_);
-  }
 //+------------------------------------------------------------------+
 //| The source's lots that an opening copies.                        |
 //+------------------------------------------------------------------+
 double CMt5RedisOpening::Lots(const SMt5RedisTask &task_) const
   {
    return(task_.rest>0.0 ? task_.rest : task_.signal.data.volume);
-  }
-//+------------------------------------------------------------------+
-//| Lots here for one lot of the source: as the copies of the        |
-//| signal's position show; without copies, as a new one would have. |
-//+------------------------------------------------------------------+
-double CMt5RedisOpening::Ratio(const SMt5RedisTask &task_) const
-  {
-   double want_=0.0;
-   double given_=0.0;
-   for(int i_=m_book.copies.Total()-1; i_>=0; i_--)
-      if(m_book.copies.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
-        {
-         want_+=m_book.copies.all[i_].want;
-         given_+=m_book.copies.all[i_].given;
-        }
-   if(want_>=MT5R_LOTS_EPSILON && given_>=MT5R_LOTS_EPSILON)
-      return(want_/given_);
-   double ratio_=m_volume.Ratio(m_symbol,m_map.Contract(task_.signal.symbol));
-   return(ratio_>0.0 ? ratio_ : 1.0);
   }
 //+------------------------------------------------------------------+
 //| The exact lots of an opening of which these were traded. If its  |
@@ -176,7 +65,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Wait(task_,"there is no price yet"));
    if(!InStep(task_.symbol))
       return(Wait(task_,"the terminal does not show all positions yet"));
-   if(Turns(task_,buy_))
+   if(Turns(task_,buy_) || HasEnough(task_,buy_))
       return(MT5REDIS_LATER);
    //--- what a turn closes is closed before
    if(m_halted!="")
@@ -191,7 +80,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(outcome_);
    double stop_loss_=0.0;
    double take_profit_=0.0;
-   if(!m_stops.OfOpening(task_.signal.data,m_symbol,buy_,stop_loss_,take_profit_))
+   if(!m_stops.OfOpening(task_.signal.data,m_symbol,buy_,m_symbol.Price(buy_),stop_loss_,take_profit_))
       return(Wait(task_,"the terminal has no average true range of "+task_.symbol+" yet"));
    bool right_loss_=m_symbol.StopLoss(buy_,stop_loss_);
    bool right_profit_=m_symbol.TakeProfit(buy_,take_profit_);
@@ -309,6 +198,9 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
          given_+=m_book.copies.all[i_].given;
    string closing_=m_marks.As("q",task_.mark);
    double closed_=MathMax(0.0,m_orders.Traded(closing_))/Ratio(task_);
+   //--- a signal that states what is true now says how much is held after the turn
+   if(task_.stated)
+      task_.signal.data.volume=NormalizeDouble(given_+closed_+task_.signal.data.volume_after,8);
    double rest_=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_-closed_),8);
    if(given_<MT5R_LOTS_EPSILON && (closed_<MT5R_LOTS_EPSILON || rest_>=MT5R_LOTS_EPSILON))
      {
@@ -321,27 +213,39 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
    return(true);
   }
 //+------------------------------------------------------------------+
-//| A netting position has one pair of stops. An order that adds to  |
-//| it or turns it must repeat them, or the server removes them; one |
-//| that closes needs none.                                          |
+//| An opening is not executed, for example because it is too old.   |
+//| What it closes is closed all the same: the copies of the other   |
+//| side, and what the copies hold too much. True: there is such.    |
 //+------------------------------------------------------------------+
-void CMt5RedisOpening::ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
-                               double &take_profit_) const
+bool CMt5RedisOpening::ClosesFirst(SMt5RedisTask &task_)
   {
-   int    at_=m_book.holdings.FindBySymbol(symbol_);
-   double net_=m_book.holdings.Net(at_);
-   if(at_<0)
-      return;
-   if((net_>0.0)==buy_)
-     {
-      stop_loss_=(stop_loss_>0.0 ? stop_loss_ : m_book.holdings.all[at_].stop_loss);
-      take_profit_=(take_profit_>0.0 ? take_profit_ : m_book.holdings.all[at_].take_profit);
-      return;
-     }
-   if(lots_>MathAbs(net_)+MT5R_LOTS_EPSILON)
-      return;
-   stop_loss_=0.0;
-   take_profit_=0.0;
+   if(task_.kind!=MT5REDIS_TASK_OPEN || task_.signal.data.position==0 || !Selected(task_))
+      return(false);
+   bool buy_=(task_.signal.data.action==MT5REDIS_ACTION_BUY);
+   InStep(task_.symbol);
+   if(Turns(task_,buy_))
+      return(true);
+   return(task_.stated && Mt5RedisGiven(m_book.copies,task_,buy_)>task_.signal.data.volume_after+MT5R_LOTS_EPSILON &&
+          HasEnough(task_,buy_));
+  }
+//+------------------------------------------------------------------+
+//| Sets the lots that a stating signal asks for. True: the copies   |
+//| have them, or more; what they have too much is closed.           |
+//+------------------------------------------------------------------+
+bool CMt5RedisOpening::HasEnough(SMt5RedisTask &task_,const bool buy_)
+  {
+   if(!task_.stated || task_.rest>0.0)
+      return(false);
+   double entry_=task_.signal.data.entry_price;
+   double worse_=(buy_ ? m_symbol.Price(buy_)-entry_ : entry_-m_symbol.Price(buy_))/m_symbol.Point();
+   double lots_=Mt5RedisToOpen(m_book.copies,task_,entry_>0.0 && worse_<=m_rules.slippage+0.5);
+   task_.signal.data.volume=MathMax(0.0,lots_);
+   if(lots_>=MT5R_LOTS_EPSILON)
+      return(false);
+   task_.surplus=true;
+   task_.kind=MT5REDIS_TASK_CLOSE;
+   task_.mark=m_marks.As("q",task_.mark);
+   return(true);
   }
 //+------------------------------------------------------------------+
 //| The opening was executed, with these lots of those requested. If |

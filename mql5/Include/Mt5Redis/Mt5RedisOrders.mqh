@@ -6,6 +6,7 @@
 // Its caller decides what to open and close, and whether to try again. It keeps the last answer.
 #ifndef MT5_REDIS_ORDERS_MQH
 #define MT5_REDIS_ORDERS_MQH
+#include "Mt5RedisMark.mqh"
 #include "Mt5RedisRetcodes.mqh"
 #include "Mt5RedisSymbol.mqh"
 
@@ -26,7 +27,9 @@ private:
    double            m_volume;
    double            m_price;
    ulong             m_order;
+   CMt5RedisMark     m_mark;
 
+   bool              Copies(const string comment_,const string origin_,const long order_) const;
    ENUM_MT5REDIS_OUTCOME Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_);
    bool              IsOurs(const ulong deal_,const string comment_) const;
 
@@ -39,6 +42,8 @@ public:
                               const ENUM_MT5REDIS_REQUEST kind_);
    ENUM_MT5REDIS_OUTCOME Change(const string symbol_,const ulong ticket_,const double stop_loss_,
                                 const double take_profit_);
+   ENUM_MT5REDIS_OUTCOME Place(MqlTradeRequest &request_,const CMt5RedisSymbol &symbol_);
+   ENUM_MT5REDIS_OUTCOME Remove(const ulong ticket_);
    uint              Retcode(void) const { return(m_retcode); }
    //--- the answer's number and the server's words
    string            Answer(void) const  { return(IntegerToString((long)m_retcode)+" "+m_comment); }
@@ -49,7 +54,9 @@ public:
    double            Price(void) const   { return(m_price); }
 
    bool              Waits(const string comment_) const;
-   double            Traded(const string comment_) const;
+   ulong             WaitingOf(const string origin_,const long order_) const;
+   long              EndedOf(const string origin_,const long order_) const;
+   double            Traded(const string comment_,const long seconds_=MT5R_HISTORY_S) const;
    long              PositionOf(const string comment_) const;
    long              FirstOf(const string comment_) const;
   };
@@ -98,6 +105,29 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Change(const string symbol_,const ulong t
    return(Send(request_,MT5REDIS_CHANGE));
   }
 //+------------------------------------------------------------------+
+//| Places a pending order, or changes the one with request's ticket.|
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Place(MqlTradeRequest &request_,const CMt5RedisSymbol &symbol_)
+  {
+   request_.action=(request_.order>0 ? TRADE_ACTION_MODIFY : TRADE_ACTION_PENDING);
+   request_.symbol=symbol_.Name();
+   request_.type_filling=ORDER_FILLING_RETURN;
+   request_.type_time=(request_.expiration>0 ? ORDER_TIME_SPECIFIED : ORDER_TIME_GTC);
+   return(Send(request_,request_.order>0 ? MT5REDIS_CHANGE : MT5REDIS_PLACING));
+  }
+//+------------------------------------------------------------------+
+//| Deletes a pending order.                                         |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Remove(const ulong ticket_)
+  {
+   MqlTradeRequest request_={};
+   request_.action=TRADE_ACTION_REMOVE;
+   request_.order=ticket_;
+   if(OrderSelect(ticket_))
+      request_.symbol=OrderGetString(ORDER_SYMBOL);
+   return(Send(request_,MT5REDIS_CLOSING));
+  }
+//+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM_MT5REDIS_REQUEST kind_)
   {
    request_.magic=(ulong)m_magic;
@@ -131,6 +161,47 @@ bool CMt5RedisOrders::Waits(const string comment_) const
    return(false);
   }
 //+------------------------------------------------------------------+
+//| Whether an order with this comment copies a source's order.      |
+//+------------------------------------------------------------------+
+bool CMt5RedisOrders::Copies(const string comment_,const string origin_,const long order_) const
+  {
+   return(m_mark.IsMark(comment_) && m_mark.Opens(comment_) && m_mark.PositionOf(comment_)==order_ &&
+          m_mark.OriginOf(comment_)==origin_);
+  }
+//+------------------------------------------------------------------+
+//| The ticket of our pending order that copies a source's order; 0: |
+//| none waits.                                                      |
+//+------------------------------------------------------------------+
+ulong CMt5RedisOrders::WaitingOf(const string origin_,const long order_) const
+  {
+   for(int i_=OrdersTotal()-1; i_>=0; i_--)
+     {
+      ulong ticket_=OrderGetTicket(i_);
+      long  type_=OrderGetInteger(ORDER_TYPE);
+      if(ticket_>0 && type_!=ORDER_TYPE_BUY && type_!=ORDER_TYPE_SELL && OrderGetInteger(ORDER_MAGIC)==m_magic &&
+         Copies(OrderGetString(ORDER_COMMENT),origin_,order_))
+         return(ticket_);
+     }
+   return(0);
+  }
+//+------------------------------------------------------------------+
+//| How such an order has ended here, as its ORDER_STATE; -1: none   |
+//| has, as far as the history knows. Selects all of it.             |
+//+------------------------------------------------------------------+
+long CMt5RedisOrders::EndedOf(const string origin_,const long order_) const
+  {
+   if(!HistorySelect(0,TimeTradeServer()+MT5R_HISTORY_S))
+      return(-1);
+   for(int i_=HistoryOrdersTotal()-1; i_>=0; i_--)
+     {
+      ulong ticket_=HistoryOrderGetTicket(i_);
+      if(ticket_>0 && HistoryOrderGetInteger(ticket_,ORDER_MAGIC)==m_magic &&
+         Copies(HistoryOrderGetString(ticket_,ORDER_COMMENT),origin_,order_))
+         return(HistoryOrderGetInteger(ticket_,ORDER_STATE));
+     }
+   return(-1);
+  }
+//+------------------------------------------------------------------+
 //| Whether a deal was made by an order with this comment and our    |
 //| magic number. At some brokers a position's stop leaves a deal    |
 //| with the position's comment.                                     |
@@ -145,11 +216,11 @@ bool CMt5RedisOrders::IsOurs(const ulong deal_,const string comment_) const
 //| The lots of all our deals with this comment; below 0: the history|
 //| cannot be had now. Replaces the selected history.                |
 //+------------------------------------------------------------------+
-double CMt5RedisOrders::Traded(const string comment_) const
+double CMt5RedisOrders::Traded(const string comment_,const long seconds_) const
   {
    double   lots_=0.0;
    datetime now_=TimeTradeServer();
-   if(!HistorySelect(now_-MT5R_HISTORY_S,now_+MT5R_HISTORY_S))
+   if(!HistorySelect((datetime)MathMax(0,(long)now_-seconds_),now_+MT5R_HISTORY_S))
       return(-1.0);
    for(int i_=HistoryDealsTotal()-1; i_>=0; i_--)
      {

@@ -21,7 +21,8 @@ enum ENUM_MT5REDIS_REQUEST
   {
    MT5REDIS_OPENING,
    MT5REDIS_CLOSING,          // the whole of a position or a part of it
-   MT5REDIS_CHANGE            // of stop loss and take profit
+   MT5REDIS_PLACING,          // of a pending order
+   MT5REDIS_CHANGE            // of stop loss and take profit, or of a pending order
   };
 
 //+------------------------------------------------------------------+
@@ -36,7 +37,7 @@ ENUM_MT5REDIS_OUTCOME Mt5RedisOutcome(const uint retcode_,const ENUM_MT5REDIS_RE
       case TRADE_RETCODE_DONE_PARTIAL:
          return(request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_PART);
       case TRADE_RETCODE_PLACED:  // the deal is still to come
-         return(request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_UNKNOWN);
+         return(request_==MT5REDIS_CHANGE || request_==MT5REDIS_PLACING ? MT5REDIS_DONE : MT5REDIS_UNKNOWN);
       case TRADE_RETCODE_ERROR:
       case TRADE_RETCODE_TIMEOUT:
       case TRADE_RETCODE_CONNECTION:

@@ -31,7 +31,7 @@ public:
    //--- whether the source's changes are followed
    bool              Follows(void) const;
    bool              OfOpening(const mt5redis_received_t &signal_,const CMt5RedisSymbol &symbol_,const bool buy_,
-                               double &stop_loss_,double &take_profit_);
+                               const double price_,double &stop_loss_,double &take_profit_);
    void              OfChange(const mt5redis_received_t &signal_,const double entry_,double &stop_loss_,
                               double &take_profit_) const;
    void              Release(void);
@@ -60,13 +60,12 @@ bool CMt5RedisStops::Follows(void) const
    return(m_rules.stops==MT5REDIS_STOPS_PRICE || m_rules.stops==MT5REDIS_STOPS_DISTANCE);
   }
 //+------------------------------------------------------------------+
-//| The stops of an opening at the current price. False: the average |
+//| The stops of an opening at a price. False: the average           |
 //| true range is not known yet.                                     |
 //+------------------------------------------------------------------+
 bool CMt5RedisStops::OfOpening(const mt5redis_received_t &signal_,const CMt5RedisSymbol &symbol_,const bool buy_,
-                               double &stop_loss_,double &take_profit_)
+                               const double price_,double &stop_loss_,double &take_profit_)
   {
-   double price_=symbol_.Price(buy_);
    double unit_=symbol_.Point();
    stop_loss_=0.0;
    take_profit_=0.0;

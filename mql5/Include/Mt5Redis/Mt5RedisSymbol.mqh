@@ -40,6 +40,7 @@ public:
    double            LotsNear(const double lots_) const;
    bool              StopLoss(const bool buy_,double &price_) const;
    bool              TakeProfit(const bool buy_,double &price_) const;
+   double            Near(const double price_) const;
    ENUM_ORDER_TYPE_FILLING Filling(const int attempt_) const;
   };
 //+------------------------------------------------------------------+
@@ -165,6 +166,13 @@ bool CMt5RedisSymbol::TakeProfit(const bool buy_,double &price_) const
    else
       price_=MathMin(Above(price_),Below(now_-distance_));
    return(right_);
+  }
+//+------------------------------------------------------------------+
+//| The nearest price that this symbol can have.                     |
+//+------------------------------------------------------------------+
+double CMt5RedisSymbol::Near(const double price_) const
+  {
+   return(NormalizeDouble(MathRound(price_/Tick())*Tick(),8));
   }
 //+------------------------------------------------------------------+
 //| The filling mode of an order: what the symbol states first; if   |

@@ -48,11 +48,18 @@ enum ENUM_MT5REDIS_STOPS
    MT5REDIS_STOPS_NONE=4            // none
   };
 
+enum ENUM_MT5REDIS_PENDINGS
+  {
+   MT5REDIS_PENDINGS_WHEN_FILLED=0, // Copy what they open, when they are filled
+   MT5REDIS_PENDINGS_AS_PENDING=1   // Copy them as pending orders
+  };
+
 enum ENUM_MT5REDIS_TASK
   {
    MT5REDIS_TASK_OPEN,
    MT5REDIS_TASK_CLOSE,
-   MT5REDIS_TASK_CHANGE
+   MT5REDIS_TASK_CHANGE,
+   MT5REDIS_TASK_ORDER              // about a pending order
   };
 
 //+------------------------------------------------------------------+
@@ -93,6 +100,11 @@ struct SMt5RedisCopyRules
    ENUM_MT5REDIS_AFTER_GAP after_gap;
    long              magic;          // magic number of the copies, of this follower alone
    bool              dry_run;        // only print
+   //--- pending orders of the source (Mt5RedisPendings.mqh)
+   ENUM_MT5REDIS_PENDINGS pendings;
+   //--- comparing with the sources (Mt5RedisComparing.mqh)
+   bool              repair;         // correct the differences that are found
+   long              repair_age_ms;  // how long ago the source may have opened what is opened by a repair
    //--- limits, and what happens at each
    SMt5RedisGuardRules guards;
 
@@ -130,6 +142,9 @@ SMt5RedisCopyRules::SMt5RedisCopyRules(void)
    slippage=20;
    max_age_ms=5000;
    after_gap=MT5REDIS_AFTER_GAP_CLOSE_ONLY;
+   pendings=MT5REDIS_PENDINGS_WHEN_FILLED;
+   repair=false;
+   repair_age_ms=600000;
    magic=20250202;
    dry_run=true;
   }
@@ -159,6 +174,14 @@ struct SMt5RedisTask
    double            exact;          // an opening's lots before rounding; 0: not known
    double            owed_loss;      // stops that the trade server refused with the order; 0: none
    double            owed_profit;
+   //--- what it states of its position (Mt5RedisSources.mqh)
+   bool              stated;         // its event says what is true now
+   bool              known;          // an earlier signal stated, too, what was true
+   double            lots_known;     // namely this; below 0: sold
+   bool              stops;          // the stops are others than those that were stated before
+   bool              surplus;        // the copies hold more than it states
+   bool              untimed;        // a pending order: this broker accepts no expiration
+   bool              done;           // what it asks for is done; the stops are still to be set
    bool              told;           // a person was told that it takes long
    string            reason;         // why it waits, or was skipped
   };

@@ -6,7 +6,7 @@
 // decided stays in the memory until it is done.
 #ifndef MT5_REDIS_TASKS_MQH
 #define MT5_REDIS_TASKS_MQH
-#include "Mt5RedisOwedStops.mqh"
+#include "Mt5RedisPendings.mqh"
 
 #define MT5R_PAUSE_MS       200    // before the second attempt; each one takes twice as long, up to
 #define MT5R_PAUSE_OPEN_MS  1000
@@ -16,7 +16,7 @@
 //+------------------------------------------------------------------+
 //| The tasks, the oldest first.                                     |
 //+------------------------------------------------------------------+
-class CMt5RedisTasks : public CMt5RedisOwedStops
+class CMt5RedisTasks : public CMt5RedisPendings
   {
 protected:
    SMt5RedisTask     m_tasks[];
@@ -27,7 +27,7 @@ protected:
    void              Cancel(const SMt5RedisTask &close_);
    bool              Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_) const;
    bool              Blocked(const int at_) const;
-   ENUM_MT5REDIS_OUTCOME Outdated(SMt5RedisTask &task_) const;
+   virtual ENUM_MT5REDIS_OUTCOME Outdated(SMt5RedisTask &task_) const override;
    void              Pause(const int at_);
    string            TaskRecord(const SMt5RedisTask &task_) const;
    void              RecallTask(const string record_);
@@ -56,6 +56,13 @@ void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
    task_.exact=0.0;
    task_.owed_loss=0.0;
    task_.owed_profit=0.0;
+   task_.stated=false;
+   task_.known=false;
+   task_.lots_known=0.0;
+   task_.stops=false;
+   task_.surplus=false;
+   task_.untimed=false;
+   task_.done=false;
    task_.told=false;
    task_.reason="";
   }
@@ -81,6 +88,16 @@ int CMt5RedisTasks::FindTask(const SFollowedSignal &signal_) const
 //+------------------------------------------------------------------+
 void CMt5RedisTasks::Cancel(const SMt5RedisTask &close_)
   {
+   if(Ends(close_))
+      for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+         if(m_tasks[i_].kind==MT5REDIS_TASK_ORDER && m_tasks[i_].asked_ms==0 && !Ends(m_tasks[i_]) &&
+            m_tasks[i_].signal.data.position==close_.signal.data.position && Means(close_,m_tasks[i_]))
+           {
+            m_tasks[i_].next_ms=0;
+            m_tasks[i_].cancelled=true;
+           }
+   if(close_.kind!=MT5REDIS_TASK_CLOSE)
+      return;
    for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
       if(m_tasks[i_].kind==MT5REDIS_TASK_OPEN && m_tasks[i_].asked_ms==0 && Means(close_,m_tasks[i_]) &&
          close_.signal.data.volume<=0.0)
@@ -107,12 +124,20 @@ bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_
 //| Whether a signal must wait for another about the same copies: a  |
 //| change waits for openings and changes, an opening for openings   |
 //| and for the copies of a close, a close for the openings that it  |
-//| means.                                                           |
+//| means. What a pending order opened waits for the order's end.    |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Blocked(const int at_) const
   {
    for(int i_=0; i_<at_; i_++)
      {
+      if(m_tasks[i_].kind==MT5REDIS_TASK_ORDER || m_tasks[at_].kind==MT5REDIS_TASK_ORDER)
+        {
+         bool both_=(m_tasks[i_].kind==m_tasks[at_].kind);
+         bool same_=(m_tasks[i_].signal.instance==m_tasks[at_].signal.instance && m_tasks[i_].symbol==m_tasks[at_].symbol);
+         if(same_ && (both_ ? m_tasks[i_].signal.data.position==m_tasks[at_].signal.data.position : Ends(m_tasks[i_])))
+            return(true);
+         continue;
+        }
       bool closes_=(m_tasks[i_].kind==MT5REDIS_TASK_CLOSE);
       bool opens_=(m_tasks[i_].kind==MT5REDIS_TASK_OPEN || m_tasks[i_].rest>0.0);
       if(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE)
@@ -158,7 +183,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisTasks::Outdated(SMt5RedisTask &task_) const
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Settle(const string symbol_)
   {
-   bool doubt_=false;
+   bool doubt_=Fills(symbol_);
    for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
      {
       if(m_tasks[i_].symbol!=symbol_)
@@ -180,7 +205,7 @@ bool CMt5RedisTasks::Settle(const string symbol_)
 //+------------------------------------------------------------------+
 void CMt5RedisTasks::Pause(const int at_)
   {
-   bool closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE);
+   bool closes_=(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE || Ends(m_tasks[at_]));
    int  pause_ms_=MT5R_PAUSE_MS;
    for(int i_=m_tasks[at_].attempts; i_>0 && pause_ms_<MT5R_PAUSE_CLOSE_MS; i_--)
       pause_ms_*=2;

@@ -40,7 +40,7 @@ double Books::profit() const {
 
 Deal Books::deal(const Position &position, const Terms &terms, int entry, bool buy, double volume, double price) {
   Deal deal;
-  deal.order = next_ticket++;
+  deal.order = terms.order ? terms.order : next_ticket++;
   deal.ticket = next_ticket++;
   deal.position = position.id;
   deal.time_ms = server_ms;

@@ -39,6 +39,7 @@ struct Order {
   double filled = 0;
   long long expires_ms = 0, done_ms = 0;
   int state = 0;  // of ENUM_ORDER_STATE, when it has ended
+  bool requested = false;  // placed by a program
 };
 
 // A position and the sums of its deals. After a reversal, prices and closed volume are those of the new direction; money
@@ -74,6 +75,7 @@ struct Terms {
   int reason = 0;
   bool buy = true;
   bool requested = false;  // made by a program: the deal has its magic number and comment
+  long long order = 0;     // the ticket of its order; 0: a new one
 };
 
 class Books {

@@ -264,8 +264,17 @@ std::string Player::unmet(const Step &step) {
     if(!asked("FOLLOWED " + Json().put("follower", step.text("follower")).put("sources", step.text("sources")).str()))
       why = "signals of " + step.text("sources") + " are not acknowledged";
   } else if(step.word == "orders") {
-    if((long long)it.broker.account->orders.size() != step.whole("count"))
-      why = std::to_string(it.broker.account->orders.size()) + " orders wait";
+    // Pending orders, by what is given of `price`, `limit`, `sl`, `tp`, `volume` and `expires`.
+    auto same = [](double a, double b) { return std::abs(a - b) < 1e-9; };
+    long long count = 0;
+    for(const books::Order &order : it.broker.account->orders)
+      count += same(step.number("price", order.price), order.price) && same(step.number("sl", order.stop_loss), order.stop_loss) &&
+               same(step.number("limit", order.price_stop_limit), order.price_stop_limit) &&
+               same(step.number("tp", order.take_profit), order.take_profit) &&
+               same(step.number("volume", order.volume), order.volume) &&
+               step.truth("expires", order.expires_ms > 0) == (order.expires_ms > 0);
+    if(count != step.whole("count", 1))
+      why = std::to_string(count) + " orders wait that are " + step.rest;
   } else if(step.word == "removed") {
     // `inputs=1`: removed because of its inputs.
     Attached *ended = program(step.text("program"));

@@ -66,13 +66,16 @@ static Event order_changed(const MqlTradeRequest &request, MqlTradeResult &resul
   if(request.action == TRADE_ACTION_PENDING) {
     books::Terms terms = terms_of({request, request.volume, request.price});
     books::Order made{it.broker.next_ticket++, terms.magic, it.broker.server_ms, request.type, terms.volume,
-                      terms.price, request.stoplimit, request.sl, request.tp, terms.symbol, terms.comment, 0, 0, 0, 0};
+                      terms.price, request.stoplimit, request.sl, request.tp, terms.symbol, terms.comment, 0,
+                      request.expiration * 1000, 0, 0, true};
     order = orders.insert(orders.end(), made);
     type = TRADE_TRANSACTION_ORDER_ADD;
   }
   result.order = (unsigned long long)order->ticket;
   if(request.action == TRADE_ACTION_MODIFY) {
     order->price = request.price;
+    order->price_stop_limit = request.stoplimit;
+    order->expires_ms = request.expiration * 1000;
     order->stop_loss = request.sl;
     order->take_profit = request.tp;
   }
@@ -129,7 +132,7 @@ static void keep(const Accepted &accepted) {
   file << it.scenario << ' ' << it.line << ' ' << it.broker.server_ms << ' ' << accepted.volume << ' '
        << accepted.price << ' ' << r.action << ' ' << r.magic << ' ' << r.order << ' ' << r.volume << ' ' << r.price
        << ' ' << r.stoplimit << ' ' << r.sl << ' ' << r.tp << ' ' << r.type << ' ' << r.position << ' '
-       << r.position_by << ' ' << '[' << mql::utf8(r.symbol) << "] " << mql::utf8(r.comment) << '\n';
+       << r.position_by << ' ' << r.expiration << ' ' << '[' << mql::utf8(r.symbol) << "] " << mql::utf8(r.comment) << '\n';
 }
 
 void repeat_requests(int last_line) {
@@ -145,7 +148,8 @@ void repeat_requests(int last_line) {
     Accepted a;
     MqlTradeRequest &r = a.request;
     words >> scenario >> line >> it.broker.server_ms >> a.volume >> a.price >> r.action >> r.magic >> r.order >>
-        r.volume >> r.price >> r.stoplimit >> r.sl >> r.tp >> r.type >> r.position >> r.position_by >> symbol;
+        r.volume >> r.price >> r.stoplimit >> r.sl >> r.tp >> r.type >> r.position >> r.position_by >> r.expiration >>
+        symbol;
     std::getline(words >> std::ws, comment);
     r.symbol = mql::from_utf8(symbol.substr(1, symbol.size() - 2));
     r.comment = mql::from_utf8(comment);

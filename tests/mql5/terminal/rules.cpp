@@ -203,6 +203,11 @@ static int pending_refused(const MqlTradeRequest &request, const books::Symbol &
     case ORDER_TYPE_SELL_LIMIT: return below_bid < 0 ? 0 : TRADE_RETCODE_INVALID_PRICE;
     case ORDER_TYPE_BUY_STOP: return above_ask > 0 ? 0 : TRADE_RETCODE_INVALID_PRICE;
     case ORDER_TYPE_SELL_STOP: return below_bid > 0 ? 0 : TRADE_RETCODE_INVALID_PRICE;
+    // At its price it becomes a limit order, which is better than that price.
+    case ORDER_TYPE_BUY_STOP_LIMIT:
+      return above_ask > 0 && request.stoplimit > 0 && request.stoplimit < request.price ? 0 : TRADE_RETCODE_INVALID_PRICE;
+    case ORDER_TYPE_SELL_STOP_LIMIT:
+      return below_bid > 0 && request.stoplimit > request.price ? 0 : TRADE_RETCODE_INVALID_PRICE;
   }
   return TRADE_RETCODE_INVALID_ORDER;
 }

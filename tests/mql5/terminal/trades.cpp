@@ -84,9 +84,13 @@ void Player::trade(const Step &step) {
   } else if(verb == "place" || verb == "change" || verb == "fill" || verb == "expire" || verb == "cancel") {
     order(step);
   } else if(verb == "name") {
-    // The newest matching open position.
+    // The newest matching open position, or the newest pending order.
+    if(step.has("order"))
+      for(const books::Order &order : broker.account->orders)
+        if(step.text("comment", order.comment) == order.comment)
+          references_[step.word] = order.ticket;
     for(const books::Position &position : broker.account->positions)
-      if(position.open && is_meant(position, step))
+      if(!step.has("order") && position.open && is_meant(position, step))
         references_[step.word] = position.id;
     if(!references_.contains(step.word))
       fail("there is no such position to be called " + step.word);
@@ -173,13 +177,19 @@ void Player::order(const Step &step) {
   terms.take_profit = order.take_profit;
   terms.magic = order.magic;
   terms.comment = order.comment;
+  if(order.requested) {
+    // The identifier of the position is the ticket of this order, also when more of it is filled later.
+    terms.requested = true;
+    terms.order = ticket;
+    terms.reason = api::DEAL_REASON_EXPERT;
+  }
   found->filled += terms.volume;
   if(order.volume - found->filled < 1e-9)
     broker.end(ticket, api::ORDER_STATE_FILLED);
   // On a netting account it changes the symbol's position.
   const books::Position *old = nullptr;
   for(const books::Position &one : broker.account->positions)
-    if(!broker.account->hedging && one.open && one.symbol == terms.symbol)
+    if(one.open && (terms.order == one.id || (!broker.account->hedging && one.symbol == terms.symbol)))
       old = &one;
   std::vector<books::Deal> deals;
   if(!old)
