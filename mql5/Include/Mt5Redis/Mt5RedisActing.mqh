@@ -39,6 +39,8 @@ protected:
    ENUM_MT5REDIS_OUTCOME Skip(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_);
+   ENUM_MT5REDIS_OUTCOME Unanswered(SMt5RedisTask &task_,const string reason_) const;
+   void              Heard(SMt5RedisTask &task_,const bool buy_,const long position_) const;
    void              ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
                                 double &take_profit_) const;
    void              Tell(const string text_) const { Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",text_); }
@@ -111,6 +113,34 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisActing::Answered(SMt5RedisTask &task_,const ENUM_
       Tell(task_.name+" waits: "+m_orders.Answer());
      }
    return(outcome_);
+  }
+//+------------------------------------------------------------------+
+//| Gives up: an order was sent, and nobody knows what became of it. |
+//+------------------------------------------------------------------+
+ENUM_MT5REDIS_OUTCOME CMt5RedisActing::Unanswered(SMt5RedisTask &task_,const string reason_) const
+  {
+   task_.unanswered=true;
+   return(Skip(task_,reason_));
+  }
+//+------------------------------------------------------------------+
+//| Notes for the report what the last request came to.              |
+//+------------------------------------------------------------------+
+void CMt5RedisActing::Heard(SMt5RedisTask &task_,const bool buy_,const long position_) const
+  {
+   uint retcode_=m_orders.Retcode();
+   if(!task_.asked)
+      task_.market=m_symbol.Price(buy_);
+   task_.asked=true;
+   task_.bought=buy_;
+   task_.retcode=retcode_;
+   task_.order=(m_orders.Order()>0 ? m_orders.Order() : task_.order);
+   task_.position=(task_.position==0 || task_.position==position_ ? position_ : -1);
+   if(retcode_!=TRADE_RETCODE_DONE && retcode_!=TRADE_RETCODE_DONE_PARTIAL)
+      return;
+   task_.deal=m_orders.DealTicket();
+   task_.filled+=m_orders.Volume();
+   task_.cost+=m_orders.Volume()*m_orders.Price();
+   task_.filled_ms=GetTickCount64();
   }
 //+------------------------------------------------------------------+
 //| Lots here for one lot of the source: as the copies of the        |

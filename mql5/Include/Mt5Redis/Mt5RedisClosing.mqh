@@ -143,6 +143,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    NoteTask(task_);
    if(!m_book.memory.Save())
       Tell("its memory cannot be written: is the disk full? It closes all the same");
+   task_.wanted+=cut_;
    if(cut_<MT5R_LOTS_EPSILON && task_.rest<=0.0)
       return(Skip(task_,"less than this broker closes; the next part counts it in"));
    return(MT5REDIS_DONE);
@@ -205,7 +206,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
          m_book.Keep(at_);
          Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were closed, and close them by "
                            "hand",task_.name,there_-goal_,task_.symbol));
-         return(Skip(task_,"the trade server did not answer, and no order with its mark has come"));
+         return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
         }
       there_=MathMin(there_,m_book.copies.all[at_].asked_volume-MathMax(0.0,sum_));
       m_book.Changed(at_,there_);
@@ -222,6 +223,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
    double before_=m_orders.Traded(task_.mark);
    ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,!m_book.holdings.all[holding_].buy,lots_,0.0,0.0,
                                   m_book.holdings.all[holding_].ticket,task_.mark,MT5REDIS_CLOSING);
+   Heard(task_,!m_book.holdings.all[holding_].buy,m_book.holdings.all[holding_].id);
    if(outcome_==MT5REDIS_UNKNOWN)
      {
       m_book.copies.all[at_].asked_ms=GetTickCount64();
@@ -256,7 +258,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
          m_book.Pend(task_.symbol,buy_ ? -left_ : left_);
          Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were %s, and do it by hand",
                            task_.name,left_,task_.symbol,buy_ ? "bought" : "sold"));
-         return(Skip(task_,"the trade server did not answer, and no order with its mark has come"));
+         return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
         }
       Traded(task_,sum_);
      }
@@ -275,6 +277,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
    ShareStops(task_.symbol,buy_,lots_,stop_loss_,take_profit_);
    ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,buy_,lots_,stop_loss_,take_profit_,0,task_.mark,
                                   MT5REDIS_CLOSING);
+   Heard(task_,buy_,0);
    if(outcome_==MT5REDIS_UNKNOWN)
      {
       task_.asked_ms=GetTickCount64();
@@ -358,7 +361,15 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::ChangeOne(SMt5RedisTask &task_,const int
       return(Wait(task_,"its stop loss is on the wrong side of the price"));
    if(!m_symbol.TakeProfit(buy_,take_profit_))
       return(Wait(task_,"its take profit is on the wrong side of the price"));
-   return(Answered(task_,m_orders.Change(task_.symbol,m_book.holdings.all[holding_].ticket,stop_loss_,take_profit_)));
+   ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Change(task_.symbol,m_book.holdings.all[holding_].ticket,stop_loss_,
+                                  take_profit_);
+   if(!task_.done)
+     {
+      task_.asked=true;
+      task_.retcode=m_orders.Retcode();
+      task_.position=(task_.position==0 ? m_book.holdings.all[holding_].id : -1);
+     }
+   return(Answered(task_,outcome_));
   }
 //+------------------------------------------------------------------+
 #endif

@@ -15,14 +15,14 @@
 // or a change until it is too old.
 #ifndef MT5_REDIS_COPIER_MQH
 #define MT5_REDIS_COPIER_MQH
-#include "Mt5RedisRecalling.mqh"
+#include "Mt5RedisReporting.mqh"
 
 #define MT5R_TASKS_MOST    200  // with so many signals at work no more are fetched
 
 //+------------------------------------------------------------------+
 //| The copier.                                                      |
 //+------------------------------------------------------------------+
-class CMt5RedisCopier : public CMt5RedisRecalling
+class CMt5RedisCopier : public CMt5RedisReporting
   {
 private:
    int               m_role;
@@ -236,6 +236,9 @@ void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool 
       m_skipped++;
    PrintFormat("%s: %s %s%s; %d executed, %d skipped",MQLInfoString(MQL_PROGRAM_NAME),m_tasks[at_].name,
                executed_ ? "executed" : "skipped: ",executed_ ? "" : m_tasks[at_].reason,m_executed,m_skipped);
+   string before_=m_book.memory.How(signal_.instance,signal_.data.producer,signal_.data.sequence);
+   if(before_!="e" && before_!="s")
+      Report(redis_,m_tasks[at_],executed_);
    int last_=ArraySize(m_tasks)-1;
    for(int i_=at_; i_<last_; i_++)
       m_tasks[i_]=m_tasks[i_+1];

@@ -146,6 +146,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    task_.plan=lots_;
    task_.exact=exact_;
    outcome_=Send(task_,buy_,lots_,stop_loss_,take_profit_);
+   task_.wanted=task_.filled+lots_;
+   Heard(task_,buy_,0);
    if(outcome_==MT5REDIS_DONE || outcome_==MT5REDIS_PART)
      {
       Filled(task_,buy_);
@@ -298,8 +300,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
       return(MT5REDIS_DONE);
    if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
       return(MT5REDIS_UNKNOWN);
-   return(Skip(task_,task_.plan>0.0 ? "the trade server did not answer, and no order with its mark has come" :
-               "it was acted on before, and no order has its mark"));
+   return(Unanswered(task_,task_.plan>0.0 ? "the trade server did not answer, and no order with its mark has come" :
+                     "it was acted on before, and no order has its mark"));
   }
 //+------------------------------------------------------------------+
 #endif

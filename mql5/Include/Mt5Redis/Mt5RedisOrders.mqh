@@ -27,6 +27,7 @@ private:
    double            m_volume;
    double            m_price;
    ulong             m_order;
+   ulong             m_deal;
    CMt5RedisMark     m_mark;
 
    bool              Copies(const string comment_,const string origin_,const long order_) const;
@@ -35,7 +36,7 @@ private:
 
 public:
                      CMt5RedisOrders(void) : m_magic(0),m_slippage(0),m_refused(""),m_refusals(0),m_retcode(0),
-                                             m_comment(""),m_volume(0.0),m_price(0.0),m_order(0) { }
+                                             m_comment(""),m_volume(0.0),m_price(0.0),m_order(0),m_deal(0) { }
    void              Rules(const long magic_,const int slippage_);
    ENUM_MT5REDIS_OUTCOME Deal(const CMt5RedisSymbol &symbol_,const bool buy_,const double lots_,const double stop_loss_,
                               const double take_profit_,const ulong ticket_,const string comment_,
@@ -50,6 +51,7 @@ public:
    //--- lots that were executed, and the order's ticket, of the last request
    double            Volume(void) const  { return(m_volume); }
    ulong             Order(void) const   { return(m_order); }
+   ulong             DealTicket(void) const { return(m_deal); }
    //--- the price of the last deal; 0: the server does not tell
    double            Price(void) const   { return(m_price); }
 
@@ -58,6 +60,7 @@ public:
    long              EndedOf(const string origin_,const long order_) const;
    double            Traded(const string comment_,const long seconds_=MT5R_HISTORY_S) const;
    long              PositionOf(const string comment_) const;
+   double            CostOf(const string comment_,ulong &deal_,ulong &order_) const;
    long              FirstOf(const string comment_) const;
   };
 //+------------------------------------------------------------------+
@@ -137,6 +140,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOrders::Send(MqlTradeRequest &request_,const ENUM
    m_retcode=result_.retcode;
    m_comment=result_.comment+(sent_ ? "" : ", not sent");
    m_order=result_.order;
+   m_deal=result_.deal;
    ENUM_MT5REDIS_OUTCOME outcome_=Mt5RedisOutcome(m_retcode,kind_);
    m_volume=result_.volume;
    m_price=result_.price;
@@ -243,6 +247,25 @@ long CMt5RedisOrders::PositionOf(const string comment_) const
          return(HistoryDealGetInteger(deal_,DEAL_POSITION_ID));
      }
    return(0);
+  }
+//+------------------------------------------------------------------+
+//| The lots of all deals with this comment times their prices, and  |
+//| the last of them. Call Traded first.                             |
+//+------------------------------------------------------------------+
+double CMt5RedisOrders::CostOf(const string comment_,ulong &deal_,ulong &order_) const
+  {
+   double cost_=0.0;
+   int    total_=HistoryDealsTotal();
+   for(int i_=0; i_<total_; i_++)
+     {
+      ulong ticket_=HistoryDealGetTicket(i_);
+      if(!IsOurs(ticket_,comment_))
+         continue;
+      cost_+=HistoryDealGetDouble(ticket_,DEAL_VOLUME)*HistoryDealGetDouble(ticket_,DEAL_PRICE);
+      deal_=ticket_;
+      order_=(ulong)HistoryDealGetInteger(ticket_,DEAL_ORDER);
+     }
+   return(cost_);
   }
 //+------------------------------------------------------------------+
 //| When the first deal with this comment was made, ms by the trade  |

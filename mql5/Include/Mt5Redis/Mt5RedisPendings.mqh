@@ -198,6 +198,10 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Send(SMt5RedisTask &task_,const ulong t
    if(task_.signal.data.expiry_ms>0 && !task_.untimed)
       request_.expiration=(datetime)(task_.signal.data.expiry_ms/1000+(long)TimeTradeServer()-(long)TimeGMT());
    ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Place(request_,m_symbol);
+   task_.asked=true;
+   task_.retcode=m_orders.Retcode();
+   task_.order=(ticket_>0 ? ticket_ : m_orders.Order());
+   task_.wanted=lots_;
    if(m_orders.Retcode()!=TRADE_RETCODE_INVALID_EXPIRATION || task_.untimed)
       return(outcome_);
    //--- this broker has no such expiration: the source's own ends the order here, too
@@ -227,7 +231,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::PlaceInDoubt(SMt5RedisTask &task_,const
       return(MT5REDIS_DONE);
    if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
       return(MT5REDIS_UNKNOWN);
-   return(Skip(task_,"the trade server did not answer, and no order with its mark has come"));
+   return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
   }
 //+------------------------------------------------------------------+
 //| The source's order has ended: deletes the order here, and closes |
@@ -242,6 +246,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::End(SMt5RedisTask &task_,const ulong ti
      {
       task_.sent=true;
       ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Remove(ticket_);
+      task_.asked=true;
+      task_.retcode=m_orders.Retcode();
+      task_.order=ticket_;
       if(outcome_!=MT5REDIS_DONE)
          return(Answered(task_,MT5REDIS_LATER));
       //--- it may have been filled meanwhile

@@ -182,6 +182,19 @@ struct SMt5RedisTask
    bool              surplus;        // the copies hold more than it states
    bool              untimed;        // a pending order: this broker accepts no expiration
    bool              done;           // what it asks for is done; the stops are still to be set
+   //--- what its orders came to, for the report (Mt5RedisReporting.mqh)
+   bool              asked;          // the trade server was asked
+   bool              unanswered;     // and nobody knows what became of it
+   bool              bought;         // its last order bought
+   uint              retcode;        // the last answer
+   ulong             order;          // the last order
+   ulong             deal;
+   long              position;       // here; 0: none, below 0: several
+   double            wanted;         // lots
+   double            filled;         // lots
+   double            cost;           // lots times their prices
+   double            market;         // the price when it was first asked for
+   ulong             filled_ms;
    bool              told;           // a person was told that it takes long
    string            reason;         // why it waits, or was skipped
   };

@@ -63,6 +63,18 @@ void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
    task_.surplus=false;
    task_.untimed=false;
    task_.done=false;
+   task_.asked=false;
+   task_.unanswered=false;
+   task_.bought=false;
+   task_.retcode=0;
+   task_.order=0;
+   task_.deal=0;
+   task_.position=0;
+   task_.wanted=0.0;
+   task_.filled=0.0;
+   task_.cost=0.0;
+   task_.market=0.0;
+   task_.filled_ms=0;
    task_.told=false;
    task_.reason="";
   }
