@@ -13,8 +13,8 @@ BATCH = 20  # scenarios without a kill that the same terminals play one after an
 class Copier:
     """`keep`: the folder for scenarios that fail."""
 
-    def __init__(self, suite, keep, strict=False):
-        self.suite, self.keep, self.strict = suite, keep, strict
+    def __init__(self, suite, keep):
+        self.suite, self.keep = suite, keep
         self.keep.mkdir(parents=True, exist_ok=True)
         self.facts, self.cases, self.failed = Counter(), 0, []
 
@@ -29,7 +29,7 @@ class Copier:
             print(f"{self.cases} cases, {len(self.failed)} with a difference; the next seed is {seed}", flush=True)
 
     def write(self, seed):
-        case = Case(seed, self.strict)
+        case = Case(seed)
         path = self.keep / f"copier-{seed}.txt"
         path.write_text(case.scenario())
         self.facts.update(case.facts)

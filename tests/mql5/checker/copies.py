@@ -2,9 +2,10 @@
 
 Nothing here comes from the Expert Advisors. The rules are those of docs/mql5.md and docs/reading.md:
 
-- Each opening that is followed adds what the source opened, and what that means here. A close leaves the copy the same part
-  that the source keeps. What ends the position ends its copy; what turns it ends the copy, and opens what the source holds
-  then.
+- Each opening that is followed adds what the source holds and no earlier signal stated, and what that means here. So an
+  opening that was lost is made good by the next one, because prices stay the same here. A close leaves the copy the same
+  part that the source keeps. What ends the position ends its copy; what turns it ends the copy, and opens what the source
+  holds then.
 - The total of a position is rounded: an opening down, a close to the nearest, of two the smaller.
 - What is too old is not opened; it is closed at any age. What was lost is not known. After a gap the follower goes on,
   or only closes, or closes what it copied of this source and goes on.
@@ -83,6 +84,7 @@ class Follower:
     def __init__(self, hedging, factor, most, brokers, after_gap=1):
         self.hedging, self.factor, self.most, self.brokers, self.after_gap = hedging, factor, most, brokers, after_gap
         self.copies = {}  # by source and position
+        self.stated = {}  # what the last signal that came said of a position
         self.gaps = set()  # sources whose next signal follows a gap
         self.only_closes = False
 
@@ -100,9 +102,11 @@ class Follower:
         if key in self.copies and event.after and self.copies[key].buy != ((event.before or event.after) > 0):
             del self.copies[key]  # the signal that turned it was lost
         follows = not (fate.late or fate.refused or self.only_closes)
+        known, self.stated[key] = self.stated.get(key, 0), event.after
         if event.opens:
             if follows:
-                self.open(key, event, abs(event.after) - abs(event.before), fate)
+                known = abs(known) if known * event.after > 0 else 0
+                self.open(key, event, abs(event.after) - max(known, self.copies[key].theirs if key in self.copies else 0), fate)
         elif event.after == 0:
             self.copies.pop(key, None)
         elif event.turns:

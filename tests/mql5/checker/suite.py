@@ -128,12 +128,11 @@ class Suite:
             return 0 if good else 1
 
     def copier(self, words):
-        """`copier SEED MINUTES`, or `copier SEED COUNT cases`: sources and followers in generated scenarios; with `strict` behind
-        it also those that need a follower that compares itself with what each signal states."""
+        """`copier SEED MINUTES`, or `copier SEED COUNT cases`: sources and followers in generated scenarios."""
         from .copier import Copier, minutes
 
         seed, much = int(words[0]), int(words[1])
-        run = Copier(self, self.build.folder / "copier", "strict" in words)
+        run = Copier(self, self.build.folder / "copier")
         run.seeds(seed, (lambda cases: cases >= much) if "cases" in words else minutes(much))
         return run.summary()
 
