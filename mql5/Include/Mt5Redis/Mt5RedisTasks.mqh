@@ -136,7 +136,8 @@ bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_
 //| Whether a signal must wait for another about the same copies: a  |
 //| change waits for openings and changes, an opening for openings   |
 //| and for the copies of a close, a close for the openings that it  |
-//| means. What a pending order opened waits for the order's end.    |
+//| means, unless a halt or a guard closes everything. What a pending|
+//| order opened waits for the order's end.                          |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Blocked(const int at_) const
   {
@@ -154,7 +155,7 @@ bool CMt5RedisTasks::Blocked(const int at_) const
       bool opens_=(m_tasks[i_].kind==MT5REDIS_TASK_OPEN || m_tasks[i_].rest>0.0);
       if(m_tasks[at_].kind==MT5REDIS_TASK_CLOSE)
         {
-         if(opens_ && Means(m_tasks[at_],m_tasks[i_]))
+         if(opens_ && m_tasks[at_].signal.instance!=MT5R_EVERY_SOURCE && Means(m_tasks[at_],m_tasks[i_]))
             return(true);
          continue;
         }
