@@ -22,7 +22,7 @@ use crate::model::message::Message;
 use crate::model::report::{REASON_LIMIT, ReportRecord};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, MT5REDIS_EVENT_PRICE, SYMBOL_LIMIT, TradeBody, TradeRecord};
-use crate::model::{ExecutionReport, InstanceId, InstanceState, Signal, Stamp, TradeState, check};
+use crate::model::{ExecutionReport, InstanceId, InstanceState, Signal, Stamp, Tag, TradeState, check};
 use crate::pressure::thinning::Thinning;
 use crate::pressure::{Pressure, level};
 
@@ -84,7 +84,7 @@ impl Session {
         let health = Health { follower: inbox::role(instance.as_str()), halt, ..self.engine.health() };
         let accepted = self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
-            instance,
+            tag: Tag::of(&instance),
             state,
             health,
             server,
@@ -135,8 +135,8 @@ impl Session {
     // Inlined for the reason of `Lane::accept`.
     #[inline(always)]
     fn trade(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
-        let (instance, time_ms) = (self.instance, time(time_ms));
-        self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, instance, body })
+        let (tag, time_ms) = (Tag::of(&self.instance), time(time_ms));
+        self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, tag, body })
     }
 
     /// Queues a signal. It takes references, so that the parts are copied once, into the record.
@@ -148,11 +148,11 @@ impl Session {
     ) -> Result<u64> {
         signal.check()?;
         trade::not_empty(symbol)?;
-        let (instance, time_ms) = (self.instance, time(signal.time_ms));
+        let (tag, time_ms) = (Tag::of(&self.instance), time(signal.time_ms));
         self.engine.rtss.accept(|sequence| {
             let stamp = Stamp { sequence, time_ms };
             let (numbers, symbol, comment) = (signal.into(), *symbol, *comment);
-            Message::Signal(SignalRecord { stamp, instance, numbers, symbol, comment })
+            Message::Signal(SignalRecord { stamp, tag, numbers, symbol, comment })
         })
     }
 
@@ -166,9 +166,9 @@ impl Session {
     ) -> Result<u64> {
         report.check()?;
         let source = InstanceId::new(source)?;
-        let (instance, time_ms) = (self.instance, time(report.time_ms));
+        let (tag, time_ms) = (Tag::reports_of(&self.instance), time(report.time_ms));
         let stamp = Stamp { sequence: 0, time_ms };
-        let mut record = Box::new(ReportRecord { stamp, instance, report, source, symbol, reason });
+        let mut record = Box::new(ReportRecord { stamp, tag, report, source, symbol, reason });
         self.engine.rtss.accept(|sequence| {
             record.stamp.sequence = sequence;
             Message::Report(record)

@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::policy::Policy;
-use super::tag::Tag;
 use super::transaction::Transaction;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
+use crate::model::Tag;
 pub(super) use exchange::Outcome;
 
 /// Records taken from the queue and not yet known to be in Redis.
@@ -57,14 +57,14 @@ impl<P: Policy> Batch<P> {
         }
     }
 
-    pub(super) fn push(&mut self, record: P::Record) {
-        self.records.push(record);
+    /// Adds records at the end.
+    pub(super) fn extend(&mut self, records: impl IntoIterator<Item = P::Record>) {
+        self.records.extend(records);
     }
 
-    /// Adds a record behind missing ones, of which `missing` is the last.
-    pub(super) fn push_after(&mut self, missing: u64, record: P::Record) {
-        self.after.insert(P::sequence(&record), missing);
-        self.records.push(record);
+    /// Notes that `missing` is the last of the missing records before this one.
+    pub(super) fn note_missing(&mut self, missing: u64, sequence: u64) {
+        self.after.insert(sequence, missing);
     }
 
     pub(super) fn len(&self) -> usize {

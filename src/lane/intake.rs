@@ -4,9 +4,10 @@
 //! for a while, and the journal has the missing records. Records that are in Redis already are skipped. While the lane
 //! waits for a server, the intake takes the records of the next batch ahead of time.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use super::missing::Missing;
 use super::policy::Policy;
 use super::shared::Shared;
 use super::sync::fence;
-use super::tag::Tag;
+use crate::model::Tag;
 
 /// After this many sleeps shorter than `SHORT_SLEEP`, more than some 5,000 records a second arrive one by one. Loom has
 /// no time.
@@ -95,7 +96,7 @@ impl<P: Policy> Intake<P> {
     fn journal_has(&self, sequence: u64) -> bool {
         // The queue was found empty. A caller that found it full before has appended to the journal first; the fence
         // makes its append visible here.
-        fence(Ordering::SeqCst);
+        fence(atomic::Ordering::SeqCst);
         self.journal.as_ref().is_some_and(|journal| journal.last() >= sequence)
     }
 
@@ -134,11 +135,11 @@ impl<P: Policy> Intake<P> {
                 self.take_one();
             }
             for record in self.dead.drain(..) {
-                self.missing.note(P::sequence(&record), Some(P::tag(&record)));
+                self.missing.note(P::sequence(&record), Some(*P::tag(&record)));
             }
-            if let Some(record) = self.ahead.pop_front() {
-                self.next = P::sequence(&record) + 1;
-                size += self.push(record, batch);
+            if let Some(record) = self.ahead.front() {
+                self.next = P::sequence(record) + 1;
+                size += self.hand_over(batch);
             } else if self.taken_next > start {
                 // The last ones may have been skipped.
                 self.next = self.taken_next;
@@ -196,7 +197,10 @@ impl<P: Policy> Intake<P> {
             if self.reader.is_some() {
                 self.read();
             } else if let Ok(record) = self.shared.records.try_recv() {
-                self.receive(record);
+                let sequence = P::sequence(&record);
+                // Each move of a record is a copy of some hundred bytes, so it goes straight to its place.
+                self.ahead.push_back(record);
+                self.received(sequence);
             } else if self.journal_has(self.taken_next) {
                 self.catch_up();
             } else {
@@ -206,18 +210,17 @@ impl<P: Policy> Intake<P> {
         true
     }
 
-    /// A record came from the queue. Unless it is the next one, the journal has it.
-    fn receive(&mut self, record: P::Record) {
-        let sequence = P::sequence(&record);
-        if sequence < self.taken_next {
+    /// The last record came from the queue. Unless it is the next one, the journal has it.
+    fn received(&mut self, sequence: u64) {
+        match sequence.cmp(&self.taken_next) {
             // It was read from the journal before.
-            return;
+            Ordering::Less => drop(self.ahead.pop_back()),
+            Ordering::Greater if self.journal.is_some() => {
+                self.ahead.pop_back();
+                self.catch_up();
+            }
+            _ => self.taken_next = sequence + 1,
         }
-        if sequence > self.taken_next && self.journal.is_some() {
-            return self.catch_up();
-        }
-        self.taken_next = sequence + 1;
-        self.ahead.push_back(record);
     }
 
     fn catch_up(&mut self) {
@@ -257,7 +260,7 @@ impl<P: Policy> Intake<P> {
     fn give_up(&mut self, last: u64) {
         let from = self.taken_next;
         if from <= last {
-            self.shared.counters.lost.fetch_add(last - from + 1, Ordering::Relaxed);
+            self.shared.counters.lost.fetch_add(last - from + 1, atomic::Ordering::Relaxed);
             self.shared
                 .tell(format_args!("records {from} to {last} of the journal cannot be read; they are lost"));
             self.taken_next = last + 1;
@@ -265,18 +268,20 @@ impl<P: Policy> Intake<P> {
         }
     }
 
-    fn push(&mut self, record: P::Record, batch: &mut Batch<P>) -> usize {
-        let sequence = P::sequence(&record);
-        if sequence <= self.present_until
-            && self.present.get(&P::tag(&record)).is_some_and(|&present| sequence <= present)
+    /// Hands the next record over to the batch, unless it is in Redis already. Returns its size in the batch.
+    fn hand_over(&mut self, batch: &mut Batch<P>) -> usize {
+        let Some(record) = self.ahead.front() else { return 0 };
+        let (sequence, tag) = (P::sequence(record), P::tag(record));
+        if sequence <= self.present_until && self.present.get(tag).is_some_and(|&present| sequence <= present)
         {
+            self.ahead.pop_front();
             return 0;
         }
-        let size = P::size(&record);
-        match self.missing.before(&P::tag(&record), sequence) {
-            Some(missing) => batch.push_after(missing, record),
-            None => batch.push(record),
+        if let Some(missing) = self.missing.before(tag, sequence) {
+            batch.note_missing(missing, sequence);
         }
+        let size = P::size(record);
+        batch.extend(self.ahead.pop_front());
         size
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tag::Tag;
+use crate::model::Tag;
 
 /// How many of the latest are remembered.
 const MOST: usize = 1024;
@@ -25,6 +25,9 @@ impl Missing {
 
     /// The tag's last missing number before this one.
     pub(super) fn before(&self, tag: &Tag, sequence: u64) -> Option<u64> {
+        if self.0.is_empty() {
+            return None;
+        }
         let mut earlier = self.0.range(..sequence).rev();
         earlier.find(|(_, whose)| whose.is_none_or(|whose| whose == *tag)).map(|(&last, _)| last)
     }

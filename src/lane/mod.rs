@@ -26,7 +26,6 @@ mod rtss;
 mod shared;
 mod status;
 mod sync;
-mod tag;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod transaction;

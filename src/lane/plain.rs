@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::policy::{Policy, Subject};
-use super::tag::Tag;
 use super::{Journal, Lane, Limits};
 use crate::config::Config;
 use crate::events::Events;
 use crate::link::commands::Commands;
+use crate::model::Tag;
 use crate::model::encoding::Producer;
 use crate::model::{InstanceId, LaneName};
 use crate::pressure::Pressure;
@@ -67,9 +67,9 @@ impl Policy for Plain {
         8
     }
 
-    fn tag(_: &u64) -> Tag {
-        static INSTANCE: LazyLock<InstanceId> = LazyLock::new(|| InstanceId::new("0").unwrap());
-        Tag::of(&INSTANCE)
+    fn tag(_: &u64) -> &Tag {
+        static TAG: LazyLock<Tag> = LazyLock::new(|| Tag::of(&InstanceId::new("0").unwrap()));
+        &TAG
     }
 
     fn subject(_: &u64) -> Option<Subject<'_>> {

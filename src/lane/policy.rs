@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use serde::Serialize;
 
-use super::tag::Tag;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
 use crate::model::LaneName;
+use crate::model::Tag;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
 
@@ -76,7 +76,7 @@ pub(crate) trait Policy: Clone + Send + 'static {
     fn size(record: &Self::Record) -> usize;
 
     /// Whose record it is. Records with one tag are on one server, and are written in one transaction.
-    fn tag(record: &Self::Record) -> Tag;
+    fn tag(record: &Self::Record) -> &Tag;
 
     /// Another tag whose watermark is asked for as well, because its next record names the one before it, which the
     /// journal may no longer have.

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::policy::{Policy, Subject, Write, append};
-use super::tag::Tag;
 use crate::clock::{Skew, own_ms, server_ms};
 use crate::halt::{Answer, Halts};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
+use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
@@ -64,12 +64,12 @@ impl Policy for Ris {
         700
     }
 
-    fn tag(record: &InstanceRecord) -> Tag {
-        Tag::of(&record.instance)
+    fn tag(record: &InstanceRecord) -> &Tag {
+        &record.tag
     }
 
     fn subject(record: &InstanceRecord) -> Option<Subject<'_>> {
-        Some(Subject { instance: record.instance.as_str(), position: 0 })
+        Some(Subject { instance: record.tag.instance.as_str(), position: 0 })
     }
 
     fn may_be_superseded(_: &InstanceRecord) -> bool {
@@ -77,7 +77,7 @@ impl Policy for Ris {
     }
 
     fn write(&mut self, record: &InstanceRecord, commands: &mut Commands) {
-        let key = key::instance(record.instance.as_str());
+        let key = key::instance(record.tag.instance.as_str());
         commands.begin();
         commands.argument(b"HSET");
         commands.argument(key.as_bytes());
@@ -101,7 +101,7 @@ impl Policy for Ris {
             commands.argument(key::INSTANCE_LIST.as_bytes());
             for record in written {
                 commands.integer(record.stamp.time_ms);
-                commands.argument(record.instance.as_str().as_bytes());
+                commands.argument(record.tag.instance.as_str().as_bytes());
             }
             commands.end();
         });
@@ -129,7 +129,7 @@ impl Policy for Ris {
         if !written.is_empty() {
             write(key::DIRECTIVE, &|commands| commands.command([b"TIME".as_slice()]));
             get(key::DIRECTIVE, write);
-            written.iter().for_each(|record| get(&key::directive(record.instance.as_str()), write));
+            written.iter().for_each(|record| get(&key::directive(record.tag.instance.as_str()), write));
         }
         self.watch = Watch { instances: self.halts.instances(), asked: Some(Instant::now()) };
         if self.watch.instances.is_empty() {
@@ -159,7 +159,7 @@ impl Policy for Ris {
         let read = |answer: &Option<Value>| Directive::read(answer.as_ref()?, server_ms, now);
         self.pressure.told(None, read(for_all), now);
         for (record, answer) in written.iter().zip(for_one) {
-            self.pressure.told(Some(record.instance), read(answer), now);
+            self.pressure.told(Some(record.tag.instance), read(answer), now);
         }
     }
 }

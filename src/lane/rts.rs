@@ -8,10 +8,10 @@ use redis::FromRedisValue;
 use serde_json::json;
 
 use super::policy::{Policy, Subject, append};
-use super::tag::Tag;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
+use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
@@ -34,7 +34,7 @@ impl Rts {
 
     fn position(&mut self, record: &TradeRecord, commands: &mut Commands) {
         let TradeBody::Position { state, symbol, comment } = &record.body else { return };
-        let instance = record.instance.as_str();
+        let instance = record.tag.instance.as_str();
         let trade = key::trade(instance, state.position);
         commands.begin();
         commands.argument(b"HSET");
@@ -51,7 +51,7 @@ impl Rts {
                 commands.command([b"PERSIST", trade.as_bytes()]);
                 commands.command([b"SADD", key::open_trades(instance).as_bytes(), id]);
                 commands.command([b"ZREM", key::closed_trades(instance).as_bytes(), id]);
-                if let Some(open) = self.open.get_mut(&record.instance) {
+                if let Some(open) = self.open.get_mut(&record.tag.instance) {
                     open.insert(state.position);
                 }
             }
@@ -59,14 +59,14 @@ impl Rts {
                 commands.command([b"SREM", key::open_trades(instance).as_bytes(), id]);
                 self.closed(instance, state.position, state.closed_at(record.stamp.time_ms), commands);
                 self.forget_old(instance, record.stamp.time_ms, commands);
-                if let Some(open) = self.open.get_mut(&record.instance) {
+                if let Some(open) = self.open.get_mut(&record.tag.instance) {
                     open.remove(&state.position);
                 }
             }
             // Its hash now says that it is open, whatever the set says. If this record is sent again behind a reconcile
             // that closed it, that reconcile, sent again too, must close it again.
             _ => {
-                if let Some(open) = self.open.get_mut(&record.instance) {
+                if let Some(open) = self.open.get_mut(&record.tag.instance) {
                     open.insert(state.position);
                 }
             }
@@ -99,9 +99,9 @@ impl Rts {
     }
 
     fn open_set(&mut self, record: &TradeRecord, positions: &[i64], commands: &mut Commands) {
-        let instance = record.instance.as_str();
+        let instance = record.tag.instance.as_str();
         let now = positions.iter().copied().collect::<BTreeSet<_>>();
-        let before = self.open.insert(record.instance, now.clone()).unwrap_or_default();
+        let before = self.open.insert(record.tag.instance, now.clone()).unwrap_or_default();
         let mut gone = before.difference(&now).peekable();
         let any_gone = gone.peek().is_some();
         for &position in gone {
@@ -161,12 +161,12 @@ impl Policy for Rts {
         match &record.body {
             TradeBody::Position { state, symbol, comment } => {
                 let mut value = json!(record.stamp.trade(&self.producer, state, symbol, comment));
-                value["i"] = json!(record.instance.as_str());
+                value["i"] = json!(record.tag.instance.as_str());
                 value["id"] = json!(state.position);
                 value
             }
             TradeBody::OpenSet(positions) => {
-                json!({ "q": sequence, "t": time_ms, "i": record.instance.as_str(), "open": positions })
+                json!({ "q": sequence, "t": time_ms, "i": record.tag.instance.as_str(), "open": positions })
             }
         }
     }
@@ -178,8 +178,8 @@ impl Policy for Rts {
         }
     }
 
-    fn tag(record: &TradeRecord) -> Tag {
-        Tag::of(&record.instance)
+    fn tag(record: &TradeRecord) -> &Tag {
+        &record.tag
     }
 
     fn subject(record: &TradeRecord) -> Option<Subject<'_>> {
@@ -187,7 +187,7 @@ impl Policy for Rts {
             TradeBody::Position { state, .. } => state.position,
             TradeBody::OpenSet(_) => 0,
         };
-        Some(Subject { instance: record.instance.as_str(), position })
+        Some(Subject { instance: record.tag.instance.as_str(), position })
     }
 
     fn may_be_superseded(record: &TradeRecord) -> bool {
@@ -201,15 +201,15 @@ impl Policy for Rts {
 
     fn prepare(&mut self, records: &[TradeRecord], link: &mut Link) -> Result<(), Failure> {
         for record in records {
-            if matches!(record.body, TradeBody::OpenSet(_)) && !self.open.contains_key(&record.instance) {
-                let members = match link.ask(&["SMEMBERS", &key::open_trades(record.instance.as_str())]) {
+            if matches!(record.body, TradeBody::OpenSet(_)) && !self.open.contains_key(&record.tag.instance) {
+                let members = match link.ask(&["SMEMBERS", &key::open_trades(record.tag.instance.as_str())]) {
                     Ok(reply) => Vec::<String>::from_redis_value(reply).unwrap_or_default(),
                     // Not a set. The reconcile's DEL removes it, as it does with strange members.
                     Err(failure) if failure.class == Class::Reject => Vec::new(),
                     Err(failure) => return Err(failure),
                 };
                 let open = members.iter().filter_map(|member| member.parse().ok()).collect();
-                self.open.insert(record.instance, open);
+                self.open.insert(record.tag.instance, open);
             }
         }
         Ok(())

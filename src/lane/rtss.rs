@@ -14,12 +14,12 @@ use redis::Value;
 use serde_json::json;
 
 use super::policy::{Evidence, Policy, Subject, Write, append};
-use super::tag::Tag;
 use crate::clock::{Skew, server_ms};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure, Refusal};
 use crate::model::LaneName;
+use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::message::Message;
@@ -150,11 +150,8 @@ impl Policy for Rtss {
         300
     }
 
-    fn tag(record: &Message) -> Tag {
-        match record {
-            Message::Signal(signal) => Tag::of(&signal.instance),
-            Message::Report(report) => Tag::reports_of(&report.instance),
-        }
+    fn tag(record: &Message) -> &Tag {
+        record.tag()
     }
 
     /// A follower's journal may have nothing but reports. If it signals too, its next signal names the one before.
@@ -182,16 +179,20 @@ impl Policy for Rtss {
     /// The first transaction of a connection needs the server's time to announce who writes. A single server is
     /// asked when it is connected, so that no signal waits for that.
     fn prepare(&mut self, records: &[Message], link: &mut Link) -> Result<(), Failure> {
-        if self.clock.is_none() && !link.has_slots() {
-            self.clock = Some(self.ask(link, "")?);
+        if !link.has_slots() {
+            // Each stream takes over this clock.
+            if self.clock.is_none() {
+                self.clock = Some(self.ask(link, "")?);
+            }
+            return Ok(());
         }
         for record in records {
             let tag = Self::tag(record);
-            let stream = self.stream(&tag);
+            let stream = self.stream(tag);
             if stream.clock.is_none() {
                 let key = stream.key;
                 let clock = self.ask(link, &key)?;
-                self.stream(&tag).clock = Some(clock);
+                self.stream(tag).clock = Some(clock);
             }
         }
         Ok(())
@@ -202,20 +203,17 @@ impl Policy for Rtss {
     }
 
     fn follow(&mut self, record: &Message, missing: u64) {
-        let stream = self.stream(&Self::tag(record));
+        let stream = self.stream(Self::tag(record));
         stream.predecessor = stream.predecessor.max(missing);
     }
 
     fn write(&mut self, record: &Message, commands: &mut Commands) {
-        self.stream(&Self::tag(record));
+        self.stream(Self::tag(record));
         let Self { producer, encoding, streams, latest, scratch, .. } = self;
         let stream = &mut streams[*latest];
         let predecessor = mem::replace(&mut stream.predecessor, record.stamp().sequence);
         stream.added += 1;
-        commands.begin();
-        commands.argument(b"XADD");
-        commands.argument(stream.key.as_bytes());
-        commands.argument(b"*");
+        commands.begin_with(&stream.entry);
         match record {
             Message::Signal(signal) => {
                 append(commands, *encoding, &signal.fields(producer, predecessor), scratch)

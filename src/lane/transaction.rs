@@ -10,10 +10,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use redis::Value;
 
 use super::policy::{Policy, Subject};
-use super::tag::Tag;
 use crate::link::Link;
 use crate::link::failure::{Class, Failure};
 use crate::link::reply::Sparse;
+use crate::model::Tag;
 
 /// The server's reply to each command between MULTI and EXEC.
 const QUEUED: &[u8] = b"+QUEUED\r\n";
@@ -55,9 +55,9 @@ impl Transaction {
         for (at, record) in records.iter().enumerate() {
             let tag = P::tag(record);
             // A terminal has one tag a lane, or two, so the last one nearly always fits.
-            if transactions.get(last).is_none_or(|transaction| *transaction.tag() != tag) {
-                last = transactions.iter().position(|other| *other.tag() == tag).unwrap_or_else(|| {
-                    transactions.push(Self::of(tag));
+            if transactions.get(last).is_none_or(|transaction| transaction.tag() != tag) {
+                last = transactions.iter().position(|other| other.tag() == tag).unwrap_or_else(|| {
+                    transactions.push(Self::of(*tag));
                     transactions.len() - 1
                 });
             }

@@ -26,9 +26,9 @@ use super::batch::Batch;
 use super::intake::Intake;
 use super::journal::{Earlier, Journal};
 use super::policy::Evidence;
-use super::tag::Tag;
 use crate::link::Link;
 use crate::link::failure::Failure;
+use crate::model::Tag;
 use crate::model::key::Key;
 
 /// What is known to be committed, for each tag.
@@ -66,7 +66,7 @@ impl Watermarks {
         let mut bytes = Vec::new();
         while let Some(sequence) = reader.next(&mut bytes) {
             let Some(record) = P::load(sequence, &bytes).filter(|_| !dead(sequence)) else { continue };
-            let tag = P::tag(&record);
+            let tag = *P::tag(&record);
             if sequence <= journal.acknowledged() {
                 watermarks.committed.insert(tag, sequence);
             } else if !watermarks.committed.contains_key(&tag) && !watermarks.unknown.contains(&tag) {
@@ -126,7 +126,7 @@ impl Watermarks {
     ) -> Result<Resumed, Failure> {
         let (mut present, mut unvouched) = (HashMap::new(), Vec::new());
         let tags = self.committed.keys().chain(&self.unknown).copied();
-        for tag in tags.chain(batch.records().iter().map(P::tag)) {
+        for tag in tags.chain(batch.records().iter().map(|record| *P::tag(record))) {
             if let Entry::Vacant(vacant) = present.entry(tag) {
                 let found = look_up(policy, link, journal, &tag)?;
                 vacant.insert(found.unwrap_or(0));
@@ -136,7 +136,7 @@ impl Watermarks {
         let history = link.history()?;
         let vanished = self.substitute(policy, link, journal, unvouched, &history, &mut present)?;
         self.correct(policy, link, &history, &mut present)?;
-        let there = |record: &P::Record| P::sequence(record) <= present[&P::tag(record)];
+        let there = |record: &P::Record| P::sequence(record) <= present[P::tag(record)];
         let found = batch.records().iter().filter(|record| there(record)).count();
         let missing = |(tag, &committed): (&Tag, &u64)| {
             let present = present[tag];

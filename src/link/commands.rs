@@ -22,6 +22,13 @@ const FRAME: usize = 25;
 /// The most memory that the buffer keeps between batches.
 const KEEP: usize = 1 << 20;
 
+/// The first arguments of a command, as they are sent.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    bytes: Box<[u8]>,
+    arguments: usize,
+}
+
 impl Commands {
     pub(crate) fn new() -> Self {
         Self { room: Vec::new(), written: 0, start: 0, arguments: 0, finished: 0 }
@@ -61,6 +68,22 @@ impl Commands {
         self.arguments = 0;
         self.room_for(HEADER);
         self.written += HEADER;
+    }
+
+    /// The first arguments of a command that comes often, written once for [`begin_with`](Self::begin_with).
+    pub(crate) fn opening<const COUNT: usize>(arguments: [&[u8]; COUNT]) -> Opening {
+        let mut commands = Self::new();
+        arguments.iter().for_each(|argument| commands.argument(argument));
+        Opening { bytes: commands.bytes().into(), arguments: COUNT }
+    }
+
+    /// Starts a command whose first arguments were written before.
+    pub(crate) fn begin_with(&mut self, opening: &Opening) {
+        self.begin();
+        let Opening { bytes, arguments } = opening;
+        self.room_for(bytes.len()).copy_from_slice(bytes);
+        self.written += bytes.len();
+        self.arguments = *arguments;
     }
 
     /// Adds an argument to the current command.

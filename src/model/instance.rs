@@ -5,7 +5,7 @@ use arrayvec::ArrayString;
 use serde::Serialize;
 
 use super::encoding::{Number, Producer};
-use super::{SCHEMA, Stamp, check};
+use super::{SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
@@ -181,7 +181,7 @@ pub struct InstanceRecord {
     /// Its number and time.
     pub stamp: Stamp,
     /// Whose heartbeat it is.
-    pub instance: InstanceId,
+    pub(crate) tag: Tag,
     /// The numbers.
     pub state: InstanceState,
     /// The library's own.

@@ -10,7 +10,7 @@ use super::message::Message;
 use super::report::ReportRecord;
 use super::signal::{Numbers, SignalRecord};
 use super::trade::{TradeBody, TradeRecord};
-use super::{InstanceId, Stamp};
+use super::{InstanceId, Stamp, Tag};
 
 const SIGNAL: u8 = 1;
 const POSITION: u8 = 2;
@@ -24,9 +24,9 @@ impl Message {
     #[inline]
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
         match self {
-            Self::Signal(SignalRecord { stamp, instance, numbers, symbol, comment }) => {
+            Self::Signal(SignalRecord { stamp, tag, numbers, symbol, comment }) => {
                 let layout = if numbers.happened.is_none() { SIGNAL } else { SIGNAL_WITH_EVENT };
-                begin(bytes, layout, stamp, instance);
+                begin(bytes, layout, stamp, tag);
                 bytes.extend_from_slice(numbers.asked.as_bytes());
                 if let Some(happened) = &numbers.happened {
                     bytes.extend_from_slice(happened.as_bytes());
@@ -35,7 +35,7 @@ impl Message {
                 put(bytes, comment);
             }
             Self::Report(record) => {
-                begin(bytes, REPORT, &record.stamp, &record.instance);
+                begin(bytes, REPORT, &record.stamp, &record.tag);
                 bytes.extend_from_slice(record.report.as_bytes());
                 put(bytes, record.source.as_str());
                 put(bytes, &record.symbol);
@@ -49,13 +49,13 @@ impl Message {
         let mut rest = bytes;
         let (layout, stamp, instance) = opening(&mut rest, sequence)?;
         if layout == REPORT {
-            let report = number(&mut rest)?;
+            let (tag, report) = (Tag::reports_of(&instance), number(&mut rest)?);
             let source = InstanceId::new(&text::<40>(&mut rest)?).ok()?;
             let (symbol, reason) = (text(&mut rest)?, text(&mut rest)?);
-            let report = ReportRecord { stamp, instance, report, source, symbol, reason };
+            let report = ReportRecord { stamp, tag, report, source, symbol, reason };
             return Some(Self::Report(Box::new(report)));
         }
-        let asked = number(&mut rest)?;
+        let (tag, asked) = (Tag::of(&instance), number(&mut rest)?);
         let happened = match layout {
             SIGNAL => None,
             SIGNAL_WITH_EVENT => Some(Box::new(number(&mut rest)?)),
@@ -63,7 +63,7 @@ impl Message {
         };
         let (symbol, comment) = (text(&mut rest)?, text(&mut rest)?);
         let numbers = Numbers { asked, happened };
-        Some(Self::Signal(SignalRecord { stamp, instance, numbers, symbol, comment }))
+        Some(Self::Signal(SignalRecord { stamp, tag, numbers, symbol, comment }))
     }
 }
 
@@ -72,13 +72,13 @@ impl TradeRecord {
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
         match &self.body {
             TradeBody::Position { state, symbol, comment } => {
-                begin(bytes, POSITION, &self.stamp, &self.instance);
+                begin(bytes, POSITION, &self.stamp, &self.tag);
                 bytes.extend_from_slice(state.as_bytes());
                 put(bytes, symbol);
                 put(bytes, comment);
             }
             TradeBody::OpenSet(positions) => {
-                begin(bytes, OPEN_SET, &self.stamp, &self.instance);
+                begin(bytes, OPEN_SET, &self.stamp, &self.tag);
                 bytes.extend_from_slice(positions.as_bytes());
             }
         }
@@ -102,15 +102,15 @@ impl TradeRecord {
             }
             _ => return None,
         };
-        Some(Self { stamp, instance, body })
+        Some(Self { stamp, tag: Tag::of(&instance), body })
     }
 }
 
 #[inline]
-fn begin(bytes: &mut Vec<u8>, layout: u8, stamp: &Stamp, instance: &InstanceId) {
+fn begin(bytes: &mut Vec<u8>, layout: u8, stamp: &Stamp, tag: &Tag) {
     bytes.push(layout);
     bytes.extend_from_slice(stamp.time_ms.as_bytes());
-    put(bytes, instance.as_str());
+    put(bytes, tag.instance.as_str());
 }
 
 fn opening(rest: &mut &[u8], sequence: u64) -> Option<(u8, Stamp, InstanceId)> {
@@ -156,15 +156,16 @@ mod tests {
         let (symbol, comment) = (ArrayString::from("EURUSD").unwrap(), ArrayString::from("買い").unwrap());
         let mut bytes = Vec::new();
         let numbers = Numbers::from(&signal);
-        let plain = SignalRecord { stamp, instance, numbers, symbol, comment };
+        let plain = SignalRecord { stamp, tag: Tag::of(&instance), numbers, symbol, comment };
         let event = Signal { event: 1, side: 2, volume_after: 0.1, entry_price: 1.1, found: 1, ..signal };
         let report = ExecutionReport { producer: -1, slippage: -2.5, outcome: 2, ..Default::default() };
         let (source, reason) = (InstanceId::new("2.Demo").unwrap(), ArrayString::from("größer").unwrap());
         let mut lengths = Vec::new();
+        let tag = Tag::reports_of(&instance);
         for record in [
             Message::Signal(plain.clone()),
             Message::Signal(SignalRecord { numbers: Numbers::from(&event), ..plain }),
-            Message::Report(Box::new(ReportRecord { stamp, instance, report, source, symbol, reason })),
+            Message::Report(Box::new(ReportRecord { stamp, tag, report, source, symbol, reason })),
         ] {
             bytes.clear();
             record.store(&mut bytes);
@@ -177,7 +178,7 @@ mod tests {
 
         let state = TradeState { position: 77, profit: -1.5, ..Default::default() };
         for body in [TradeBody::Position { state, symbol, comment }, TradeBody::OpenSet([3, 5].into())] {
-            let record = TradeRecord { stamp, instance, body };
+            let record = TradeRecord { stamp, tag: Tag::of(&instance), body };
             bytes.clear();
             record.store(&mut bytes);
             assert_eq!(format!("{:?}", TradeRecord::load(7, &bytes).unwrap()), format!("{record:?}"));

@@ -1,8 +1,8 @@
 //! What goes through rtss: a signal, or the report of what a follower did with one. They share the lane's numbers.
 
-use super::Stamp;
 use super::report::ReportRecord;
 use super::signal::SignalRecord;
+use super::{Stamp, Tag};
 
 /// One of them on its way to Redis.
 #[derive(Clone, Debug)]
@@ -21,6 +21,13 @@ impl Message {
         match self {
             Self::Signal(signal) => &signal.stamp,
             Self::Report(report) => &report.stamp,
+        }
+    }
+
+    pub(crate) fn tag(&self) -> &Tag {
+        match self {
+            Self::Signal(signal) => &signal.tag,
+            Self::Report(report) => &report.tag,
         }
     }
 }

@@ -19,12 +19,14 @@ pub mod received;
 pub mod report;
 pub mod reported;
 pub mod signal;
+mod tag;
 pub mod trade;
 
 pub use instance::{InstanceId, InstanceState};
 pub(crate) use lane_name::LaneName;
 pub use report::ExecutionReport;
 pub use signal::Signal;
+pub(crate) use tag::Tag;
 pub use trade::TradeState;
 
 /// The version of the field tables in `docs/wire-format.md`; field `v` of every record.

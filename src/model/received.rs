@@ -143,7 +143,7 @@ impl fmt::Display for Received {
 mod tests {
     use super::*;
     use crate::model::encoding::{Producer, fields, packed};
-    use crate::model::{Stamp, check};
+    use crate::model::{Stamp, Tag, check};
 
     fn record() -> (SignalRecord, Producer) {
         let signal = Signal { volume: 0.1, price: 1.10345, action: 2, magic: -3, ..Default::default() };
@@ -151,7 +151,7 @@ mod tests {
         let instance = InstanceId::new("1.Demo").unwrap();
         let (symbol, comment) = ("EURUSD".try_into().unwrap(), "買い".try_into().unwrap());
         let numbers = Numbers::from(&signal);
-        (SignalRecord { stamp, instance, numbers, symbol, comment }, Producer::random())
+        (SignalRecord { stamp, tag: Tag::of(&instance), numbers, symbol, comment }, Producer::random())
     }
 
     /// The record as `fields`, with another value in one of them.

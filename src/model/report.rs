@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use super::encoding::{Number, Producer};
 use super::signal::letter;
 use super::trade::SYMBOL_LIMIT;
-use super::{InstanceId, SCHEMA, Stamp, check};
+use super::{InstanceId, SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
 use crate::error::Result;
 
@@ -110,7 +110,7 @@ pub struct ReportRecord {
     /// Its number and time.
     pub stamp: Stamp,
     /// The follower's instance.
-    pub instance: InstanceId,
+    pub(crate) tag: Tag,
     /// The numbers.
     pub report: ExecutionReport,
     /// The signal's source.
@@ -165,7 +165,7 @@ impl ReportRecord {
             q: self.stamp.sequence,
             t: self.stamp.time_ms,
             o: report.server_offset_s,
-            i: self.instance.as_str(),
+            i: self.tag.instance.as_str(),
             so: self.source.as_str(),
             sp: ArrayString::from(&format!("{:016x}", report.producer)).expect("16 hex digits"),
             sq: report.sequence,

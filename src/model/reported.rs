@@ -101,10 +101,10 @@ impl fmt::Display for Reported {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Stamp;
     use crate::model::encoding::{Producer, fields, packed};
     use crate::model::report::ReportRecord;
     use crate::model::report::tests::good;
+    use crate::model::{Stamp, Tag};
 
     fn record() -> (ReportRecord, Producer) {
         let stamp = Stamp { sequence: 9, time_ms: 1_763_800_000_083 };
@@ -112,7 +112,7 @@ mod tests {
         let (symbol, reason) = ("EURUSD.m".try_into().unwrap(), "Teil – größer".try_into().unwrap());
         let record = ReportRecord {
             stamp,
-            instance: id("2.Demo"),
+            tag: Tag::reports_of(&id("2.Demo")),
             report: good(),
             source: id("1.Demo"),
             symbol,

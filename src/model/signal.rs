@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::encoding::{Number, Producer};
 use super::trade::{COMMENT_LIMIT, MT5REDIS_SIDE_BUY, SYMBOL_LIMIT};
-use super::{InstanceId, SCHEMA, Stamp, check};
+use super::{SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
@@ -256,7 +256,7 @@ pub struct SignalRecord {
     /// Its number and time.
     pub stamp: Stamp,
     /// The source.
-    pub instance: InstanceId,
+    pub(crate) tag: Tag,
     /// The numbers.
     pub numbers: Numbers,
     /// The symbol.
@@ -329,7 +329,7 @@ impl SignalRecord {
             q: self.stamp.sequence,
             t: self.stamp.time_ms,
             o: asked.server_offset_s,
-            i: self.instance.as_str(),
+            i: self.tag.instance.as_str(),
             a: letter(asked.action),
             sy: &self.symbol,
             vo: Number(asked.volume),

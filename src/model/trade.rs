@@ -6,7 +6,7 @@ use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::encoding::{Number, Producer};
-use super::{InstanceId, SCHEMA, Stamp, check};
+use super::{SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
 
@@ -126,7 +126,7 @@ pub struct TradeRecord {
     /// Its number and time.
     pub stamp: Stamp,
     /// Whose trade it is.
-    pub instance: InstanceId,
+    pub(crate) tag: Tag,
     /// What it says.
     pub body: TradeBody,
 }

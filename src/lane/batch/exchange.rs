@@ -8,12 +8,12 @@ use redis::Value;
 
 use super::{Batch, refusals};
 use crate::lane::policy::Policy;
-use crate::lane::tag::Tag;
 use crate::lane::transaction::{Answer, Transaction, live, written};
 use crate::lane::watermark::command;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
+use crate::model::Tag;
 
 /// How many bytes are encoded before they are sent. The first piece is smaller, so that the server starts early.
 const PIECE: usize = 16 * 1024;

@@ -51,7 +51,7 @@ pub(super) fn settle<P: Policy>(
     let mut settled = Settled::default();
     for part in &transaction.parts {
         let own = transaction.records.iter().copied();
-        let own: Vec<_> = own.filter(|&at| P::tag(&records[at]) == part.tag).collect();
+        let own: Vec<_> = own.filter(|&at| *P::tag(&records[at]) == part.tag).collect();
         let first_held = own.iter().find(|at| refused.get(at).is_some_and(|it| it.class != Class::Reject));
         let first_held = first_held.copied();
         for &at in &own {

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::clock::own_ms;
-use crate::lane::tag::Tag;
-use crate::link::commands::Commands;
+use crate::link::commands::{Commands, Opening};
+use crate::model::Tag;
 use crate::model::key::{self, Key};
 
 /// How often a stream is trimmed and the server is asked for its time.
@@ -26,6 +26,8 @@ pub(super) type Clock = (Option<u64>, Instant);
 pub(super) struct Stream {
     pub(super) tag: Tag,
     pub(super) key: Key,
+    /// How the command that adds an entry begins.
+    pub(super) entry: Opening,
     shard: u16,
     /// The number of the last entry.
     pub(super) predecessor: u64,
@@ -39,7 +41,8 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(tag: Tag, shard: u16, clock: Option<Clock>) -> Self {
         let key = key_of(&tag, shard);
-        Self { tag, key, shard, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
+        let entry = Commands::opening([b"XADD", key.as_bytes(), b"*"]);
+        Self { tag, key, entry, shard, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
     }
 
     /// Writes what a transaction ends with. Returns whether the server should be asked for its time.

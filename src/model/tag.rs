@@ -2,7 +2,7 @@
 //! have one. In rtss an instance has two, because it has two streams: one of its signals and one of its reports. So
 //! what befalls one stream says nothing about the other, and a signal's predecessor is never a report.
 
-use crate::model::InstanceId;
+use super::InstanceId;
 
 /// Whose records of a lane, and which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
