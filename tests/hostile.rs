@@ -5,7 +5,7 @@
 mod astray;
 mod support;
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -149,6 +149,26 @@ fn under_tls_it_is_all_the_same() {
     let url = format!("rediss://localhost:{}", fake.port);
     let ca = format!("tls_ca = \"{}\"", authority.file().display());
     survives(&fake, &toml(&url, &ca), &server, |_| true);
+}
+
+#[test]
+fn a_fake_that_lied_to_a_connection_ends_it_before_it_tells_the_truth() {
+    let server = Server::start();
+    let fake = Fake::before(server.port, |_| say("+QUEUED\r\n"));
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", fake.port)).expect("a connection");
+    client.set_read_timeout(Some(support::PATIENCE)).expect("a time-out");
+    client.write_all(b"*1\r\n$5\r\nMULTI\r\n").expect("sent");
+    let mut lie = [0; 9];
+    client.read_exact(&mut lie).expect("an answer");
+    fake.does(|_| Reply::Pass);
+    client.write_all(b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1\r\n1\r\n").expect("sent");
+    let mut next = [0];
+    let ended = client
+        .read(&mut next)
+        .map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |count| count == 0);
+    assert!(ended, "it went on with {:?}", next[0] as char);
+    assert_eq!(&lie, b"+QUEUED\r\n");
+    assert_eq!(server.ask::<i64>("EXISTS half"), 0);
 }
 
 #[test]

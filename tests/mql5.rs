@@ -295,9 +295,10 @@ fn cells_of(outcome: &str, needs_person: bool) -> &'static str {
         ("request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_PART", false) => {
             "done, with what was filled | the rest at once | done"
         }
-        ("request_==MT5REDIS_CHANGE ? MT5REDIS_DONE : MT5REDIS_UNKNOWN", false) => {
-            "looked for | looked for | done"
-        }
+        (
+            "request_==MT5REDIS_CHANGE || request_==MT5REDIS_PLACING ? MT5REDIS_DONE : MT5REDIS_UNKNOWN",
+            false,
+        ) => "looked for | looked for | done",
         ("request_==MT5REDIS_CHANGE ? MT5REDIS_LATER : MT5REDIS_UNKNOWN", false) => {
             "looked for | looked for | again"
         }

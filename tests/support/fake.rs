@@ -139,7 +139,8 @@ impl Fake {
         Self { port, state }
     }
 
-    /// Does this from now on.
+    /// Does this from now on. A connection that was lied to before ends with its next command: a server that answered
+    /// MULTI with a lie and then does what follows it would do a part of a transaction, as none does.
     pub fn does(&self, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) {
         *self.state.script.lock().unwrap() = Arc::new(script);
     }
@@ -185,10 +186,15 @@ impl State {
             None => None,
         };
         let mut client = BufReader::new(client);
+        // The script that lied.
+        let mut liar: Option<Script> = None;
         loop {
             let raw = frame(&mut client)?;
             let command = words(&raw);
             let script = self.script.lock().unwrap().clone();
+            if liar.as_ref().is_some_and(|liar| !Arc::ptr_eq(liar, &script)) {
+                return Ok(());
+            }
             self.heard.lock().unwrap().push(command.clone());
             let to = client.get_mut();
             let mut ask = |command: &[u8]| {
@@ -196,7 +202,11 @@ impl State {
                 server.get_mut().write_all(command)?;
                 frame(server)
             };
-            match script(&command) {
+            let reply = script(&command);
+            if !matches!(reply, Reply::Pass | Reply::PassThen(_)) {
+                liar = Some(script);
+            }
+            match reply {
                 Reply::Say(bytes) => to.write_all(&bytes)?,
                 Reply::Nothing => return io::copy(&mut client, &mut io::sink()).map(drop),
                 Reply::Close => return Ok(()),
