@@ -13,45 +13,15 @@ use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::inbox::*;
 use mt5_redis::model::report::*;
-use mt5_redis::model::reported::Reported;
 use support::bridge::{Bridge, buy, done, last_error, predecessors, sequences, signal_fields};
 use support::eventually;
 use support::fake::{Fake, Reply};
 use support::follower::{Wants, next, reads, subscribe};
+use support::mixture::{STREAM, alternate, check, reports};
 use support::server::Server;
 
-const STREAM: &str = "sr:{0}:1.Demo";
 /// Set in a child of this test: `<what> <config> <data folder>`.
 const CHILD: &str = "MT5REDIS_TEST_CHILD";
-
-/// The reports of 1.Demo, in the stream's order.
-fn reports(server: &Server) -> Vec<Reported> {
-    let entries: Vec<(String, Vec<Vec<u8>>)> = server.ask(&format!("XRANGE {STREAM} - +"));
-    entries.iter().map(|(_, entry)| Reported::decode(entry).expect("a report")).collect()
-}
-
-/// Signals and reports in turn, `count` of each.
-fn alternate(bridge: &Bridge, count: i64) {
-    for number in 1..=count {
-        assert!(bridge.signal(&buy(number)) > 0, "{}", last_error());
-        assert!(bridge.report(&done(number)) > 0, "{}", last_error());
-    }
-}
-
-/// Checks that each number up to `last` is there once, in one stream or the other, and that each stream's entries name
-/// their predecessors.
-fn check(server: &Server, last: i64) {
-    let signals = sequences(server);
-    let told: Vec<i64> = reports(server).iter().map(|report| report.sequence as i64).collect();
-    assert!(signals.is_sorted() && told.is_sorted(), "{signals:?} {told:?}");
-    let mut all = [&signals[..], &told[..]].concat();
-    all.sort_unstable();
-    assert_eq!(all, (1..=last).collect::<Vec<_>>());
-    let before = |numbers: &[i64]| [&[0], &numbers[..numbers.len().saturating_sub(1)]].concat();
-    assert_eq!(predecessors(server), before(&signals)[..signals.len()]);
-    let named: Vec<i64> = reports(server).iter().map(|report| report.predecessor as i64).collect();
-    assert_eq!(named, before(&told)[..told.len()]);
-}
 
 /// Reads what a follower is handed of 1.Demo: so many signals, and no gap.
 fn follow(server: &Server, count: usize) {

@@ -39,6 +39,8 @@ pub(super) struct Watermarks {
     unknown: Vec<Tag>,
     /// The servers' histories at the last connection, by this process or the one before; none before the first.
     history: Option<String>,
+    /// The journal does not name them yet.
+    unnoted: bool,
     /// Watermarks that claim too much or too little, and the numbers to set before anything else is sent.
     owed: HashMap<Tag, u64>,
 }
@@ -178,19 +180,25 @@ impl Watermarks {
                 intake.resume(intake.next(), present.clone());
             }
         }
-        if self.history.as_ref() != Some(&resumed.history) {
-            if let Some(journal) = journal {
-                journal
-                    .note_history(&resumed.history)
-                    .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
-            }
-            self.history = Some(resumed.history.clone());
-        }
+        self.unnoted |= self.history.as_ref() != Some(&resumed.history);
+        self.history = Some(resumed.history.clone());
         batch.guard(present.keys().copied());
         self.owed.clear();
         self.unknown.clear();
         self.committed = present;
         Ok(resumed)
+    }
+
+    /// Notes in the journal which histories have the acknowledged records, once they have all of them. Until then a
+    /// missing watermark was not evicted: if the next process took it for that, it would not send again what is missing.
+    pub(super) fn note_history(&mut self, journal: Option<&Arc<Journal>>, done: u64) -> Result<(), Failure> {
+        if let Some(journal) = journal.filter(|journal| self.unnoted && done >= journal.acknowledged()) {
+            journal
+                .note_history(self.history.as_deref().unwrap_or_default())
+                .map_err(|error| Failure::held(format!("the journal cannot be written: {error}")))?;
+            self.unnoted = false;
+        }
+        Ok(())
     }
 
     /// Corrects watermarks that cover refused records, as far as an answer or the records themselves show it.

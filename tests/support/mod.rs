@@ -9,6 +9,7 @@ pub mod encrypted;
 pub mod fake;
 pub mod follower;
 pub mod late;
+pub mod mixture;
 pub mod process;
 pub mod producers;
 pub mod proxy;

@@ -84,6 +84,7 @@ impl<P: Policy> Worker<P> {
                 "{address} lacks {lost} more records, which are lost: the journal no longer has them (see journal.retain_acked)"
             ));
         }
+        self.note_history()?;
         self.committed();
         Ok(())
     }

@@ -65,6 +65,7 @@ impl<P: Policy> Worker<P> {
 
     /// Corrects watermarks and writes dead letters, before anything else is sent.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        self.note_history()?;
         let Self { policy, link, batch, watermarks, .. } = self;
         let set = watermarks.settle(policy, link, batch);
         self.put_aside()?;
@@ -78,6 +79,12 @@ impl<P: Policy> Worker<P> {
         }
         let Self { policy, link, batch, watermarks, .. } = self;
         watermarks.settle(policy, link, batch)
+    }
+
+    /// Notes which servers have the acknowledged records, if they have all of them by now.
+    pub(super) fn note_history(&mut self) -> Result<(), Failure> {
+        let done = self.done();
+        self.watermarks.note_history(self.journal.as_ref(), done)
     }
 
     /// Reports a refusal that no record depends on, now and then.
