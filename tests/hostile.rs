@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use support::bridge::{Bridge, account, buy, sequences, trade};
 use support::certificates::Authority;
 use support::fake::{FOREVER, Fake, Reply, say};
+use support::port::listen;
 use support::server::Server;
 use support::{configuration, eventually, process};
 
@@ -173,7 +174,7 @@ fn a_fake_that_lied_to_a_connection_ends_it_before_it_tells_the_truth() {
 
 #[test]
 fn a_handshake_that_drips_is_left() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = listen();
     let port = listener.local_addr().expect("its address").port();
     std::thread::spawn(move || {
         for mut client in listener.incoming().flatten() {

@@ -15,7 +15,8 @@ use mt5_redis::inbox::*;
 use support::bridge::{Bridge, account, buy};
 use support::eventually;
 use support::follower::{Wants, next, reads, subscribe, wait};
-use support::server::{Server, free_port};
+use support::port::free_port;
+use support::server::Server;
 
 const STREAM: &str = "ss:{0}:1.Demo";
 const WANTS: Wants<'static> = Wants {

@@ -11,7 +11,8 @@ use mt5_redis::abi::*;
 use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, buy, last_error, predecessors, sequences, trade, try_open};
-use support::server::{Server, free_port};
+use support::port::free_port;
+use support::server::Server;
 
 /// Set in a child of this test: `<what> <config> <data folder>`.
 const CHILD: &str = "MT5REDIS_TEST_CHILD";

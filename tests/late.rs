@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use support::bridge::{Bridge, buy, sequences_of};
 use support::eventually;
 use support::late::Late;
+use support::port::free_ports;
 use support::server::Server;
 
 /// Bridges that soon give a connection up: instances that share it, and whose signals are in several streams.
@@ -24,7 +25,7 @@ impl Fleet {
     }
 
     fn on_a_cluster(instances: usize) -> Self {
-        let node = Server::with(&["--save", "", "--cluster-enabled", "yes"]);
+        let node = Server::on(free_ports(1)[0], &["--save", "", "--cluster-enabled", "yes"]);
         let _: String = node.ask("CLUSTER ADDSLOTSRANGE 0 16383");
         eventually("the Cluster works", || node.ask::<String>("CLUSTER INFO").contains("cluster_state:ok"));
         Self::at(node, "redis-cluster", instances)

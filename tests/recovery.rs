@@ -11,7 +11,8 @@ use mt5_redis::codes::*;
 use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, account, buy, last_error, sequences, trade};
 use support::eventually;
-use support::server::{Server, free_port};
+use support::port::free_port;
+use support::server::Server;
 
 /// Waits for an event that has all these words in it.
 fn event(bridge: &Bridge, words: &[&str]) -> String {

@@ -17,6 +17,7 @@ use mt5_redis::model::trade::*;
 use support::bridge::{Bridge, buy, last_error, predecessors, sequences, sequences_of, trade};
 use support::eventually;
 use support::fake::{Fake, Reply};
+use support::port::free_ports;
 use support::server::Server;
 
 /// How often something happens.
@@ -103,7 +104,7 @@ const FOR_GOOD: [(&str, &str); 8] = [
 fn what_is_refused_for_good_is_put_aside_and_counts_as_committed_for_nobody() {
     for (command, words) in FOR_GOOD {
         let server = match command.starts_with("MSET") {
-            true => Server::with(&["--save", "", "--cluster-enabled", "yes"]),
+            true => Server::on(free_ports(1)[0], &["--save", "", "--cluster-enabled", "yes"]),
             false => Server::start(),
         };
         if command.starts_with("MSET") {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use mt5_redis::abi::*;
 use support::bridge::{Bridge, buy, sequences};
 use support::fake::{Fake, Reply, names};
+use support::port::{free_port, listen};
 use support::producers::Producers;
 use support::sentinels::Sentinels;
-use support::server::{Server, free_port};
+use support::server::Server;
 use support::{configuration, eventually, long};
 
 /// Checks everything against the master of the moment.
@@ -99,7 +100,7 @@ fn an_idle_lane_notices_a_failover_and_sends_again_what_the_new_master_lacks() {
 fn a_sentinel_that_never_answers_is_passed_over() {
     let group = Sentinels::start();
     // It accepts connections and says nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let silent = listen();
     let addresses: Vec<String> = [free_port(), silent.local_addr().expect("its address").port()]
         .into_iter()
         .chain([group.sentinels[2].port])

@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,8 +10,9 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use support::bridge::{Bridge, buy};
 use support::certificates::{Authority, Files};
 use support::encrypted::Encrypted;
+use support::port::{free_port, listen};
 use support::recorder::Recorder;
-use support::server::{Server, free_port};
+use support::server::Server;
 use support::{configuration, eventually};
 
 /// Opens, sends a signal, and waits for the event that says why it does not arrive.
@@ -102,7 +102,7 @@ fn a_certificate_that_was_renewed_needs_no_restart() {
 #[test]
 fn a_server_that_stalls_the_handshake_is_left() {
     let authority = Authority::new();
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let silent = listen();
     let port = silent.local_addr().expect("its address").port();
     let toml = format!(
         "url = \"rediss://localhost:{port}\"\ntls_ca = \"{}\"\n[rtss]\nconnect_timeout = \"100ms\"\n",

@@ -8,7 +8,8 @@ use std::process::Command;
 use crate::peers;
 use crate::plot::Bars;
 use crate::report::{Report, thousands};
-use crate::support::server::{Server, free_port};
+use crate::support::port::free_port;
+use crate::support::server::Server;
 
 /// What is called, its name in `call.c`, and the journal's setting where it is the bridge.
 const CALLS: [(&str, &str, &str); 9] = [

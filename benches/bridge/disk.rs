@@ -14,7 +14,7 @@ use crate::peers;
 use crate::report::{Report, median, thousands};
 use crate::support::bridge::{Bridge, buy};
 use crate::support::configuration;
-use crate::support::server::free_port;
+use crate::support::port::free_port;
 
 /// About what a signal takes in the journal.
 const RECORD: usize = 136;

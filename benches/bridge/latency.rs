@@ -2,7 +2,7 @@
 //! reader that waits for it has it; on an idle lane, under load, and over a slow link.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
@@ -15,6 +15,7 @@ use crate::peers;
 use crate::plot::Bars;
 use crate::report::{Report, median, thousands};
 use crate::support::bridge::{Bridge, buy};
+use crate::support::port::listen;
 use crate::support::server::Server;
 use crate::throughput;
 
@@ -187,7 +188,7 @@ fn read(server: &Server, start: Instant, total: u64) -> Histogram<u64> {
 
 /// A link that adds half of `delay` to each direction. Returns its port.
 fn slow_link(port: u16, delay: Duration) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = listen();
     let own = listener.local_addr().expect("its address").port();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {

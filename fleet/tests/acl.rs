@@ -3,6 +3,7 @@
 
 mod guarded;
 mod publishing;
+mod support;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -10,9 +11,11 @@ use std::process::Command;
 use guarded::{Guarded, PASSWORD, acl, acl_with_password, ask, expect_refused};
 use mt5fleet::doctor;
 use mt5fleet::up::server::{self, Server};
-use mt5fleet::up::{Plan, Servers, Topology, files, version};
+use mt5fleet::up::{Servers, Topology, files, version};
 use publishing::publish_everything;
 use redis::{Connection, RedisResult, Value};
+use support::plan;
+use support::port::free_ports;
 
 const INSTANCE: &str = "1.Demo";
 
@@ -145,7 +148,7 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
 #[test]
 fn a_terminal_and_the_doctor_do_their_work_by_sentinels_and_on_a_cluster() {
     for (topology, shards) in [(Topology::Sentinel, "1"), (Topology::Cluster, "16")] {
-        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let servers = Servers::start_here(&plan(topology, None)).unwrap();
         let lines = acl_with_password(&["--instance", INSTANCE, "--doctor", "--shards", shards]);
         let mut admins: Vec<Connection> =
             servers.ports()[..6].iter().map(|&port| server::connect(port).unwrap()).collect();
@@ -382,7 +385,7 @@ fn a_file_switches_the_default_user_off_and_a_server_takes_it() {
     std::fs::write(&file, "").unwrap();
     let deploy = folder.path().join("deploy");
     files::write(&deploy, version::installed().unwrap()).unwrap();
-    let node = Topology::Single.nodes(&server::free_ports(3).unwrap()).remove(0);
+    let node = Topology::Single.nodes(&free_ports(3)).remove(0);
     let arguments = ["--aclfile", file.to_str().unwrap()].map(String::from);
     let server = Server::start(&deploy, folder.path(), &node, &arguments, true).unwrap();
     let mut admin = server::connect(server.port()).unwrap();

@@ -3,6 +3,7 @@
 
 mod guarded;
 mod publishing;
+mod support;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

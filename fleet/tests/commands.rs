@@ -1,18 +1,18 @@
 //! The command line: servers start, stay and stop, and never outlive `up`; a small demo from end to end.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use support::eventually;
+use support::port::listen;
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program, with its temporary folders in one place.
 fn program(temporary: &Path) -> Command {
@@ -24,14 +24,6 @@ fn program(temporary: &Path) -> Command {
 fn run(command: &mut Command) -> (bool, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     (status.success(), String::from_utf8([stdout, stderr].concat()).unwrap())
-}
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn is_open(port: u16) -> bool {
@@ -186,7 +178,7 @@ fn detached_servers_stay_with_their_data_until_down() {
 #[test]
 fn a_port_that_is_taken_is_named() {
     let temporary = TempDir::new().unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listen();
     let port = taken.local_addr().unwrap().port();
     let (good, told) = run(program(temporary.path()).args(["up", "--ports", &format!("{port},1,1")]));
     assert!(!good, "{told}");

@@ -2,12 +2,12 @@
 //! finds.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use mt5_redis::config::Config;
 use mt5fleet::history::{self, Execution};
@@ -17,19 +17,11 @@ use mt5fleet::oracle::copies::{self, Copies, Following};
 use mt5fleet::simulate::terminal::instance;
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::{eventually, servers};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The source's place; the others follow it.
 const SOURCE: u32 = 0;
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// Servers, and a folder for the terminals' files.
 struct World {
@@ -40,7 +32,7 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        let servers = Servers::start_temporary(None).unwrap();
+        let servers = servers();
         let config = servers.config_file().to_str().unwrap().to_owned();
         Self { servers, folder: tempfile::tempdir().unwrap(), config }
     }

@@ -1,14 +1,16 @@
 //! A record that the server refuses for good: the real library writes it down, and `mt5fleet deadletters files` shows it.
 
+mod support;
+
 use std::process::Command;
 use std::time::Duration;
 
 use mt5_redis::model::TradeState;
 use mt5_redis::model::trade::{MT5REDIS_EVENT_OPEN, MT5REDIS_SIDE_BUY};
 use mt5fleet::library::{self, Bridge, Text};
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 use serde_json::Value;
+use support::servers;
 
 /// Runs `mt5fleet deadletters files` on a folder; what it prints, and its exit code.
 fn deadletters(arguments: &[&str]) -> (String, Option<i32>) {
@@ -20,7 +22,7 @@ fn deadletters(arguments: &[&str]) -> (String, Option<i32>) {
 
 #[test]
 fn a_record_that_was_refused_is_shown() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let terminal = tempfile::tempdir().unwrap();
     let folder = terminal.path().to_str().unwrap();
     let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();

@@ -1,7 +1,9 @@
 //! The data we write stays in the compact encodings that `deploy/shapes.conf` is sized for.
 
-use mt5fleet::up::Servers;
+mod support;
+
 use redis::Connection;
+use support::servers;
 
 const RIS: usize = 0;
 const RTS: usize = 1;
@@ -18,7 +20,7 @@ fn longest(bytes: usize) -> String {
 /// The longest records that the library accepts keep the compact encodings.
 #[test]
 fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let [ris, rts, _] = servers.urls();
     let mut connections = [connect(&ris), connect(&rts)];
     let mut encoding_of = |lane: usize, key: &str, write: &mut redis::Cmd| -> String {
@@ -70,7 +72,7 @@ fn hashes_stay_listpacks_and_sets_of_positions_intsets() {
 /// The reason for the limits in `deploy/shapes.conf`.
 #[test]
 fn a_listpack_takes_less_than_half_of_a_hash_table() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut connection = connect(&servers.urls()[RTS]);
     let mut memory = |key: &str, limit: u32| -> u64 {
         redis::cmd("CONFIG")

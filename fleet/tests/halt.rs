@@ -1,6 +1,8 @@
 //! `mt5fleet halt` and `resume` at real servers, with terminals that use the real library: what it says, who obeys, and
 //! what happens at a full server.
 
+mod support;
+
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -10,6 +12,7 @@ use mt5_redis::model::InstanceState;
 use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::servers;
 
 /// What it prints, and whether it succeeded.
 fn mt5fleet(arguments: &[&str]) -> (String, bool) {
@@ -65,7 +68,7 @@ fn with_terminals(servers: &Servers, instances: &[&str], act: impl FnOnce()) {
 
 #[test]
 fn the_fleet_obeys_a_halt_and_its_end() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     with_terminals(&servers, &["1.Demo", "2.Demo", "3.Demo"], || {
@@ -149,7 +152,7 @@ fn the_fleet_obeys_a_halt_and_its_end() {
 
 #[test]
 fn a_halt_that_nobody_could_read_is_refused() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let long = "x".repeat(200);
@@ -176,7 +179,7 @@ fn a_halt_that_nobody_could_read_is_refused() {
 /// A full ris server with our configuration throws heartbeats away; one that may not says what to do.
 #[test]
 fn at_a_full_server_it_works_or_says_what_to_do() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let mut redis = connect(servers.ports()[0]).unwrap();
@@ -232,7 +235,7 @@ fn at_a_full_server_it_works_or_says_what_to_do() {
 /// A failover to a replica that lacks the order looks like this.
 #[test]
 fn an_order_that_the_server_loses_is_written_again() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let mut redis = connect(servers.ports()[0]).unwrap();
     let heartbeat = |redis: &mut redis::Connection, halt: &str| {

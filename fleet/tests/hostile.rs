@@ -8,6 +8,7 @@ mod certificates;
 #[path = "../../tests/support/fake.rs"]
 #[allow(dead_code)]
 mod fake;
+mod support;
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use fake::{Fake, Reply, say};
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::{port, servers};
 
 /// What each program may reserve, KiB: far less than the server sends.
 const MEMORY: usize = 250_000;
@@ -123,7 +125,7 @@ fn write_config(servers: &Servers, folder: &Path) -> String {
 /// The entry hides nothing: neither the other streams, nor its own from trimming.
 #[test]
 fn an_entry_that_is_larger_than_a_reply_keeps_no_governor_from_trimming() {
-    let (servers, folder) = (Servers::start_temporary(None).unwrap(), tempfile::tempdir().unwrap());
+    let (servers, folder) = (servers(), tempfile::tempdir().unwrap());
     let config = write_config(&servers, folder.path());
     let mut rtss = connect(servers.ports()[2]).unwrap();
     let mut fill = redis::pipe();
@@ -147,7 +149,7 @@ fn an_entry_that_is_larger_than_a_reply_keeps_no_governor_from_trimming() {
 /// What many sources answer together may be more than one reply may have.
 #[test]
 fn many_sources_are_seen_though_each_reply_must_be_small() {
-    let (servers, folder) = (Servers::start_temporary(None).unwrap(), tempfile::tempdir().unwrap());
+    let (servers, folder) = (servers(), tempfile::tempdir().unwrap());
     let config = write_config(&servers, folder.path());
     let mut fill = redis::pipe();
     for number in 1..=300 {

@@ -2,9 +2,10 @@
 //! the oracle must make of it.
 
 mod support;
+mod world;
 
 use mt5fleet::ledger::Entry;
-use support::{CLOSED, GONE, NOW_MS, OPEN, RIS, RTS, RTSS, World};
+use world::{CLOSED, GONE, NOW_MS, OPEN, RIS, RTS, RTSS, World};
 
 /// What the numbers of the verdict change by.
 #[derive(Default)]

@@ -2,21 +2,22 @@
 //! neither the program's nor that of the files.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use mt5fleet::library;
-use mt5fleet::up::server::{connect, free_ports};
+use mt5fleet::up::server::connect;
 use rcgen::{CertificateParams, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
+use support::eventually;
+use support::port::free_ports;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How the help names what is a path.
 const PATHS: [&str; 6] = ["CONFIG", "DATA", "LIBRARY", "LEDGERS", "FILE", "FOLDERS"];
 
@@ -75,7 +76,7 @@ impl Drop for Running {
 /// A server that wants the password in `files/password`.
 fn server(files: &Path) -> (Running, u16) {
     fs::write(files.join("password"), "hunter2\n").unwrap();
-    let port = free_ports(1).unwrap()[0];
+    let port = free_ports(1)[0];
     let mut redis = Command::new("redis-server");
     redis.args(["--port", &port.to_string(), "--save", "", "--requirepass", "hunter2", "--maxmemory", "1gb"]);
     redis.args(["--maxmemory-policy", "noeviction", "--appendonly", "yes", "--dir"]).arg(files);
@@ -84,14 +85,6 @@ fn server(files: &Path) -> (Running, u16) {
         connect(port).is_ok_and(|mut it| redis::cmd("AUTH").arg("hunter2").exec(&mut it).is_ok())
     });
     (server, port)
-}
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Each command with each of its options that is a path, by the program's own help.
@@ -194,7 +187,7 @@ fn every_path_begins_where_it_is_typed() {
     assert!(worker.0.wait().unwrap().success() && said.contains(" signals processed"), "{said}");
 
     // Servers that stay: also from a folder below.
-    let ports = free_ports(3).unwrap().iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let ports = free_ports(3).iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     let said = desk.types(&format!("up --detach --data ../files/data --ports {ports}"));
     assert!(said.contains("../files/data/mt5redis.toml"), "{said}");
     fs::create_dir(files.join("below")).unwrap();

@@ -1,6 +1,8 @@
 //! `mt5fleet reports` against reports that are made by hand and written by the real library: its figures, what it says of
 //! signals without a report, and what it says of entries that are none.
 
+mod support;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -8,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use mt5_redis::model::report::*;
 use mt5_redis::model::{ExecutionReport, Signal};
 use mt5fleet::library::{self, Bridge, Session, Text};
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::servers;
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64
@@ -69,7 +71,7 @@ fn run(arguments: &[&str]) -> String {
 
 #[test]
 fn the_figures_are_those_of_the_reports() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     assert_eq!(run(&["--config", config]), "no reports\n");
@@ -112,7 +114,7 @@ fn the_figures_are_those_of_the_reports() {
 
 #[test]
 fn a_signal_without_a_report_is_counted_once_it_is_past_its_age() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();
@@ -147,7 +149,7 @@ fn a_signal_without_a_report_is_counted_once_it_is_past_its_age() {
 
 #[test]
 fn each_report_is_printed_as_it_comes() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();

@@ -1,13 +1,15 @@
 //! What the program prints: no control characters from Redis or the network, and no argument that may hold a password.
 #![cfg(target_os = "linux")]
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::port::listen;
+use support::servers;
 
 /// Clears the screen, sets a colour, reverses the text direction, and forges a line.
 const EVIL: &str = "evil\x1b[2J\u{9b}31m\u{202e}\u{7f}\r\n{\"event\":\"forged\"}";
@@ -38,7 +40,7 @@ fn expect_plain(text: &str) {
 /// Control characters in names, keys and dead letters are printed escaped.
 #[test]
 fn what_stands_in_redis_cannot_move_the_cursor_or_forge_a_line() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let [mut ris, _, mut rtss] = servers.ports()[..3]
@@ -67,7 +69,7 @@ fn what_stands_in_redis_cannot_move_the_cursor_or_forge_a_line() {
 
 /// A server that answers everything with this line, as an error.
 fn hostile() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listen();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     let words = EVIL.lines().next().unwrap();
     thread::spawn(move || {

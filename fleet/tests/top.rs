@@ -1,5 +1,7 @@
 //! `mt5fleet top`: one look beside what the real library wrote, in both encodings, and its screen in a terminal.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -14,17 +16,9 @@ use mt5_redis::model::{InstanceState, Signal};
 use mt5fleet::library::{self, Account, Bridge, Text};
 use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
+use support::{eventually, servers};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until something is so.
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not within a minute: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// Lists an instance that has no heartbeat.
 fn list(servers: &Servers, time_ms: u64, instance: &str) {
@@ -104,7 +98,7 @@ impl Screen {
 
 #[test]
 fn the_screen_obeys_its_keys() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     list(&servers, 1, "7.Gone");
     let mut window = Window::open(&servers);
     let mut keys = window.0.stdin.take().unwrap();
@@ -123,7 +117,7 @@ fn the_screen_obeys_its_keys() {
 
 #[test]
 fn it_ends_with_its_terminal() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut window = Window::open(&servers);
     let mut output = BufReader::new(window.0.stdout.take().unwrap());
     let mut first = String::new();
@@ -142,7 +136,7 @@ fn it_ends_with_its_terminal() {
 /// Live instances in both encodings, a dead one, a replica, and a dead server.
 #[test]
 fn instances_and_nodes_are_on_one_screen() {
-    let mut servers = Servers::start_temporary(None).unwrap();
+    let mut servers = servers();
     let folder = tempfile::tempdir().unwrap();
     let bridge = Bridge::load(&library::default_path().unwrap()).unwrap();
     let [server, company, currency, agent] = ["Demo", "Broker", "EUR", "test"].map(Text::new);

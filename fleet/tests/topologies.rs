@@ -1,26 +1,13 @@
 //! Sentinels and a Cluster as `mt5fleet up` starts them: they survive the trouble that the demo causes, keep every key,
 //! and continue with their data.
 
+mod support;
+
 use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use mt5fleet::up::{Plan, Servers, Topology, server};
 use redis::{Connection, InfoDict};
-
-const PATIENCE: Duration = Duration::from_secs(40);
-
-fn plan(topology: Topology) -> Plan {
-    Plan { topology, terminals: Some(10), ports: None }
-}
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
+use support::{eventually, plan};
 
 fn connect(url: &str) -> Connection {
     redis::Client::open(url).unwrap().get_connection().unwrap()
@@ -38,13 +25,11 @@ fn takes(url: &str, key: &str) -> bool {
 #[test]
 fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let mut servers = Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).unwrap();
+    let sentinels = plan(Topology::Sentinel, Some(10));
+    let mut servers = Servers::start_in(folder.path(), &sentinels, false).unwrap();
     let (ports, before) = (servers.ports(), servers.urls());
     before.iter().for_each(|url| assert!(takes(url, "before")));
-    assert!(
-        Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).is_err(),
-        "twice on one folder"
-    );
+    assert!(Servers::start_in(folder.path(), &sentinels, false).is_err(), "twice on one folder");
 
     // All masters crash.
     let told = servers.trouble().unwrap().unwrap().end().unwrap();
@@ -69,7 +54,8 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
     let wrong = Plan { topology: Topology::Cluster, ..Plan::default() };
     let refused = Servers::start_in(folder.path(), &wrong, false).err().unwrap().to_string();
     assert!(refused.contains("pass that, or another folder"), "{refused}");
-    let servers = Servers::start_in(folder.path(), &plan(Topology::Sentinel), false).unwrap();
+    let again = Plan { ports: None, ..sentinels };
+    let servers = Servers::start_in(folder.path(), &again, false).unwrap();
     assert_eq!((servers.ports(), servers.urls()), (ports, after.clone()));
     // Not ris: it has no log, so its last minutes may be lost.
     for url in &after[1..] {
@@ -82,7 +68,7 @@ fn crashed_masters_are_replaced_and_come_back_as_replicas_and_the_data_goes_on()
 /// A reshard moves every key to another master and loses none.
 #[test]
 fn a_live_reshard_moves_every_slot_with_data_and_loses_no_key() {
-    let mut servers = Servers::start_here(&plan(Topology::Cluster)).unwrap();
+    let mut servers = Servers::start_here(&plan(Topology::Cluster, Some(10))).unwrap();
     let masters = &servers.ports()[..3];
     let mut connections: Vec<Connection> =
         masters.iter().map(|&port| server::connect(port).unwrap()).collect();

@@ -2,11 +2,13 @@
 //! reply, silence, slowness, refusal, and another server behind the same address.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use crate::support::port::listen;
 
 /// How long a thread of the proxy is deaf to a change of its orders.
 const TICK: Duration = Duration::from_millis(10);
@@ -48,7 +50,7 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn before(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listen();
         let port = listener.local_addr().expect("its address").port();
         let orders = Arc::new(Mutex::new(Orders { mode: Mode::Pass, target, generation: 0 }));
         let proxy = Self { port, orders: orders.clone(), cuts: Arc::default() };

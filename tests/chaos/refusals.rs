@@ -14,7 +14,8 @@ use super::producer::Producer;
 use super::reader::watermark;
 use super::scenario::{Scenario, Setting};
 use crate::support::eventually;
-use crate::support::server::{Server, free_port};
+use crate::support::port::free_port;
+use crate::support::server::Server;
 
 /// Settings that let a test provoke what is rare.
 const SETTINGS: [&str; 14] = [

@@ -37,10 +37,11 @@ def redis_port(given):
     if given:
         yield given
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
+    with socket.socket() as held, tempfile.TemporaryDirectory() as folder:
+        # Held until the end, so that nobody else is given it. redis-server may listen there nevertheless.
+        held.bind(("127.0.0.1", 0))
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port = held.getsockname()[1]
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::eventually;
+use super::port::free_port;
 use super::server::Server;
 
 const SLOTS: u16 = 16_384;
@@ -38,13 +39,11 @@ impl Cluster {
     }
 
     fn node() -> Server {
-        let (node, _bus) = Server::with_port(|bus| {
-            let text = format!(
-                "--cluster-enabled yes --cluster-port {bus} --cluster-node-timeout 2500 --repl-diskless-sync-delay 0"
-            );
-            ["--save", ""].into_iter().chain(text.split(' ')).map(String::from).collect()
-        });
-        node
+        let text = format!(
+            "--cluster-enabled yes --cluster-port {} --cluster-node-timeout 2500 --repl-diskless-sync-delay 0",
+            free_port()
+        );
+        Server::with(&["--save", ""].into_iter().chain(text.split(' ')).collect::<Vec<_>>())
     }
 
     /// Introduces a node to the first one, and waits until all know it.

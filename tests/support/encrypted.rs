@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::certificates::{Authority, Files};
+use super::port::free_port;
 use super::server::Server;
 
 /// A server that speaks TLS on a second port, and there only with client certificates where asked for.
@@ -14,19 +15,14 @@ pub struct Encrypted {
 impl Encrypted {
     /// Starts one with these files; `clients` says whether it asks for theirs: yes, optional or no.
     pub fn start(files: &Files, authority: &Authority, clients: &str) -> Self {
+        let port = free_port();
         let path = |path: &Path| path.to_str().expect("a plain path").to_owned();
-        let (server, port) = Server::with_port(|port| {
-            [
-                ["--save", ""].map(String::from),
-                ["--tls-port".into(), port.to_string()],
-                ["--tls-cert-file".into(), path(&files.certificate)],
-                ["--tls-key-file".into(), path(&files.key)],
-                ["--tls-ca-cert-file".into(), path(&authority.file())],
-                ["--tls-auth-clients".into(), clients.into()],
-            ]
-            .concat()
-        });
-        Self { server, port }
+        let (number, certificate, key) = (port.to_string(), path(&files.certificate), path(&files.key));
+        let authority = path(&authority.file());
+        let mut arguments = vec!["--save", "", "--tls-port", &number, "--tls-cert-file", &certificate];
+        arguments.extend(["--tls-key-file", &key, "--tls-ca-cert-file", &authority]);
+        arguments.extend(["--tls-auth-clients", clients]);
+        Self { server: Server::with(&arguments), port }
     }
 
     /// A lane's configuration that trusts this authority, with more keys.

@@ -2,7 +2,7 @@
 //! it passes everything on to, but for what the test has it say instead.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::certificates::Files;
+use super::port::listen;
 
 /// What becomes of a command.
 pub enum Reply {
@@ -105,7 +106,7 @@ impl Fake {
         tls: Option<Arc<ServerConfig>>,
         script: impl Fn(&[String]) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listen();
         let port = listener.local_addr().expect("its address").port();
         let state = Arc::new(State {
             script: Mutex::new(Arc::new(script)),

@@ -2,13 +2,14 @@
 //! and delivers it when it is told to.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::PATIENCE;
+use super::port::listen;
 
 /// Listens on a port of its own and passes everything on, but for what is held back.
 pub struct Late {
@@ -60,7 +61,7 @@ impl State {
 impl Late {
     /// Starts one in front of the server at `port`.
     pub fn before(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listen();
         let own = listener.local_addr().expect("its address").port();
         let state = Arc::<Mutex<State>>::default();
         let shared = state.clone();

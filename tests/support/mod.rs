@@ -10,6 +10,7 @@ pub mod fake;
 pub mod follower;
 pub mod late;
 pub mod mixture;
+pub mod port;
 pub mod process;
 pub mod producers;
 pub mod proxy;

@@ -2,11 +2,13 @@
 //! pulled.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
+
+use super::port::listen;
 
 /// Listens on a port of its own and passes everything on.
 pub struct Proxy {
@@ -23,7 +25,7 @@ struct State {
 impl Proxy {
     /// A proxy whose server is not known yet.
     pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listen();
         let port = listener.local_addr().expect("its address").port();
         let state = Arc::new(State::default());
         let shared = state.clone();

@@ -1,9 +1,11 @@
 //! A proxy that writes down what a client sends to a server.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use super::port::listen;
 
 /// Listens on a port of its own and passes everything on.
 pub struct Recorder {
@@ -14,7 +16,7 @@ pub struct Recorder {
 impl Recorder {
     /// Starts one in front of the server at `port`.
     pub fn before(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = listen();
         let recorder =
             Self { port: listener.local_addr().expect("its address").port(), recorded: Arc::default() };
         let recorded = recorder.recorded.clone();

@@ -1,6 +1,5 @@
-//! A redis-server of a test's own: a free port, a temporary folder, gone with the test.
+//! A redis-server of a test's own: a port of its own, a temporary folder, gone with the test.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +9,7 @@ use redis::FromRedisValue;
 use tempfile::TempDir;
 
 use super::eventually;
+use super::port::free_port;
 
 /// A running redis-server.
 pub struct Server {
@@ -32,57 +32,30 @@ impl Server {
 
     /// Starts a server with these arguments.
     pub fn with(arguments: &[&str]) -> Self {
-        Self::try_with(arguments).expect("redis-server starts; is it installed?")
+        Self::on(free_port(), arguments)
     }
 
-    /// Starts a server whose arguments name a second port of its own.
-    pub fn with_port(arguments: impl Fn(u16) -> Vec<String>) -> (Self, u16) {
-        // As with the first port, it may be another test's by now.
-        for _ in 0..20 {
-            let port = free_port();
-            let arguments = arguments(port);
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            if let Some(server) = Self::try_with(&arguments) {
-                return (server, port);
-            }
-        }
-        panic!("redis-server does not start; is it installed?");
-    }
-
-    fn try_with(arguments: &[&str]) -> Option<Self> {
-        Self::in_folder(TempDir::new().expect("a temporary folder"), arguments)
+    /// Starts a server on this port of our own.
+    pub fn on(port: u16, arguments: &[&str]) -> Self {
+        Self::in_folder(port, TempDir::new().expect("a temporary folder"), arguments)
     }
 
     /// Starts a server with this configuration file, which it may rewrite, and these arguments.
     pub fn configured(text: &str, arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::write(folder.path().join("redis.conf"), text).expect("a file");
-        Self::in_folder(folder, arguments).expect("redis-server starts; is it installed?")
+        Self::in_folder(free_port(), folder, arguments)
     }
 
-    fn in_folder(folder: TempDir, arguments: &[&str]) -> Option<Self> {
-        let mut server = Self {
-            port: 0,
-            folder,
-            arguments: arguments.iter().map(|argument| argument.to_string()).collect(),
-            process: None,
-        };
-        // A port that was free a moment ago may be another test's by now: try the next one then.
-        for _ in 0..5 {
-            server.port = free_port();
-            if server.run() {
-                return Some(server);
-            }
-        }
-        None
+    fn in_folder(port: u16, folder: TempDir, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
+        let mut server = Self { port, folder, arguments, process: None };
+        server.restart();
+        server
     }
 
     /// Starts the process again, on the same port and folder.
     pub fn restart(&mut self) {
-        eventually("redis-server starts again", || self.run());
-    }
-
-    fn run(&mut self) -> bool {
         let file = self.folder.path().join("redis.conf");
         let process = Command::new("redis-server")
             .args(Some(file).filter(|file| file.exists()))
@@ -93,17 +66,11 @@ impl Server {
             .spawn()
             .expect("redis-server is installed (make test installs it where it can)");
         self.process = Some(process);
-        let mut answers = false;
-        eventually("redis-server answers or ends", || {
-            answers = self.answers();
-            answers
-                || self
-                    .process
-                    .as_mut()
-                    .is_some_and(|process| process.try_wait().is_ok_and(|end| end.is_some()))
+        eventually("redis-server answers", || {
+            let ended = self.process.as_mut().expect("it was started").try_wait().expect("our own child");
+            assert_eq!(ended, None, "redis-server ended: {:?}", self.arguments);
+            self.answers()
         });
-        // What answers may be another server, where ours found its port taken.
-        answers && self.pid_matches()
     }
 
     fn answers(&self) -> bool {
@@ -115,10 +82,6 @@ impl Server {
             };
             pong.as_ref().map_or_else(refuses, |_| true)
         })
-    }
-
-    fn pid_matches(&mut self) -> bool {
-        self.process.as_mut().is_some_and(|process| process.try_wait().is_ok_and(|end| end.is_none()))
     }
 
     fn try_client(&self) -> Option<redis::Connection> {
@@ -212,9 +175,4 @@ pub fn command(text: &str) -> redis::Cmd {
         command.arg(word);
     });
     command
-}
-
-/// A port nobody listens on.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
 }

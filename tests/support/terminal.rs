@@ -10,8 +10,9 @@ use tempfile::TempDir;
 
 use super::certificates::Authority;
 use super::encrypted::Encrypted;
+use super::port::free_port;
 use super::process::{Finished, run, succeed};
-use super::server::{Server, free_port};
+use super::server::Server;
 use super::{PATIENCE, configuration, wine};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hosts/terminal.c");

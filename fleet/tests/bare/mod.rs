@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mt5fleet::up::server::{connect, free_ports};
+use crate::support::port::free_ports;
+use mt5fleet::up::server::connect;
 use tempfile::TempDir;
 
 /// How long a server may take to answer.
@@ -28,7 +29,7 @@ impl Bare {
     }
 
     fn try_start(lines: &str) -> Option<Self> {
-        let port = free_ports(1).unwrap()[0];
+        let port = free_ports(1)[0];
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("redis.conf"), format!("port {port}\nsave \"\"\n{lines}\n")).unwrap();
         let process = Self::run(folder.path());

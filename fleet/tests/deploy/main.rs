@@ -4,6 +4,8 @@
 #![cfg(unix)]
 
 mod script;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,9 +17,11 @@ use std::time::{Duration, Instant};
 
 use mt5fleet::up::server::{self, Kind, Server};
 use mt5fleet::up::topology::Node;
-use mt5fleet::up::{Plan, Servers, Topology, files, version};
+use mt5fleet::up::{Servers, Topology, files, version};
 use redis::Connection;
 use serde_yaml_ng::Value;
+use support::plan;
+use support::port::free_ports;
 
 const RIS: usize = 0;
 const RTS: usize = 1;
@@ -73,7 +77,7 @@ fn start(folder: &Path, includes: &[&str]) -> Server {
     let node = Node {
         name: "test".into(),
         kind: Kind::Server,
-        port: server::free_ports(1).unwrap()[0],
+        port: free_ports(1)[0],
         file: includes.iter().map(|name| format!("include {name}\n")).collect(),
         lane: "ris",
     };
@@ -133,8 +137,7 @@ fn an_older_server_is_given_its_own_names_and_nothing_else_is_new() {
 
 #[test]
 fn the_size_of_a_fleet_is_given_to_each_server() {
-    let plan = Plan { terminals: Some(1000), ..Plan::default() };
-    let servers = Servers::start_here(&plan).unwrap();
+    let servers = Servers::start_here(&plan(Topology::Single, Some(1000))).unwrap();
     let value = |lane: usize, name: &str| -> u64 {
         let mut connection = connect(&servers.urls()[lane]);
         let found: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(&mut connection).unwrap();
@@ -242,7 +245,7 @@ fn the_proofs_in_the_documents_prove() {
         (Topology::Single, "proof", [6390, 6391, 6392]),
         (Topology::Cluster, "proof cluster", [7000, 7001, 7002]),
     ] {
-        let servers = Servers::start_here(&Plan { topology, ..Plan::default() }).unwrap();
+        let servers = Servers::start_here(&plan(topology, None)).unwrap();
         let proofs = proofs(kind);
         assert!(proofs.len() >= 4, "{kind}: {}", proofs.len());
         for (mut command, expected) in proofs {

@@ -51,7 +51,7 @@ fn the_script_starts_a_master_and_a_replica_that_know_each_other_by_a_secret() {
         .output()
         .unwrap();
     fs::write(path("users.acl"), users.stdout).unwrap();
-    let ports = server::free_ports(2).unwrap();
+    let ports = free_ports(2);
     let start = |name: &str, lines: &[String]| {
         let mut script = Command::new("sh");
         script.arg(deploy().join("node.sh")).args([name, &path(name)]).args(lines);
@@ -116,7 +116,7 @@ fn sentinels_with_users_and_passwords_fail_over() {
     fs::write(path("users.acl"), users).unwrap();
 
     // The script starts a master, its replica and three Sentinels.
-    let ports = server::free_ports(5).unwrap();
+    let ports = free_ports(5);
     let scripts = folder.path().join("deploy");
     fs::create_dir(&scripts).unwrap();
     deploy_for_one_lane(&scripts, ports[0]);

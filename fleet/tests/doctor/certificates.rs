@@ -1,7 +1,8 @@
 //! Certificates that expire soon, at a server and in the files.
 
 use super::*;
-use mt5fleet::up::server::{self, Server};
+use crate::support::port::free_ports;
+use mt5fleet::up::server::Server;
 use mt5fleet::up::{files, version};
 use rcgen::{CertificateParams, KeyPair};
 use time::{Duration as Span, OffsetDateTime};
@@ -22,7 +23,7 @@ fn one_that_expires_soon_is_found_at_the_server_and_in_the_files() {
     let (root, folder) = (machine(), tempfile::tempdir().unwrap());
     let deploy = folder.path().join("deploy");
     files::write(&deploy, version::installed().unwrap()).unwrap();
-    let mut ports = server::free_ports(4).unwrap();
+    let mut ports = free_ports(4);
     let encrypted = ports.pop().unwrap();
     let node = Topology::Single.nodes(&ports).remove(0);
     for (days, light, says) in [

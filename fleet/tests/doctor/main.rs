@@ -7,6 +7,8 @@ mod certificates;
 mod managed;
 mod server;
 mod sites;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use mt5fleet::doctor::{self, Finding, Light, Options};
 use mt5fleet::up::server::connect;
-use mt5fleet::up::{Plan, Servers, Topology};
+use mt5fleet::up::{Servers, Topology};
 use redis::Connection;
+use support::plan;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +65,7 @@ fn expect(findings: &[Finding], light: Light, check: &str, says: &str) {
 }
 
 fn start(topology: Topology) -> Servers {
-    Servers::start_here(&Plan { topology, terminals: Some(10), ports: None }).unwrap()
+    Servers::start_here(&plan(topology, Some(10))).unwrap()
 }
 
 fn type_in(connection: &mut Connection, command: &str) {

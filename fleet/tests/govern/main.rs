@@ -4,12 +4,14 @@
 
 mod metrics;
 mod removal;
+#[path = "../support/mod.rs"]
+mod support;
 mod trouble;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -23,23 +25,17 @@ use mt5fleet::up::{Servers, Topology, files, version};
 use rcgen::{CertificateParams, KeyPair};
 use redis::FromRedisValue;
 use serde_json::Value;
+use support::port::{free_port, free_ports};
+use support::{eventually, servers};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// Servers with the bundled configurations.
 struct World(Servers);
 
 impl World {
     fn start() -> Self {
-        Self(Servers::start_temporary(None).unwrap())
+        Self(servers())
     }
 
     fn config(&self) -> String {
@@ -273,7 +269,7 @@ fn encrypted_servers_are_governed_too() {
     fs::write(path("server.key"), key.serialize_pem()).unwrap();
     let deploy = folder.path().join("deploy");
     files::write(&deploy, version::installed().unwrap()).unwrap();
-    let ports = server::free_ports(4).unwrap();
+    let ports = free_ports(4);
     let arguments = [
         ("--tls-port", ports[3].to_string()),
         ("--tls-cert-file", path("server.crt")),

@@ -41,7 +41,7 @@ fn a_server_that_takes_longer_than_its_time_out_is_critical() {
 fn servers_that_are_not_there_are_not_calm() {
     let world = World::start();
     let text = fs::read_to_string(world.config()).unwrap();
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = free_port();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fleet.toml");
     let signals: redis::InfoDict = world.ask(2, "INFO server");

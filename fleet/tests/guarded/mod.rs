@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::Command;
 
+use crate::support::servers;
 use mt5fleet::up::Servers;
 use mt5fleet::up::server;
 use redis::{Connection, RedisResult, Value};
@@ -51,7 +52,7 @@ pub struct Guarded {
 
 impl Guarded {
     pub fn start(arguments: &[&str]) -> Self {
-        let servers = Servers::start_temporary(None).unwrap();
+        let servers = servers();
         let admin = server::connect(servers.ports()[1]).unwrap();
         let mut guarded = Self { servers, admin };
         guarded.let_in(arguments);

@@ -7,6 +7,8 @@ mod bare;
 mod doctor;
 mod programs;
 mod sites;
+#[path = "../support/mod.rs"]
+mod support;
 mod worker;
 
 use bare::Bare;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use mt5fleet::doctor::{self, Finding, Light, Options};
 use mt5fleet::up::server::connect;
-use mt5fleet::up::{Plan, Servers, Topology};
+use mt5fleet::up::{Servers, Topology};
 
 use super::says;
+use crate::support::plan;
 
 /// Makes a user on these servers that may use every command except this one.
 fn forbid(ports: &[u16], command: &str) {
@@ -87,9 +88,7 @@ fn nothing_works(config: &Path, command: &str) {
 
 #[test]
 fn without_an_answer_of_the_sentinels_nothing_works_and_the_programs_say_so() {
-    let servers =
-        Servers::start_here(&Plan { topology: Topology::Sentinel, terminals: Some(10), ports: None })
-            .unwrap();
+    let servers = Servers::start_here(&plan(Topology::Sentinel, Some(10))).unwrap();
     let login = "sentinel_username = \"program\"\nsentinel_password = \"secret\"\n";
     let config = configured(&servers, login);
     forbid(&servers.ports()[6..], "SENTINEL");
@@ -98,8 +97,7 @@ fn without_an_answer_of_the_sentinels_nothing_works_and_the_programs_say_so() {
 
 #[test]
 fn on_a_cluster_the_programs_say_what_they_are_refused() {
-    let servers =
-        Servers::start_here(&Plan { topology: Topology::Cluster, terminals: Some(10), ports: None }).unwrap();
+    let servers = Servers::start_here(&plan(Topology::Cluster, Some(10))).unwrap();
     let config = configured(&servers, "username = \"program\"\npassword = \"secret\"\n");
     forbid(&servers.ports(), "CLUSTER SLOTS");
     nothing_works(&config, "CLUSTER");

@@ -2,7 +2,7 @@
 //! the given authority vouches for.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -10,7 +10,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::site::{Site, eventually, stop};
+use crate::site::{Site, stop};
+use crate::support::eventually;
+use crate::support::port::listen;
 
 const KEY: &str = "1.Demo+00000000000000aa-9";
 
@@ -41,7 +43,7 @@ type Served = (Vec<Request>, Vec<TcpStream>);
 
 /// Gives each connection its answer; an empty one never comes.
 fn serve(answers: &'static [&'static str]) -> (String, JoinHandle<Served>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listen();
     let url = format!("http://{}/signals", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         let (mut requests, mut silent) = (Vec::new(), Vec::new());
@@ -126,7 +128,7 @@ fn over_tls_only_a_server_with_a_good_certificate_gets_signals() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, authority).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = listen();
     let url = format!("https://{}/signals", listener.local_addr().unwrap());
     let config = Arc::new(config);
     // Until a client that trusts it comes.

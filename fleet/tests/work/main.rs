@@ -4,6 +4,8 @@
 mod http;
 mod permissions;
 mod site;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,7 +15,8 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use site::{Site, eventually, stop};
+use site::{Site, stop};
+use support::eventually;
 
 /// A command that has its effect once a key, and fails for the symbol BAD. It does nothing without its line:
 /// its worker may die before it wrote one.

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use redis::Value;
 
-use crate::site::{Site, eventually, stop};
+use crate::site::{Site, stop};
+use crate::support::eventually;
 
 /// Makes the users of these arguments.
 fn users(site: &mut Site, arguments: &[&str]) {

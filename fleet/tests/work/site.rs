@@ -1,15 +1,12 @@
 //! Servers of a test's own, workers at them, and what the stream and the dead letters hold.
 
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use crate::support::servers;
 use mt5fleet::up::Servers;
 use redis::{Connection, Value};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mt5fleet");
-/// How long a test waits for what must come to pass: far beyond what a machine takes that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Site {
     servers: Servers,
@@ -18,7 +15,7 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Self {
-        let servers = Servers::start_temporary(None).unwrap();
+        let servers = servers();
         let url = servers.urls()[2].clone();
         let client = redis::Client::open(url).unwrap().get_connection().unwrap();
         Self { servers, client }
@@ -90,14 +87,6 @@ impl Site {
             Command::new(PROGRAM).args(["work", "--config", &self.url()]).args(arguments).output().unwrap();
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
-    }
-}
-
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "never came to pass: {what}");
-        thread::sleep(Duration::from_millis(20));
     }
 }
 
