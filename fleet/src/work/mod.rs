@@ -127,7 +127,10 @@ pub fn run(options: &Options) -> Result<()> {
     ));
     match sink_gone.into_inner() {
         Some(reason) => {
-            bail!("{reason}; the other workers of the group get the signals that were not written")
+            bail!(
+                "{reason}. The signals that were not written stay in the group: another worker gets them, or this one \
+                 when it runs again"
+            )
         }
         None => Ok(()),
     }

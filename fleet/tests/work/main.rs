@@ -162,7 +162,7 @@ fn a_worker_whose_output_nobody_reads_ends_and_leaves_its_signals() {
     let told = said(&mut worker);
     assert!(
         told.contains("cannot write to standard output")
-            && told.contains("the other workers of the group get"),
+            && told.contains("stay in the group: another worker gets them, or this one when it runs again"),
         "{told}"
     );
 
