@@ -88,7 +88,7 @@ void CMt5RedisAccount::Work(CMt5RedisRecords &redis_)
    if(!m_marked && now_<m_next_ms)
       return;
    if(m_told.NeedsRewrite() && !m_told.Rewrite())
-      Trouble("its memory cannot be written, so nothing is sent: is the disk full?");
+      Trouble("its memory file cannot be written, so nothing is sent. Check whether the disk is full");
    else
       Look();
    m_next_ms=now_+(m_waits ? MT5R_ACCOUNT_WAIT_MS : MT5R_ACCOUNT_LOOK_MS);
@@ -118,14 +118,14 @@ bool CMt5RedisAccount::Ready(void)
    if(!m_told.Open("mt5-redis-publisher\\"+account_+".txt"))
      {
       if(m_error=="")
-         Alert(MQLInfoString(MQL_PROGRAM_NAME),": it waits for its memory in MQL5\\Files\\mt5-redis-publisher: another "
+         Alert(MQLInfoString(MQL_PROGRAM_NAME),": it waits for its memory file in MQL5\\Files\\mt5-redis-publisher: another "
                "publisher has this account, or the disk is full");
-      m_error="it waits for its memory";
+      m_error="it waits for its memory file";
       return(false);
      }
    m_error="";
    if(m_told.Damaged())
-      Alert(MQLInfoString(MQL_PROGRAM_NAME),": its memory was damaged: what it lacks is told again, as found");
+      Alert(MQLInfoString(MQL_PROGRAM_NAME),": its memory file was damaged. What it lacks is sent again, marked as found");
    m_told.Settle(Producer(),m_redis.Accepted(MT5REDIS_LANE_RTSS));
    m_catching_up=true;
    m_marked=true;

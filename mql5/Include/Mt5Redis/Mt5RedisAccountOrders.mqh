@@ -31,7 +31,7 @@ protected:
   };
 //+------------------------------------------------------------------+
 //| Compares the pending orders. False: the terminal does not show   |
-//| all of them yet, or the history cannot be had.                   |
+//| all of them yet, or the history cannot be loaded.               |
 //+------------------------------------------------------------------+
 bool CMt5RedisAccountOrders::LookAtOrders(const bool history_,const long from_ms_,const long now_ms_)
   {

@@ -83,7 +83,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    int    count_=0;
    double base_=m_orders.Traded(task_.mark);
    if(base_<0.0)
-      return(Wait(task_,"the history cannot be had"));
+      return(Wait(task_,"the terminal cannot load the account's history yet"));
    //--- closed by another terminal, or before the memory was lost
    bool before_=(base_>0.0);
    long first_ms_=(before_ ? m_orders.FirstOf(task_.mark) : 0);
@@ -142,10 +142,10 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
    m_book.Pend(task_.symbol,task_.plan);
    NoteTask(task_);
    if(!m_book.memory.Save())
-      Tell("its memory cannot be written: is the disk full? It closes all the same");
+      Tell("its memory file cannot be written. It closes all the same. Check whether the disk is full");
    task_.wanted+=cut_;
    if(cut_<MT5R_LOTS_EPSILON && task_.rest<=0.0)
-      return(Skip(task_,"less than this broker closes; the next part counts it in"));
+      return(Skip(task_,"the part is less than this broker's smallest volume. The next close includes it"));
    return(MT5REDIS_DONE);
   }
 //+------------------------------------------------------------------+
@@ -206,7 +206,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
          m_book.Keep(at_);
          Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were closed, and close them by "
                            "hand",task_.name,there_-goal_,task_.symbol));
-         return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
+         return(Unanswered(task_,"the trade server did not answer, and no order with the signal's mark has appeared"));
         }
       there_=MathMin(there_,m_book.copies.all[at_].asked_volume-MathMax(0.0,sum_));
       m_book.Changed(at_,there_);
@@ -218,7 +218,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
      }
    //--- another terminal may close it too, which is harmless only for a whole position
    if(!m_acting && goal_>=MT5R_LOTS_EPSILON)
-      return(Wait(task_,"Redis is not reached"));
+      return(Wait(task_,"Redis cannot be reached"));
    double lots_=NormalizeDouble(MathMin(there_-goal_,m_symbol.MostLots()),8);
    double before_=m_orders.Traded(task_.mark);
    ENUM_MT5REDIS_OUTCOME outcome_=m_orders.Deal(m_symbol,!m_book.holdings.all[holding_].buy,lots_,0.0,0.0,
@@ -234,7 +234,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseOne(SMt5RedisTask &task_,const int 
       return(Answered(task_,outcome_));
    task_.attempts=0;
    m_book.Changed(at_,there_-m_orders.Volume());
-   return(m_book.copies.all[at_].held<goal_+MT5R_LOTS_EPSILON ? MT5REDIS_DONE : Wait(task_,"a part of it is closed"));
+   return(m_book.copies.all[at_].held<goal_+MT5R_LOTS_EPSILON ? MT5REDIS_DONE :
+          Wait(task_,"only a part of it is closed so far"));
   }
 //+------------------------------------------------------------------+
 //| Trades the sum of what the copies gave up, in the symbol's one   |
@@ -258,7 +259,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
          m_book.Pend(task_.symbol,buy_ ? -left_ : left_);
          Tell(StringFormat("%s: the trade server did not answer: see whether %.2f %s were %s, and do it by hand",
                            task_.name,left_,task_.symbol,buy_ ? "bought" : "sold"));
-         return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
+         return(Unanswered(task_,"the trade server did not answer, and no order with the signal's mark has appeared"));
         }
       Traded(task_,sum_);
      }
@@ -271,7 +272,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
       return(MT5REDIS_DONE);
      }
    if(!m_acting)
-      return(Wait(task_,"Redis is not reached"));
+      return(Wait(task_,"Redis cannot be reached"));
    double stop_loss_=0.0;
    double take_profit_=0.0;
    ShareStops(task_.symbol,buy_,lots_,stop_loss_,take_profit_);
@@ -292,7 +293,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::CloseNet(SMt5RedisTask &task_)
       m_book.RemoveEnded();
       return(MT5REDIS_DONE);
      }
-   return(Wait(task_,"a part of it is closed"));
+   return(Wait(task_,"only a part of it is closed so far"));
   }
 //+------------------------------------------------------------------+
 void CMt5RedisClosing::Traded(SMt5RedisTask &task_,const double lots_)
@@ -335,7 +336,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Change(SMt5RedisTask &task_)
          continue;
       if(m_book.holdings.all[at_].buy!=m_book.copies.all[i_].buy)
         {
-         Skip(task_,"this account nets, and its position is of the other side");
+         Skip(task_,"this is a netting account, and its position is on the other side");
          continue;
         }
       if(m_rules.dry_run)

@@ -89,7 +89,7 @@ void CMt5RedisComparing::Compare(void)
    m_found=found_;
    if(found_=="")
      {
-      Print(MQLInfoString(MQL_PROGRAM_NAME),": the copies are what the sources hold");
+      Print(MQLInfoString(MQL_PROGRAM_NAME),": the copies match the positions of the sources");
       return;
      }
    string lines_[];

@@ -54,7 +54,8 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
   {
    m_error="";
    if(rules_.slippage<0 || rules_.max_age_ms<0)
-      m_error="the slippage or the highest age is below 0. Enter 0 or more";
+      m_error=StringFormat("the largest slippage is %d points and the largest age %d ms. Enter 0 or more for both",
+                           rules_.slippage,rules_.max_age_ms);
    if(m_error!="" || !m_map.Read(rules_,m_error) || !m_volume.Read(rules_,m_error) || !m_stops.Read(rules_,m_error))
       return(false);
    m_direction.Rules(rules_.direction);
@@ -266,7 +267,7 @@ void CMt5RedisCopier::TakeRole(const int role_)
       return;
    if(role_==MT5REDIS_ROLE_STANDBY)
      {
-      Print(MQLInfoString(MQL_PROGRAM_NAME),": it stands by: another terminal follows for this account");
+      Print(MQLInfoString(MQL_PROGRAM_NAME),": this terminal stands by, because another one follows for this account");
       ArrayResize(m_tasks,0);
       m_book.Forget();
       FlattenAgain();
@@ -277,7 +278,7 @@ void CMt5RedisCopier::TakeRole(const int role_)
      }
    else
       if(role_==MT5REDIS_ROLE_ACTING && m_role==MT5REDIS_ROLE_STANDBY)
-         Tell("it takes over from another terminal");
+         Tell("this terminal takes over from another one");
    m_role=role_;
    m_acting=(role_==MT5REDIS_ROLE_ACTING);
   }

@@ -3,9 +3,9 @@
 //|  When a guard acts, what it does then, and when it ends.         |
 //+------------------------------------------------------------------+
 // A guard that acts tells a person once, with the value and the limit. It stays in force, also after a crash, until its
-// condition has passed or a person clears it. A guard that skips ends when its limit is kept again. One that stops openings
-// ends when there is room for what it refused; daily loss ends with the day; drawdown, slippage and missed signals end only
-// when a person clears them. A guard that flattens closes the copies once.
+// condition has passed or a person clears it. A guard that skips ends when the value is within its limit again. One that stops
+// openings ends when there is room for what it refused; daily loss ends with the day; drawdown, slippage and missed signals
+// end only when a person clears them. A guard that flattens closes the copies once.
 //
 // The guards of the account are judged all the time: daily loss, drawdown, margin level and trading hours.
 // Mt5RedisGuards.mqh has those that judge an opening. No guard stops a close or a change of stops.
@@ -275,7 +275,7 @@ void CMt5RedisGuarding::Watch(const bool acts_)
    Judge(MT5REDIS_GUARD_HOURS);
    for(int i_=m_acted.Total()-1; i_>=0; i_--)
       if(HasPassed(i_))
-         End(i_,IsOn(m_acted.all[i_].guard) ? "its limit is kept again" : "it is switched off");
+         End(i_,IsOn(m_acted.all[i_].guard) ? "the value is within its limit again" : "it is switched off");
    for(int i_=0; i_<m_acted.Total(); i_++)
       if(acts_ && m_acted.all[i_].action==MT5REDIS_GUARD_FLATTEN && !m_acted.all[i_].flattened)
          Flatten(i_);

@@ -47,7 +47,7 @@ string CMt5RedisGuards::Exceeded(const SMt5RedisTask &task_,const bool buy_,cons
                     "; the limit is "+Points(slippage_)));
    int at_=m_acted.Find(MT5REDIS_GUARD_SLIPPAGE,task_.symbol);
    if(at_>=0 && task_.kind==MT5REDIS_TASK_OPEN)
-      End(at_,"its limit is kept again");
+      End(at_,"the value is within its limit again");
    if(lots_<=0.0)
       return("");
    if(widest_>0.0 && spread_>widest_)

@@ -40,7 +40,7 @@ void CMt5RedisHalting::Obey(const int halt_,const string reason_,const bool acts
    m_halt=halt_;
    m_halted=(halt_==MT5REDIS_HALT_NONE ? "" : reason_);
    if(news_ && halt_==MT5REDIS_HALT_NONE)
-      Tell("it is halted no longer");
+      Tell("the halt has ended");
    if(news_ && halt_==MT5REDIS_HALT_ENTRIES)
       Tell("halted by "+m_halted+". It opens no positions");
    if(halt_!=MT5REDIS_HALT_ALL || !acts_)

@@ -55,7 +55,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    if(task_.asked_ms>0)
       return(InDoubt(task_));
    if(!m_acting)
-      return(Wait(task_,"Redis is not reached"));
+      return(Wait(task_,"Redis cannot be reached"));
    if(TerminalInfoInteger(TERMINAL_CONNECTED)==0)
       return(Wait(task_,"the terminal is not connected"));
    string refusal_=m_map.Refusal(task_.signal.symbol);
@@ -85,7 +85,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
    bool right_loss_=m_symbol.StopLoss(buy_,stop_loss_);
    bool right_profit_=m_symbol.TakeProfit(buy_,take_profit_);
    if(m_volume.NeedsStop() && stop_loss_<=0.0)
-      return(Skip(task_,"it has no stop loss, so there is no volume for its risk"));
+      return(Skip(task_,"it has no stop loss, so its volume cannot be calculated from the risk"));
    bool   there_=m_book.copies.Has(task_.origin,task_.signal.data.position,task_.symbol,buy_);
    double exact_=m_volume.Exact(Lots(task_),m_symbol,m_map.Contract(task_.signal.symbol),
                                 MathAbs(m_symbol.Price(buy_)-stop_loss_));
@@ -132,7 +132,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       //--- the memory may be lost, or another terminal may have acted: the account tells
       double traded_=m_orders.Traded(task_.mark);
       if(traded_<0.0)
-         return(Wait(task_,"the history cannot be had"));
+         return(Wait(task_,"the terminal cannot load the account's history yet"));
       if(traded_>0.0 || m_orders.Waits(task_.mark))
          return(Skip(task_,"it was executed before"));
       if(!IsAgain(task_))
@@ -140,7 +140,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       //--- if the terminal ends before the answer, it will not be sent again
       m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
       if(!m_book.memory.Save())
-         return(Wait(task_,"its memory cannot be written: is the disk full?"));
+         return(Wait(task_,"its memory file cannot be written. Check whether the disk is full"));
       task_.sent=true;
      }
    task_.plan=lots_;
@@ -300,8 +300,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::InDoubt(SMt5RedisTask &task_)
       return(MT5REDIS_DONE);
    if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
       return(MT5REDIS_UNKNOWN);
-   return(Unanswered(task_,task_.plan>0.0 ? "the trade server did not answer, and no order with its mark has come" :
-                     "it was acted on before, and no order has its mark"));
+   return(Unanswered(task_,task_.plan>0.0 ? "the trade server did not answer, and no order with the signal's mark has appeared" :
+                     "its execution was begun before, and no order has the signal's mark"));
   }
 //+------------------------------------------------------------------+
 #endif

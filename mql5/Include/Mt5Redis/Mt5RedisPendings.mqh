@@ -64,7 +64,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Order(SMt5RedisTask &task_)
    if(!m_symbol.Priced())
       return(Wait(task_,"there is no price yet"));
    if(!m_acting)
-      return(Wait(task_,"Redis is not reached"));
+      return(Wait(task_,"Redis cannot be reached"));
    if(!InStep(task_.symbol))
       return(Wait(task_,"the terminal does not show all positions yet"));
    ulong ticket_=m_orders.WaitingOf(task_.origin,task_.signal.data.position);
@@ -103,7 +103,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Measure(SMt5RedisTask &task_,const ulon
    if(!m_stops.OfOpening(data_,m_symbol,buy_,data_.price,stop_loss_,take_profit_))
       return(Wait(task_,"the terminal has no average true range of "+task_.symbol+" yet"));
    if(m_volume.NeedsStop() && stop_loss_<=0.0)
-      return(Skip(task_,"it has no stop loss, so there is no volume for its risk"));
+      return(Skip(task_,"it has no stop loss, so its volume cannot be calculated from the risk"));
    double exact_=m_volume.Exact(data_.volume_after,m_symbol,m_map.Contract(task_.signal.symbol),
                                 MathAbs(data_.price-stop_loss_));
    if(exact_<0.0)
@@ -139,7 +139,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Place(SMt5RedisTask &task_,const ulong 
    if(ticket_==0 && !task_.sent)
      {
       if(!HistorySelect(0,TimeTradeServer()+86400))
-         return(Wait(task_,"the history cannot be had"));
+         return(Wait(task_,"the terminal cannot load the account's history yet"));
       if(m_orders.EndedOf(task_.origin,task_.signal.data.position)>=0)
          return(Skip(task_,"it was placed before, and its order has ended here"));
       if(!IsAgain(task_))
@@ -147,7 +147,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Place(SMt5RedisTask &task_,const ulong 
       //--- if the terminal ends before the answer, it will not be sent again
       m_book.memory.Did(task_.signal.instance,task_.signal.data.producer,task_.signal.data.sequence,"b");
       if(!m_book.memory.Save())
-         return(Wait(task_,"its memory cannot be written: is the disk full?"));
+         return(Wait(task_,"its memory file cannot be written. Check whether the disk is full"));
       task_.sent=true;
      }
    outcome_=Send(task_,ticket_,lots_,stop_loss_,take_profit_);
@@ -231,7 +231,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::PlaceInDoubt(SMt5RedisTask &task_,const
       return(MT5REDIS_DONE);
    if(GetTickCount64()-task_.asked_ms<MT5R_ANSWER_MS)
       return(MT5REDIS_UNKNOWN);
-   return(Unanswered(task_,"the trade server did not answer, and no order with its mark has come"));
+   return(Unanswered(task_,"the trade server did not answer, and no order with the signal's mark has appeared"));
   }
 //+------------------------------------------------------------------+
 //| The source's order has ended: deletes the order here, and closes |
@@ -252,7 +252,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::End(SMt5RedisTask &task_,const ulong ti
       if(outcome_!=MT5REDIS_DONE)
          return(Answered(task_,MT5REDIS_LATER));
       //--- it may have been filled meanwhile
-      return(Wait(task_,"its order here is deleted"));
+      return(Wait(task_,"its pending order here is being deleted"));
      }
    double given_=Mt5RedisGiven(m_book.copies,task_,true)+Mt5RedisGiven(m_book.copies,task_,false);
    int    at_=m_book.sources.Find(task_.signal.instance,task_.signal.data.position);
@@ -264,7 +264,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::End(SMt5RedisTask &task_,const ulong ti
       m_filled_lots=(task_.signal.data.side==MT5REDIS_SIDE_BUY ? 1.0 : -1.0)*task_.signal.data.volume;
      }
    if(filled_ || given_<MT5R_LOTS_EPSILON || (at_>=0 && m_book.sources.all[at_].lots!=0.0))
-      return(task_.sent || given_>=MT5R_LOTS_EPSILON ? MT5REDIS_DONE : Skip(task_,"no order waits here for it"));
+      return(task_.sent || given_>=MT5R_LOTS_EPSILON ? MT5REDIS_DONE : Skip(task_,"there is no pending order for it here"));
    task_.surplus=true;
    task_.kind=MT5REDIS_TASK_CLOSE;
    task_.signal.data.volume=0.0;

@@ -67,9 +67,9 @@ bool CMt5RedisRecalling::Ready(CMt5RedisFollower &redis_)
       return(true);
      }
    if(m_error=="")
-      Tell("it waits for its memory in MQL5\\Files\\mt5-redis-follower: another follower of this account has the magic "
+      Tell("it waits for its memory file in MQL5\\Files\\mt5-redis-follower: another follower of this account has the magic "
            "number "+IntegerToString(m_rules.magic)+", or the disk is full");
-   m_error="it waits for its memory";
+   m_error="it waits for its memory file";
    return(false);
   }
 //+------------------------------------------------------------------+
@@ -78,7 +78,7 @@ bool CMt5RedisRecalling::Ready(CMt5RedisFollower &redis_)
 void CMt5RedisRecalling::Recall(void)
   {
    if(m_book.memory.Damaged())
-      Tell("its memory was damaged: see whether its copies are those of the sources");
+      Tell("its memory file was damaged. Compare its copies with the positions of the sources");
    int count_=ArraySize(m_book.memory.records);
    for(int i_=0; i_<count_; i_++)
      {
@@ -136,7 +136,7 @@ void CMt5RedisRecalling::Rewrite(void)
       return;
      }
    if(m_rewrite_ms==0)
-      Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory cannot be written anew: is the disk full?");
+      Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory file cannot be rewritten. Check whether the disk is full");
    m_rewrite_ms=GetTickCount64()+MT5R_REWRITE_MS;
   }
 //+------------------------------------------------------------------+

@@ -50,7 +50,7 @@ private:
   };
 //+------------------------------------------------------------------+
 //| Reads the deals after this one; 0: all. It replaces the selected |
-//| history. False: the history cannot be had.                       |
+//| history. False: the history cannot be loaded.                    |
 //+------------------------------------------------------------------+
 bool CMt5RedisSteps::Read(const long id_,const ulong after_)
   {

@@ -45,11 +45,12 @@ bool CMt5RedisStops::Read(const SMt5RedisCopyRules &rules_,string &error_)
    Release();
    m_rules=rules_;
    if(rules_.stop_distance<0.0 || rules_.take_distance<0.0)
-      error_="a distance of the stops is below 0. Enter 0 for no stop";
+      error_=StringFormat("the distance of a stop is %.1f. Enter a number above 0, or 0 for no stop",
+                          MathMin(rules_.stop_distance,rules_.take_distance));
    if(own_ && rules_.stop_distance<=0.0 && rules_.take_distance<=0.0)
-      error_="the stops have no distance. Enter one, or choose to have no stops";
+      error_="both stops have the distance 0. Enter a distance for one of them, or choose to have no stops";
    if(rules_.stops==MT5REDIS_STOPS_ATR && rules_.atr_bars<1)
-      error_="the average true range has no bars. Enter 14, for example";
+      error_=StringFormat("the average true range is taken over %d bars. Enter at least 1; 14 is usual",rules_.atr_bars);
    if(rules_.volume==MT5REDIS_VOLUME_RISK && (rules_.stops==MT5REDIS_STOPS_NONE || (own_ && rules_.stop_distance<=0.0)))
       error_="a volume by risk needs a stop loss. Choose other stops or another volume";
    return(error_=="");

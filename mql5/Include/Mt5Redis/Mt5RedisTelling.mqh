@@ -170,10 +170,10 @@ bool CMt5RedisTelling::Tell(const int at_,const SMt5RedisTold &now_,mt5redis_sig
          m_told.Write(at_,-1);
       else
          m_told.Rewrite();
-      Trouble("a signal is refused, it is sent again: "+m_redis.ErrorText());
+      Trouble("a signal was refused and is sent again: "+m_redis.ErrorText());
      }
    else
-      Trouble("its memory cannot be written, so nothing is sent: is the disk full?");
+      Trouble("its memory file cannot be written, so nothing is sent. Check whether the disk is full");
    return(false);
   }
 //+------------------------------------------------------------------+

@@ -113,7 +113,7 @@ bool CMt5RedisTold::Open(const string name_)
    m_lines=ArraySize(m_file.lines);
    for(int i_=0; i_<m_lines; i_++)
       if(!Read(m_file.lines[i_]) && m_file.lines[i_]!="end")
-         Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory has a line of another version: ",m_file.lines[i_]);
+         Print(MQLInfoString(MQL_PROGRAM_NAME),": its memory file has a line that another version wrote: ",m_file.lines[i_]);
    ArrayFree(m_file.lines);
    return(true);
   }

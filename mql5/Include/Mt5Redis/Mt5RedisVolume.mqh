@@ -51,20 +51,25 @@ bool CMt5RedisVolume::Read(const SMt5RedisCopyRules &rules_,string &error_)
                 rules_.volume==MT5REDIS_VOLUME_MARGIN);
    m_rules=rules_;
    if(rules_.lot_factor<=0.0)
-      return(Refuse("the factor for the volume is not above 0. Enter 1 to copy the source's lots",error_));
+      return(Refuse(StringFormat("the factor for the volume is %.2f. Enter a number above 0; 1 copies the source's lots",
+                                 rules_.lot_factor),error_));
    if(rules_.max_lots<=0.0)
-      return(Refuse("the largest volume is not above 0. Enter the most lots that one order may have",error_));
+      return(Refuse(StringFormat("the largest volume is %.2f lots. Enter the most lots that one order may have",
+                                 rules_.max_lots),error_));
    if(rules_.min_lots<0.0 || rules_.min_lots>rules_.max_lots)
-      return(Refuse("the smallest volume must be between 0 and the largest volume. Enter 0 for the broker's",error_));
+      return(Refuse(StringFormat("the smallest volume is %.2f lots. Enter 0 for the broker's, or at most the largest "
+                                 "volume, %.2f lots",rules_.min_lots,rules_.max_lots),error_));
    if(rules_.step_lots<0.0 || rules_.step_lots>rules_.max_lots)
-      return(Refuse("the volume step must be between 0 and the largest volume. Enter 0 for the broker's",error_));
+      return(Refuse(StringFormat("the volume step is %.2f lots. Enter 0 for the broker's, or at most the largest "
+                                 "volume, %.2f lots",rules_.step_lots,rules_.max_lots),error_));
    if(rules_.volume==MT5REDIS_VOLUME_FIXED && rules_.fixed_lots<=0.0)
-      return(Refuse("the fixed volume is not above 0. Enter the lots of each copy",error_));
+      return(Refuse(StringFormat("the fixed volume is %.2f lots. Enter the lots of each copy",rules_.fixed_lots),error_));
    if(money_ && rules_.source_money<=0.0)
-      return(Refuse("the source's money is not known. Enter its balance, equity or free margin in this account's "
-                    "currency",error_));
+      return(Refuse(StringFormat("the source's money is %.2f. Enter its balance, equity or free margin in this account's "
+                                 "currency",rules_.source_money),error_));
    if(rules_.volume==MT5REDIS_VOLUME_RISK && (rules_.risk_percent<=0.0 || rules_.risk_percent>100.0))
-      return(Refuse("the risk must be above 0 and at most 100 per cent of the balance",error_));
+      return(Refuse(StringFormat("the risk is %.2f per cent of the balance. Enter a number above 0 and at most 100",
+                                 rules_.risk_percent),error_));
    return(true);
   }
 //+------------------------------------------------------------------+
