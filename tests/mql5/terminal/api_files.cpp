@@ -121,6 +121,7 @@ int FileOpen(mql::String name, int flags, short, unsigned) {
 
 void FileFlush(int handle) {
   Lock lock(it.mutex);
+  mql::may_crash("FileFlush");
   terminal::File *file = file_of(handle);
   if(!file || !file->flush())
     failed(ERR_FILE_WRITEERROR);

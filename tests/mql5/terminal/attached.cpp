@@ -176,13 +176,19 @@ const std::string *given_input(const char *name) {
   return found == terminal::self->inputs.end() ? nullptr : &found->second;
 }
 
+void may_crash(const std::string &effect) {
+  std::lock_guard lock(terminal::it.mutex);
+  if(terminal::it.crash_in > 0 && --terminal::it.crash_in == 0)
+    terminal::end_at_once("at " + effect);
+}
+
 void called(const char *function, long long result, long long argument) {
-  // What outlives the process. A crash comes before a file is written, and after anything else.
-  static const std::set<std::string> effects = {"mt5redis_signal", "mt5redis_acknowledge", "FileFlush", "OrderSent"};
+  // What outlives the process, beside what is written to a file.
+  static const std::set<std::string> effects = {"mt5redis_signal", "mt5redis_acknowledge", "OrderSent"};
   std::lock_guard lock(terminal::it.mutex);
   std::string name = function;
-  if(effects.contains(name) && terminal::it.crash_in > 0 && --terminal::it.crash_in == 0)
-    terminal::end_at_once("at " + name);
+  if(effects.contains(name))
+    may_crash(name);
   terminal::it.calls[name]++;
   terminal::it.arguments[name] = argument;
   if(name == terminal::it.fatal && !terminal::self->second && --terminal::it.fatal_calls == 0)

@@ -37,6 +37,9 @@ extern int mutant;
 
 // Counts a call of the library; notes returned handles, and the last argument if it is a number.
 void called(const char *function, long long result, long long argument = 0);
+// An effect that outlives the process: `crash` may end it here. It comes before a file is written, and after anything else.
+// So it never comes between the line that an order is about to be sent and the order: then nobody knows whether it was.
+void may_crash(const std::string &effect);
 template <class T>
 T returned(const char *function, T result, long long argument) {
   called(function, (long long)result, argument);
