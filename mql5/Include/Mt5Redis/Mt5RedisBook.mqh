@@ -68,6 +68,7 @@ void CMt5RedisBook::Clear(void)
    sources.Clear();
    ArrayFree(m_pending);
    ArrayFree(m_compared);
+   ArrayFree(m_ended);
    memory.Close();
   }
 //+------------------------------------------------------------------+

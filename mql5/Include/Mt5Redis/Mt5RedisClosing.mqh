@@ -8,8 +8,6 @@
 #define MT5_REDIS_CLOSING_MQH
 #include "Mt5RedisOpening.mqh"
 
-#define MT5R_EVERY_SOURCE  "*"  // in place of a source: a halt closes the copies of all
-
 //+------------------------------------------------------------------+
 //| Closes and changes.                                              |
 //+------------------------------------------------------------------+
@@ -140,6 +138,8 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
      }
    task_.plan=NormalizeDouble(m_book.netting ? task_.plan : 0.0,8);
    m_book.Pend(task_.symbol,task_.plan);
+   if(m_book.netting && task_.origin=="")
+      m_book.End(task_.signal.instance,task_.symbol);
    NoteTask(task_);
    if(!m_book.memory.Save())
       Tell("its memory file cannot be written. It closes all the same. Check whether the disk is full");

@@ -92,7 +92,7 @@ int CMt5RedisHalting::CloseSymbol(const string source_,const string symbol_,cons
    task_.signal.data.sequence=now_;
    task_.symbol=symbol_;
    task_.origin="";
-   task_.mark=m_marks.Of("c",source_+" "+symbol_,0,now_,0,0);
+   task_.mark=m_marks.OfAll(source_,symbol_,now_);
    task_.name=why_+", close "+symbol_;
    if(FindTask(task_.signal)>=0)
       return(0);

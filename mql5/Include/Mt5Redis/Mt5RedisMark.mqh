@@ -9,7 +9,8 @@
 //
 // are the letter r, four characters for the source, four for its producer, the sequence number, a point, four
 // characters for the magic number, and the source's position. Numbers have 64 digits. The mark of a close begins with
-// c. If an opening turns a position, the order that closes the old direction begins with q.
+// c. If an opening turns a position, the order that closes the old direction begins with q. What closes all copies of a
+// source, or of every one, begins with a, and has the symbol in place of the magic number.
 //
 // A sender can choose its producer and magic number, so these have characters of their own: no choice makes its signals
 // look like another source's. Source and magic number together are the origin of a copy.
@@ -20,6 +21,7 @@
 #define MT5R_MARK_SOURCE    4  // characters for the source
 #define MT5R_MARK_PRODUCER  4  // and for its producer
 #define MT5R_MARK_MAGIC     4
+#define MT5R_EVERY_SOURCE   "*" // in place of a source: all of them
 
 //+------------------------------------------------------------------+
 //| Writes and reads marks.                                          |
@@ -38,6 +40,9 @@ public:
                         const long magic_,const long position_) const;
    string            As(const string letter_,const string mark_) const { return(letter_+StringSubstr(mark_,1)); }
    bool              Opens(const string mark_) const { return(StringGetCharacter(mark_,0)=='r'); }
+   string            OfAll(const string source_,const string symbol_,const long now_) const;
+   bool              ClosesAll(const string mark_,const string origin_) const;
+   bool              IsFrom(const string origin_,const string source_) const;
    string            OfDeal(const ulong deal_,const long magic_) const;
    bool              IsMark(const string comment_) const;
    string            OriginOf(const string mark_) const;
@@ -100,12 +105,34 @@ string CMt5RedisMark::Of(const string letter_,const string source_,const long pr
           Hash(IntegerToString(magic_),MT5R_MARK_MAGIC)+Written((ulong)position_,10));
   }
 //+------------------------------------------------------------------+
+//| Of an order that closes all copies of a source in a symbol.      |
+//+------------------------------------------------------------------+
+string CMt5RedisMark::OfAll(const string source_,const string symbol_,const long now_) const
+  {
+   return(Of("a",source_,0,now_,(long)(Sum(symbol_)%1000000000),0));
+  }
+//+------------------------------------------------------------------+
+//| Whether an order with this mark closed the copies of an origin,  |
+//| with all others of its source.                                   |
+//+------------------------------------------------------------------+
+bool CMt5RedisMark::ClosesAll(const string mark_,const string origin_) const
+  {
+   return(StringGetCharacter(mark_,0)=='a' && IsFrom(origin_,StringSubstr(mark_,1,MT5R_MARK_SOURCE)));
+  }
+//+------------------------------------------------------------------+
+//| Whether an origin is one of a source, given by its characters.   |
+//+------------------------------------------------------------------+
+bool CMt5RedisMark::IsFrom(const string origin_,const string source_) const
+  {
+   return(source_==Source(MT5R_EVERY_SOURCE) || StringFind(origin_,source_)==0);
+  }
+//+------------------------------------------------------------------+
 bool CMt5RedisMark::IsMark(const string comment_) const
   {
    int    point_=StringFind(comment_,".");
    int    length_=StringLen(comment_);
    ushort first_=StringGetCharacter(comment_,0);
-   if((first_!='r' && first_!='c' && first_!='q') || point_<=MT5R_MARK_SOURCE+MT5R_MARK_PRODUCER ||
+   if((first_!='r' && first_!='c' && first_!='q' && first_!='a') || point_<=MT5R_MARK_SOURCE+MT5R_MARK_PRODUCER ||
       length_<=point_+MT5R_MARK_MAGIC || length_>31)
       return(false);
    for(int i_=0; i_<length_; i_++)

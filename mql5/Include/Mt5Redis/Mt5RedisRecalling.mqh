@@ -84,7 +84,7 @@ void CMt5RedisRecalling::Recall(void)
      {
       string record_=m_book.memory.records[i_];
       if(!m_book.copies.Take(record_) && !m_book.sources.Take(record_) && !m_placed.Take(record_) &&
-         !RecallGuard(record_))
+         !m_book.TakeEnded(record_) && !RecallGuard(record_))
          RecallTask(record_);
      }
    ArrayFree(m_book.memory.records);
@@ -106,7 +106,8 @@ void CMt5RedisRecalling::Rewrite(void)
    int    tasks_=ArraySize(m_tasks);
    int    count_=0;
    int    placed_=m_placed.Total();
-   ArrayResize(records_,copies_+sources_+placed_+tasks_);
+   int    ended_=m_book.EndedTotal();
+   ArrayResize(records_,copies_+sources_+placed_+ended_+tasks_);
    for(int i_=0; i_<copies_; i_++)
      {
       records_[count_]=m_book.copies.Record(i_);
@@ -121,6 +122,11 @@ void CMt5RedisRecalling::Rewrite(void)
    for(int i_=0; i_<placed_; i_++)
      {
       records_[count_]=m_placed.Record(i_);
+      count_++;
+     }
+   for(int i_=0; i_<ended_; i_++)
+     {
+      records_[count_]=m_book.EndedRecord(i_);
       count_++;
      }
    for(int i_=0; i_<tasks_; i_++)

@@ -4,10 +4,22 @@
 //+------------------------------------------------------------------+
 // On a netting account the copies of a symbol share one position, which does not tell whose it is. Its deals do, because
 // their orders had marks. So after a start the stored copies are compared with those rebuilt from the deals.
+//
+// A close of all copies of a source trades only their sum, which may be nothing. So its mark ends all of them, whatever it
+// traded, and the memory says up to which deal they have ended.
 #ifndef MT5_REDIS_REPLAY_MQH
 #define MT5_REDIS_REPLAY_MQH
 #include "Mt5RedisCopies.mqh"
 
+//+------------------------------------------------------------------+
+//| All copies of a source in a symbol were closed at once.          |
+//+------------------------------------------------------------------+
+struct SMt5RedisEnded
+  {
+   string            source;         // its characters in a mark
+   string            symbol;
+   ulong             deal;           // the last one before that
+  };
 //+------------------------------------------------------------------+
 //| The copies, the memory, and what the deals say of them.          |
 //+------------------------------------------------------------------+
@@ -16,12 +28,14 @@ class CMt5RedisReplay
 private:
    void              Replay(const string symbol_,const int first_);
    void              Merge(const string symbol_,const int first_,const double pending_);
+   bool              HasEnded(const string origin_,const string symbol_,const ulong deal_) const;
 
 protected:
    long              m_magic;
    double            m_factor;       // lot factor, for copies of which only the volume is known
    CMt5RedisMark     m_mark;
    string            m_compared[];   // symbols that were compared with the account's deals
+   SMt5RedisEnded    m_ended[];
 
    bool              Compare(const string symbol_,const double pending_);
    SMt5RedisCopy     Made(const string comment_,const string symbol_,const bool buy_,const double lots_,
@@ -35,6 +49,10 @@ public:
    void              Keep(const int at_);
    void              Owe(const int at_,const double stop_loss_,const double take_profit_);
    void              RemoveEnded(void);
+   void              End(const string source_,const string symbol_);
+   int               EndedTotal(void) const { return(ArraySize(m_ended)); }
+   string            EndedRecord(const int at_) const;
+   bool              TakeEnded(const string record_);
   };
 //+------------------------------------------------------------------+
 //| A copy of which only this is known.                              |
@@ -106,14 +124,14 @@ void CMt5RedisReplay::Replay(const string symbol_,const int first_)
       double lots_=HistoryDealGetDouble(deal_,DEAL_VOLUME);
       bool   ours_=(mark_!="");
       net_=NormalizeDouble(net_+(buy_ ? lots_ : -lots_),8);
-      if(ours_ && m_mark.Opens(mark_))
+      if(ours_ && m_mark.Opens(mark_) && !HasEnded(m_mark.OriginOf(mark_),symbol_,deal_))
         {
          SMt5RedisCopy copy_=Made(mark_,symbol_,buy_,lots_,0);
          copies.Add(copy_);
         }
       for(int k_=first_; k_<copies.Total(); k_++)
         {
-         if(!ours_ && MathAbs(net_)<MT5R_LOTS_EPSILON)
+         if(ours_ ? m_mark.ClosesAll(mark_,copies.all[k_].origin) : MathAbs(net_)<MT5R_LOTS_EPSILON)
             copies.Hold(k_,0.0);
          if(!ours_ || m_mark.Opens(mark_) || copies.all[k_].buy==buy_ ||
             !copies.IsOf(k_,m_mark.OriginOf(mark_),m_mark.PositionOf(mark_),symbol_))
@@ -162,6 +180,53 @@ void CMt5RedisReplay::Merge(const string symbol_,const int first_,const double p
       left_-=part_;
       Keep(k_);
      }
+  }
+//+------------------------------------------------------------------+
+//| Notes that all copies of a source in a symbol end with the deals |
+//| so far. Selects the whole history.                               |
+//+------------------------------------------------------------------+
+void CMt5RedisReplay::End(const string source_,const string symbol_)
+  {
+   if(!HistorySelect(0,TimeTradeServer()+86400) || HistoryDealsTotal()==0)
+      return;
+   string record_=StringFormat("ended\t%s\t%s\t%I64u",m_mark.Source(source_),symbol_,
+                               HistoryDealGetTicket(HistoryDealsTotal()-1));
+   TakeEnded(record_);
+   memory.Note(record_);
+  }
+//+------------------------------------------------------------------+
+string CMt5RedisReplay::EndedRecord(const int at_) const
+  {
+   return(StringFormat("ended\t%s\t%s\t%I64u",m_ended[at_].source,m_ended[at_].symbol,m_ended[at_].deal));
+  }
+//+------------------------------------------------------------------+
+//| Reads a record of the memory. False: it says nothing of this.    |
+//+------------------------------------------------------------------+
+bool CMt5RedisReplay::TakeEnded(const string record_)
+  {
+   string fields_[];
+   if(StringSplit(record_,MT5R_FIELD,fields_)!=4 || fields_[0]!="ended")
+      return(false);
+   int at_=ArraySize(m_ended)-1;
+   while(at_>=0 && (m_ended[at_].source!=fields_[1] || m_ended[at_].symbol!=fields_[2]))
+      at_--;
+   if(at_<0)
+     {
+      at_=ArraySize(m_ended);
+      ArrayResize(m_ended,at_+1,16);
+     }
+   m_ended[at_].source=fields_[1];
+   m_ended[at_].symbol=fields_[2];
+   m_ended[at_].deal=(ulong)StringToInteger(fields_[3]);
+   return(true);
+  }
+//+------------------------------------------------------------------+
+bool CMt5RedisReplay::HasEnded(const string origin_,const string symbol_,const ulong deal_) const
+  {
+   for(int i_=ArraySize(m_ended)-1; i_>=0; i_--)
+      if(m_ended[i_].symbol==symbol_ && deal_<=m_ended[i_].deal && m_mark.IsFrom(origin_,m_ended[i_].source))
+         return(true);
+   return(false);
   }
 //+------------------------------------------------------------------+
 //| Stores a copy in the memory; a finished one is removed.          |
