@@ -7,8 +7,10 @@ Nothing here comes from the Expert Advisors. The rules are those of docs/mql5.md
   part that the source keeps. What ends the position ends its copy; what turns it ends the copy, and opens what the source
   holds then.
 - The total of a position is rounded: an opening down, a close to the nearest, of two the smaller.
-- What is too old is not opened; it is closed at any age. What was lost is not known. After a gap the follower goes on,
-  or only closes, or closes what it copied of this source and goes on.
+- What is too old is not opened; it is closed at any age. What was lost is not known. With the next signal, whatever it says,
+  the follower sees the gap. Then it goes on, or only closes until a person clears the guard, or closes what it copied of this
+  source and goes on.
+- A change of stops states the volume, too: what was missed until then is not opened later.
 
 Volumes are fractions of a lot.
 """
@@ -88,16 +90,25 @@ class Follower:
         self.gaps = set()  # sources whose next signal follows a gap
         self.only_closes = False
 
-    def attached_anew(self):
+    def clear_guards(self):
         self.only_closes = False
+
+    def hear(self, source):
+        """A signal of this source comes."""
+        if source in self.gaps:
+            self.gaps.remove(source)
+            self.gap(source)
+
+    def change(self, source, position, volume):
+        """The stops of a position change."""
+        self.hear(source)
+        self.stated[source, position] = volume
 
     def take(self, event, fate):
         if fate.lost:
             self.gaps.add(event.source)
             return
-        if event.source in self.gaps:
-            self.gaps.remove(event.source)
-            self.gap(event.source)
+        self.hear(event.source)
         key = event.source, event.position
         if key in self.copies and event.after and self.copies[key].buy != ((event.before or event.after) > 0):
             del self.copies[key]  # the signal that turned it was lost

@@ -25,6 +25,8 @@ class Source:
     def __init__(self, name, login, hedging):
         self.name, self.instance, self.hedging = name, f"{login}.Demo-Server", hedging
         self.open, self.away, self.orders = {}, {}, {}  # [symbol, signed hundredths] by name
+        self.stops = {}  # of positions and orders, by name
+        self.exact = True  # each change is a signal of its own
         self.made = self.told = 0
 
 
@@ -117,6 +119,8 @@ class Case:
         source.made += 1
         name, volume = f"p{source.made}", self.random.choice([1, 2, 3, 5, 7, 10, 10, 20, 33, 50, 80, 100, 123])
         what = f"symbol={symbol} side={('sell', 'buy')[buy]} volume={volume / 100}"
+        if pending and not self.heard(source, found):
+            return False
         if pending:
             source.orders[name] = symbol, buy, volume
             self.count("event: pending order")
@@ -170,13 +174,12 @@ class Case:
             deal, after = f"reverse {name} {at} volume={other / 100}", -sign * other
         elif deed == "closeby":
             return self.close_by(source, name, found, lost)
-        else:
-            self.count(f"event: {'change of stops' if deed == 'modify' else 'rollover'}")
+        elif deed == "modify":
             middle = float(self.price(symbol, False))
             below, above = f"{middle * 0.9:.2f}", f"{middle * 1.1:.2f}"
-            if deed == "modify":
-                self.say(source.name, f"modify {name} sl={below if sign > 0 else above} tp={above if sign > 0 else below}")
-                return True
+            return self.modify(source, name, f"sl={below if sign > 0 else above} tp={above if sign > 0 else below}", found)
+        else:
+            self.count("event: rollover")
             self.say(source.name, f"swapout {name} {at} reason=rollover")
             self.say(source.name, f"swapin {name} {at} reason=rollover")
             return True
@@ -190,7 +193,32 @@ class Case:
     def without_stops(self, source, name, after):
         """The player keeps the stops of a position that turns, where no broker could: followers would wait for better ones."""
         if source.open[name][1] * after < 0:
+            source.stops[name] = ""
             self.say(source.name, f"modify {name} sl=0 tp=0")
+
+    def modify(self, source, name, stops, found):
+        """Changes the stops. It is no signal of its own if another event comes before it is seen: then only what followers know
+        anyway."""
+        symbol, volume = source.open[name]
+        told = source.exact and not found and source.stops.get(name, "") != stops
+        knows = all(model.stated.get((source.instance, name)) == lots(volume) and source.instance not in model.gaps
+                    for model in self.followers.values())  # fmt: skip
+        if not told and not knows:
+            return False
+        self.count("event: change of stops")
+        source.stops[name] = stops
+        self.say(source.name, f"modify {name} {stops}")
+        for model in self.followers.values():
+            model.change(source.instance, name, lots(volume))
+        return True
+
+    def heard(self, source, found):
+        """Whether a signal that concerns no position surely comes; followers hear it."""
+        if not source.exact or found:
+            return all(source.instance not in model.gaps for model in self.followers.values())
+        for model in self.followers.values():
+            model.hear(source.instance)
+        return True
 
     def changed(self, source, name, after, found, fates=None):
         symbol, before = source.open[name]
@@ -218,8 +246,11 @@ class Case:
     def order(self, source, deed, found, lost):
         name = self.random.choice(list(source.orders))
         symbol, buy, volume = source.orders[name]
+        if deed == "change" and name in source.stops or deed != "fill" and not self.heard(source, found):
+            return False
         self.count(f"event: order {deed}")
         if deed == "change":
+            source.stops[name] = "sl=0.5"
             self.say(source.name, f"change {name} sl=0.5")
             return True
         old = next((one for one, (theirs, _) in source.open.items() if theirs == symbol and not source.hedging), None)
@@ -255,11 +286,11 @@ class Case:
             self.say(name, "wait 1000")
             self.say(name, f'expect holdings text="{model.holdings()}"')
 
-    def again(self, name):
+    def again(self, name, inputs=""):
         """Attaches the follower again after its terminal was killed."""
         model = self.followers[name]
         self.say(name, f"redis DEL fl:{{{model.instance}}}")
-        self.say(name, model.attach)
+        self.say(name, model.attach + inputs)
 
     def plain(self, source):
         self.trades(source)
@@ -270,7 +301,9 @@ class Case:
         how = self.pick("reversed", "lost", "twice", "late")
         self.count(f"transactions: {how}")
         self.say(source.name, f"transactions {how}")
+        source.exact = False
         self.trades(source)
+        source.exact = True
         self.say(source.name, "wait 700")
         self.say(source.name, "deliver")
         self.say(source.name, "transactions documented")
@@ -283,7 +316,9 @@ class Case:
                                   ("wrong_totals=0", "wrong_totals=3"))  # fmt: skip
         self.count(f"blind: {hidden}")
         self.say(source.name, f"terminal {hidden}")
+        source.exact = False
         self.trades(source, most=2)
+        source.exact = True
         self.say(source.name, "wait 2000")
         self.say(source.name, f"terminal {shown}")
         self.say(source.name, "published 2500")
@@ -309,7 +344,9 @@ class Case:
             self.say(source.name, f"crash {self.random.randint(1, 6)}")
         else:
             self.count("publisher: killed after its trades")
+        source.exact = False
         self.trades(source)
+        source.exact = True
         self.say(source.name, "kill")
         self.say(source.name, source.attach)
         self.say(source.name, "published 2500")
@@ -336,8 +373,11 @@ class Case:
         how = self.pick("closed", "removed", *["kill"] * 2 * self.kills)
         self.count(f"follower: {how}" + ", and signals are lost" * lose)
         self.say(name, {"kill": "kill", "closed": "detach SignalFollower reason=9"}.get(how, "detach SignalFollower"))
-        if how == "removed":
-            model.attached_anew()
+        clear = ""
+        if model.only_closes and self.random.random() < 0.7:
+            self.count("guard: a person clears it")
+            clear = " InpClearGuards=now"
+            model.clear_guards()
         self.followed(*[other for other in self.followers if other != name] or [""])
         if lose and source.told:
             fates = {name: Fate(lost=True)}
@@ -352,7 +392,7 @@ class Case:
         if not lose and not self.trimmed and self.random.random() < 0.3:
             self.count("signals: all are read again")
             self.say(name, f"redis DEL fp:{{{model.instance}}}")
-        self.again(name) if how == "kill" else self.say(name, model.attach)
+        self.again(name, clear) if how == "kill" else self.say(name, model.attach + clear)
 
     def follower_killed(self, source):
         name = self.random.choice(list(self.followers))
