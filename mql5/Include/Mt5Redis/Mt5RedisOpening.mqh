@@ -20,6 +20,7 @@ private:
    bool              HasEnough(SMt5RedisTask &task_,const bool buy_);
    ENUM_MT5REDIS_OUTCOME Opened(SMt5RedisTask &task_,const double exact_,const double asked_,const double lots_,
                                 const long id_);
+   void              Complete(const int at_,const SMt5RedisCopy &opened_);
    double            Lots(const SMt5RedisTask &task_) const;
    double            Meant(const SMt5RedisTask &task_,const double traded_) const;
    ENUM_MT5REDIS_OUTCOME Send(SMt5RedisTask &task_,const bool buy_,const double lots_,const double stop_loss_,
@@ -272,9 +273,31 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Opened(SMt5RedisTask &task_,const double
    copy_.id=id_;
    copy_.owed_loss=task_.owed_loss;
    copy_.owed_profit=task_.owed_profit;
+   const int at_=m_book.copies.FindByComment(task_.mark);
+   if(at_>=0)
+     {
+      Complete(at_,copy_);
+      return(MT5REDIS_DONE);
+     }
    m_book.copies.Start(copy_);
    m_book.Changed(m_book.copies.Add(copy_),lots_);
    return(MT5REDIS_DONE);
+  }
+//+------------------------------------------------------------------+
+//| The account has shown the copy before its order was looked for.  |
+//| The account knows its lots, which may be fewer by now; the       |
+//| signal knows what they stand for.                                |
+//+------------------------------------------------------------------+
+void CMt5RedisOpening::Complete(const int at_,const SMt5RedisCopy &opened_)
+  {
+   double part_=(opened_.held<MT5R_LOTS_EPSILON ? 1.0 : MathMin(1.0,m_book.copies.all[at_].held/opened_.held));
+   m_book.copies.all[at_].source=opened_.source;
+   m_book.copies.all[at_].theirs=opened_.theirs;
+   m_book.copies.all[at_].given=NormalizeDouble(opened_.given*part_,8);
+   m_book.copies.all[at_].want=opened_.want*part_;
+   m_book.copies.all[at_].owed_loss=opened_.owed_loss;
+   m_book.copies.all[at_].owed_profit=opened_.owed_profit;
+   m_book.Keep(at_);
   }
 //+------------------------------------------------------------------+
 //| Finds out what happened to an opening without an answer.         |
