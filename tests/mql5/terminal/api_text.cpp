@@ -45,7 +45,7 @@ String text(unsigned long long number) { return from_utf8(std::to_string(number)
 
 String text(double number) {
   char buffer[64];
-  for(int digits = 1; digits <= 17; digits++) {
+  for(int digits = 15; digits <= 17; digits++) {
     snprintf(buffer, sizeof buffer, "%.*g", digits, number);
     if(strtod(buffer, nullptr) == number)
       break;
