@@ -8,6 +8,8 @@ TOPOLOGY ?= single
 SEED ?=
 ROUNDS ?= 2
 MUTANTS ?= 300
+# mutants: only these tables and entries of tests/mql5/mutants.
+NAMES ?=
 # copier: how long it plays.
 MINUTES ?= 60
 # no: leave out the Windows DLL and its tests.
@@ -15,7 +17,7 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers chaos mql5 mql5-mutants mql5-bench copier windows dist bench bench-quick model memory fuzz lint clean
+.PHONY: help demo test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -41,6 +43,11 @@ mql5: ## check the MQL5 sources, and run them against the DLL in a stand-in term
 	@scripts/prepare.sh run test windows
 	@scripts/windows.sh
 	cargo test --test mql5 --test mql5_imports
+
+mutants: ## make each mistake of tests/mql5/mutants in the MQL5 sources, and expect its scenario to fail (NAMES=)
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@target/python/bin/python tests/mql5/run.py mutants written $(NAMES)
 
 mql5-mutants: ## change single tokens of the MQL5 sources, and count what notices (SEED=1 MUTANTS=300 FILES=)
 	@scripts/prepare.sh run test windows

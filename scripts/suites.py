@@ -13,7 +13,7 @@ from threading import Lock
 
 AT_ONCE = 3
 # They share Wine's folder, so they run one after the other.
-WINE = ["mql5", "windows", "dist"]
+WINE = ["mql5", "mutants", "windows", "dist"]
 # They begin first.
 LONG = ["cluster", "chaos", "hostile"]
 

@@ -10,46 +10,23 @@
     run.py killed [TEXT...]         days on which a terminal is killed at every step, all or those whose name has a text
     run.py mutants SEED COUNT [FILE...]  changes single tokens of the sources, and counts what notices
     run.py mutants again FILE       the mutants that survived in an earlier run with this output
+    run.py mutants written [NAME...]  those that people wrote, in mutants/: all, or these tables and entries
     run.py bench                    measures a publishing call
 """
 
 import argparse
 import os
-import socket
-import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from checker.build import Build
 from checker.foreign import check_programs
+from checker.server import redis_port
 from checker.snippets import check_snippets
 from checker.suite import Suite, check_reference, check_sources
 
 PROJECT = Path(__file__).parent.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
-
-
-@contextmanager
-def redis_port(given):
-    """The given port of a Redis, or that of our own, which runs until the end."""
-    if given:
-        yield given
-        return
-    with socket.socket() as held, tempfile.TemporaryDirectory() as folder:
-        # Held until the end, so that nobody else is given it. redis-server may listen there nevertheless.
-        held.bind(("127.0.0.1", 0))
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        port = held.getsockname()[1]
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            next(line for line in server.stdout if "eady to accept connections" in line)
-            yield port
-        finally:
-            server.kill()
-            server.wait()
 
 
 def main():

@@ -20,7 +20,6 @@ HERE = Path(__file__).parent.parent
 # With several terminals their clocks are behind the real one, so that what a publisher finds is old by the server's clock.
 EARLIER = 6 * 3_600_000
 
-
 def check_sources(build, folder, header, dll=None):
     """All programs in the folder, and their mistakes."""
     exports = library.exports_of(dll) if dll else None
@@ -160,9 +159,13 @@ class Suite:
 
     def mutants(self, names):
         """`mutants SEED COUNT [FILE...]`: how many changes of these files the check and the scenarios notice. `mutants again
-        FILE`: the same for those that survived in an earlier run with this output."""
+        FILE`: the same for those that survived in an earlier run with this output. `mutants written [NAME...]`: those of the
+        tables in `mutants/`, each of which must make its step fail."""
         from .mutants import Trial
+        from .written import WrittenTrial
 
+        if names[0] == "written":
+            return WrittenTrial(self, names[1:]).run()
         only = [] if names[0] == "again" else names[2:]
         trial = Trial(self.build, self, self.sources, self.given.sources, self.given.header, only)
         if names[0] == "again":
@@ -233,6 +236,7 @@ class Suite:
                     if code or "FAILED" in printed or ("KILLED" in printed) != (resume < kills):
                         good = False
                         break
+        others.link.close()
         return output, good
 
     def play_together(self, paths, limit, patient):
@@ -255,6 +259,7 @@ class Suite:
                 return output, True
             finally:
                 turns.end(name)
+                others.link.close()
 
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(names)) as pool:
             results = list(pool.map(lambda name: lives(Path(folder), name), names))
