@@ -73,7 +73,7 @@ dist: windows ## pack dist/mt5-redis-<version>.zip for traders and operators
 	@scripts/pack.py $${CARGO_TARGET_DIR:-target}/x86_64-win7-windows-gnu/release/mt5_redis.dll dist
 
 bench: ## measure the figures and tables of docs/performance.md in one run (about twenty minutes)
-	@scripts/prepare.sh bench windows
+	@scripts/prepare.sh bench windows test
 	@scripts/windows.sh
 	cargo build --release
 	cargo bench --bench bridge -- write

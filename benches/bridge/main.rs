@@ -6,6 +6,7 @@
 
 mod backlog;
 mod call;
+mod copying;
 mod disk;
 mod fleet;
 mod idle;
@@ -30,7 +31,7 @@ use report::Report;
 /// A part's name, and what it does.
 type Part = (&'static str, fn(&mut Report));
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("profile", profile::measure),
@@ -43,6 +44,7 @@ const PARTS: [Part; 12] = [
     ("disk", disk::measure),
     ("trimming", trimming::measure),
     ("windows", windows::measure),
+    ("copying", copying::measure),
 ];
 
 fn main() {
@@ -76,7 +78,7 @@ fn main() {
     let chosen = PARTS.iter().filter(|(name, _)| words.contains(name)).count();
     for (name, measure) in PARTS {
         // The fleet takes minutes, and not everybody builds for Windows.
-        let slow = ["fleet", "windows"].contains(&name);
+        let slow = ["fleet", "windows", "copying"].contains(&name);
         let wanted = if chosen > 0 { flag(name) } else { !(flag("quick") && slow) };
         if wanted {
             measure(&mut report);

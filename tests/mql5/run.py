@@ -12,6 +12,7 @@
     run.py mutants again FILE       the mutants that survived in an earlier run with this output
     run.py mutants written [NAME...]  those that people wrote, in mutants/: all, or these tables and entries
     run.py bench                    measures a publishing call
+    run.py copying COUNT            measures copies, from the source's deal to the follower's order
 """
 
 import argparse
@@ -31,7 +32,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "days", "copier", "killed", "mutants", "bench"])
+    options.add_argument("what", choices=["check", "reference", "scenarios", "random", "days", "copier", "killed", "mutants", "bench", "copying"])
     options.add_argument("words", nargs="*")
     options.add_argument("--build", default=TARGET / "mql5", help="folder for compiled files")
     options.add_argument("--prefix", default=TARGET / "wine", help="Wine's folder")

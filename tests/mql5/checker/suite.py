@@ -20,6 +20,19 @@ HERE = Path(__file__).parent.parent
 # With several terminals their clocks are behind the real one, so that what a publisher finds is old by the server's clock.
 EARLIER = 6 * 3_600_000
 
+COPYING = """account login={login} balance=1000000 hedging=1
+symbol EURUSD bid=1.10000 ask=1.10010
+attach AccountPublisher InpMagics=0
+wait 1000
+attach SignalFollower terminal=2 InpInstances={login}.Demo-Server InpFollower={login} InpDryRun=0 InpMaxOrdersPerMinute=0
+wait 1000
+open first side=buy volume=0.1 price=1.1
+until positions magic=20250202
+timed {count}
+timed {count} eager=1
+"""
+
+
 def check_sources(build, folder, header, dll=None):
     """All programs in the folder, and their mistakes."""
     exports = library.exports_of(dll) if dll else None
@@ -156,6 +169,22 @@ class Suite:
             output, good = self.play([path])
         print(*re.findall(r"Bench: (\w+: p50 .*)", output), sep="\n")
         return 0 if good and output.count("p99") == 2 else 1
+
+    def copying(self, words):
+        """`copying COUNT`: prints how long each of so many copies took from the source's deal to the follower's order, µs:
+        a line of those for which the follower's timer had to come first, and one of those for which it did not."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            # A new account for each hundred: a long history of deals would cost time of its own.
+            for number, begin in enumerate(range(0, int(words[0]), 100)):
+                paths.append(Path(folder) / f"copying-{number}.txt")
+                count = min(100, int(words[0]) - begin) // 2
+                paths[-1].write_text(COPYING.format(login=9_000_000 + number, count=count))
+            output, good = self.play(paths, limit=600)
+        times = {way: [time for line in re.findall(rf"^TIMED {way}(.*)", output, re.M) for time in line.split()]
+                 for way in ("timers", "eager")}  # fmt: skip
+        print(*(" ".join([way, *found]) for way, found in times.items()) if good else [output], sep="\n")
+        return 0 if good else 1
 
     def mutants(self, names):
         """`mutants SEED COUNT [FILE...]`: how many changes of these files the check and the scenarios notice. `mutants again

@@ -137,6 +137,7 @@ mql::String HistoryOrderGetString(unsigned long long ticket, int property) {
 
 bool OrderSend(MqlTradeRequest &request, MqlTradeResult &result) {
   Lock lock(it.mutex);
+  it.ordered_us = terminal::now_us();
   mql::called("OrderSend", 0);
   result = terminal::dealt_with(request);
   mql::called("OrderSent", 0);

@@ -124,7 +124,10 @@ void Player::step(const Step &step) {
     }
   } else if(verb == "wait")
     wait(step.has("ms") ? step.whole("ms") : std::stoll(step.word));
-  else if(verb == "tick")
+  else if(verb == "timed") {
+    if(running())
+      timed(step);
+  } else if(verb == "tick")
     tick(step);
   else if(verb == "transactions") {
     static const std::set<std::string> known = {"documented", "reversed", "twice", "late", "lost"};

@@ -46,6 +46,8 @@ class Player {
   void detach(const std::string &name, int reason);
   void wait(long long milliseconds);
   void wait_for_calm();
+  void timed(const Step &step);
+  bool pass(long long most_us, bool eager, const long long &ordered_us);
   void tick(const Step &step);
   void flush();
   void check(const Step &step);

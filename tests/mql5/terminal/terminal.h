@@ -123,6 +123,7 @@ struct State {
   long long slow_ms = 0;          // how long a request takes
   std::vector<Accepted> waiting;  // for the next `deliver`
   unsigned requests = 0;
+  long long ordered_us = 0;  // when the last order was sent, by now_us
   int crash_in = 0;     // the process ends at this effect of a program, counted from now; 0: it does not
   size_t repeated = 0;  // how many requests of other terminals of this scenario were repeated here
 
@@ -163,6 +164,8 @@ std::vector<mql::Program> &programs();
 void print(const std::string &line);
 // Commits the tickets that the current program saw, once it publishes positions.
 void note_what_was_seen();
+// A clock that only goes forward.
+long long now_us();
 // Ends the process as a power failure does.
 [[noreturn]] void end_at_once(const std::string &where);
 void *library_function(const char16_t *library, const char *function);
