@@ -241,7 +241,7 @@ class Suite:
 
     def play_alone(self, paths, limit, patient):
         others, second = Others(self.redis), Second()
-        answers = self.answers(others) | {"STANDBY": lambda _: second.start()}
+        answers = self.answers(others) | {"STANDBY": lambda _: second.start(), "FOLLOWED": others.followed}
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
             wine = self.terminal(folder, others)
