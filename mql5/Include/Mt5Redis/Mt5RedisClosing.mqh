@@ -113,7 +113,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
      {
       volume_=Mt5RedisToClose(task_,given_,held_,base_,exact_);
       //--- a repair rounds the total anew, also when the source's lots are right
-      if(volume_<MT5R_LOTS_EPSILON && task_.signal.data.producer<0)
+      if(volume_<MT5R_LOTS_EPSILON && Mt5RedisIsOwn(task_.signal.data.producer))
          volume_=MT5R_LOTS_EPSILON/10.0;
       else
          if(volume_<MT5R_LOTS_EPSILON)

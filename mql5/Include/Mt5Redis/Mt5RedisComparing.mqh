@@ -264,7 +264,7 @@ void CMt5RedisComparing::NewRepair(SMt5RedisTask &task_,const SMt5RedisStated &s
    NewTask(task_);
    task_.signal.instance=stated_.source;
    task_.signal.symbol=stated_.theirs;
-   task_.signal.data.producer=MT5R_OWN_PRODUCER-(stated_.position%1000000);
+   task_.signal.data.producer=MT5R_OWN_PRODUCER-(stated_.position%MT5R_OWN_PRODUCERS);
    task_.signal.data.sequence=(long)TimeGMT()*1000;
    task_.signal.data.time_ms=(long)TimeGMT()*1000;
    task_.signal.data.magic=stated_.magic;

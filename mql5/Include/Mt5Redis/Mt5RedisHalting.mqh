@@ -8,7 +8,17 @@
 #define MT5_REDIS_HALTING_MQH
 #include "Mt5RedisTasks.mqh"
 
-#define MT5R_OWN_PRODUCER  -1   // and less: no producer has such a number, the copier's own closes do
+#define MT5R_OWN_PRODUCER  -1        // and less, down to a million: the copier's own tasks. A real producer may be any number
+#define MT5R_OWN_PRODUCERS 1000000
+
+//+------------------------------------------------------------------+
+//| Whether a task is the copier's own: no signal stands behind it,  |
+//| and nothing reports it.                                          |
+//+------------------------------------------------------------------+
+bool Mt5RedisIsOwn(const long producer_)
+  {
+   return(producer_<=MT5R_OWN_PRODUCER && producer_>MT5R_OWN_PRODUCER-MT5R_OWN_PRODUCERS);
+  }
 
 //+------------------------------------------------------------------+
 //| Halts, and the copier's own closes.                              |
@@ -87,7 +97,7 @@ int CMt5RedisHalting::CloseSymbol(const string source_,const string symbol_,cons
    NewTask(task_);
    task_.kind=MT5REDIS_TASK_CLOSE;
    task_.signal.instance=source_;
-   task_.signal.data.producer=MT5R_OWN_PRODUCER-(long)(m_marks.Sum(symbol_)%1000000);
+   task_.signal.data.producer=MT5R_OWN_PRODUCER-(long)(m_marks.Sum(symbol_)%MT5R_OWN_PRODUCERS);
    task_.signal.data.action=MT5REDIS_ACTION_CLOSE;
    task_.signal.data.sequence=now_;
    task_.symbol=symbol_;

@@ -25,7 +25,7 @@ protected:
 //+------------------------------------------------------------------+
 void CMt5RedisReporting::Report(CMt5RedisFollower &redis_,SMt5RedisTask &task_,const bool executed_)
   {
-   if(task_.signal.data.producer<0)
+   if(Mt5RedisIsOwn(task_.signal.data.producer))
       return;
    if(executed_ && task_.filled<=0.0 && task_.kind!=MT5REDIS_TASK_CHANGE && task_.kind!=MT5REDIS_TASK_ORDER)
      {
