@@ -263,10 +263,11 @@ impl Order {
         }
         let for_all = levels.first().copied().unwrap_or(MT5REDIS_HALT_NONE);
         let others = alive.iter().zip(levels.iter().skip(1));
-        // Who remembers a stricter halt that Redis has lost obeys a halt, but not the end of one.
+        // Who remembers a stricter halt that Redis has lost obeys a halt, but not the end of one. What Redis has just lost
+        // is this order, which is in force.
         let obeys = |heard: Option<i32>, told: i32| match self.halt.level {
             MT5REDIS_HALT_NONE => heard == Some(told),
-            _ => heard.is_some_and(|heard| heard >= told),
+            level => heard.is_some_and(|heard| heard >= told.max(level)),
         };
         let others = others.filter(|((_, heartbeat), one)| !obeys(heartbeat.halt, for_all.max(**one)));
         let name = |name: &String, knows: bool| match knows {
