@@ -57,6 +57,12 @@ pub fn command(program: &Path) -> Command {
     command
 }
 
+/// Ends Wine's server. One keeps sockets of terminals that were killed, and when their Redis is gone too it spins over
+/// them, which makes every program slow.
+pub fn end() {
+    let _ = wine(&["/usr/lib/wine/wineserver64", "wineserver"]).arg("-k").status();
+}
+
 /// Runs a Windows program to its end.
 pub fn run(command: &mut Command) -> Finished {
     for _ in 0..5 {
