@@ -10,9 +10,8 @@ use super::{Journal, Lane, Limits};
 use crate::config::Config;
 use crate::events::Events;
 use crate::link::commands::Commands;
-use crate::model::Tag;
 use crate::model::encoding::Producer;
-use crate::model::{InstanceId, LaneName};
+use crate::model::{InstanceId, LaneName, Tag};
 use crate::pressure::Pressure;
 
 static DEFECTIVE: AtomicBool = AtomicBool::new(false);

@@ -8,10 +8,9 @@ use serde::Serialize;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::model::LaneName;
-use crate::model::Tag;
 use crate::model::encoding::{self, Encoding, Producer};
 use crate::model::key::{self, Key};
+use crate::model::{LaneName, Tag};
 
 /// What a record describes: a later record of the same subject may supersede it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

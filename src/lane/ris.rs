@@ -16,11 +16,10 @@ use crate::halt::{Answer, Halts};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
-use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
-use crate::model::{InstanceId, LaneName};
+use crate::model::{InstanceId, LaneName, Tag};
 use crate::pressure::Pressure;
 use crate::pressure::directive::Directive;
 

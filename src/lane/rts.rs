@@ -11,11 +11,10 @@ use super::policy::{Policy, Subject, append};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
-use crate::model::{InstanceId, LaneName, Stamp};
+use crate::model::{InstanceId, LaneName, Stamp, Tag};
 
 /// How trade states are written.
 pub(crate) struct Rts {

@@ -18,13 +18,12 @@ use crate::clock::{Skew, server_ms};
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure, Refusal};
-use crate::model::LaneName;
-use crate::model::Tag;
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::message::Message;
 use crate::model::received::Received;
 use crate::model::reported::Reported;
+use crate::model::{LaneName, Tag};
 use stream::{Clock, Stream, key_of};
 
 /// How many of a stream's last entries are searched for this producer's last one.

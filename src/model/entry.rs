@@ -133,3 +133,14 @@ pub(super) fn numbered(producer: &str, sequence: u64) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// The entry of a record as `fields`, with another value in one of them.
+#[cfg(test)]
+pub(super) fn changed(record: &impl serde::Serialize, name: &str, value: &str) -> Vec<Vec<u8>> {
+    let mut entry = Vec::new();
+    super::encoding::fields(record, |item| entry.push(item.to_vec()));
+    if let Some(at) = entry.iter().position(|item| item == name.as_bytes()) {
+        entry[at + 1] = value.as_bytes().to_vec();
+    }
+    entry
+}

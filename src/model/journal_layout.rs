@@ -7,8 +7,9 @@ use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::message::Message;
+use super::numbers::Numbers;
 use super::report::ReportRecord;
-use super::signal::{Numbers, SignalRecord};
+use super::signal::SignalRecord;
 use super::trade::{TradeBody, TradeRecord};
 use super::{InstanceId, Stamp, Tag};
 

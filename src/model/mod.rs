@@ -15,6 +15,7 @@ pub(crate) mod journal_layout;
 pub mod key;
 pub(crate) mod lane_name;
 pub(crate) mod message;
+mod numbers;
 pub mod received;
 pub mod report;
 pub mod reported;

@@ -143,6 +143,8 @@ impl fmt::Display for Received {
 mod tests {
     use super::*;
     use crate::model::encoding::{Producer, fields, packed};
+    use crate::model::entry::changed;
+    use crate::model::numbers::Numbers;
     use crate::model::{Stamp, Tag, check};
 
     fn record() -> (SignalRecord, Producer) {
@@ -157,12 +159,7 @@ mod tests {
     /// The record as `fields`, with another value in one of them.
     fn entry(name: &str, value: &str) -> Vec<Vec<u8>> {
         let (record, producer) = record();
-        let mut entry = Vec::new();
-        fields(&record.fields(&producer, 5), |item| entry.push(item.to_vec()));
-        if let Some(at) = entry.iter().position(|item| item == name.as_bytes()) {
-            entry[at + 1] = value.as_bytes().to_vec();
-        }
-        entry
+        changed(&record.fields(&producer, 5), name, value)
     }
 
     #[test]

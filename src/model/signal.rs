@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::encoding::{Number, Producer};
+use super::numbers::Numbers;
 use super::trade::{COMMENT_LIMIT, MT5REDIS_SIDE_BUY, SYMBOL_LIMIT};
 use super::{SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
@@ -181,73 +182,6 @@ pub(crate) fn action(letter: char) -> std::result::Result<i32, String> {
         'o' => MT5REDIS_ACTION_ORDER,
         other => return Err(format!("its action {other:?} is none of b, s, c, m, o")),
     })
-}
-
-/// The numbers of a signal on its way. Few signals say what happened, so that part is in a box: the others need no room
-/// for it in a queue.
-#[derive(Clone, Debug)]
-pub struct Numbers {
-    pub(super) asked: Asked,
-    pub(super) happened: Option<Box<Happened>>,
-}
-
-/// The first bytes of a [`Signal`]: what a follower is asked to do.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes)]
-pub(super) struct Asked {
-    time_ms: i64,
-    expiry_ms: i64,
-    magic: i64,
-    position: i64,
-    volume: f64,
-    price: f64,
-    stop_loss: f64,
-    take_profit: f64,
-    action: i32,
-    server_offset_s: i32,
-}
-
-/// The other bytes: what happened.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes)]
-pub(super) struct Happened {
-    volume_before: f64,
-    volume_after: f64,
-    entry_price: f64,
-    event: i32,
-    side: i32,
-    order_type: i32,
-    found: i32,
-}
-
-const _: () = assert!(size_of::<Asked>() + size_of::<Happened>() == size_of::<Signal>());
-
-impl From<&Signal> for Numbers {
-    #[inline]
-    fn from(signal: &Signal) -> Self {
-        let (asked, rest) = Asked::read_from_prefix(signal.as_bytes()).expect("it is larger");
-        let happened = (signal.event != MT5REDIS_SIGNAL_UNSAID).then(|| boxed(rest));
-        Self { asked, happened }
-    }
-}
-
-#[cold]
-fn boxed(rest: &[u8]) -> Box<Happened> {
-    Box::new(Happened::read_from_bytes(rest).expect("the rest of a signal"))
-}
-
-#[cfg(test)]
-impl Numbers {
-    /// All of them together.
-    pub(crate) fn signal(&self) -> Signal {
-        let mut signal = Signal::default();
-        let (asked, happened) = signal.as_mut_bytes().split_at_mut(size_of::<Asked>());
-        asked.copy_from_slice(self.asked.as_bytes());
-        if let Some(known) = &self.happened {
-            happened.copy_from_slice(known.as_bytes());
-        }
-        signal
-    }
 }
 
 /// One signal on its way to Redis.
