@@ -7,17 +7,17 @@
 //! [`handle`] finds sessions, and [`module`] keeps the library loaded.
 
 mod guard;
+mod halt;
 mod handle;
 mod module;
 mod report;
 mod session;
-mod stop;
 mod subscription;
 mod text;
 
+pub use halt::*;
 pub use report::*;
 pub use session::*;
-pub use stop::*;
 pub use subscription::*;
 
 /// The longest configuration text (URL or path), data folder and list of a subscription, bytes of UTF-8.
