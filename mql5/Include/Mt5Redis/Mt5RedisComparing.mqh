@@ -11,7 +11,7 @@
 // about it is in progress. Positions that no signal states, because their sender tells no events, are not compared at all.
 #ifndef MT5_REDIS_COMPARING_MQH
 #define MT5_REDIS_COMPARING_MQH
-#include "Mt5RedisGuards.mqh"
+#include "Mt5RedisWithdrawing.mqh"
 
 #define MT5R_COMPARE_FIRST_MS  5000
 #define MT5R_COMPARE_MS        60000
@@ -19,7 +19,7 @@
 //+------------------------------------------------------------------+
 //| The comparison.                                                  |
 //+------------------------------------------------------------------+
-class CMt5RedisComparing : public CMt5RedisGuards
+class CMt5RedisComparing : public CMt5RedisWithdrawing
   {
 private:
    ulong             m_compare_ms;   // of the next comparison; 0: none was made

@@ -83,6 +83,7 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
    int halt_=redis_.Halted();
    Obey(halt_,redis_.HaltReason(),m_role!=MT5REDIS_ROLE_STANDBY);
    Watch(m_role!=MT5REDIS_ROLE_STANDBY);
+   Withdraw(m_role!=MT5REDIS_ROLE_STANDBY);
    for(int i_=0; i_<50 && ArraySize(m_tasks)<MT5R_TASKS_MOST; i_++)
      {
       SFollowedSignal signal_;

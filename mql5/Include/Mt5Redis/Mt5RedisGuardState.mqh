@@ -33,6 +33,7 @@ public:
    int               Total(void) const { return(ArraySize(all)); }
    void              Clear(void)       { ArrayFree(all); }
    int               Find(const ENUM_MT5REDIS_GUARD guard_,const string symbol_) const;
+   int               Forbids(const string symbol_) const;
    int               Add(const ENUM_MT5REDIS_GUARD guard_,const string symbol_);
    void              Remove(const int at_);
    string            Record(const int at_) const;
@@ -46,6 +47,17 @@ int CMt5RedisGuardState::Find(const ENUM_MT5REDIS_GUARD guard_,const string symb
   {
    for(int i_=Total()-1; i_>=0; i_--)
       if(all[i_].guard==guard_ && all[i_].symbol==symbol_)
+         return(i_);
+   return(-1);
+  }
+//+------------------------------------------------------------------+
+//| A guard that lets nothing open in a symbol until it ends; -1:    |
+//| there is none.                                                   |
+//+------------------------------------------------------------------+
+int CMt5RedisGuardState::Forbids(const string symbol_) const
+  {
+   for(int i_=Total()-1; i_>=0; i_--)
+      if(all[i_].action!=MT5REDIS_GUARD_SKIP && (all[i_].symbol=="" || all[i_].symbol==symbol_))
          return(i_);
    return(-1);
   }

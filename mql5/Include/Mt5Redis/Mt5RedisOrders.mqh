@@ -56,6 +56,7 @@ public:
    double            Price(void) const   { return(m_price); }
 
    bool              Waits(const string comment_) const;
+   ulong             Waiting(const int at_) const;
    ulong             WaitingOf(const string origin_,const long order_) const;
    long              EndedOf(const string origin_,const long order_) const;
    double            Traded(const string comment_,const long seconds_=MT5R_HISTORY_S) const;
@@ -173,6 +174,17 @@ bool CMt5RedisOrders::Copies(const string comment_,const string origin_,const lo
           m_mark.OriginOf(comment_)==origin_);
   }
 //+------------------------------------------------------------------+
+//| Selects an order by its place among those that wait. Returns its |
+//| ticket; 0: it is not a pending order of ours.                    |
+//+------------------------------------------------------------------+
+ulong CMt5RedisOrders::Waiting(const int at_) const
+  {
+   ulong ticket_=OrderGetTicket(at_);
+   long  type_=OrderGetInteger(ORDER_TYPE);
+   bool  ours_=(ticket_>0 && type_!=ORDER_TYPE_BUY && type_!=ORDER_TYPE_SELL && OrderGetInteger(ORDER_MAGIC)==m_magic);
+   return(ours_ ? ticket_ : 0);
+  }
+//+------------------------------------------------------------------+
 //| The ticket of our pending order that copies a source's order; 0: |
 //| none waits.                                                      |
 //+------------------------------------------------------------------+
@@ -180,10 +192,8 @@ ulong CMt5RedisOrders::WaitingOf(const string origin_,const long order_) const
   {
    for(int i_=OrdersTotal()-1; i_>=0; i_--)
      {
-      ulong ticket_=OrderGetTicket(i_);
-      long  type_=OrderGetInteger(ORDER_TYPE);
-      if(ticket_>0 && type_!=ORDER_TYPE_BUY && type_!=ORDER_TYPE_SELL && OrderGetInteger(ORDER_MAGIC)==m_magic &&
-         Copies(OrderGetString(ORDER_COMMENT),origin_,order_))
+      ulong ticket_=Waiting(i_);
+      if(ticket_>0 && Copies(OrderGetString(ORDER_COMMENT),origin_,order_))
          return(ticket_);
      }
    return(0);
