@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 
-from .trading import Case
+from .troubles import Case
 from .turns import kills_of, terminals_of
 
 BATCH = 20  # scenarios without a kill that the same terminals play one after another

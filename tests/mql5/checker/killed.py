@@ -7,7 +7,8 @@ file, a call of the library, an order. After each step the follower must hold wh
 from fractions import Fraction
 
 from .copies import Broker, Follower
-from .trading import PRICES, Case, Source
+from .trading import PRICES, Source
+from .troubles import Case
 
 # A line of the scenario, and the positions that it changes: name, and hundredths of a lot before and after.
 HEDGING = [
