@@ -669,6 +669,19 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
+// Returns whether an operator has halted this instance (`docs/halt.md`): `MT5REDIS_HALT_NONE`, `_ENTRIES` or `_ALL`. Ask
+// before each opening. It does not wait: a halt is heard within two heartbeats, and is remembered on the disk, so that
+// neither a restart nor an outage lifts it.
+//
+// It writes who gave the halt and why, such as `anna: news at 14:30`; without a halt the text is empty. 256 units are
+// enough.
+//
+// # Safety
+// `buffer` is null or has `capacity` units.
+int32_t mt5redis_halted(int64_t handle,
+                        uint16_t *buffer,
+                        int32_t capacity);
+
 // Queues an execution report: what this terminal did with a signal of another one. Returns its sequence number in the
 // rtss lane, above 0.
 //
@@ -845,19 +858,6 @@ int32_t mt5redis_next_event(int64_t handle,
 // `buffer` is null or has `capacity` units.
 int32_t mt5redis_last_error(uint16_t *buffer,
                             int32_t capacity);
-
-// Returns whether an operator has halted this instance (`docs/halt.md`): `MT5REDIS_HALT_NONE`, `_ENTRIES` or `_ALL`. Ask
-// before each opening. It does not wait: a halt is heard within two heartbeats, and is remembered on the disk, so that
-// neither a restart nor an outage lifts it.
-//
-// It writes who gave the halt and why, such as `anna: news at 14:30`; without a halt the text is empty. 256 units are
-// enough.
-//
-// # Safety
-// `buffer` is null or has `capacity` units.
-int32_t mt5redis_halted(int64_t handle,
-                        uint16_t *buffer,
-                        int32_t capacity);
 
 // Starts following the signals of other terminals, in the background. A handle has one subscription at a time.
 //

@@ -23,11 +23,11 @@ fn the_committed_header_is_up_to_date() {
 #[test]
 fn every_export_of_the_library_is_in_the_header() {
     let header = fs::read_to_string(COMMITTED).expect("include/mt5_redis.h is there");
-    let source = |name| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/abi").join(name);
-        fs::read_to_string(path).expect("the sources")
-    };
-    let source = source("session.rs") + &source("subscription.rs") + &source("stop.rs");
+    let abi = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/abi");
+    let source: String = fs::read_dir(abi)
+        .expect("src/abi")
+        .map(|file| fs::read_to_string(file.expect("a file").path()).expect("a source"))
+        .collect();
     let exported: Vec<&str> = source
         .split("extern \"C\" fn ")
         .skip(1)
