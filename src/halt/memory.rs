@@ -1,6 +1,7 @@
 //! An instance's halts on the disk: a small file beside the journals, one for each instance and site. It is written anew
-//! and renamed, so that it is whole, and has a checksum. Without halts there is no file. A file that cannot be read
-//! halts entries until somebody resumes the instance, because it would not be there without a halt.
+//! and renamed, so a process that is killed leaves a whole one; a checksum finds what a loss of power leaves. Without halts
+//! there is no file. A file that cannot be read halts entries until somebody resumes the instance, because it would not be
+//! there without a halt.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -45,13 +46,15 @@ pub(super) struct Memory {
     path: Option<PathBuf>,
     /// What the file says; none: unknown.
     kept: Option<Orders>,
+    /// The disk may not have all of it yet.
+    unsynced: bool,
     /// Why it could not be written.
     trouble: Option<String>,
 }
 
 impl Memory {
     pub(super) fn new(instance: &str, path: Option<PathBuf>) -> Self {
-        Self { instance: instance.to_owned(), path, kept: None, trouble: None }
+        Self { instance: instance.to_owned(), path, kept: None, unsynced: false, trouble: None }
     }
 
     /// Reads the file.
@@ -85,7 +88,8 @@ impl Memory {
         Some(Orders { all: halt(stored.all).ok()?, one: halt(stored.one).ok()? })
     }
 
-    /// Writes the file, if it says something else. Returns a new trouble in words.
+    /// Writes the file, if it says something else, without waiting for the disk: the end of the process loses nothing of it.
+    /// Returns a new trouble in words.
     pub(super) fn keep(&mut self, orders: &Orders) -> Option<String> {
         let Some(path) = &self.path else {
             let text = "there is no data folder, so a restart without Redis would lift the halt";
@@ -101,18 +105,39 @@ impl Memory {
         match written {
             Ok(()) => {
                 self.kept = Some(orders.clone());
+                self.unsynced = true;
+                None
+            }
+            Err(error) => self.note_trouble(orders, &error),
+        }
+    }
+
+    /// Waits until the disk has the file, so that it outlives a loss of power, too. Returns a new trouble in words.
+    pub(super) fn sync(&mut self) -> Option<String> {
+        let (path, orders) = (self.path.clone()?, self.kept.clone()?);
+        if !std::mem::take(&mut self.unsynced) {
+            return None;
+        }
+        match on_disk(&path) {
+            Ok(()) => {
                 self.trouble = None;
                 None
             }
             Err(error) => {
-                let what = match orders.strictest() {
-                    Some(_) => "a restart without Redis would lift the halt",
-                    None => "a restart without Redis would halt it again",
-                };
-                let text = format!("{} cannot be changed: {error}; {what}", path.display());
-                news(&mut self.trouble, text)
+                self.kept = None;
+                self.note_trouble(&orders, &error)
             }
         }
+    }
+
+    fn note_trouble(&mut self, orders: &Orders, error: &io::Error) -> Option<String> {
+        let what = match orders.strictest() {
+            Some(_) => "a restart without Redis would lift the halt",
+            None => "a restart without Redis would halt it again",
+        };
+        let path = self.path.as_ref()?.display();
+        let text = format!("{path} cannot be changed: {error}; {what}");
+        news(&mut self.trouble, text)
     }
 
     fn write(&self, path: &Path, orders: &Orders) -> io::Result<()> {
@@ -120,16 +145,13 @@ impl Memory {
         let stored =
             Stored { instance: self.instance.clone(), all: value(&orders.all), one: value(&orders.one) };
         let json = serde_json::to_string(&stored)?;
-        let folder = path.parent().ok_or(ErrorKind::NotFound)?;
-        create_folder(folder)?;
+        create_folder(path.parent().ok_or(ErrorKind::NotFound)?)?;
         let mut new = path.as_os_str().to_owned();
         new.push(".new");
         let mut file = open_file(new.as_ref(), fs::File::options().write(true).create(true).truncate(true))?;
         writeln!(file, "{}\n{json}", checksum(&json))?;
-        file.sync_all()?;
         drop(file);
-        fs::rename(&new, path)?;
-        sync_folder(folder)
+        fs::rename(&new, path)
     }
 }
 
@@ -151,9 +173,18 @@ fn read(path: &Path) -> io::Result<String> {
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => path.parent().map_or(Ok(()), sync_folder),
+        other => other,
     }
+}
+
+/// Waits until the disk has the file, or its absence.
+fn on_disk(path: &Path) -> io::Result<()> {
+    match open_file(path, fs::File::options().write(true)) {
+        Ok(file) => file.sync_all()?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 fn checksum(json: &str) -> String {

@@ -117,7 +117,8 @@ impl Halts {
         watched.iter().filter(|(_, sessions)| *sessions > 0).map(|(watched, _)| watched.instance).collect()
     }
 
-    /// Takes what Redis says about all instances and about one. It counts at once, and is then written to the disk.
+    /// Takes what Redis says about all instances and about one. It counts at once. It is in the file before it is told, so a
+    /// halt that was told outlives the terminal; only then does the disk work, which can take long.
     pub(crate) fn answered(&self, instance: &InstanceId, all: &Answer, one: &Answer) {
         let known = self.watched.lock().iter().find(|(known, _)| known.instance == *instance).cloned();
         let Some((watched, _)) = known else { return };
@@ -127,15 +128,20 @@ impl Halts {
             Answer::Absent | Answer::Later | Answer::Refused(_) => before.clone(),
         };
         let orders = Orders { all: taken(all, &before.all), one: taken(one, &before.one) };
-        if watched.set(&orders) {
+        let news = watched.set(&orders);
+        let mut memory = watched.memory.lock();
+        if let Some(trouble) = memory.keep(&orders) {
+            self.events.tell(trouble);
+        }
+        if news {
             let ended = || [(all, &before.all), (one, &before.one)].into_iter().find_map(end);
             self.tell(instance, &orders.strictest().map(words).or_else(ended).unwrap_or_default());
         }
         self.note_missing(&watched, all, one, &orders);
-        if let Some(trouble) = watched.memory.lock().keep(&orders) {
+        self.note_refusal(instance, [all, one]);
+        if let Some(trouble) = memory.sync() {
             self.events.tell(trouble);
         }
-        self.note_refusal(instance, [all, one]);
     }
 
     /// Tells once that Redis no longer has the key of a halt.
@@ -189,5 +195,35 @@ fn end((answer, before): (&Answer, &Option<Halt>)) -> Option<String> {
     match (answer, before) {
         (Answer::Order(end), Some(_)) => Some(format!("halted no longer, says {}: {}", end.who, end.why)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A terminal may be killed as soon as somebody reads that it is halted.
+    #[test]
+    fn a_halt_is_in_the_file_before_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let events = Arc::new(Events::default());
+        let halts = Halts {
+            folder: Some(folder.path().to_owned()),
+            name: Box::new(|instance| format!("halt.{instance}")),
+            events: events.clone(),
+            watched: Mutex::default(),
+            refused: Mutex::default(),
+        };
+        let instance = InstanceId::new("1.Demo").unwrap();
+        let watched = halts.open(&instance);
+        // A folder in the file's place: writing fails, and says so when it is tried.
+        std::fs::create_dir_all(folder.path().join("halt.1.Demo").join("occupied")).unwrap();
+        let halt = Answer::Order(Halt::read(b"all:anna:news").unwrap());
+        halts.answered(&instance, &halt, &Answer::Absent);
+        assert_eq!(watched.level(), MT5REDIS_HALT_ALL);
+        let mut cursor = 0;
+        let mut told = || events.next(&mut cursor, |_| true).unwrap_or_default();
+        assert!(told().contains("cannot be changed"));
+        assert!(told().contains("is halted by anna"));
     }
 }
