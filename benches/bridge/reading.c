@@ -1,7 +1,9 @@
 /* A bare pair by hiredis: one process appends to streams in turn, another waits at all of them in a consumer group.
  * Usage: reading write PORT COUNT STREAMS PAUSE_US, and reading read PORT COUNT STREAMS GROUP; the reader prints "ready",
- * and then how long each entry took from the call that appended it, ns. */
+ * and then how long each entry took from the call that appended it, ns. "hand" in place of "write" lets a second thread
+ * append what the first one hands over, so that the call does not wait for the network. */
 #include <hiredis/hiredis.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +21,60 @@ static redisReply *good(redisReply *reply) {
     return reply;
 }
 
-static int write_entries(redisContext *redis, long count, long streams, int pause) {
+/* The entry that waits for the second thread: when it was handed over, ns; 0: none. */
+static long long handed;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t filled = PTHREAD_COND_INITIALIZER;
+
+static void append(redisContext *redis, long stream, long long called) {
     /* As long as a signal. */
     char payload[113];
     memset(payload, 'x', sizeof payload);
+    freeReplyObject(good(redisCommand(redis, "XADD bare:%ld * t %lld d %b", stream, called, payload, sizeof payload)));
+}
+
+static int write_entries(redisContext *redis, long count, long streams, int pause) {
     for (long at = 0; at < count; at++) {
         usleep(pause);
-        freeReplyObject(good(
-            redisCommand(redis, "XADD bare:%ld * t %lld d %b", at % streams, now(), payload, sizeof payload)));
+        append(redis, at % streams, now());
     }
+    return 0;
+}
+
+struct job {
+    redisContext *redis;
+    long count, streams;
+};
+
+static void *append_handed(void *argument) {
+    struct job *job = argument;
+    for (long at = 0; at < job->count; at++) {
+        pthread_mutex_lock(&lock);
+        while (!handed) pthread_cond_wait(&filled, &lock);
+        long long called = handed;
+        handed = 0;
+        pthread_mutex_unlock(&lock);
+        append(job->redis, at % job->streams, called);
+    }
+    return NULL;
+}
+
+static int hand_entries(redisContext *redis, long count, long streams, int pause) {
+    struct job job = {redis, count, streams};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, append_handed, &job)) return 7;
+    for (long at = 0; at < count;) {
+        usleep(pause);
+        pthread_mutex_lock(&lock);
+        /* The thread may still have the last one, if it was not given a processor: then the next turn hands it over. */
+        if (!handed) {
+            handed = now();
+            at++;
+        }
+        pthread_mutex_unlock(&lock);
+        pthread_cond_signal(&filled);
+    }
+    pthread_join(thread, NULL);
     return 0;
 }
 
@@ -68,5 +115,6 @@ int main(int count, char **arguments) {
     if (!redis || redis->err) return 4;
     long entries = atol(arguments[3]), streams = atol(arguments[4]);
     if (!strcmp(arguments[1], "write")) return write_entries(redis, entries, streams, atoi(arguments[5]));
+    if (!strcmp(arguments[1], "hand")) return hand_entries(redis, entries, streams, atoi(arguments[5]));
     return read_entries(redis, entries, streams, arguments[5]);
 }

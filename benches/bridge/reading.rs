@@ -1,6 +1,7 @@
 //! How long a signal takes from the publishing call in one process to who acts on it in another: by a
-//! subscription, as an Expert Advisor has it, and by a worker's reader, beside a bare pair by hiredis. The three
-//! take turns, so that what else the machine does meets all of them; the figures are the middle ones of all turns.
+//! subscription, as an Expert Advisor has it, and by a worker's reader, beside two bare pairs by hiredis. They
+//! take turns, so that what else the machine does meets all of them; the figures are the middle ones of all turns. The
+//! second pair has a thread that sends, as every call needs that must not wait for the network.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -27,7 +28,12 @@ use crate::support::server::Server;
 const TURNS: usize = 10;
 /// Between two signals.
 const PAUSE: Duration = Duration::from_millis(1);
-const WAYS: [&str; 3] = ["hiredis, XADD and XREADGROUP BLOCK", "to a subscription", "to a worker's reader"];
+const WAYS: [&str; 4] = [
+    "hiredis, XADD and XREADGROUP BLOCK",
+    "hiredis, with a thread that appends what a call hands over",
+    "to a subscription",
+    "to a worker's reader",
+];
 
 /// What a turn measured.
 struct Turn {
@@ -78,7 +84,7 @@ impl Drop for Awake {
 /// The rows of so many sources, which give signals in turn.
 fn measured(report: &Report, sources: usize, label: &str) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let bare = peers::compile("reading.c", "reading", folder.path(), &["-lhiredis"]);
+    let bare = peers::compile("reading.c", "reading", folder.path(), &["-lhiredis", "-pthread"]);
     let server = Server::start();
     let names: Vec<_> = (0..sources).map(|source| format!("{source}.Bench")).collect();
     // Each with a folder, and so with lanes, of its own, as 300 terminals are.
@@ -92,16 +98,18 @@ fn measured(report: &Report, sources: usize, label: &str) -> Vec<Vec<String>> {
     bridges.iter().for_each(Bridge::settle);
     let count = report.rounds(1000);
     let (port, number, streams) = (server.port.to_string(), count.to_string(), sources.to_string());
-    let mut turns: [Vec<Turn>; 3] = Default::default();
+    let mut turns: [Vec<Turn>; 4] = Default::default();
     for turn in 0..TURNS {
-        let mut reader = Command::new(&bare);
-        let reading =
-            Reading::start(reader.args(["read", &port, &number, &streams, &format!("turn-{turn}")]));
-        let began = used_cpu_us(&server);
-        let pause = PAUSE.as_micros().to_string();
-        let written = Command::new(&bare).args(["write", &port, &number, &streams, &pause]).status();
-        assert!(written.is_ok_and(|status| status.success()), "the bare pair fails");
-        turns[0].push(reading.end(count, began, &server));
+        for (at, way) in ["write", "hand"].into_iter().enumerate() {
+            let mut reader = Command::new(&bare);
+            let group = format!("{way}-{turn}");
+            let reading = Reading::start(reader.args(["read", &port, &number, &streams, &group]));
+            let began = used_cpu_us(&server);
+            let pause = PAUSE.as_micros().to_string();
+            let written = Command::new(&bare).args([way, &port, &number, &streams, &pause]).status();
+            assert!(written.is_ok_and(|status| status.success()), "the bare pair fails");
+            turns[at].push(reading.end(count, began, &server));
+        }
 
         for (at, way) in ["subscription", "reader"].into_iter().enumerate() {
             let this = std::env::current_exe().expect("this program");
@@ -114,7 +122,7 @@ fn measured(report: &Report, sources: usize, label: &str) -> Vec<Vec<String>> {
                 thread::sleep(PAUSE);
                 assert!(bridge.signal(&Signal { magic: now(), ..buy(0) }) > 0);
             }
-            turns[at + 1].push(reading.end(count, began, &server));
+            turns[at + 2].push(reading.end(count, began, &server));
         }
     }
     let row = |(way, figures): (&&str, &Vec<Turn>)| {

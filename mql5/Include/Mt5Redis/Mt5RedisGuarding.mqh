@@ -72,8 +72,8 @@ bool CMt5RedisGuarding::StartGuards(string &error_)
    for(int i_=0; i_<MT5R_GUARDS; i_++)
       if(m_rules.guards.limits[i_]<0.0)
         {
-         error_="the limit of the "+Mt5RedisGuardName((ENUM_MT5REDIS_GUARD)i_)+" guard is below 0. Set it above 0, or to 0 "
-                "to switch the guard off";
+         error_=StringFormat("the limit of the %s guard is %g. Set it above 0, or to 0 to switch the guard off",
+                             Mt5RedisGuardName((ENUM_MT5REDIS_GUARD)i_),m_rules.guards.limits[i_]);
          return(false);
         }
    return(m_limits.hours.Read(m_rules.guards.hours,error_));

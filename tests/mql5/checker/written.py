@@ -59,7 +59,10 @@ def entries(text):
         if not file.startswith("in ") or not fails or not all(re.match(r"[-+] ", line) for line in middle):
             raise SystemExit(f"this is no mutant:\n{block}")
         part = {sign: "\n".join(line[2:-1] for line in middle if line[0] == sign) for sign in "-+"}
-        found.append(Written(name, file[3:], part["-"], part["+"], fails[1], fails[2]))
+        mutant = Written(name, file[3:], part["-"], part["+"], fails[1], fails[2])
+        if not any(step.startswith(mutant.step) for step in mutant.path.read_text().splitlines()):
+            raise SystemExit(f"{name}: {mutant.path.name} has no step: {mutant.step}")
+        found.append(mutant)
     return found
 
 
