@@ -100,7 +100,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisClosing::Decide(SMt5RedisTask &task_)
          exact_=(exact_ && m_book.copies.all[i_].source!="");
         }
    if(before_ && volume_>0.0 && !states_)
-      volume_=NormalizeDouble(volume_-base_/Ratio(task_),8);
+      volume_-=base_/Ratio(task_);
    task_.decided=true;
    task_.base=base_;
    if(before_ && (count_==0 || (volume_<MT5R_LOTS_EPSILON && task_.signal.data.volume>0.0)))

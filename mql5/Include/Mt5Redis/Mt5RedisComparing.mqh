@@ -204,7 +204,7 @@ void CMt5RedisComparing::Correct(const SMt5RedisStated &stated_)
          want_+=copy_.want;
         }
      }
-   double lots_=NormalizeDouble(MathAbs(stated_.lots)-MathMax(given_,stated_.copied),8);
+   double lots_=MathAbs(stated_.lots)-MathMax(given_,stated_.copied);
    bool   more_=(held_>m_symbol.LotsNear(want_)+m_symbol.LeastLots()-MT5R_LOTS_EPSILON);
    if(!turned_ && !more_ && given_<MathAbs(stated_.lots)+MT5R_LOTS_EPSILON)
      {

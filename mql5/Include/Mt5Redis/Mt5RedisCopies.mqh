@@ -7,6 +7,9 @@
 // traded counts towards the next one, and the last part closes the rest. On a netting account the copies of a symbol
 // share one position, and only this list knows their shares.
 //
+// A share, of the source's lots or of those wanted here, may have no end as a decimal. It is never rounded: rounded thirds
+// add up to less than the whole, and a total that misses its step by so little would be rounded down by all of it.
+//
 // Volumes here are decisions; others carry them out.
 #ifndef MT5_REDIS_COPIES_MQH
 #define MT5_REDIS_COPIES_MQH
@@ -14,6 +17,7 @@
 #include "Mt5RedisMemory.mqh"
 
 #define MT5R_LOTS_EPSILON  0.0000001
+#define MT5R_SHARE_DIGITS  15     // of a share in the memory: all that a double has
 #define MT5R_COPIES_MOST   4096   // beyond this number, copies that hold nothing are forgotten
 
 //+------------------------------------------------------------------+
@@ -128,7 +132,7 @@ void CMt5RedisCopies::Remove(const int at_)
 void CMt5RedisCopies::Hold(const int at_,const double lots_)
   {
    double part_=(all[at_].held<MT5R_LOTS_EPSILON ? 0.0 : lots_/all[at_].held);
-   all[at_].given=NormalizeDouble(all[at_].given*part_,8);
+   all[at_].given*=part_;
    all[at_].want*=part_;
    all[at_].held=NormalizeDouble(MathMax(0.0,lots_),8);
    all[at_].goal=MathMin(all[at_].goal,all[at_].held);
@@ -255,7 +259,7 @@ void CMt5RedisCopies::Spread(const int &meant_[],const int count_,const bool buy
       if(all[meant_[i_]].buy==buy_)
         {
          double part_=all[meant_[i_]].goal/goal_;
-         all[meant_[i_]].given=NormalizeDouble(given_*part_,8);
+         all[meant_[i_]].given=given_*part_;
          all[meant_[i_]].want=want_*part_;
         }
   }
@@ -274,7 +278,7 @@ double CMt5RedisCopies::Taken(const int at_,const double lots_)
       return(taken_);
      }
    all[at_].want*=rest_/all[at_].given;
-   all[at_].given=NormalizeDouble(rest_,8);
+   all[at_].given=rest_;
    return(taken_);
   }
 //+------------------------------------------------------------------+
@@ -327,7 +331,7 @@ string CMt5RedisCopies::Record(const int at_) const
    return(StringFormat("copy\t%I64d\t%s\t%s\t%I64d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%I64d\t%s\t%s\t%s",all[at_].number,
                        all[at_].source,all[at_].origin,all[at_].position,all[at_].symbol,all[at_].comment,
                        all[at_].buy ? "buy" : "sell",
-                       DoubleToString(all[at_].given,8),DoubleToString(all[at_].want,8),
+                       DoubleToString(all[at_].given,MT5R_SHARE_DIGITS),DoubleToString(all[at_].want,MT5R_SHARE_DIGITS),
                        DoubleToString(all[at_].held,8),DoubleToString(all[at_].goal,8),all[at_].id,all[at_].theirs,
                        DoubleToString(all[at_].owed_loss,8),DoubleToString(all[at_].owed_profit,8)));
   }

@@ -203,9 +203,11 @@ bool CMt5RedisOpening::Turns(SMt5RedisTask &task_,const bool buy_)
    double closed_=MathMax(0.0,m_orders.Traded(closing_))/Ratio(task_);
    //--- a signal that states what is true now says how much is held after the turn
    if(task_.stated)
-      task_.signal.data.volume=NormalizeDouble(given_+closed_+task_.signal.data.volume_after,8);
-   double rest_=NormalizeDouble(MathMax(0.0,task_.signal.data.volume-given_-closed_),8);
-   if(given_<MT5R_LOTS_EPSILON && (closed_<MT5R_LOTS_EPSILON || rest_>=MT5R_LOTS_EPSILON))
+      task_.signal.data.volume=given_+closed_+task_.signal.data.volume_after;
+   double rest_=task_.signal.data.volume-given_-closed_;
+   if(rest_<MT5R_LOTS_EPSILON)
+      rest_=0.0;
+   if(given_<MT5R_LOTS_EPSILON && (closed_<MT5R_LOTS_EPSILON || rest_>0.0))
      {
       task_.rest=(closed_<MT5R_LOTS_EPSILON ? 0.0 : rest_);
       return(false);
@@ -293,7 +295,7 @@ void CMt5RedisOpening::Complete(const int at_,const SMt5RedisCopy &opened_)
    double part_=(opened_.held<MT5R_LOTS_EPSILON ? 1.0 : MathMin(1.0,m_book.copies.all[at_].held/opened_.held));
    m_book.copies.all[at_].source=opened_.source;
    m_book.copies.all[at_].theirs=opened_.theirs;
-   m_book.copies.all[at_].given=NormalizeDouble(opened_.given*part_,8);
+   m_book.copies.all[at_].given=opened_.given*part_;
    m_book.copies.all[at_].want=opened_.want*part_;
    m_book.copies.all[at_].owed_loss=opened_.owed_loss;
    m_book.copies.all[at_].owed_profit=opened_.owed_profit;

@@ -180,7 +180,7 @@ string CMt5RedisSources::Written(const SMt5RedisStated &stated_) const
           DoubleToString(stated_.lots,8)+"\t"+DoubleToString(stated_.entry,8)+"\t"+
           DoubleToString(stated_.stop_loss,8)+"\t"+DoubleToString(stated_.take_profit,8)+"\t"+
           StringFormat("%I64d\t%I64d\t%I64d",stated_.producer,stated_.sequence,stated_.grown_ms)+"\t"+
-          DoubleToString(stated_.copied,8));
+          DoubleToString(stated_.copied,MT5R_SHARE_DIGITS));
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not a statement.      |

@@ -25,7 +25,7 @@ double Mt5RedisGiven(const CMt5RedisCopies &copies_,const SMt5RedisTask &task_,c
       if(copies_.all[i_].buy==buy_ && copies_.all[i_].position==task_.signal.data.position &&
          copies_.IsOf(i_,task_.origin,task_.signal.data.position,task_.symbol))
          lots_+=copies_.all[i_].given;
-   return(NormalizeDouble(lots_,8));
+   return(lots_);
   }
 //+------------------------------------------------------------------+
 //| The lots that the source itself opened with the event.           |
@@ -52,7 +52,7 @@ double Mt5RedisToOpen(const CMt5RedisCopies &copies_,const SMt5RedisTask &task_,
       //--- copies that only the account shows: their lots of the source are an estimate
       if(have_>0.0 && task_.signal.data.event==MT5REDIS_SIGNAL_INCREASE)
          known_=MathAbs(Mt5RedisLotsBefore(task_));
-   double lots_=NormalizeDouble(MathAbs(after_)-MathMax(known_,have_),8);
+   double lots_=MathAbs(after_)-MathMax(known_,have_);
    return(good_ ? lots_ : MathMin(lots_,Mt5RedisOwnLots(task_)));
   }
 //+------------------------------------------------------------------+
@@ -71,7 +71,7 @@ double Mt5RedisToClose(const SMt5RedisTask &task_,const double given_,const doub
       lots_=given_*MathMax(0.0,held_-(held_+closed_)*part_)/MathMax(held_,MT5R_LOTS_EPSILON);
    if(exact_)
       lots_=MathMax(lots_,given_-after_);
-   return(NormalizeDouble(lots_,8));
+   return(lots_);
   }
 //+------------------------------------------------------------------+
 #endif

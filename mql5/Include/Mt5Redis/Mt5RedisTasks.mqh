@@ -238,7 +238,7 @@ string CMt5RedisTasks::TaskRecord(const SMt5RedisTask &task_) const
    string numbers_=StringFormat("%I64d\t%I64d\t%I64d\t%d",task_.signal.data.producer,task_.signal.data.sequence,
                                 task_.signal.data.position,task_.signal.data.action);
    string lots_=DoubleToString(task_.signal.data.volume,8)+"\t"+DoubleToString(task_.plan,8)+"\t"+
-                DoubleToString(task_.base,8)+"\t"+DoubleToString(task_.rest,8);
+                DoubleToString(task_.base,8)+"\t"+DoubleToString(task_.rest,MT5R_SHARE_DIGITS);
    return("task\t"+task_.signal.instance+"\t"+task_.name+"\t"+task_.symbol+"\t"+task_.origin+"\t"+task_.mark+"\t"+
           numbers_+"\t"+lots_+"\t"+(task_.decided ? "1" : "0"));
   }
