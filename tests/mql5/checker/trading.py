@@ -243,8 +243,9 @@ class Trading:
             return False
         self.count(f"event: order {deed}")
         if deed == "change":
-            source.stops[name] = "sl=0.5"
-            self.say(source.name, f"change {name} sl=0.5")
+            # On the side of the price where a broker accepts it: followers wait with an opening that is behind its stop.
+            source.stops[name] = "sl=0.5" if buy else f"sl={float(self.price(symbol, False)) * 2:.2f}"
+            self.say(source.name, f"change {name} {source.stops[name]}")
             return True
         old = next((one for one, (theirs, _) in source.open.items() if theirs == symbol and not source.hedging), None)
         signed = volume if buy else -volume

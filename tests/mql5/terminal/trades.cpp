@@ -118,6 +118,15 @@ static int type_of(const std::string &kind, bool buys) {
   return (buys ? buying : selling).at(kind);
 }
 
+// A pending order with a stop on the wrong side of its price is a mistake of the scenario: no broker has one, and followers
+// rightly wait before they copy what it opens.
+static void refuse_wrong_stops(const Step &step, const books::Order &order) {
+  double price = order.price_stop_limit > 0 ? order.price_stop_limit : order.price, side = buys(order.type) ? 1 : -1;
+  if((order.stop_loss > 0 && (price - order.stop_loss) * side <= 0) ||
+     (order.take_profit > 0 && (order.take_profit - price) * side <= 0))
+    throw std::runtime_error(step.verb + ": no broker accepts these stops of " + step.word);
+}
+
 // Pending orders: `place`, and what becomes of them.
 void Player::order(const Step &step) {
   books::Books &broker = it.broker;
@@ -135,6 +144,7 @@ void Player::order(const Step &step) {
     order.magic = step.whole("magic");
     order.comment = step.text("comment");
     order.expires_ms = step.has("lives_s") ? broker.server_ms / 1000 * 1000 + step.whole("lives_s") * 1000 : 0;
+    refuse_wrong_stops(step, order);
     broker.account->orders.push_back(order);
     references_[step.word] = order.ticket;
     tell({event_of(api::TRADE_TRANSACTION_ORDER_ADD, order)});
@@ -157,6 +167,7 @@ void Player::order(const Step &step) {
     found->price_stop_limit = step.number("limit", found->price_stop_limit);
     found->stop_loss = step.number("sl", found->stop_loss);
     found->take_profit = step.number("tp", found->take_profit);
+    refuse_wrong_stops(step, *found);
     tell({event_of(api::TRADE_TRANSACTION_ORDER_UPDATE, *found)});
     return;
   }
