@@ -88,6 +88,7 @@ void CMt5RedisFills::Recognise(void)
       placed_.lots=OrderGetDouble(ORDER_VOLUME_INITIAL);
       double ratio_=m_volume.Ratio(m_symbol,0.0);
       placed_.given=placed_.lots/(ratio_>0.0 ? ratio_ : 1.0);
+      placed_.exact=placed_.lots;
       placed_.filled=placed_.lots-OrderGetDouble(ORDER_VOLUME_CURRENT);
       placed_.gone_ms=0;
       m_book.memory.Note(m_placed.Record(m_placed.Add(placed_)));
@@ -124,8 +125,8 @@ void CMt5RedisFills::Fill(const int at_,const double traded_)
       m_book.copies.Start(new_);
       copy_=m_book.copies.Add(new_);
      }
-   m_book.copies.all[copy_].given=NormalizeDouble(m_book.copies.all[copy_].given+placed_.given*more_/placed_.lots,8);
-   m_book.copies.all[copy_].want+=more_;
+   m_book.copies.all[copy_].given+=placed_.given*more_/placed_.lots;
+   m_book.copies.all[copy_].want+=placed_.exact*more_/placed_.lots;
    m_book.copies.all[copy_].goal=NormalizeDouble(m_book.copies.all[copy_].goal+more_,8);
    m_book.netting=!hedging_;
    m_book.Changed(copy_,m_book.copies.all[copy_].held+more_);

@@ -110,7 +110,11 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Measure(SMt5RedisTask &task_,const ulon
       return(Wait(task_,"the terminal does not know yet what a tick of "+task_.symbol+" is worth"));
    lots_=m_symbol.LotsDown(exact_);
    if(lots_<=0.0 && m_volume.RoundsUp() && m_symbol.LeastOpening()<=m_rules.max_lots)
+     {
       lots_=m_symbol.LeastOpening();
+      exact_=lots_;
+     }
+   task_.exact=exact_;
    //--- an order that waits keeps its volume
    if(lots_<=0.0 && ticket_==0)
       return(Skip(task_,StringFormat("%.4f lots are less than the smallest volume here, %.2f",exact_,
@@ -174,6 +178,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisPendings::Place(SMt5RedisTask &task_,const ulong 
    placed_.mark=task_.mark;
    placed_.buy=buy_;
    placed_.given=task_.signal.data.volume_after;
+   placed_.exact=task_.exact;
    placed_.lots=lots_;
    placed_.filled=0.0;
    placed_.gone_ms=0;

@@ -6,7 +6,7 @@
 // the source an order stands, and how much of what was filled is a copy already.
 #ifndef MT5_REDIS_PLACED_MQH
 #define MT5_REDIS_PLACED_MQH
-#include "Mt5RedisMemory.mqh"
+#include "Mt5RedisCopies.mqh"
 
 //+------------------------------------------------------------------+
 //| An order that was placed here.                                   |
@@ -21,6 +21,7 @@ struct SMt5RedisPlaced
    string            mark;
    bool              buy;
    double            given;          // lots of the source's order
+   double            exact;          // the same in lots here, before rounding
    double            lots;           // lots of the order here
    double            filled;         // those that are copies by now
    ulong             gone_ms;        // since when neither list nor history has it; 0: one has; not stored
@@ -76,8 +77,8 @@ string CMt5RedisPlaced::Record(const int at_) const
   {
    SMt5RedisPlaced placed_=all[at_];
    return("placed\t"+placed_.source+"\t"+placed_.origin+"\t"+IntegerToString(placed_.order)+"\t"+placed_.symbol+"\t"+
-          placed_.mark+"\t"+(placed_.buy ? "buy" : "sell")+"\t"+DoubleToString(placed_.given,8)+"\t"+
-          DoubleToString(placed_.lots,8)+"\t"+DoubleToString(placed_.filled,8)+"\t"+placed_.theirs);
+          placed_.mark+"\t"+(placed_.buy ? "buy" : "sell")+"\t"+DoubleToString(placed_.given,MT5R_SHARE_DIGITS)+"\t"+
+          DoubleToString(placed_.exact,MT5R_SHARE_DIGITS)+"\t"+DoubleToString(placed_.lots,8)+"\t"+DoubleToString(placed_.filled,8)+"\t"+placed_.theirs);
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not about an order.   |
@@ -93,7 +94,7 @@ bool CMt5RedisPlaced::Take(const string record_)
          Remove(gone_);
       return(true);
      }
-   if(count_!=11 || fields_[0]!="placed")
+   if(count_!=12 || fields_[0]!="placed")
       return(false);
    SMt5RedisPlaced placed_;
    placed_.source=fields_[1];
@@ -103,9 +104,10 @@ bool CMt5RedisPlaced::Take(const string record_)
    placed_.mark=fields_[5];
    placed_.buy=(fields_[6]=="buy");
    placed_.given=StringToDouble(fields_[7]);
-   placed_.lots=StringToDouble(fields_[8]);
-   placed_.filled=StringToDouble(fields_[9]);
-   placed_.theirs=fields_[10];
+   placed_.exact=StringToDouble(fields_[8]);
+   placed_.lots=StringToDouble(fields_[9]);
+   placed_.filled=StringToDouble(fields_[10]);
+   placed_.theirs=fields_[11];
    placed_.gone_ms=0;
    int at_=Find(placed_.mark);
    if(at_<0)
