@@ -53,7 +53,7 @@
 // The lane of instance states: the heartbeats of `mt5redis_instance_state`.
 #define MT5REDIS_LANE_RIS 0
 
-// The lane of trade states: `mt5redis_trade_state` and `mt5redis_open_positions`.
+// The lane of trade states and deals: `mt5redis_trade_state`, `mt5redis_open_positions` and `mt5redis_deal`.
 #define MT5REDIS_LANE_RTS 1
 
 // The lane of trade signals and execution reports: `mt5redis_signal` and `mt5redis_report`.
@@ -276,7 +276,7 @@
 // The order's ticket is negative.
 #define MT5REDIS_ERR_ORDER -151
 
-// The deal's ticket is negative.
+// The deal's ticket is negative, or 0 in a deal.
 #define MT5REDIS_ERR_DEAL -152
 
 // The slippage is not finite.
@@ -287,6 +287,12 @@
 
 // The trade server's answer is negative.
 #define MT5REDIS_ERR_RETCODE -155
+
+// The deal's kind is none of `MT5REDIS_DEAL_*`.
+#define MT5REDIS_ERR_KIND -156
+
+// The deal's entry is none of `MT5REDIS_ENTRY_*`.
+#define MT5REDIS_ERR_ENTRY -157
 
 // Not known yet, or no longer: the server is not reached.
 #define MT5REDIS_ROLE_CONNECTING 0
@@ -305,6 +311,45 @@
 
 // Start where the follower stopped; a new one starts with the oldest signal.
 #define MT5REDIS_START_RESUME 2
+
+// A purchase.
+#define MT5REDIS_DEAL_BUY 1
+
+// A sale.
+#define MT5REDIS_DEAL_SELL 2
+
+// Money was paid in, or out if the profit is negative: no result of trading.
+#define MT5REDIS_DEAL_BALANCE 3
+
+// Credit was given or taken back. It is not part of the balance.
+#define MT5REDIS_DEAL_CREDIT 4
+
+// Anything else that changes the balance: a charge, interest, a dividend, a tax, a correction, a daily commission.
+#define MT5REDIS_DEAL_OTHER 5
+
+// The deal opened a position or added to it.
+#define MT5REDIS_ENTRY_IN 1
+
+// The deal closed a position or a part of it.
+#define MT5REDIS_ENTRY_OUT 2
+
+// The deal closed a netting position and opened one of the other side.
+#define MT5REDIS_ENTRY_REVERSE 3
+
+// The deal closed a position, or a part of it, by an opposite one.
+#define MT5REDIS_ENTRY_OUT_BY 4
+
+// The deal traded nothing.
+#define MT5REDIS_ENTRY_NONE 5
+
+// How many minutes are kept: 48 hours.
+#define MINUTES 2880
+
+// How many hours are kept: a year.
+#define HOURS 8760
+
+// The size of the whole string, bytes: the rings and the number of this layout.
+#define SIZE (LAYOUT_AT + 1)
 
 // No halt: open and close as usual.
 #define MT5REDIS_HALT_NONE 0
@@ -432,7 +477,7 @@
 // The position was opened, or is seen for the first time. Never merged with a later state.
 #define MT5REDIS_EVENT_OPEN 1
 
-// Volume, stops, side or ticket changed. Merged with a later state that waits.
+// Volume, stops, side or ticket changed. Never merged with a later state.
 #define MT5REDIS_EVENT_CHANGE 2
 
 // Only price, profit or swap changed. Merged with a later state; not accepted while pressure forbids it.
@@ -446,6 +491,38 @@
 
 // A short position, a sell.
 #define MT5REDIS_SIDE_SELL 2
+
+// The numbers of a deal. They are the deal's own, not the position's.
+typedef struct {
+    // When it was executed, ms since 1970 UTC; 0: now, by this machine's clock.
+    int64_t time_ms;
+    // Its ticket, above 0. A deal that was sent before is not written again.
+    int64_t deal;
+    // The ticket of its order, 0 or more; 0: none.
+    int64_t order;
+    // `DEAL_POSITION_ID`, 0 or more; 0: none.
+    int64_t position;
+    // Magic number; any value.
+    int64_t magic;
+    // Lots, 0 or more.
+    double volume;
+    // The price. Finite.
+    double price;
+    // The realised profit, or the sum that was paid. Finite.
+    double profit;
+    // Swap. Finite.
+    double swap;
+    // Commission and fees. Finite.
+    double commission;
+    // One of `MT5REDIS_DEAL_*`.
+    int32_t kind;
+    // One of `MT5REDIS_ENTRY_*`.
+    int32_t entry;
+    // The broker's clock minus UTC, s, −86,400 to 86,400.
+    int32_t server_offset_s;
+    // The symbol's digits after the point, 0 to 15.
+    int32_t digits;
+} mt5redis_deal_t;
 
 // The numbers of an execution report: what a follower did with a signal.
 typedef struct {
@@ -668,6 +745,22 @@ typedef struct {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Queues a deal as the trade server executed it. Returns its sequence number in the rts lane, above 0. It is written to
+// the instance's trade events. A deal that these contain already, by its ticket, is committed and not written again, so
+// whoever looks back after a restart may send what was sent before.
+//
+// `size` is the size of `mt5redis_deal_t`, bytes. `symbol` has at most 48 bytes of UTF-8, null or empty if the deal has
+// none; `comment` at most 96. A value that is refused has its own error code; a full journal returns
+// `MT5REDIS_ERR_JOURNAL_FULL`. Fails also with `MT5REDIS_ERR_ABI`, `_SYMBOL`, `_COMMENT` or `_NULL`.
+//
+// # Safety
+// `deal` is null or points at a whole struct; each text is null or ended by a NUL.
+int64_t mt5redis_deal(int64_t handle,
+                      const mt5redis_deal_t *deal,
+                      int32_t size,
+                      const uint16_t *symbol,
+                      const uint16_t *comment);
 
 // Returns whether an operator has halted this instance (`docs/halt.md`): `MT5REDIS_HALT_NONE`, `_ENTRIES` or `_ALL`. Ask
 // before each opening. It does not wait: a halt is heard within two heartbeats, and is remembered on the disk, so that

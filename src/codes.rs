@@ -140,7 +140,7 @@ pub const MT5REDIS_ERR_RECEIVED: i32 = -143;
 pub const MT5REDIS_ERR_OUTCOME: i32 = -150;
 /// The order's ticket is negative.
 pub const MT5REDIS_ERR_ORDER: i32 = -151;
-/// The deal's ticket is negative.
+/// The deal's ticket is negative, or 0 in a deal.
 pub const MT5REDIS_ERR_DEAL: i32 = -152;
 /// The slippage is not finite.
 pub const MT5REDIS_ERR_SLIPPAGE: i32 = -153;
@@ -148,3 +148,7 @@ pub const MT5REDIS_ERR_SLIPPAGE: i32 = -153;
 pub const MT5REDIS_ERR_LATENCY: i32 = -154;
 /// The trade server's answer is negative.
 pub const MT5REDIS_ERR_RETCODE: i32 = -155;
+/// The deal's kind is none of `MT5REDIS_DEAL_*`.
+pub const MT5REDIS_ERR_KIND: i32 = -156;
+/// The deal's entry is none of `MT5REDIS_ENTRY_*`.
+pub const MT5REDIS_ERR_ENTRY: i32 = -157;

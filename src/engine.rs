@@ -5,6 +5,7 @@
 //! without losing or reordering a record, and an Expert Advisor that was removed leaves no thread and no connection
 //! behind.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -175,8 +176,10 @@ impl Engine {
             skew: skew.clone(),
             halts: halts.clone(),
             watch: Watch::default(),
+            sampled: HashMap::new(),
         };
-        let rts = Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention);
+        let rts =
+            Rts::new(producer(&rts_journal), config.rts.encoding, config.rts_retention, config.rts_events);
         let rtss = Rtss::new(
             producer(&rtss_journal),
             config.rtss.encoding,

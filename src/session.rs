@@ -15,6 +15,7 @@ use crate::engine::{Engine, Waiting};
 use crate::error::{Error, Result};
 use crate::halt::Watched;
 use crate::inbox::{self, Follower, Subscription};
+use crate::model::deal::DealBody;
 use crate::model::instance::{
     AGENT_LIMIT, COMPANY_LIMIT, CURRENCY_LIMIT, Health, InstanceRecord, SERVER_LIMIT,
 };
@@ -22,7 +23,7 @@ use crate::model::message::Message;
 use crate::model::report::{REASON_LIMIT, ReportRecord};
 use crate::model::signal::SignalRecord;
 use crate::model::trade::{self, COMMENT_LIMIT, MT5REDIS_EVENT_PRICE, SYMBOL_LIMIT, TradeBody, TradeRecord};
-use crate::model::{ExecutionReport, InstanceId, InstanceState, Signal, Stamp, Tag, TradeState, check};
+use crate::model::{Deal, ExecutionReport, InstanceId, InstanceState, Signal, Stamp, Tag, TradeState, check};
 use crate::pressure::thinning::Thinning;
 use crate::pressure::{Pressure, level};
 
@@ -129,7 +130,24 @@ impl Session {
     /// Queues the set of open positions.
     pub(crate) fn open_positions(&self, time_ms: i64, positions: Box<[i64]>) -> Result<u64> {
         check::time("time_ms", time_ms)?;
-        self.trade(time_ms, TradeBody::open_set(positions)?)
+        self.rarely(time_ms, TradeBody::open_set(positions)?)
+    }
+
+    /// Queues a deal.
+    pub(crate) fn deal(
+        &self,
+        deal: Deal,
+        symbol: ArrayString<SYMBOL_LIMIT>,
+        comment: ArrayString<COMMENT_LIMIT>,
+    ) -> Result<u64> {
+        deal.check()?;
+        self.rarely(deal.time_ms, TradeBody::Deal(Box::new(DealBody { deal, symbol, comment })))
+    }
+
+    /// One way for what is rare, so that the state of a position keeps one of its own, in which its parts are inlined.
+    #[cold]
+    fn rarely(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
+        self.trade(time_ms, body)
     }
 
     // Inlined for the reason of `Lane::accept`.

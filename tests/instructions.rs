@@ -29,7 +29,9 @@ fn a_call_and_its_way_through_the_lane_stay_below_their_ceilings() {
         // Without a journal all of them go through the queue, and so the lane's work repeats nearly exactly.
         ("signal", "off", "fields", 950, 6_500),
         ("signal", "off", "packed", 950, 3_400),
-        ("trade", "os", "packed", 1_470, 2_700),
+        ("price", "os", "packed", 1_470, 2_700),
+        // A change never coalesces with a later state, and is told as an event as well.
+        ("trade", "os", "packed", 1_470, 7_500),
     ] {
         let program = folder.path().join(peer);
         compile(peer, &library, &program);

@@ -211,6 +211,7 @@ fn nothing_was_overlooked() {
         assert_eq!(
             interface.structs.keys().collect::<Vec<_>>(),
             [
+                "mt5redis_deal_t",
                 "mt5redis_instance_t",
                 "mt5redis_received_t",
                 "mt5redis_report_t",
@@ -218,7 +219,7 @@ fn nothing_was_overlooked() {
                 "mt5redis_trade_t"
             ]
         );
-        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [18, 23, 19, 17, 20]);
+        assert_eq!(interface.structs.values().map(Vec::len).collect::<Vec<_>>(), [14, 18, 23, 19, 17, 20]);
     }
 }
 

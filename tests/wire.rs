@@ -10,11 +10,14 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use mt5_redis::model::InstanceState;
+use mt5_redis::model::deal::*;
 use mt5_redis::model::report::*;
 use mt5_redis::model::signal::*;
 use mt5_redis::model::trade::*;
-use support::bridge::{Bridge, account, buy, done, trade};
+use support::bridge::{Bridge, account, buy, deal, done, trade};
 use support::recorder::Recorder;
 use support::server::Server;
 
@@ -72,6 +75,10 @@ fn play(encoding: &str) -> String {
         close_time_ms: 1_763_800_060_000,
         ..trade(77, MT5REDIS_EVENT_CLOSE)
     };
+    step("deal", bridge.deal(&deal(9001)));
+    let paid = Deal { kind: MT5REDIS_DEAL_BALANCE, entry: MT5REDIS_ENTRY_NONE, ..deal(9002) };
+    let paid = Deal { order: 0, position: 0, volume: 0.0, price: 0.0, profit: 500.0, digits: 0, ..paid };
+    step("deposit", bridge.deal_of(&Deal { swap: 0.0, commission: 0.0, magic: 0, ..paid }, "", "deposit"));
     step("close", bridge.trade(&closed));
     step("open positions", bridge.open_positions(1_763_800_070_000, &[78, 79]));
     step("open positions, one is gone", bridge.open_positions(1_763_800_080_000, &[79]));
@@ -119,7 +126,9 @@ fn play(encoding: &str) -> String {
     );
     // The first entry of a stream trims it by the server's clock, and the first signal announces its source, which
     // differs from run to run; the second is not a second behind it.
-    for once in ["XTRIM ss:{0}:1.Demo MINID ", "XTRIM sr:{0}:1.Demo MINID ", "ZADD sl:"] {
+    for once in
+        ["XTRIM te:{1.Demo} MINID ", "XTRIM ss:{0}:1.Demo MINID ", "XTRIM sr:{0}:1.Demo MINID ", "ZADD sl:"]
+    {
         assert_eq!(golden.lines().filter(|line| line.contains(once)).count(), 1, "{once} in {golden}");
     }
     let mut lines = String::new();
@@ -127,7 +136,7 @@ fn play(encoding: &str) -> String {
         let words: Vec<&str> = line.split(' ').collect();
         let line = match words.as_slice() {
             [trim @ .., "MINID", "~", _, limit, number] => {
-                let retention = if trim.contains(&"sr:{0}:1.Demo") { 7 * 86_400_000 } else { 3_600_000 };
+                let retention = if trim.contains(&"ss:{0}:1.Demo") { 3_600_000 } else { 7 * 86_400_000 };
                 format!("{} MINID ~ <the server's ms less {retention}> {limit} {number}", trim.join(" "))
             }
             ["ZADD", "sl:{0}", _, source] => format!("ZADD sl:{{0}} <the server's ms> {source}"),
@@ -187,13 +196,22 @@ fn the_page_lists_every_field_in_order() {
         play("fields").replace("Example Broker Ltd.", "Example").replace("FleetAgent 1.0", "FleetAgent");
     let golden = golden.replace("grid 3", "grid").replace("ma cross", "cross");
     let tables = documented();
-    assert_eq!(tables.len(), 5);
+    assert_eq!(tables.len(), 7);
     assert_eq!(tables[0], written(&golden, "HSET is:", 2));
     assert_eq!(tables[1], written(&golden, "HSET ts:{1.Demo}:77", 2));
     assert_eq!(tables[2], written(&golden, "HSET ts:{1.Demo}:78", 2));
+    // Events end with more than what the hash has, though the table of it is above.
+    let of_event = |line: &str, hash: &[String]| {
+        let mut names = written(&golden, line, 3);
+        assert_eq!(names[..hash.len()], *hash);
+        names.drain(..hash.len());
+        names
+    };
+    assert_eq!(tables[3], of_event("XADD te:{1.Demo} * v 2 p 0000000000000000 q 1 ", &tables[1]));
+    assert_eq!(tables[4], written(&golden, "XADD te:{1.Demo} * v 2 p 0000000000000000 q 4 ", 3));
     let event: Vec<_> = golden.lines().filter(|line| line.contains(" ev ")).collect();
-    assert_eq!(tables[3], written(&event.join("\n"), "XADD ss:", 3));
-    assert_eq!(tables[4], written(&golden, "XADD sr:", 3));
+    assert_eq!(tables[5], written(&event.join("\n"), "XADD ss:", 3));
+    assert_eq!(tables[6], written(&golden, "XADD sr:", 3));
 }
 
 /// The first lines that one of the page's Python programs prints, run with the libraries that `make test` puts into
@@ -202,10 +220,16 @@ fn python(number: usize, server: &Server, lines: usize) -> Vec<String> {
     let page = fs::read_to_string(PAGE).expect("the page is there");
     let mut programs = page.split("```python\n").skip(1).filter_map(|rest| rest.split("```").next());
     let program = programs.nth(number).expect("a program");
-    assert!(program.lines().filter(|line| !line.is_empty()).count() <= 10, "ten lines were promised");
+    let lines_of_it = program.lines().filter(|line| !line.is_empty()).count();
+    assert!(lines_of_it <= 12, "it has {lines_of_it} lines, and is to be read at a glance");
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
     let mut reader = Command::new(&python)
-        .args(["-c", &program.replace("6392", &server.port.to_string())])
+        .args([
+            "-c",
+            &["6390", "6392"]
+                .iter()
+                .fold(program.to_owned(), |all, port| all.replace(port, &server.port.to_string())),
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}; make test prepares it", python.display()));
@@ -224,7 +248,7 @@ fn the_pages_python_reads_the_signals() {
     bridge.signal_of(&Signal { action: MT5REDIS_ACTION_CLOSE, volume: 0.0, ..buy(2) }, "XAUUSD.m", "");
     bridge.settle();
 
-    assert_eq!(python(0, &server, 2), ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0"]);
+    assert_eq!(python(1, &server, 2), ["1.Demo b EURUSD 0.1", "1.Demo c XAUUSD.m 0"]);
 }
 
 #[test]
@@ -238,7 +262,43 @@ fn the_pages_python_reads_the_reports() {
     bridge.report_of(&skipped, "1.Demo", "", "no such symbol");
     bridge.settle();
     assert_eq!(
-        python(1, &server, 3),
+        python(2, &server, 3),
         ["2.Demo 1.Demo EURUSD d 2 83 filled", "2.Demo 1.Demo  s 0 0 no such symbol"]
+    );
+}
+
+#[test]
+fn the_pages_python_reads_the_history_of_equity() {
+    let server = Server::start();
+    let bridge = Bridge::at(&server, "5012345.Demo-Server");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let hour = now / 3_600_000 * 3_600_000;
+    let state = |time_ms: i64, balance: f64, credit: f64| InstanceState {
+        time_ms,
+        balance,
+        profit: -12.5,
+        credit,
+        margin: 20.0,
+        equity: balance + credit - 12.5,
+        ..account()
+    };
+    // Of 49 hours before, of which only the hour is left, and of two minutes.
+    for (time_ms, balance, credit) in [
+        (hour - 49 * 3_600_000, 1000.25, 0.0),
+        (hour - 7_200_000, 101.5, 0.0),
+        (hour - 7_140_000, -7.0, 500.0),
+    ] {
+        bridge.heartbeat(&state(time_ms, balance, credit));
+        bridge.settle();
+    }
+    let minute = |time_ms: i64, rest: &str| format!("{time_ms} {rest}");
+    assert_eq!(
+        python(0, &server, 4),
+        [
+            minute(hour - 7_200_000, "101.5 89.0 20.0 -12.5"),
+            minute(hour - 7_140_000, "-7.0 480.4 20.0 -12.6"),
+            minute(hour - 49 * 3_600_000, "1000.25 987.75 20.0 -12.5"),
+            minute(hour - 7_200_000, "-7.0 480.4 20.0 -12.6"),
+        ]
     );
 }

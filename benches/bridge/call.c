@@ -53,7 +53,7 @@ static void *peer_thread(int number) { (void)number; return NULL; }
 static void peer_call(void *thread, long number) { (void)thread; __asm__ volatile("" : : "r"(number)); }
 static void peer_drain(void *thread) { (void)thread; }
 
-#elif defined(PEER_signal) || defined(PEER_trade) || defined(PEER_heartbeat)
+#elif defined(PEER_signal) || defined(PEER_trade) || defined(PEER_price) || defined(PEER_heartbeat)
 
 #include "mt5_redis.h"
 
@@ -91,7 +91,7 @@ static void peer_call(void *thread, long number) {
     signal.take_profit = 1.11;
     signal.action = MT5REDIS_ACTION_BUY;
     int64_t sequence = mt5redis_signal(handle, &signal, symbol, comment);
-#elif defined(PEER_trade)
+#elif defined(PEER_trade) || defined(PEER_price)
     mt5redis_trade_t state = {0};
     state.position = number % 5 + 1;
     state.ticket = state.position;
@@ -99,7 +99,11 @@ static void peer_call(void *thread, long number) {
     state.volume = 0.1;
     state.price_open = state.price_current = 1.10345;
     state.profit = (double)number;
+#ifdef PEER_price
+    state.event = MT5REDIS_EVENT_PRICE;
+#else
     state.event = MT5REDIS_EVENT_CHANGE;
+#endif
     state.side = MT5REDIS_SIDE_BUY;
     state.digits = 5;
     int64_t sequence = mt5redis_trade_state(handle, &state, symbol, comment);

@@ -25,6 +25,7 @@ pub fn measure(report: &mut Report) {
     let arguments: Vec<&str> = ["--save", ""].into_iter().chain(shapes.iter().map(String::as_str)).collect();
     for way in ["JSON, long names", "fields", "packed", "packed, nothing but the keys"] {
         let server = Server::with(&arguments);
+        let mut event = String::new();
         let figures = if way.starts_with("JSON") {
             json_under_long_names(&server, instances, signals)
         } else if way.ends_with("keys") {
@@ -46,7 +47,13 @@ pub fn measure(report: &mut Report) {
                     .for_each(|id| assert!(bridge.trade(&trade(position(id), MT5REDIS_EVENT_OPEN)) > 0));
                 bridge.settle();
             }
-            let position = (used(&server) - before) / (instances as i64 * POSITIONS) as f64;
+            // The opening of each is an event.
+            let events: f64 = (0..instances)
+                .map(|at| server.ask::<f64>(&format!("MEMORY USAGE te:{{{}}} SAMPLES 0", instance(at))))
+                .sum();
+            let each = (instances as i64 * POSITIONS) as f64;
+            event = thousands(events / each);
+            let position = (used(&server) - before - events) / each;
             (1..=signals).for_each(|id| assert!(bridge.signal(&buy(id)) > 0));
             bridge.settle();
             let stream = server.ask::<f64>(&format!("MEMORY USAGE ss:{{0}}:{} SAMPLES 0", instance(0)));
@@ -59,9 +66,21 @@ pub fn measure(report: &mut Report) {
             0.0 => String::new(),
             bytes => format!("{}{name} ({:.2})", thousands(bytes / unit), bytes / of_json[at]),
         };
-        rows.push(vec![way.to_owned(), cell(0, 1.0, ""), cell(1, 1.0, ""), cell(2, 1048576.0, " MiB")]);
+        rows.push(vec![
+            way.to_owned(),
+            cell(0, 1.0, ""),
+            cell(1, 1.0, ""),
+            cell(2, 1048576.0, " MiB"),
+            event,
+        ]);
     }
-    let header = ["how", "a position, bytes (of JSON)", "an instance, bytes", "a million signals"];
+    let header = [
+        "how",
+        "a position, bytes (of JSON)",
+        "an instance, bytes",
+        "a million signals",
+        "a trade event, bytes",
+    ];
     report.table("memory", &header, &rows);
 }
 

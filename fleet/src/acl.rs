@@ -128,9 +128,11 @@ fn terminal(instance: &str, shards: u16) -> String {
          +hset +del +persist +pexpire +sadd +srem +smembers +zadd +zrem +zremrangebyscore +set +get \
          ~{state} ~ts:{{{instance}}}:* ~{open} ~{closed} ~wm:{{{instance}}}:{PRODUCER} \
          (+set +get +watch +pexpire ~wm:{{{shard}}}:{instance}:{PRODUCER} ~wr:{{{shard}}}:{instance}:{PRODUCER}) \
-         (+xadd +xtrim +xrevrange +pexpire ~{signals} ~{reports}) (+zadd %W~{list} %W~{sources}) \
+         (+xadd +xtrim +xrevrange +pexpire ~{signals} ~{reports} ~{events}) (+setrange +pexpire ~{equity}) (+zadd %W~{list} %W~{sources}) \
          (+get %R~{all} %R~{one} %R~{halt} %R~{halted})",
         state = key::instance(instance),
+        equity = key::equity(instance),
+        events = key::trade_events(instance),
         open = key::open_trades(instance),
         closed = key::closed_trades(instance),
         signals = key::signals(shard, instance),
@@ -196,7 +198,7 @@ fn operator() -> String {
 fn doctor() -> String {
     format!(
         "{SESSION} {TOPOLOGY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
-         +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~*"
+         +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~* (+get %R~ih:*)"
     )
 }
 

@@ -7,7 +7,7 @@
 //! - [`govern`]: throttles the fleet before a server is overloaded, and trims streams
 //! - [`halt`]: stops new positions, for all or for one, and shows who obeys
 //! - [`work`]: delivers signals to programs, as one of a group of workers
-//! - [`reports`]: what followers did with signals
+//! - [`reports`]: what followers did with signals; [`equity`]: the history of an account's equity
 //! - [`deadletters`]: records that a server refused for good
 //! - [`acl`]: Redis users with the fewest permissions
 //! - [`size`]: the memory that an instance, a position and a signal need
@@ -26,6 +26,7 @@ pub mod acl;
 pub mod deadletters;
 pub mod demo;
 pub mod doctor;
+pub mod equity;
 pub mod errors;
 pub mod govern;
 pub mod halt;

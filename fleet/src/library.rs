@@ -11,7 +11,7 @@ use libloading::Library;
 use mt5_redis::abi::{self, MT5REDIS_ABI_VERSION};
 use mt5_redis::codes::MT5REDIS_ERR_GAP;
 use mt5_redis::inbox::{MT5REDIS_START_RESUME, ReceivedSignal};
-use mt5_redis::model::{ExecutionReport, InstanceState, Signal, TradeState};
+use mt5_redis::model::{Deal, ExecutionReport, InstanceState, Signal, TradeState};
 
 macro_rules! functions {
     ($($name:ident: fn($($argument:ty),*) -> $result:ty;)*) => {
@@ -44,6 +44,7 @@ functions! {
     mt5redis_trade_state: fn(i64, *const TradeState, *const u16, *const u16) -> i64;
     mt5redis_open_positions: fn(i64, i64, *const i64, i32) -> i64;
     mt5redis_signal: fn(i64, *const Signal, *const u16, *const u16) -> i64;
+    mt5redis_deal: fn(i64, *const Deal, i32, *const u16, *const u16) -> i64;
     mt5redis_report: fn(i64, *const ExecutionReport, i32, *const u16, *const u16, *const u16) -> i64;
     mt5redis_subscribe: fn(i64, *const u16, *const u16, *const u16, i64, i64, i32) -> i32;
     mt5redis_next_signal: fn(i64, *mut ReceivedSignal, i32, *mut u16, i32, *mut u16, i32, *mut u16, i32) -> i32;
@@ -188,6 +189,12 @@ impl Session<'_> {
         let call = self.bridge.functions.mt5redis_trade_state;
         // SAFETY: a whole struct, and texts that end with a NUL.
         unsafe { call(self.handle, state, symbol.pointer(), comment.pointer()) }
+    }
+
+    pub fn deal(&self, deal: &Deal, symbol: &Text, comment: &Text) -> i64 {
+        let (call, size) = (self.bridge.functions.mt5redis_deal, size_of::<Deal>() as i32);
+        // SAFETY: a whole struct and its size, and texts that end with a NUL.
+        unsafe { call(self.handle, deal, size, symbol.pointer(), comment.pointer()) }
     }
 
     pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {

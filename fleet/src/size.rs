@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use mt5_redis::model::{InstanceState, Signal, TradeState};
+use mt5_redis::model::{Deal, InstanceState, Signal, TradeState};
 use redis::{Connection, InfoDict};
 
 use crate::library::{self, Account, Bridge, Session, Text};
@@ -31,7 +31,10 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Weights {
     pub instance: u64,
+    pub history: u64,
     pub position: u64,
+    pub event: u64,
+    pub deal: u64,
     pub signal: u64,
     pub source: u64,
     pub connection: u64,
@@ -40,11 +43,14 @@ pub struct Weights {
 /// Measures, and prints the sizes and the table of limits.
 pub fn size(options: &Options) -> Result<()> {
     let library = options.library.clone().map_or_else(library::default_path, Ok)?;
-    let Weights { instance, position, signal, source, connection } = measure(&library)?;
+    let Weights { instance, history, position, event, deal, signal, source, connection } = measure(&library)?;
     let mut lines = vec!["bytes in Redis, measured and as assumed for sizing:".to_owned()];
     for (name, measured, counted) in [
         ("an instance", instance, sizing::INSTANCE_BYTES),
+        ("a history", history, sizing::HISTORY_BYTES),
         ("a position", position, sizing::POSITION_BYTES),
+        ("an event", event, sizing::EVENT_BYTES),
+        ("a deal", deal, sizing::EVENT_BYTES),
         ("a signal", signal, sizing::SIGNAL_BYTES),
         ("a source", source, sizing::SOURCE_BYTES),
         ("a connection", connection, sizing::CONNECTION_BYTES),
@@ -92,7 +98,9 @@ pub fn measure(library: &Path) -> Result<Weights> {
         publish(&bridge, &session, &[], 0, true)?;
         session.close(PATIENCE)?;
     }
-    let instance = lanes[0].grown()? / INSTANCES;
+    let histories: u64 = lanes[0].sum("ih:*")?;
+    let history = histories / (INSTANCES + 1);
+    let instance = (lanes[0].grown()? - INSTANCES * history) / INSTANCES;
 
     let each = (POSITIONS / INSTANCES) as i64;
     for number in 1..=INSTANCES {
@@ -101,7 +109,20 @@ pub fn measure(library: &Path) -> Result<Weights> {
         publish(&bridge, &session, &trades, 0, false)?;
         session.close(PATIENCE)?;
     }
-    let position = lanes[1].grown()? / POSITIONS;
+    // A position was opened, which is an event.
+    let both = lanes[1].grown()? / POSITIONS;
+    let event = lanes[1].sum("te:*")? / (POSITIONS + 1);
+    let position = both - event;
+    lanes[1].begin()?;
+    for number in 1..=POSITIONS {
+        bridge.expect(first.deal(
+            &deal(number as i64),
+            &Text::new("EURUSD"),
+            &Text::new("ma cross 12/26"),
+        ))?;
+    }
+    first.flush(PATIENCE)?;
+    let deal = lanes[1].grown()? / POSITIONS;
 
     lanes[2].begin()?;
     for number in 1..=INSTANCES {
@@ -122,7 +143,7 @@ pub fn measure(library: &Path) -> Result<Weights> {
     let connection = lanes[0].grown()? / CONNECTIONS;
     drop(connections);
     first.close(PATIENCE)?;
-    Ok(Weights { instance, position, signal, source, connection })
+    Ok(Weights { instance, history, position, event, deal, signal, source, connection })
 }
 
 /// A server whose memory is watched.
@@ -142,6 +163,17 @@ impl Lane {
     fn begin(&mut self) -> Result<()> {
         self.before = self.used()?;
         Ok(())
+    }
+
+    /// The memory of all keys with this pattern.
+    fn sum(&mut self, pattern: &str) -> Result<u64> {
+        let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query(&mut self.connection)?;
+        let mut pipe = redis::pipe();
+        for key in &keys {
+            pipe.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(0);
+        }
+        let sizes: Vec<u64> = pipe.query(&mut self.connection)?;
+        Ok(sizes.iter().sum())
     }
 
     fn grown(&mut self) -> Result<u64> {
@@ -225,6 +257,25 @@ fn trade(number: i64) -> TradeState {
         server_offset_s: 7200,
         digits: 5,
         ..TradeState::default()
+    }
+}
+
+fn deal(number: i64) -> Deal {
+    Deal {
+        time_ms: now_ms(),
+        deal: 2_000_000_000 + number,
+        order: 3_000_000_000 + number,
+        position: 1_000_000_000 + number,
+        magic: 20_251_124,
+        volume: 0.3,
+        price: 1.10345,
+        profit: 16.53,
+        swap: -0.12,
+        commission: -2.1,
+        kind: 2,
+        entry: 2,
+        server_offset_s: 7200,
+        digits: 5,
     }
 }
 

@@ -9,7 +9,10 @@ fn nothing_weighs_more_than_the_sizing_counts_with() {
     let weights = size::measure(&library::default_path().unwrap()).unwrap();
     for (name, measured, counted) in [
         ("an instance", weights.instance, sizing::INSTANCE_BYTES),
+        ("a history", weights.history, sizing::HISTORY_BYTES),
         ("a position", weights.position, sizing::POSITION_BYTES),
+        ("an event", weights.event, sizing::EVENT_BYTES),
+        ("a deal", weights.deal, sizing::EVENT_BYTES),
         ("a signal", weights.signal, sizing::SIGNAL_BYTES),
         ("a source", weights.source, sizing::SOURCE_BYTES),
         ("a connection", weights.connection, sizing::CONNECTION_BYTES),

@@ -2,10 +2,11 @@
 //! function checks its pointers, copies what they point at, calls the session and returns a number. The conventions for
 //! all functions open the header (`cbindgen.toml`).
 //!
-//! [`session`] has what an Expert Advisor publishes, [`subscription`] what it follows, [`report`] what became of that, and
-//! [`stop`] whether an operator stopped it. [`guard`] stops panics and checks pointers, [`text`] reads and writes UTF-16,
+//! [`session`] and [`deal`] have what an Expert Advisor publishes, [`subscription`] what it follows, [`report`] what became
+//! of that, and [`halt`] whether an operator halted it. [`guard`] stops panics and checks pointers, [`text`] reads and writes UTF-16,
 //! [`handle`] finds sessions, and [`module`] keeps the library loaded.
 
+mod deal;
 mod guard;
 mod halt;
 mod handle;
@@ -15,6 +16,7 @@ mod session;
 mod subscription;
 mod text;
 
+pub use deal::*;
 pub use halt::*;
 pub use report::*;
 pub use session::*;

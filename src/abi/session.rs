@@ -18,7 +18,7 @@ pub const MT5REDIS_ABI_VERSION: i32 = 1;
 
 /// The lane of instance states: the heartbeats of `mt5redis_instance_state`.
 pub const MT5REDIS_LANE_RIS: i32 = 0;
-/// The lane of trade states: `mt5redis_trade_state` and `mt5redis_open_positions`.
+/// The lane of trade states and deals: `mt5redis_trade_state`, `mt5redis_open_positions` and `mt5redis_deal`.
 pub const MT5REDIS_LANE_RTS: i32 = 1;
 /// The lane of trade signals and execution reports: `mt5redis_signal` and `mt5redis_report`.
 pub const MT5REDIS_LANE_RTSS: i32 = 2;

@@ -31,6 +31,8 @@ pub struct Config {
     pub ris_ttl: Duration,
     /// How long a closed position is kept.
     pub rts_retention: Duration,
+    /// How long the events of trades are kept; none: they are not told.
+    pub rts_events: Option<TradeEvents>,
     /// How long a signal is kept.
     pub rtss_retention: Duration,
     /// How long an execution report is kept.
@@ -58,6 +60,15 @@ pub struct LaneConfig {
     pub batch_bytes: usize,
     /// How fast it may send.
     pub rate: RateLimit,
+}
+
+/// How long the events of trades are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TradeEvents {
+    /// The age of the oldest one, and the life of a stream after its last one.
+    pub retention: Duration,
+    /// About the most entries in an instance's stream: a safety net beside the retention.
+    pub max_length: u64,
 }
 
 /// Limits for a slow connection; none by default.
@@ -179,6 +190,7 @@ impl Config {
             pressure_quiet: Duration::from_secs(10),
             ris_ttl: Duration::from_secs(90),
             rts_retention: Duration::from_secs(30 * 86_400),
+            rts_events: Some(TradeEvents { retention: Duration::from_secs(7 * 86_400), max_length: 100_000 }),
             rtss_retention: Duration::from_secs(3600),
             rtss_report_retention: Duration::from_secs(7 * 86_400),
             rtss_max_length: 1_000_000,

@@ -83,6 +83,11 @@ impl Source<'_> {
         let retention = SECOND..=3660 * DAY;
         ris.duration("ttl", SECOND..=DAY, &mut config.ris_ttl)?;
         rts.duration("retention", retention.clone(), &mut config.rts_retention)?;
+        let mut events = config.rts_events.expect("they are told by default");
+        rts.duration("event_retention", retention.clone(), &mut events.retention)?;
+        rts.number("event_max_length", 1..=1 << 40, &mut events.max_length)?;
+        config.rts_events = Some(events);
+        rts.choice("events", [("on", Some(events)), ("off", None)], &mut config.rts_events)?;
         rtss.duration("retention", retention.clone(), &mut config.rtss_retention)?;
         rtss.duration("report_retention", retention, &mut config.rtss_report_retention)?;
         rtss.number("shards", 1..=4096, &mut config.rtss_shards)?;

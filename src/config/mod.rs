@@ -15,7 +15,7 @@ mod tls;
 mod url;
 
 pub use advice::WHILE_CONNECTING;
-pub use configuration::{Config, JournalConfig, JournalSync, LaneConfig, RateLimit};
+pub use configuration::{Config, JournalConfig, JournalSync, LaneConfig, RateLimit, TradeEvents};
 pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
 pub use file::parse;

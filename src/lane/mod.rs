@@ -25,6 +25,7 @@ mod rts;
 mod rtss;
 mod shared;
 mod status;
+mod stream;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;

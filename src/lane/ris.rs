@@ -5,6 +5,7 @@
 //! A halt must be heard in time, also while pressure thins the heartbeats, a full server refuses them, or nobody sends
 //! any. So halts are asked for at the interval of heartbeats without pressure, whether a heartbeat is written or not.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,15 @@ use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::Failure;
 use crate::model::encoding::{Encoding, Producer};
+use crate::model::equity::{self, MINUTE_MS};
 use crate::model::instance::InstanceRecord;
 use crate::model::key;
 use crate::model::{InstanceId, LaneName, Tag};
 use crate::pressure::Pressure;
 use crate::pressure::directive::Directive;
+
+/// How long a history of equity is kept after its last sample, ms.
+const EQUITY_MS: i64 = 366 * 24 * 3_600_000;
 
 /// How heartbeats are written.
 #[derive(Clone)]
@@ -33,6 +38,8 @@ pub(crate) struct Ris {
     pub(crate) skew: Arc<Skew>,
     pub(crate) halts: Arc<Halts>,
     pub(crate) watch: Watch,
+    /// The minute of each instance's last sample of equity on this connection.
+    pub(crate) sampled: HashMap<InstanceId, i64>,
 }
 
 /// What the lane's thread asked about halts.
@@ -104,6 +111,7 @@ impl Policy for Ris {
             }
             commands.end();
         });
+        written.iter().for_each(|record| self.sample(record, write));
     }
 
     fn prepare(&mut self, records: &[InstanceRecord], _link: &mut Link) -> Result<(), Failure> {
@@ -112,6 +120,11 @@ impl Policy for Ris {
             self.watch.asked = None;
         }
         Ok(())
+    }
+
+    fn forget(&mut self) {
+        // What was written last may not have arrived.
+        self.sampled.clear();
     }
 
     fn questions_due_in(&self) -> Option<Duration> {
@@ -160,6 +173,40 @@ impl Policy for Ris {
         for (record, answer) in written.iter().zip(for_one) {
             self.pressure.told(Some(record.tag.instance), read(answer), now);
         }
+    }
+}
+
+impl Ris {
+    /// Writes the first heartbeat of each minute to the history of equity, to its minute and its hour. The layout's
+    /// number, at the end, makes the string as long as it will ever be, so that it never grows. It is no part of the
+    /// transaction: a user or a server that refuses it does not keep the heartbeat from being written.
+    fn sample(&mut self, record: &InstanceRecord, write: &mut Write) {
+        let time_ms = record.stamp.time_ms;
+        if self.sampled.insert(record.tag.instance, time_ms / MINUTE_MS) == Some(time_ms / MINUTE_MS) {
+            return;
+        }
+        let key = key::equity(record.tag.instance.as_str());
+        let mut set = |at: usize, bytes: &[u8]| {
+            write(&key, &|commands| {
+                commands.begin();
+                commands.argument(b"SETRANGE");
+                commands.argument(key.as_bytes());
+                commands.integer(at as i64);
+                commands.argument(bytes);
+                commands.end();
+            });
+        };
+        set(equity::LAYOUT_AT, &[equity::LAYOUT]);
+        for (at, bytes, length) in equity::pieces(&record.state, time_ms) {
+            set(at, &bytes[..length]);
+        }
+        write(&key, &|commands| {
+            commands.begin();
+            commands.argument(b"PEXPIRE");
+            commands.argument(key.as_bytes());
+            commands.integer(EQUITY_MS);
+            commands.end();
+        });
     }
 }
 

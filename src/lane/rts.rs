@@ -1,13 +1,20 @@
-//! RTS: one hash for each position. The same transaction keeps the sets of open and closed positions in step. Opens and
-//! closes are always written; states in between coalesce.
+//! RTS: one hash for each position. The same transaction keeps the sets of open and closed positions in step, and tells
+//! what happened in the stream of events. Prices coalesce; what is an event never does.
+
+mod events;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::mem;
+use std::time::{Duration, Instant};
 
-use redis::FromRedisValue;
+use redis::{FromRedisValue, Value};
+use serde::Serialize;
 use serde_json::json;
 
-use super::policy::{Policy, Subject, append};
+use super::policy::{Policy, Subject, Write, append};
+use super::stream::{advice, ask_time};
+use crate::clock::server_ms;
+use crate::config::TradeEvents;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
@@ -15,20 +22,34 @@ use crate::model::encoding::{Encoding, Producer};
 use crate::model::key;
 use crate::model::trade::*;
 use crate::model::{InstanceId, LaneName, Stamp, Tag};
+use events::Events;
 
 /// How trade states are written.
 pub(crate) struct Rts {
     pub(crate) producer: Producer,
     pub(crate) encoding: Encoding,
     pub(crate) retention: Duration,
-    /// The open positions in Redis, of each instance that was reconciled on this connection.
+    /// Whether events are told, and how long they are kept.
+    telling: Option<TradeEvents>,
+    /// The events of each instance that had one on this connection.
+    events: HashMap<InstanceId, Events>,
+    /// The instances whose server is asked for its time in this exchange.
+    asking: Vec<InstanceId>,
+    /// The open positions in Redis, of each instance that was reconciled or opened one on this connection.
     open: HashMap<InstanceId, BTreeSet<i64>>,
     scratch: Vec<u8>,
 }
 
 impl Rts {
-    pub(crate) fn new(producer: Producer, encoding: Encoding, retention: Duration) -> Self {
-        Self { producer, encoding, retention, open: HashMap::new(), scratch: Vec::new() }
+    pub(crate) fn new(
+        producer: Producer,
+        encoding: Encoding,
+        retention: Duration,
+        telling: Option<TradeEvents>,
+    ) -> Self {
+        let (events, asking) = (HashMap::new(), Vec::new());
+        let (open, scratch) = (HashMap::new(), Vec::new());
+        Self { producer, encoding, retention, telling, events, asking, open, scratch }
     }
 
     fn position(&mut self, record: &TradeRecord, commands: &mut Commands) {
@@ -42,6 +63,9 @@ impl Rts {
         append(commands, self.encoding, &fields, &mut self.scratch);
         commands.end();
 
+        // A program that starts sends every open position as opened.
+        let known = state.event == MT5REDIS_EVENT_OPEN
+            && self.open.get(&record.tag.instance).is_some_and(|open| open.contains(&state.position));
         let mut buffer = itoa::Buffer::new();
         let id = buffer.format(state.position).as_bytes();
         match state.event {
@@ -70,6 +94,29 @@ impl Rts {
                 }
             }
         }
+        if state.event != MT5REDIS_EVENT_PRICE {
+            let producer = self.producer;
+            self.tell(record, self.encoding, commands, |predecessor| {
+                record.stamp.trade_event(&producer, predecessor, known, state, symbol, comment)
+            });
+        }
+    }
+
+    /// Adds an event to its instance's stream, unless it is there. `event` is given the number of the event before it.
+    fn tell<E: Serialize>(
+        &mut self,
+        record: &TradeRecord,
+        encoding: Encoding,
+        commands: &mut Commands,
+        event: impl FnOnce(u64) -> E,
+    ) {
+        let Some(events) = self.events.get_mut(&record.tag.instance) else { return };
+        if events.tell(record) {
+            let predecessor = events.count(record.stamp.sequence);
+            commands.begin_with(&events.stream.entry);
+            append(commands, encoding, &event(predecessor), &mut self.scratch);
+            commands.end();
+        }
     }
 
     /// Adds a position to the closed ones, with their retention.
@@ -97,6 +144,21 @@ impl Rts {
         commands.end();
     }
 
+    /// Asks the instance's stream of events what it has, unless that is known, and its server for its time.
+    fn ask(&mut self, record: &TradeRecord, link: &mut Link) -> Result<(), Failure> {
+        let Self { producer, events, .. } = self;
+        let events = events.entry(record.tag.instance).or_insert_with(|| Events::new(&record.tag.instance));
+        if !events.lacks(record) {
+            return Ok(());
+        }
+        events.ask(record, producer.as_str(), link)?;
+        if events.stream.clock.is_none() {
+            let (answer, _) = ask_time(link, &events.stream.key)?;
+            events.stream.clock = Some((server_ms(&answer), Instant::now()));
+        }
+        Ok(())
+    }
+
     fn open_set(&mut self, record: &TradeRecord, positions: &[i64], commands: &mut Commands) {
         let instance = record.tag.instance.as_str();
         let now = positions.iter().copied().collect::<BTreeSet<_>>();
@@ -110,6 +172,11 @@ impl Rts {
             append(commands, Encoding::Fields, &record.stamp.gone(&self.producer), &mut self.scratch);
             commands.end();
             self.closed(instance, position, record.stamp.time_ms, commands);
+            let producer = self.producer;
+            // As in the hash, where most of the record is known from before.
+            self.tell(record, Encoding::Fields, commands, |predecessor| {
+                record.stamp.gone_event(&producer, predecessor, position)
+            });
         }
         if any_gone {
             self.forget_old(instance, record.stamp.time_ms, commands);
@@ -129,7 +196,7 @@ impl Rts {
 /// A clone serves a new thread and a new connection, so it knows nothing of the server.
 impl Clone for Rts {
     fn clone(&self) -> Self {
-        Self::new(self.producer, self.encoding, self.retention)
+        Self::new(self.producer, self.encoding, self.retention, self.telling)
     }
 }
 
@@ -164,6 +231,11 @@ impl Policy for Rts {
                 value["id"] = json!(state.position);
                 value
             }
+            TradeBody::Deal(body) => {
+                let mut value = json!(record.stamp.deal(&self.producer, 0, body));
+                value["i"] = json!(record.tag.instance.as_str());
+                value
+            }
             TradeBody::OpenSet(positions) => {
                 json!({ "q": sequence, "t": time_ms, "i": record.tag.instance.as_str(), "open": positions })
             }
@@ -172,8 +244,10 @@ impl Policy for Rts {
 
     fn size(record: &TradeRecord) -> usize {
         match &record.body {
-            TradeBody::Position { .. } => 500,
+            TradeBody::Position { state, .. } if state.event == MT5REDIS_EVENT_PRICE => 500,
+            TradeBody::Position { .. } => 1000,
             TradeBody::OpenSet(positions) => 100 + 24 * positions.len(),
+            TradeBody::Deal(_) => 400,
         }
     }
 
@@ -185,22 +259,29 @@ impl Policy for Rts {
         let position = match &record.body {
             TradeBody::Position { state, .. } => state.position,
             TradeBody::OpenSet(_) => 0,
+            TradeBody::Deal(_) => return None,
         };
         Some(Subject { instance: record.tag.instance.as_str(), position })
     }
 
     fn may_be_superseded(record: &TradeRecord) -> bool {
         match &record.body {
-            TradeBody::Position { state, .. } => {
-                matches!(state.event, MT5REDIS_EVENT_CHANGE | MT5REDIS_EVENT_PRICE)
-            }
+            TradeBody::Position { state, .. } => state.event == MT5REDIS_EVENT_PRICE,
             TradeBody::OpenSet(_) => true,
+            TradeBody::Deal(_) => false,
         }
     }
 
     fn prepare(&mut self, records: &[TradeRecord], link: &mut Link) -> Result<(), Failure> {
         for record in records {
-            if matches!(record.body, TradeBody::OpenSet(_)) && !self.open.contains_key(&record.tag.instance) {
+            let opens = match &record.body {
+                TradeBody::Position { state, .. } => {
+                    self.telling.is_some() && state.event == MT5REDIS_EVENT_OPEN
+                }
+                TradeBody::OpenSet(_) => true,
+                TradeBody::Deal(_) => false,
+            };
+            if opens && !self.open.contains_key(&record.tag.instance) {
                 let members = match link.ask(&["SMEMBERS", &key::open_trades(record.tag.instance.as_str())]) {
                     Ok(reply) => Vec::<String>::from_redis_value(reply).unwrap_or_default(),
                     // Not a set. The reconcile's DEL removes it, as it does with strange members.
@@ -210,18 +291,67 @@ impl Policy for Rts {
                 let open = members.iter().filter_map(|member| member.parse().ok()).collect();
                 self.open.insert(record.tag.instance, open);
             }
+            if self.telling.is_some() && may_tell(record) {
+                self.ask(record, link)?;
+            }
         }
         Ok(())
+    }
+
+    fn follow(&mut self, record: &TradeRecord, missing: u64) {
+        if let Some(events) = self.events.get_mut(&record.tag.instance) {
+            events.stream.predecessor = events.stream.predecessor.max(missing);
+        }
     }
 
     fn write(&mut self, record: &TradeRecord, commands: &mut Commands) {
         match &record.body {
             TradeBody::Position { .. } => self.position(record, commands),
             TradeBody::OpenSet(positions) => self.open_set(record, positions, commands),
+            TradeBody::Deal(body) => {
+                let producer = self.producer;
+                self.tell(record, self.encoding, commands, |predecessor| {
+                    record.stamp.deal(&producer, predecessor, body)
+                });
+            }
+        }
+    }
+
+    fn advice(&self, tag: &Tag, refusal: &Failure) -> Option<String> {
+        advice(&key::trade_events(tag.instance.as_str()), refusal)
+    }
+
+    fn finish(&mut self, tag: &Tag, commands: &mut Commands) {
+        let Some(TradeEvents { retention, max_length }) = self.telling else { return };
+        let Some(events) = self.events.get_mut(&tag.instance) else { return };
+        if mem::take(&mut events.added) && events.stream.finish(retention, max_length, commands) {
+            self.asking.push(tag.instance);
+        }
+    }
+
+    fn questions(&mut self, _: &[&TradeRecord], write: &mut Write) {
+        for instance in &self.asking {
+            let key = key::trade_events(instance.as_str());
+            write(&key, &|commands| commands.command([b"TIME".as_slice()]));
+        }
+    }
+
+    fn answered(&mut self, _: &[&TradeRecord], answers: &[Option<Value>], _: Instant) {
+        for (instance, answer) in mem::take(&mut self.asking).into_iter().zip(answers) {
+            if let Some(events) = self.events.get_mut(&instance) {
+                events.stream.clock = Some((answer.as_ref().and_then(server_ms), Instant::now()));
+            }
         }
     }
 
     fn forget(&mut self) {
         self.open.clear();
+        self.events.clear();
+        self.asking.clear();
     }
+}
+
+/// Whether a record may become an event.
+fn may_tell(record: &TradeRecord) -> bool {
+    !matches!(&record.body, TradeBody::Position { state, .. } if state.event == MT5REDIS_EVENT_PRICE)
 }

@@ -4,8 +4,6 @@
 //! A stream expires when its writer falls silent. Until then it is trimmed by the server's clock and by length: once a
 //! second, and again after every 5,000 entries, so that a fast writer cannot outgrow what one XTRIM removes.
 
-mod stream;
-
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,17 +12,17 @@ use redis::Value;
 use serde_json::json;
 
 use super::policy::{Evidence, Policy, Subject, Write, append};
+use super::stream::{Clock, Stream, advice, ask_time};
 use crate::clock::{Skew, server_ms};
 use crate::link::Link;
 use crate::link::commands::Commands;
-use crate::link::failure::{Class, Failure, Refusal};
+use crate::link::failure::{Class, Failure};
 use crate::model::encoding::{Encoding, Producer};
 use crate::model::key::{self, Key};
 use crate::model::message::Message;
 use crate::model::received::Received;
 use crate::model::reported::Reported;
 use crate::model::{LaneName, Tag};
-use stream::{Clock, Stream, key_of};
 
 /// How many of a stream's last entries are searched for this producer's last one.
 const LAST_ENTRIES: &str = "64";
@@ -80,12 +78,7 @@ impl Rtss {
 
     /// Asks this key's server for its time.
     fn ask(&self, link: &mut Link, key: &str) -> Result<Clock, Failure> {
-        let server = link.route(key)?;
-        let mut commands = Commands::new();
-        commands.command([b"TIME".as_slice()]);
-        let asked = Instant::now();
-        link.send(server, &mut commands)?;
-        let answer = link.receive(server)?;
+        let (answer, asked) = ask_time(link, key)?;
         Ok(self.hear(&answer, asked))
     }
 
@@ -108,7 +101,9 @@ impl Rtss {
         if self.streams.get(self.latest).is_none_or(|stream| stream.tag != *tag) {
             let known = self.streams.iter().position(|stream| stream.tag == *tag);
             self.latest = known.unwrap_or_else(|| {
-                self.streams.push(Stream::new(*tag, self.shard(tag), self.clock));
+                let shard = self.shard(tag);
+                let listed = (!tag.reports).then_some(shard);
+                self.streams.push(Stream::new(*tag, key_of(tag, shard), listed, self.clock));
                 self.streams.len() - 1
             });
         }
@@ -284,18 +279,21 @@ impl Policy for Rtss {
     }
 
     fn advice(&self, tag: &Tag, refusal: &Failure) -> Option<String> {
-        let key = key_of(tag, self.shard(tag));
-        (refusal.refusal == Some(Refusal::OutOfIds)).then(|| {
-            format!(
-                "ALARM: {key} has no ids left: delete the entries at its end whose ids are in the future (XREVRANGE, \
-                 XDEL), then XSETID {key} <id of the last good entry>"
-            )
-        })
+        advice(&key_of(tag, self.shard(tag)), refusal)
     }
 
     fn forget(&mut self) {
         self.clock = None;
         self.streams.clear();
         self.asking.clear();
+    }
+}
+
+/// The key of a tag's stream.
+fn key_of(tag: &Tag, shard: u16) -> Key {
+    if tag.reports {
+        key::reports(shard, tag.instance.as_str())
+    } else {
+        key::signals(shard, tag.instance.as_str())
     }
 }

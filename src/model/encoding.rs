@@ -74,6 +74,21 @@ impl Serialize for Number {
     }
 }
 
+/// A field that only some records have. A record has all of its kind or none, so that their places are certain.
+pub(crate) struct Said<T>(pub(crate) bool, pub(crate) T);
+
+impl<T> Said<T> {
+    pub(crate) fn is_left_out(&self) -> bool {
+        !self.0
+    }
+}
+
+impl<T: Serialize> Serialize for Said<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.1.serialize(serializer)
+    }
+}
+
 /// A serializer for flat structs of numbers, flags, letters and texts. It refuses anything else.
 struct Items<F>(F);
 

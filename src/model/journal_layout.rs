@@ -6,6 +6,7 @@
 use arrayvec::ArrayString;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::deal::DealBody;
 use super::message::Message;
 use super::numbers::Numbers;
 use super::report::ReportRecord;
@@ -19,6 +20,7 @@ const OPEN_SET: u8 = 3;
 /// A signal that says what happened. One that does not is stored without these fields, so that it costs nothing more.
 const SIGNAL_WITH_EVENT: u8 = 4;
 const REPORT: u8 = 5;
+const DEAL: u8 = 6;
 
 impl Message {
     /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
@@ -70,6 +72,7 @@ impl Message {
 
 impl TradeRecord {
     /// Appends the record to `bytes`, without its sequence number, which the journal stores itself.
+    #[inline]
     pub(crate) fn store(&self, bytes: &mut Vec<u8>) {
         match &self.body {
             TradeBody::Position { state, symbol, comment } => {
@@ -82,6 +85,12 @@ impl TradeRecord {
                 begin(bytes, OPEN_SET, &self.stamp, &self.tag);
                 bytes.extend_from_slice(positions.as_bytes());
             }
+            TradeBody::Deal(body) => {
+                begin(bytes, DEAL, &self.stamp, &self.tag);
+                bytes.extend_from_slice(body.deal.as_bytes());
+                put(bytes, &body.symbol);
+                put(bytes, &body.comment);
+            }
         }
     }
 
@@ -93,6 +102,11 @@ impl TradeRecord {
             POSITION => {
                 let state = number(&mut rest)?;
                 TradeBody::Position { state, symbol: text(&mut rest)?, comment: text(&mut rest)? }
+            }
+            DEAL => {
+                let deal = number(&mut rest)?;
+                let (symbol, comment) = (text(&mut rest)?, text(&mut rest)?);
+                TradeBody::Deal(Box::new(DealBody { deal, symbol, comment }))
             }
             OPEN_SET if rest.len().is_multiple_of(8) => {
                 let mut positions = Vec::with_capacity(rest.len() / 8);
@@ -144,7 +158,7 @@ fn number<N: FromBytes + Immutable>(rest: &mut &[u8]) -> Option<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ExecutionReport, Signal, TradeState};
+    use crate::model::{Deal, ExecutionReport, Signal, TradeState};
 
     fn stamp() -> (Stamp, InstanceId) {
         (Stamp { sequence: 7, time_ms: 1_763_800_000_000 }, InstanceId::new("1.Demo").unwrap())
@@ -178,7 +192,12 @@ mod tests {
         assert_eq!(lengths[1] - lengths[0], 40, "only an event needs more room");
 
         let state = TradeState { position: 77, profit: -1.5, ..Default::default() };
-        for body in [TradeBody::Position { state, symbol, comment }, TradeBody::OpenSet([3, 5].into())] {
+        let deal = Deal { deal: 9, position: 77, profit: -1.5, kind: 2, ..Default::default() };
+        for body in [
+            TradeBody::Position { state, symbol, comment },
+            TradeBody::OpenSet([3, 5].into()),
+            TradeBody::Deal(Box::new(DealBody { deal, symbol, comment })),
+        ] {
             let record = TradeRecord { stamp, tag: Tag::of(&instance), body };
             bytes.clear();
             record.store(&mut bytes);

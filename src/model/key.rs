@@ -45,6 +45,16 @@ pub fn closed_trades(instance: &str) -> Key {
     join(&["tc:{", instance, "}"])
 }
 
+/// The events of an instance's trades; a stream.
+pub fn trade_events(instance: &str) -> Key {
+    join(&["te:{", instance, "}"])
+}
+
+/// The history of an instance's equity; a string.
+pub fn equity(instance: &str) -> Key {
+    join(&["ih:{", instance, "}"])
+}
+
 /// The signals of one source; a stream. The shard is the Cluster hash tag, so that one read covers all sources of a
 /// shard.
 pub fn signals(shard: u16, source: &str) -> Key {

@@ -1,5 +1,5 @@
-//! The records: the state of an instance, the state of a trade, a signal, and the report of what a follower did with
-//! one.
+//! The records: the state of an instance, the state of a trade, a deal, a signal, and the report of what a follower did
+//! with one.
 //!
 //! Each record is a plain struct that crosses the C ABI as it is, with the texts that came beside it. It is checked once,
 //! where it enters: behind this module every value is finite, in range and short. The keys and encodings of Redis are
@@ -7,8 +7,11 @@
 //! Nothing here knows about a queue, a thread or a connection.
 
 pub mod check;
+pub mod deal;
 pub mod encoding;
 mod entry;
+pub mod equity;
+pub mod event;
 pub mod halt;
 pub mod instance;
 pub(crate) mod journal_layout;
@@ -23,6 +26,8 @@ pub mod signal;
 mod tag;
 pub mod trade;
 
+pub use deal::Deal;
+pub use event::TradeEvent;
 pub use instance::{InstanceId, InstanceState};
 pub(crate) use lane_name::LaneName;
 pub use report::ExecutionReport;

@@ -1,10 +1,10 @@
 //! RTSS: trade signals, one stream entry each. Signals are events, so every one is kept.
 
 use arrayvec::ArrayString;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::encoding::{Number, Producer};
+use super::encoding::{Number, Producer, Said};
 use super::numbers::Numbers;
 use super::trade::{COMMENT_LIMIT, MT5REDIS_SIDE_BUY, SYMBOL_LIMIT};
 use super::{SCHEMA, Stamp, Tag, check};
@@ -233,21 +233,6 @@ pub(crate) struct SignalFields<'a> {
     ot: Said<i32>,
     #[serde(skip_serializing_if = "Said::is_left_out")]
     fd: Said<i32>,
-}
-
-/// A field that only a signal with an event has. All of them are written or none, so that their places are certain.
-struct Said<T>(bool, T);
-
-impl<T> Said<T> {
-    fn is_left_out(&self) -> bool {
-        !self.0
-    }
-}
-
-impl<T: Serialize> Serialize for Said<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        self.1.serialize(serializer)
-    }
 }
 
 impl SignalRecord {

@@ -5,7 +5,8 @@ use arrayvec::ArrayString;
 use serde::Serialize;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::encoding::{Number, Producer};
+use super::deal::DealBody;
+use super::encoding::{Number, Producer, Said};
 use super::{SCHEMA, Stamp, Tag, check};
 use crate::codes::*;
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ pub(crate) const OPEN_SET_LIMIT: usize = 16_384;
 
 /// The position was opened, or is seen for the first time. Never merged with a later state.
 pub const MT5REDIS_EVENT_OPEN: i32 = 1;
-/// Volume, stops, side or ticket changed. Merged with a later state that waits.
+/// Volume, stops, side or ticket changed. Never merged with a later state.
 pub const MT5REDIS_EVENT_CHANGE: i32 = 2;
 /// Only price, profit or swap changed. Merged with a later state; not accepted while pressure forbids it.
 pub const MT5REDIS_EVENT_PRICE: i32 = 3;
@@ -108,7 +109,8 @@ impl TradeState {
     }
 }
 
-fn position(id: i64) -> Result<()> {
+/// Refuses a position's identifier that is not above 0.
+pub(super) fn position(id: i64) -> Result<()> {
     check::within(MT5REDIS_ERR_POSITION, "position", id, 1, i64::MAX)
 }
 
@@ -149,6 +151,8 @@ pub enum TradeBody {
     },
     /// All open positions: any other that Redis lists as open is gone.
     OpenSet(Box<[i64]>),
+    /// A deal. It is rare, and in a box it leaves the others as cheap to move as they are.
+    Deal(Box<DealBody>),
 }
 
 impl TradeBody {
@@ -187,6 +191,10 @@ pub(crate) struct TradeFields<'a> {
     tc: i64,
     dg: i32,
     co: &'a str,
+    #[serde(skip_serializing_if = "Said::is_left_out")]
+    id: Said<i64>,
+    #[serde(skip_serializing_if = "Said::is_left_out")]
+    pq: Said<u64>,
 }
 
 /// What is written of a position that vanished between two reconciles: when, and that no deal told why.
@@ -199,6 +207,10 @@ pub(crate) struct GoneFields<'a> {
     e: char,
     st: char,
     tc: i64,
+    #[serde(skip_serializing_if = "Said::is_left_out")]
+    id: Said<i64>,
+    #[serde(skip_serializing_if = "Said::is_left_out")]
+    pq: Said<u64>,
 }
 
 impl Stamp {
@@ -211,7 +223,19 @@ impl Stamp {
             e: 'g',
             st: 'g',
             tc: self.time_ms,
+            id: Said(false, 0),
+            pq: Said(false, 0),
         }
+    }
+
+    /// The same as an event. `predecessor` is the number of the event before it, of the same producer; 0: unknown.
+    pub(crate) fn gone_event<'a>(
+        &self,
+        producer: &'a Producer,
+        predecessor: u64,
+        position: i64,
+    ) -> GoneFields<'a> {
+        GoneFields { id: Said(true, position), pq: Said(true, predecessor), ..self.gone(producer) }
     }
 
     pub(crate) fn trade<'a>(
@@ -253,7 +277,26 @@ impl Stamp {
             tc: if closed { state.closed_at(self.time_ms) } else { 0 },
             dg: state.digits,
             co: comment,
+            id: Said(false, 0),
+            pq: Said(false, 0),
         }
+    }
+
+    /// The same as an event. `predecessor` is the number of the event before it, of the same producer; 0: unknown. What
+    /// is `known` to be open does not open, it changes.
+    pub(crate) fn trade_event<'a>(
+        &self,
+        producer: &'a Producer,
+        predecessor: u64,
+        known: bool,
+        state: &TradeState,
+        symbol: &'a str,
+        comment: &'a str,
+    ) -> TradeFields<'a> {
+        let (id, pq) = (Said(true, state.position), Said(true, predecessor));
+        let fields = self.trade(producer, state, symbol, comment);
+        let e = if known && fields.e == 'o' { 'm' } else { fields.e };
+        TradeFields { e, id, pq, ..fields }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the call of a number says: every value follows from the seed, the caller and the number, so that the
 //! oracle knows each record without having seen it made. The names are those of `docs/wire-format.md`.
 
+use mt5_redis::model::deal::Deal;
 use mt5_redis::model::signal::*;
 use mt5_redis::model::trade::*;
 
@@ -17,6 +18,18 @@ pub const SIGNAL_FIELDS: [&str; 17] =
 pub const TRADE_FIELDS: [&str; 25] = [
     "v", "p", "q", "t", "o", "e", "st", "sy", "sd", "vo", "vc", "po", "pc", "px", "sl", "tp", "pr", "sw",
     "cm", "mg", "ti", "to", "tc", "dg", "co",
+];
+
+/// Fields of a position's event, in the order of `packed`.
+pub const EVENT_FIELDS: [&str; 27] = [
+    "v", "p", "q", "t", "o", "e", "st", "sy", "sd", "vo", "vc", "po", "pc", "px", "sl", "tp", "pr", "sw",
+    "cm", "mg", "ti", "to", "tc", "dg", "co", "id", "pq",
+];
+
+/// Fields of a deal, in the order of `packed`.
+pub const DEAL_FIELDS: [&str; 21] = [
+    "v", "p", "q", "t", "o", "e", "id", "pq", "de", "or", "ki", "en", "sy", "vo", "px", "pr", "sw", "cm",
+    "mg", "dg", "co",
 ];
 
 /// The version of these fields.
@@ -141,6 +154,57 @@ pub fn trade(seed: u64, caller: usize, number: u64) -> Call<TradeState> {
         digits: dice.i32(0..=15),
     };
     texts(&mut dice, state)
+}
+
+/// The deal of this number, if it is a deal: some of the prices are, so that a position's life is whole without them.
+pub fn deal(seed: u64, caller: usize, number: u64) -> Option<Call<Deal>> {
+    let instead = trade(seed, caller, number);
+    if number % 7 != 5 || instead.numbers.event != MT5REDIS_EVENT_PRICE {
+        return None;
+    }
+    let mut dice = dice(seed, caller, 3, number);
+    let deal = Deal {
+        time_ms: START_MS + number as i64,
+        deal: 1 + number as i64,
+        order: dice.i64(0..=i64::MAX),
+        position: instead.numbers.position,
+        magic: number as i64,
+        volume: f64::from(dice.u32(..10_000)) / 100.0,
+        price: price(&mut dice),
+        profit: -price(&mut dice),
+        swap: price(&mut dice),
+        commission: -price(&mut dice),
+        kind: dice.i32(1..=5),
+        entry: dice.i32(1..=5),
+        server_offset_s: dice.i32(-86_400..=86_400),
+        digits: dice.i32(0..=15),
+    };
+    Some(texts(&mut dice, deal))
+}
+
+/// What must stand among the events of the deal of this number.
+pub fn expected_deal(said: &Call<Deal>) -> Vec<(&'static str, Expected)> {
+    let Call { numbers: said, symbol, comment } = said;
+    vec![
+        ("v", Integer(SCHEMA)),
+        ("t", Integer(said.time_ms)),
+        ("o", Integer(said.server_offset_s.into())),
+        ("e", Expected::text("d")),
+        ("id", Integer(said.position)),
+        ("de", Integer(said.deal)),
+        ("or", Integer(said.order)),
+        ("ki", Expected::text(["b", "s", "p", "c", "o"][said.kind as usize - 1])),
+        ("en", Expected::text(["i", "o", "r", "b", "n"][said.entry as usize - 1])),
+        ("sy", Expected::text(*symbol)),
+        ("vo", Number(said.volume)),
+        ("px", Number(said.price)),
+        ("pr", Number(said.profit)),
+        ("sw", Number(said.swap)),
+        ("cm", Number(said.commission)),
+        ("mg", Integer(said.magic)),
+        ("dg", Integer(said.digits.into())),
+        ("co", Expected::text(*comment)),
+    ]
 }
 
 /// When the position of a close counts as closed.

@@ -2,6 +2,7 @@
 //! writes down the answers, what is done to the way, and who judges what arrived.
 
 pub mod content;
+pub mod events;
 pub mod ledger;
 pub mod oracle;
 pub mod planted;

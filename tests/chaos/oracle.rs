@@ -35,7 +35,7 @@ impl Verdict {
         (self.lost, self.duplicated, self.out_of_order, self.wrong) == (0, 0, 0, 0)
     }
 
-    fn note(&mut self, which: fn(&mut Self) -> &mut usize, what: String) {
+    pub(super) fn note(&mut self, which: fn(&mut Self) -> &mut usize, what: String) {
         *which(self) += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(what);
@@ -182,6 +182,9 @@ fn positions_of<'a>(
     let mut closed = BTreeMap::new();
     let mut unsure = HashSet::new();
     for call in calls {
+        if content::deal(seed, call.caller, call.number).is_some() {
+            continue;
+        }
         let state = content::trade(seed, call.caller, call.number).numbers;
         let (position, event) = (state.position, state.event);
         let shown = || {
@@ -257,7 +260,10 @@ fn positions_of<'a>(
 }
 
 /// The calls by the sequence numbers they were answered, each of which was given once.
-fn given<'a>(calls: impl Iterator<Item = &'a Call>, verdict: &mut Verdict) -> BTreeMap<u64, &'a Call> {
+pub(super) fn given<'a>(
+    calls: impl Iterator<Item = &'a Call>,
+    verdict: &mut Verdict,
+) -> BTreeMap<u64, &'a Call> {
     let mut given = BTreeMap::new();
     let mut last = [0; INSTANCES.len()];
     for call in calls {
@@ -275,7 +281,12 @@ fn given<'a>(calls: impl Iterator<Item = &'a Call>, verdict: &mut Verdict) -> BT
 }
 
 /// A name that was given up does not come back.
-fn check_producer<'a>(record: &'a Record, names: &mut Vec<&'a str>, moved: usize, verdict: &mut Verdict) {
+pub(super) fn check_producer<'a>(
+    record: &'a Record,
+    names: &mut Vec<&'a str>,
+    moved: usize,
+    verdict: &mut Verdict,
+) {
     let found = record.text("p").unwrap_or_default();
     if names.last() == Some(&found) {
         return;

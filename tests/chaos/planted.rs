@@ -6,6 +6,7 @@ use mt5_redis::model::trade::*;
 use rmpv::Value;
 
 use super::content::{self, SIGNAL_FIELDS};
+use super::events;
 use super::ledger::{Call, Lane, Outcome};
 use super::oracle::{self, Gone, Verdict};
 use super::reader::{Positions, Stream};
@@ -192,6 +193,9 @@ fn trades() -> (Vec<Call>, Positions) {
     for number in 0..800 {
         let sequence = number + 1;
         calls.push(Call { caller: 0, lane: Lane::Rts, number, outcome: Outcome::Accepted(sequence) });
+        if content::deal(SEED, 0, number).is_some() {
+            continue;
+        }
         let state = content::trade(SEED, 0, number).numbers;
         let (id, event) = (state.position, state.event);
         let closed = event == MT5REDIS_EVENT_CLOSE;
@@ -278,4 +282,84 @@ fn positions_of_another_instance_are_told_apart() {
         oracle::trades(SEED, &calls, &[Positions::default(), positions, Positions::default()])
     };
     assert!(swapped.lost > 0 && swapped.wrong > 0, "{swapped:?}");
+}
+
+/// The calls of [`trades`], and the events after them.
+fn told() -> (Vec<Call>, Stream) {
+    let (calls, _) = trades();
+    let mut stream = Stream::new();
+    for call in &calls {
+        let (number, Outcome::Accepted(sequence)) = (call.number, call.outcome) else { continue };
+        let state = content::trade(SEED, 0, number).numbers;
+        let expected = match content::deal(SEED, 0, number) {
+            Some(deal) => content::expected_deal(&deal),
+            None if state.event == MT5REDIS_EVENT_PRICE => continue,
+            None => {
+                let mut expected = content::expected_trade(SEED, 0, number);
+                expected.push(("id", Expected::Integer(state.position)));
+                expected
+            }
+        };
+        stream.push(Ok(record(expected, sequence)));
+    }
+    link(&mut stream);
+    (calls, stream)
+}
+
+fn after_events(plant: impl Fn(&mut Vec<Call>, &mut Stream)) -> (usize, usize, usize, usize) {
+    let (mut calls, mut stream) = told();
+    plant(&mut calls, &mut stream);
+    counts(events::events(SEED, &calls, &[stream, Stream::new(), Stream::new()]))
+}
+
+#[test]
+fn events_that_are_missing_doubled_swapped_or_altered_are_reported() {
+    let (calls, stream) = told();
+    let is = |record: &Result<Record, String>, event: &str| record.as_ref().unwrap().text("e") == Some(event);
+    let count = |event: &str| stream.iter().filter(|record| is(record, event)).count();
+    assert!(["o", "m", "c", "d"].iter().all(|event| count(event) > 5) && count("p") == 0);
+    assert_eq!(after_events(|_, _| ()), (0, 0, 0, 0));
+
+    assert_eq!(after_events(|_, stream| drop(stream.remove(20))), (1, 0, 0, 1), "the next leads to it");
+    assert_eq!(after_events(|_, stream| drop(stream.pop())), (1, 0, 0, 0));
+    assert_eq!(after_events(|_, stream| stream.insert(20, stream[19].clone())), (0, 1, 0, 0));
+    let swapped = after_events(|_, stream| stream.swap(40, 41));
+    assert_eq!((swapped.0, swapped.1, swapped.2), (0, 0, 1));
+    for event in ["o", "m", "c", "d"] {
+        let at = stream.iter().position(|record| is(record, event)).expect("one");
+        let names: Vec<String> = stream[at].as_ref().unwrap().0.keys().cloned().collect();
+        for name in names {
+            let (_, _, _, wrong) = after_events(|_, stream| set(stream[at].as_mut().unwrap(), &name, "4.75"));
+            assert!(wrong > 0, "{name} of {event}");
+        }
+    }
+    // A price that is told, and an event under the number of a price.
+    let price = calls.iter().position(|call| {
+        content::deal(SEED, 0, call.number).is_none()
+            && content::trade(SEED, 0, call.number).numbers.event == MT5REDIS_EVENT_PRICE
+    });
+    let price = price.expect("one") as u64;
+    let told = |_: &mut Vec<Call>, stream: &mut Stream| {
+        let expected = content::expected_trade(SEED, 0, price);
+        let at = stream.iter().position(|it| it.as_ref().unwrap().integer("q") > Some(price + 1));
+        stream.insert(at.expect("one"), Ok(record(expected, price + 1)));
+        link(stream);
+    };
+    assert_eq!(after_events(told), (0, 0, 0, 1));
+    // Without an answer an event may be there or not.
+    let unknown = |calls: &mut Vec<Call>, stream: &mut Stream, at: usize| {
+        let sequence = stream[at].as_ref().unwrap().integer("q").expect("a number");
+        let call = calls.iter_mut().find(|call| call.outcome == Outcome::Accepted(sequence));
+        call.expect("a call").outcome = Outcome::Unknown;
+    };
+    let deal = stream.iter().position(|record| is(record, "d")).expect("a deal");
+    assert_eq!(after_events(|calls, stream| unknown(calls, stream, deal)), (0, 0, 0, 0));
+    let absent = |calls: &mut Vec<Call>, stream: &mut Stream| {
+        unknown(calls, stream, deal);
+        drop(stream.remove(deal));
+        link(stream);
+    };
+    assert_eq!(after_events(absent), (0, 0, 0, 0));
+    let other = [Stream::new(), stream.clone(), Stream::new()];
+    assert!(!events::events(SEED, &calls, &other).is_clean(), "another instance's events");
 }

@@ -79,6 +79,9 @@ impl Caller {
         for left in (0..length).rev() {
             let number = self.next[lane as usize];
             let answer = match lane {
+                Lane::Rts if let Some(call) = content::deal(self.task.seed, self.index, number) => {
+                    self.bridge.deal_of(&call.numbers, call.symbol, call.comment)
+                }
                 Lane::Rts => {
                     let call = content::trade(self.task.seed, self.index, number);
                     self.bridge.trade_of(&call.numbers, call.symbol, call.comment)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Connection, cmd};
 
-use super::content::{INSTANCES, SIGNAL_FIELDS, TRADE_FIELDS};
+use super::content::{DEAL_FIELDS, EVENT_FIELDS, INSTANCES, SIGNAL_FIELDS, TRADE_FIELDS};
 use super::values::Record;
 
 /// A record, or why it is none.
@@ -32,8 +32,30 @@ pub fn signals(clients: &mut [Connection]) -> Vec<Stream> {
     streams
 }
 
+/// The trade events of each instance, wherever they are.
+pub fn events(clients: &mut [Connection]) -> [Stream; INSTANCES.len()] {
+    INSTANCES.map(|instance| {
+        let key = format!("te:{{{instance}}}");
+        let mut stream = Stream::new();
+        for client in clients.iter_mut() {
+            // A node of a Cluster does not answer for what it has not.
+            let there: Vec<String> = cmd("KEYS").arg(&key).query(client).expect("keys");
+            if !there.is_empty() {
+                stream.extend(read(client, &key, |items| {
+                    Record::read(items.clone(), &EVENT_FIELDS).or_else(|_| Record::read(items, &DEAL_FIELDS))
+                }));
+            }
+        }
+        stream
+    })
+}
+
 fn entries(client: &mut Connection, key: &str) -> Stream {
-    let mut signals = Vec::new();
+    read(client, key, |items| of(key, Record::read(items, &SIGNAL_FIELDS)?))
+}
+
+fn read(client: &mut Connection, key: &str, record: impl Fn(Vec<Vec<u8>>) -> Read) -> Stream {
+    let mut records = Vec::new();
     let mut from = "-".to_owned();
     loop {
         let page: Vec<(String, Vec<Vec<u8>>)> = cmd("XRANGE")
@@ -44,9 +66,9 @@ fn entries(client: &mut Connection, key: &str) -> Stream {
             .arg(10_000)
             .query(client)
             .expect("a stream");
-        let Some((last, _)) = page.last() else { return signals };
+        let Some((last, _)) = page.last() else { return records };
         from = format!("({last}");
-        signals.extend(page.into_iter().map(|(_, items)| of(key, Record::read(items, &SIGNAL_FIELDS)?)));
+        records.extend(page.into_iter().map(|(_, items)| record(items)));
     }
 }
 

@@ -11,6 +11,7 @@ use redis::Connection;
 use tempfile::TempDir;
 
 use super::content::INSTANCES;
+use super::events;
 use super::ledger::{self, Call, Outcome};
 use super::oracle::{self, Gone, Verdict};
 use super::producer::Task;
@@ -140,6 +141,7 @@ impl Scenario {
     pub fn judge_all(self, rts: &mut [Connection], rtss: &mut [Connection]) {
         let calls = self.calls();
         let mut verdict = oracle::trades(self.seed, &calls, &reader::positions(rts));
+        verdict += events::events(self.seed, &calls, &reader::events(rts));
         verdict += oracle::signals(self.seed, &calls, &reader::signals(rtss), 0, &Gone::Nothing);
         self.conclude(verdict);
     }

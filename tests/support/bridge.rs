@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mt5_redis::abi::*;
 use mt5_redis::codes::*;
+use mt5_redis::model::deal::*;
 use mt5_redis::model::instance::*;
 use mt5_redis::model::report::*;
 use mt5_redis::model::signal::*;
@@ -101,6 +102,16 @@ impl Bridge {
     pub fn trade_of(&self, state: &TradeState, symbol: &str, comment: &str) -> i64 {
         // SAFETY: valid pointers, texts end with a NUL.
         unsafe { mt5redis_trade_state(self.handle, state, wide(symbol).as_ptr(), wide(comment).as_ptr()) }
+    }
+
+    pub fn deal(&self, deal: &Deal) -> i64 {
+        self.deal_of(deal, "EURUSD", "grid 3")
+    }
+
+    pub fn deal_of(&self, deal: &Deal, symbol: &str, comment: &str) -> i64 {
+        let (size, symbol, comment) = (size_of::<Deal>() as i32, wide(symbol), wide(comment));
+        // SAFETY: valid pointers, texts end with a NUL.
+        unsafe { mt5redis_deal(self.handle, deal, size, symbol.as_ptr(), comment.as_ptr()) }
     }
 
     pub fn open_positions(&self, time_ms: i64, positions: &[i64]) -> i64 {
@@ -245,6 +256,26 @@ pub fn trade(position: i64, event: i32) -> TradeState {
         server_offset_s: 7200,
         digits: 5,
         ..Default::default()
+    }
+}
+
+/// A deal that closed a part of position 77.
+pub fn deal(ticket: i64) -> Deal {
+    Deal {
+        time_ms: 1_763_800_000_000,
+        deal: ticket,
+        order: 502,
+        position: 77,
+        magic: 42,
+        volume: 0.1,
+        price: 1.10401,
+        profit: 5.6,
+        swap: -0.04,
+        commission: -0.5,
+        kind: MT5REDIS_DEAL_SELL,
+        entry: MT5REDIS_ENTRY_OUT,
+        server_offset_s: 7200,
+        digits: 5,
     }
 }
 

@@ -2,6 +2,7 @@
 //! the time to live that it needs or must not have.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use redis::{FromRedisValue, RedisResult};
@@ -16,6 +17,10 @@ const SAMPLE: usize = 2000;
 const PAGE: usize = 200;
 /// The most keys with one fault that get a shell line each.
 const TYPED: usize = 20;
+/// How long trade events are kept by default. They may be there though they are off.
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+/// The time to live of a history of equity after its last sample, s.
+const HISTORY_SECONDS: &str = "31622400";
 /// The time to live of watermarks and readers' positions, s.
 const NOTE_SECONDS: &str = "3024000";
 
@@ -25,6 +30,7 @@ pub(super) fn check(patient: &mut Patient) -> Result<Vec<Finding>> {
         signals: patient.config.rtss_retention.as_millis().to_string(),
         reports: patient.config.rtss_report_retention.as_millis().to_string(),
         closed: patient.config.rts_retention.as_millis().to_string(),
+        events: patient.config.rts_events.map_or(WEEK, |events| events.retention).as_millis().to_string(),
     };
     for member in patient.masters() {
         let mut faults = Faults::default();
@@ -61,6 +67,7 @@ struct Lives {
     signals: String,
     reports: String,
     closed: String,
+    events: String,
 }
 
 #[derive(Default)]
@@ -130,11 +137,13 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, compact encodings, and a size that no key of ours reaches.
-const KINDS: [(&str, &[&str], u64); 16] = [
+const KINDS: [(&str, &[&str], u64); 18] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
+    ("ih:{", &["raw"], sizing::HISTORY_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
     ("to:{", &["intset"], u64::MAX),
     ("tc:{", &[], u64::MAX),
+    ("te:{", &[], u64::MAX),
     ("ss:{", &[], u64::MAX),
     ("sr:{", &[], u64::MAX),
     ("sd:{", &[], u64::MAX),
@@ -228,6 +237,18 @@ fn time_to_live(
             "are streams without a time to live, so they stay when their follower is gone",
             "was a report written by hand? a live follower sets it itself",
             ("PEXPIRE", lives.reports.as_str()),
+        ),
+        "te:{" if !expires => (
+            false,
+            "are streams without a time to live, so they stay when their terminal is gone",
+            "was an event written by hand? a live terminal sets it itself",
+            ("PEXPIRE", lives.events.as_str()),
+        ),
+        "ih:{" if !expires => (
+            false,
+            "are histories without a time to live, so they stay when their terminal is gone",
+            "a live terminal sets it itself, once a minute",
+            ("EXPIRE", HISTORY_SECONDS),
         ),
         "fp:{" | "sa:{" if !expires => (
             false,

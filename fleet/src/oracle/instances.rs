@@ -37,7 +37,8 @@ pub(super) fn check(
                 ledger.instance, last.state.time_ms
             ));
         }
-        keys.insert(key);
+        // Its values follow from the hash's, and its layout has tests of its own.
+        keys.extend([key, format!("ih:{{{}}}", ledger.instance)]);
     }
     let instances: HashSet<String> = redis::cmd("ZRANGE").arg(LIST).arg(0).arg(-1).query(reader.of(LIST)?)?;
     for instance in instances {

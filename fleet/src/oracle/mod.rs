@@ -6,12 +6,13 @@
 //! values or by those of a later record of the same position or instance.
 //!
 //! - [`check`]: runs the checks of the three lanes; [`verdict`]: what they found
-//! - [`instances`], [`trades`], [`signals`]: one lane each
+//! - [`instances`], [`trades`] with its [`events`], [`signals`]: one lane each
 //! - [`copies`]: the positions of accounts that copy others
 //! - [`reader`]: finds the server of a key; [`values`]: compares accepted values with stored ones
 
 mod check;
 pub mod copies;
+mod events;
 mod instances;
 mod reader;
 mod signals;

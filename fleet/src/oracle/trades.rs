@@ -137,7 +137,8 @@ fn instance(
     }
     let last = ledger.trades.last().map(TradeEntry::sequence);
     watermark(&watermark_key, committed.as_deref(), last, verdict);
-    keys.extend([open_key, closed_key, watermark_key]);
+    let events_key = super::events::check(connection, ledger, verdict)?;
+    keys.extend([open_key, closed_key, watermark_key, events_key]);
     Ok(())
 }
 
@@ -159,7 +160,11 @@ fn closed_at(trade: &Trade) -> i64 {
 }
 
 /// The fields of a position's last record, as changed by the open set that no longer contained it.
-fn fields(ledger: &Ledger, trade: &Trade, gone: Option<&&OpenSet>) -> Vec<(&'static str, Expected)> {
+pub(super) fn fields(
+    ledger: &Ledger,
+    trade: &Trade,
+    gone: Option<&&OpenSet>,
+) -> Vec<(&'static str, Expected)> {
     use Expected::{Integer, Number};
     let Trade { sequence, state, symbol, comment } = trade;
     let text = |text: &str| Expected::text(text);

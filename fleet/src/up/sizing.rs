@@ -5,8 +5,12 @@ use super::topology::Topology;
 
 /// An instance: its hash, its place in the list, its watermarks.
 pub const INSTANCE_BYTES: u64 = 1024;
+/// An instance's history of equity.
+pub const HISTORY_BYTES: u64 = 100_000;
 /// A position's hash and its place in the sets.
 pub const POSITION_BYTES: u64 = 512;
+/// A trade event or a deal in its stream, as fields.
+pub const EVENT_BYTES: u64 = 320;
 /// A packed signal in its stream.
 pub const SIGNAL_BYTES: u64 = 192;
 /// A source without its signals: a stream with one node, its watermark, its place in the list.
@@ -16,6 +20,9 @@ pub const CONNECTION_BYTES: u64 = 40 << 10;
 
 /// Positions of an account: those open, and those closed within the 30 days that they are kept.
 pub const POSITIONS: u64 = 20 + 30 * 20;
+/// Trade events of an account within the 7 days that they are kept: of each position, an opening, a closing, two changes,
+/// and two deals.
+pub const EVENTS: u64 = 7 * 20 * 6;
 /// Signals per terminal and second, averaged over an hour.
 pub const SIGNALS_PER_SECOND: u64 = 1;
 /// The most signals in a source's stream.
@@ -48,7 +55,9 @@ pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
     let clients = each * terminals;
     let clients = clients + clients / 4 + OTHER_CLIENTS;
     let instances = terminals * INSTANCE_BYTES;
-    let trades = terminals * POSITIONS * POSITION_BYTES;
+    // It never grows, so it needs no headroom.
+    let histories = terminals * HISTORY_BYTES;
+    let trades = terminals * (POSITIONS * POSITION_BYTES + EVENTS * EVENT_BYTES);
     let of_one = (SIGNALS_PER_SECOND * 3600).min(STREAM_SIGNALS) * SIGNAL_BYTES;
     let signals = terminals * (SOURCE_BYTES + of_one);
     let data = match lane {
@@ -58,7 +67,12 @@ pub fn limits(topology: Topology, lane: &str, terminals: u64) -> Limits {
         // A third of all, and half as much again when another node is down.
         _ => (instances + trades + signals) / 2,
     };
-    let bytes = RESERVE * data + clients * CONNECTION_BYTES;
+    let fixed = match lane {
+        "ris" => histories,
+        "rts" | "rtss" => 0,
+        _ => histories / 2,
+    };
+    let bytes = RESERVE * data + fixed + clients * CONNECTION_BYTES;
     Limits { max_memory: bytes.max(FLOOR_BYTES).next_multiple_of(1 << 20), max_clients: clients }
 }
 

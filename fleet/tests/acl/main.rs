@@ -79,6 +79,8 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
         "il",
         "ts:{1.Demo}:1",
         "tc:{1.Demo}",
+        "te:{1.Demo}",
+        "ih:{1.Demo}",
         "ss:{0}:1.Demo",
         "sl:{0}",
         "sr:{0}:1.Demo",
@@ -93,7 +95,7 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
         &mut guarded,
         INSTANCE,
         &format!(
-            "{EVERYBODY} hset del persist pexpire sadd srem watch unwatch smembers zadd zrem zremrangebyscore set get xadd xtrim xrevrange time"
+            "{EVERYBODY} hset del persist pexpire sadd srem watch unwatch smembers zadd zrem zremrangebyscore set get setrange xadd xtrim xrevrange time"
         ),
     );
     let mut terminal = guarded.sign_in(INSTANCE);
@@ -107,6 +109,13 @@ fn a_terminal_does_all_its_work_and_nothing_else() {
             "ZADD tc:{2.Demo} 1 1",
             "SMEMBERS to:{2.Demo}",
             "SET wm:{2.Demo}:0123456789abcdef 1",
+            "XADD te:{2.Demo} * d x",
+            "XREVRANGE te:{2.Demo} + -",
+            "XDEL te:{1.Demo} 1-1",
+            "DEL te:{1.Demo}",
+            "SETRANGE ih:{2.Demo} 0 x",
+            "GET ih:{2.Demo}",
+            "DEL ih:{1.Demo}",
             "XADD ss:{1}:1.Demo * d x",
             "XADD ss:{0}:2.Demo * d x",
             "XREVRANGE ss:{0}:2.Demo + -",

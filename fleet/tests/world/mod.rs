@@ -125,6 +125,32 @@ impl World {
         ] {
             self.ask::<()>(RTS, &command);
         }
+        self.write_events(at);
+    }
+
+    fn write_events(&mut self, at: usize) {
+        let Ledger { instance, producers: [_, producer, _], .. } = self.ledgers[at].clone();
+        let beginning = |sequence: u64| {
+            format!("XADD te:{{{instance}}} * v 2 p {producer} q {sequence} t {}", NOW_MS + sequence as i64)
+        };
+        let state = |sequence: u64, position: i64, before: u64, closed: bool| {
+            let (event, volume, closed_at) = if closed { ("c", "0", NOW_MS + 3) } else { ("o", "0.3", 0) };
+            format!(
+                "{} o 7200 e {event} st {event} sy EURUSD sd b vo {volume} vc 0 po 1.10345 pc 1.1 px 0 sl 0 tp 0 pr \
+                 16.8 sw -0.12 cm 0 mg -3 ti {position} to {NOW_MS} tc {closed_at} dg 5 co grid id {position} pq {before}",
+                beginning(sequence)
+            )
+        };
+        for command in [
+            state(1, OPEN, 0, false),
+            state(2, CLOSED, 1, false),
+            state(3, GONE, 2, false),
+            state(5, CLOSED, 3, true),
+            format!("{} e g st g tc {} id {GONE} pq 5", beginning(7), NOW_MS + 7),
+        ] {
+            self.ask::<String>(RTS, &command);
+        }
+        self.ask::<()>(RTS, &format!("PEXPIRE te:{{{instance}}} 604800000"));
     }
 
     /// Writes the streams anew, in this order of ledger and sequence.

@@ -71,6 +71,20 @@
 #define MT5REDIS_ORDER_STOP           2
 #define MT5REDIS_ORDER_STOP_LIMIT     3         // at price it becomes a limit order at entry_price
 
+//--- kind of a deal
+#define MT5REDIS_DEAL_BUY             1
+#define MT5REDIS_DEAL_SELL            2
+#define MT5REDIS_DEAL_BALANCE         3         // money paid in, or out if below 0
+#define MT5REDIS_DEAL_CREDIT          4         // credit, which is not part of the balance
+#define MT5REDIS_DEAL_OTHER           5         // a charge, interest, a dividend, a tax, a correction
+
+//--- what a deal did to its position
+#define MT5REDIS_ENTRY_IN             1         // opened it or added to it
+#define MT5REDIS_ENTRY_OUT            2         // closed it or a part of it
+#define MT5REDIS_ENTRY_REVERSE        3         // closed it and opened the other side
+#define MT5REDIS_ENTRY_OUT_BY         4         // closed it or a part of it by an opposite position
+#define MT5REDIS_ENTRY_NONE           5         // nothing: no trade
+
 //--- an operator's halt
 #define MT5REDIS_HALT_NONE            0         // none: open and close as usual
 #define MT5REDIS_HALT_ENTRIES         1         // open no new positions
@@ -170,6 +184,8 @@
 #define MT5REDIS_ERR_SLIPPAGE         (-153)
 #define MT5REDIS_ERR_LATENCY          (-154)
 #define MT5REDIS_ERR_RETCODE          (-155)
+#define MT5REDIS_ERR_KIND             (-156)
+#define MT5REDIS_ERR_ENTRY            (-157)
 
 //+------------------------------------------------------------------+
 //| State of the terminal and its account, for a heartbeat.          |
@@ -219,6 +235,27 @@ struct mt5redis_trade_t
    double    commission;         // commission and fees
    int       event;              // one of MT5REDIS_EVENT_*
    int       side;               // one of MT5REDIS_SIDE_*
+   int       server_offset_s;    // trade server's clock minus UTC, seconds
+   int       digits;             // the symbol's digits, 0 to 15
+  };
+
+//+------------------------------------------------------------------+
+//| A deal: its own numbers, not the position's.                     |
+//+------------------------------------------------------------------+
+struct mt5redis_deal_t
+  {
+   long      time_ms;            // when it was executed, ms since 1970 UTC; 0: now
+   long      deal;               // its ticket, above 0
+   long      order;              // its order's ticket; 0: none
+   long      position;           // DEAL_POSITION_ID; 0: none
+   long      magic;              // magic number
+   double    volume;             // lots
+   double    price;              // price
+   double    profit;             // realised profit, or the sum that was paid
+   double    swap;               // swap
+   double    commission;         // commission and fees
+   int       kind;               // one of MT5REDIS_DEAL_*
+   int       entry;              // one of MT5REDIS_ENTRY_*
    int       server_offset_s;    // trade server's clock minus UTC, seconds
    int       digits;             // the symbol's digits, 0 to 15
   };
@@ -313,6 +350,7 @@ long   mt5redis_open(string config,string instance,string data_folder);
 long   mt5redis_instance_state(long handle,const mt5redis_instance_t &state,
                                string server,string company,string currency,string agent);
 long   mt5redis_trade_state(long handle,const mt5redis_trade_t &state,string symbol,string comment);
+long   mt5redis_deal(long handle,const mt5redis_deal_t &deal,int size,string symbol,string comment);
 long   mt5redis_open_positions(long handle,long time_ms,const long &positions[],int count);
 long   mt5redis_signal(long handle,const mt5redis_signal_t &signal,string symbol,string comment);
 long   mt5redis_report(long handle,const mt5redis_report_t &report,int size,

@@ -48,7 +48,7 @@ public:
    void              TellSelected(const long position_);
    void              Postpone(const int at_);
    bool              AnyUntold(void) const;
-   void              Save(void);
+   void              Save(const bool whole_);
    void              Forget(void);
   };
 //+------------------------------------------------------------------+
@@ -143,14 +143,15 @@ bool CMt5RedisExits::AnyUntold(void) const
    return(false);
   }
 //+------------------------------------------------------------------+
-//| Keeps how far this got, when nothing waits. A global variable    |
+//| Keeps how far this got, when nothing waits here, and elsewhere   |
+//| nothing of the history either (whole). A global variable         |
 //| that nobody touches for four weeks is deleted: save now and then.|
 //| Its name has 54 characters at most, where 63 are allowed, and ms |
 //| since 1970 are far below 2^53: it can be set, and is exact.      |
 //+------------------------------------------------------------------+
-void CMt5RedisExits::Save(void)
+void CMt5RedisExits::Save(const bool whole_)
   {
-   if(!AnyUntold())
+   if(whole_ && !AnyUntold())
       m_done_to_ms=m_newest_ms;
    GlobalVariableSet(m_variable,(double)m_done_to_ms);
    GlobalVariablesFlush();

@@ -6,12 +6,12 @@
 // compares the positions with what was published and sends the differences. A position is identified by its
 // POSITION_IDENTIFIER, because its ticket changes when a netting position is reversed or the server reopens it. It is
 // closed if it is absent and its deals add up. If its deals do not add up, it waits for some looks and then leaves the
-// set of open positions; Redis marks it as gone.
+// set of open positions; Redis marks it as gone. Each deal is sent as well, with its own numbers.
 //
 // While the terminal is not connected, nothing is concluded.
 #ifndef MT5_REDIS_POSITIONS_MQH
 #define MT5_REDIS_POSITIONS_MQH
-#include "Mt5RedisFollower.mqh"
+#include "Mt5RedisDealLog.mqh"
 #include "Mt5RedisDeals.mqh"
 #include "Mt5RedisExits.mqh"
 #include "Mt5RedisOpenSet.mqh"
@@ -35,7 +35,7 @@ struct Mt5RedisPosition
 //+------------------------------------------------------------------+
 //| The positions.                                                   |
 //+------------------------------------------------------------------+
-class CMt5RedisPositions : public CMt5RedisFollower
+class CMt5RedisPositions : public CMt5RedisDealLog
   {
 private:
    Mt5RedisPosition  m_known[];
@@ -45,10 +45,7 @@ private:
    bool              m_marked;
    int               m_looks;
    int               m_connected_looks;
-   int               m_sent;
-   long              m_refused;        // the first refusal of this look
 
-   void              Count(const long result_);
    int               Find(const long position_) const;
    void              ReadSelected(mt5redis_trade_t &state_) const;
    void              ReadDeals(Mt5RedisPosition &position_);
@@ -62,8 +59,7 @@ protected:
    virtual void      OnOpened(const bool same_) override;
 
 public:
-                     CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0),m_sent(0),
-                                                m_refused(0) { }
+                     CMt5RedisPositions(void) : m_marked(false),m_looks(0),m_connected_looks(0) { }
    long              PublishPositions(void);
    long              PublishPosition(const ulong ticket_=0);
    void              MarkTrade(const MqlTradeTransaction &transaction_);
@@ -126,7 +122,7 @@ long CMt5RedisPositions::PublishPositions(void)
      }
    if(thorough_)
      {
-      m_exits.Save();
+      m_exits.Save(AllDealsSent());
       m_open.Ask();
      }
    SendOpenSet();
@@ -160,6 +156,7 @@ void CMt5RedisPositions::OnOpened(const bool same_)
    ArrayResize(m_known,0);
    m_open.Forget();
    m_exits.Forget();
+   ForgetDeals();
   }
 //+------------------------------------------------------------------+
 //| Sends the selected position if it changed, or in any case.       |
@@ -299,6 +296,7 @@ void CMt5RedisPositions::LookForExits(void)
    m_open.Sort();
    if(!m_exits.Scan())
       return;
+   SendDeals();
    for(int i_=0; i_<m_exits.Total(); i_++)
      {
       if(m_exits.IsTold(i_))
@@ -371,14 +369,6 @@ void CMt5RedisPositions::SendOpenSet(void)
    Count(result_);
    if(result_>0)
       m_open.Told();
-  }
-//+------------------------------------------------------------------+
-void CMt5RedisPositions::Count(const long result_)
-  {
-   if(result_>0)
-      m_sent++;
-   if(result_<0 && m_refused==0)
-      m_refused=result_;
   }
 //+------------------------------------------------------------------+
 int CMt5RedisPositions::Find(const long position_) const

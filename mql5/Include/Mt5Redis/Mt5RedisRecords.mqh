@@ -35,6 +35,7 @@ public:
    //--- for records you fill yourself; each returns its sequence number, or an error code below 0
    long              SendInstance(const mt5redis_instance_t &state_,const string agent_);
    long              SendTrade(const mt5redis_trade_t &state_,const string symbol_,const string comment_);
+   long              SendDeal(const mt5redis_deal_t &deal_,const string symbol_,const string comment_);
    long              SendSignal(const mt5redis_signal_t &signal_,const string symbol_,const string comment_);
    long              SendReport(const mt5redis_report_t &report_,const string source_,const string symbol_,
                                 const string reason_);
@@ -137,6 +138,15 @@ long CMt5RedisRecords::SendTrade(const mt5redis_trade_t &state_,const string sym
    if(!Ready())
       return(NotOpen());
    return(Checked(mt5redis_trade_state(m_handle,state_,symbol_,Shortened(comment_))));
+  }
+//+------------------------------------------------------------------+
+//| Queues a deal. One that Redis has is not written again.          |
+//+------------------------------------------------------------------+
+long CMt5RedisRecords::SendDeal(const mt5redis_deal_t &deal_,const string symbol_,const string comment_)
+  {
+   if(!Ready())
+      return(NotOpen());
+   return(Checked(mt5redis_deal(m_handle,deal_,(int)sizeof(mt5redis_deal_t),symbol_,Shortened(comment_))));
   }
 //+------------------------------------------------------------------+
 //| Queues a signal.                                                 |

@@ -1,7 +1,7 @@
 //! What a configuration file may say, and how mistakes in it are reported.
 
 use super::*;
-use crate::config::{RateLimit, Secret};
+use crate::config::{RateLimit, Secret, TradeEvents};
 
 fn error(text: &str) -> String {
     let error = parse("mt5-redis.toml", text).unwrap_err();
@@ -24,6 +24,8 @@ fn a_table_a_lane() {
         password = "own"
         encoding = "packed"
         retention = "7d"
+        event_retention = "2d"
+        event_max_length = 500
         [rtss]
         queue = 100
         batch_records = 7
@@ -44,6 +46,10 @@ fn a_table_a_lane() {
     assert_eq!(config.rts.endpoint.identity.password, Some(Secret::new("own".into())));
     assert_eq!((config.rts.endpoint.database, config.rts.encoding), (1, Encoding::Packed));
     assert_eq!((config.rts_retention, config.rtss_retention), (7 * DAY, 7200 * SECOND));
+    let events = TradeEvents { retention: 2 * DAY, max_length: 500 };
+    assert_eq!(config.rts_events, Some(events));
+    let off = parse("a.toml", "[rts]\nevents = \"off\"\nevent_retention = \"2d\"").unwrap();
+    assert_eq!(off.rts_events, None);
     assert_eq!((config.rtss.queue, config.rtss.batch_records, config.rtss.batch_bytes), (100, 7, 4096));
     assert_eq!(config.rtss.endpoint.reply_timeout, Duration::from_millis(1500));
     assert_eq!(config.rtss.endpoint.connect_timeout, Duration::from_millis(250));
@@ -56,6 +62,7 @@ fn a_table_a_lane() {
 #[test]
 fn a_refusal_names_file_line_key_and_reason() {
     for (text, reason) in [
+        ("[rts]\nevents = true", "2: rts.events = (boolean) is refused: write \"on\" or \"off\""),
         ("[rts]\n\nqueue = 0", "3: rts.queue = 0 is refused: write 16 to 1048576"),
         ("[rts]\nqueue = 1.5", "2: rts.queue = (float) is refused: write 16 to 1048576"),
         (

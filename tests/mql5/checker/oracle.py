@@ -8,6 +8,8 @@ import time
 import msgpack
 import redis
 
+from . import events
+
 POSITION = "vo vc po pc px sl tp pr sw cm".split()
 OF_BOOKS = ["volume", "volume_closed", "price_open", "price", "price_close", "stop_loss", "take_profit", "profit",
             "swap", "commission"]  # fmt: skip
@@ -39,6 +41,7 @@ class Oracle:
             instance = instance_of(account)
             if "silent_positions" not in self.step:
                 found += self.positions(instance, account, books["terminal"])
+                found += events.differences(self.redis, instance, account, "deals" in self.step)
             if account["current"]:
                 found += self.instance(instance, account, books)
         for stored in books["stored"]:

@@ -64,9 +64,37 @@ static std::string json_of(const books::Position &position) {
   return json.str();
 }
 
+// The letters of the wire format.
+static const char *kind_of(const books::Deal &deal) {
+  return deal.type == api::DEAL_TYPE_BUY       ? "b"
+         : deal.type == api::DEAL_TYPE_SELL    ? "s"
+         : deal.type == api::DEAL_TYPE_BALANCE ? "p"
+         : deal.type == api::DEAL_TYPE_CREDIT  ? "c"
+                                               : "o";
+}
+
+static const char *entry_of(const books::Deal &deal) {
+  return deal.entry == api::DEAL_ENTRY_IN      ? "i"
+         : deal.entry == api::DEAL_ENTRY_OUT   ? "o"
+         : deal.entry == api::DEAL_ENTRY_INOUT ? "r"
+                                               : "b";
+}
+
+static std::string json_of(const books::Deal &deal) {
+  Json json;
+  json.put("ticket", deal.ticket).put("order", deal.order).put("position", deal.position).put("magic", deal.magic);
+  json.put("time_ms", deal.time_ms - it.offset_ms).put("kind", kind_of(deal));
+  json.put("entry", kind_of(deal)[0] == 'b' || kind_of(deal)[0] == 's' ? entry_of(deal) : "n");
+  json.put("volume", deal.volume).put("price", deal.price).put("profit", deal.profit).put("swap", deal.swap);
+  json.put("commission", deal.commission + deal.fee).put("symbol", deal.symbol).put("comment", deal.comment);
+  return json.str();
+}
+
 static std::string json_of(const books::Account &account) {
   Json json;
-  std::vector<std::string> positions;
+  std::vector<std::string> positions, deals;
+  for(const books::Deal &deal : account.deals)
+    deals.push_back(json_of(deal));
   int open = 0;
   for(const books::Position &position : account.positions) {
     positions.push_back(json_of(position));
@@ -80,7 +108,7 @@ static std::string json_of(const books::Account &account) {
   json.put("leverage", account.leverage).put("balance", account.balance).put("credit", account.credit);
   json.put("margin", account.margin).put("margin_level", account.margin_level).put("profit", profit);
   json.put("orders", (long long)account.orders.size()).put("open", open).put("current", current);
-  json.raw("positions", list(positions));
+  json.raw("positions", list(positions)).raw("deals", list(deals));
   return json.str();
 }
 

@@ -1,10 +1,14 @@
-//! One stream of an instance: its signals, or its reports. It is trimmed, and a source is announced, by the server's
-//! clock.
+//! One stream of an instance: its signals, its reports, or the events of its trades. It is trimmed, and a source is
+//! announced, by the server's clock.
 
 use std::time::{Duration, Instant};
 
+use redis::Value;
+
 use crate::clock::own_ms;
+use crate::link::Link;
 use crate::link::commands::{Commands, Opening};
+use crate::link::failure::{Failure, Refusal};
 use crate::model::Tag;
 use crate::model::key::{self, Key};
 
@@ -28,7 +32,8 @@ pub(super) struct Stream {
     pub(super) key: Key,
     /// How the command that adds an entry begins.
     pub(super) entry: Opening,
-    shard: u16,
+    /// The shard that lists it, if its readers look for it in a list.
+    listed: Option<u16>,
     /// The number of the last entry.
     pub(super) predecessor: u64,
     pub(super) clock: Option<Clock>,
@@ -39,10 +44,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(tag: Tag, shard: u16, clock: Option<Clock>) -> Self {
-        let key = key_of(&tag, shard);
+    pub(super) fn new(tag: Tag, key: Key, listed: Option<u16>, clock: Option<Clock>) -> Self {
         let entry = Commands::opening([b"XADD", key.as_bytes(), b"*"]);
-        Self { tag, key, entry, shard, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
+        Self { tag, key, entry, listed, predecessor: 0, clock, announced: None, trimmed: None, added: 0 }
     }
 
     /// Writes what a transaction ends with. Returns whether the server should be asked for its time.
@@ -53,8 +57,10 @@ impl Stream {
         commands.argument(self.key.as_bytes());
         commands.integer(retention.as_millis() as i64);
         commands.end();
-        if !self.tag.reports && is_due(self.announced, ANNOUNCE_EVERY, now) {
-            self.announce(now, commands);
+        if let Some(shard) = self.listed
+            && is_due(self.announced, ANNOUNCE_EVERY, now)
+        {
+            self.announce(shard, now, commands);
         }
         if self.added >= TRIM_AFTER || is_due(self.trimmed, ONCE, now) {
             self.trim(retention, max_length, now, commands);
@@ -86,24 +92,35 @@ impl Stream {
     }
 
     /// Adds the source to the list that readers discover sources by.
-    fn announce(&mut self, now: Instant, commands: &mut Commands) {
+    fn announce(&mut self, shard: u16, now: Instant, commands: &mut Commands) {
         self.announced = Some(now);
         commands.begin();
         commands.argument(b"ZADD");
-        commands.argument(key::sources(self.shard).as_bytes());
+        commands.argument(key::sources(shard).as_bytes());
         commands.integer(self.server_ms(now).unwrap_or_else(own_ms) as i64);
         commands.argument(self.tag.instance.as_str().as_bytes());
         commands.end();
     }
 }
 
-/// The key of a tag's stream.
-pub(super) fn key_of(tag: &Tag, shard: u16) -> Key {
-    if tag.reports {
-        key::reports(shard, tag.instance.as_str())
-    } else {
-        key::signals(shard, tag.instance.as_str())
-    }
+/// What a person must do about a refusal to add to a stream.
+pub(super) fn advice(key: &str, refusal: &Failure) -> Option<String> {
+    (refusal.refusal == Some(Refusal::OutOfIds)).then(|| {
+        format!(
+            "ALARM: {key} has no ids left: delete the entries at its end whose ids are in the future (XREVRANGE, XDEL), \
+             then XSETID {key} <id of the last good entry>"
+        )
+    })
+}
+
+/// Asks this key's server for its time. Returns the answer, and when it was asked.
+pub(super) fn ask_time(link: &mut Link, key: &str) -> Result<(Value, Instant), Failure> {
+    let server = link.route(key)?;
+    let mut commands = Commands::new();
+    commands.command([b"TIME".as_slice()]);
+    let asked = Instant::now();
+    link.send(server, &mut commands)?;
+    Ok((link.receive(server)?, asked))
 }
 
 fn is_due(last: Option<Instant>, every: Duration, now: Instant) -> bool {
