@@ -4,13 +4,13 @@
 use super::topology::Topology;
 
 /// An instance: its hash, its place in the list, its watermarks.
-pub const INSTANCE_BYTES: u64 = 1024;
+pub const INSTANCE_BYTES: u64 = 1280;
 /// An instance's history of equity.
 pub const HISTORY_BYTES: u64 = 100_000;
 /// A position's hash and its place in the sets.
 pub const POSITION_BYTES: u64 = 512;
 /// A trade event or a deal in its stream, as fields.
-pub const EVENT_BYTES: u64 = 320;
+pub const EVENT_BYTES: u64 = 256;
 /// A packed signal in its stream.
 pub const SIGNAL_BYTES: u64 = 192;
 /// A source without its signals: a stream with one node, its watermark, its place in the list.
