@@ -22,7 +22,7 @@ pub struct Tls {
 impl Tls {
     /// Reads the files and returns the settings of a connection. An error names the file and never quotes its
     /// content, which may be secret.
-    pub(crate) fn client(&self) -> Result<Arc<ClientConfig>, String> {
+    pub fn client(&self) -> Result<Arc<ClientConfig>, String> {
         let mut roots = RootCertStore::empty();
         match &self.ca {
             Some(path) => {

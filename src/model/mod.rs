@@ -25,6 +25,7 @@ pub mod reported;
 pub mod signal;
 mod tag;
 pub mod trade;
+pub mod traded;
 
 pub use deal::Deal;
 pub use event::TradeEvent;

@@ -122,13 +122,7 @@ fn producer_number(name: &str) -> i64 {
 impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Signal { volume, price, stop_loss, take_profit, magic, position, .. } = self.signal;
-        let action = match self.signal.action {
-            MT5REDIS_ACTION_BUY => "buy",
-            MT5REDIS_ACTION_SELL => "sell",
-            MT5REDIS_ACTION_CLOSE => "close",
-            MT5REDIS_ACTION_MODIFY => "modify",
-            _ => "order",
-        };
+        let action = action_name(self.signal.action);
         write!(
             f,
             "{} {action} {volume} {} at {price} stop {stop_loss} target {take_profit} magic {magic} position {position} ({})",

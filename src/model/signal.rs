@@ -184,6 +184,17 @@ pub(crate) fn action(letter: char) -> std::result::Result<i32, String> {
     })
 }
 
+/// An action in a word.
+pub fn action_name(action: i32) -> &'static str {
+    match action {
+        MT5REDIS_ACTION_BUY => "buy",
+        MT5REDIS_ACTION_SELL => "sell",
+        MT5REDIS_ACTION_CLOSE => "close",
+        MT5REDIS_ACTION_MODIFY => "modify",
+        _ => "order",
+    }
+}
+
 /// One signal on its way to Redis.
 #[derive(Clone, Debug)]
 pub struct SignalRecord {

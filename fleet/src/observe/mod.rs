@@ -6,11 +6,13 @@
 //! - [`sample`]: what one node reports about itself
 //! - [`names`]: the shared lists of names, which anybody may fill
 //! - [`instances`]: the last heartbeat of every instance
+//! - [`pages`]: the entries of streams
 //! - [`streams`]: the signal streams with their groups and followers
 
 pub mod connect;
 pub mod instances;
 pub mod names;
 pub mod nodes;
+pub mod pages;
 pub mod sample;
 pub mod streams;

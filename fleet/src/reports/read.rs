@@ -5,25 +5,15 @@ use std::collections::BTreeMap;
 use anyhow::{Result, anyhow};
 use mt5_redis::config::Config;
 use mt5_redis::inbox::item::EntryId;
-use mt5_redis::inbox::reply::entries;
 use mt5_redis::model::received::Received;
 use mt5_redis::model::reported::Reported;
 use mt5_redis::model::{InstanceId, key};
-use redis::{RedisResult, Value};
 
-use crate::errors::server_reply;
-use crate::observe::nodes::{Nodes, answer_about_key};
-
-/// The most entries of one stream in one answer.
-const PAGE: usize = 500;
-/// The most streams that are read in one exchange.
-const TOGETHER: usize = 20;
+use crate::observe::nodes::Nodes;
+use crate::observe::pages::{self, PAGE, TOGETHER};
 
 /// An entry of a follower's stream: a report, or why it is none.
 pub type Entry = Result<Reported, String>;
-
-/// The entries of a stream from its place on, or why they cannot be read.
-type Page = Result<Vec<(EntryId, Vec<Vec<u8>>)>, String>;
 
 pub struct Reader {
     nodes: Nodes,
@@ -69,7 +59,7 @@ impl Reader {
         for some in readable.chunks(TOGETHER) {
             let streams: Vec<_> =
                 some.iter().map(|(name, from)| (self.stream(name), from.as_str())).collect();
-            let pages = self.pages(&streams)?;
+            let pages = pages::read(&mut self.nodes, &streams)?;
             for ((follower, _), page) in some.iter().zip(pages) {
                 let page = page.unwrap_or_else(|why| {
                     take(follower, EntryId::default(), Err(why));
@@ -104,7 +94,7 @@ impl Reader {
         let stream = key::signals(self.shard(source), source).to_string();
         let mut from = from_ms.to_string();
         loop {
-            let page = match self.pages(&[(stream.clone(), &from)])?.remove(0) {
+            let page = match pages::read(&mut self.nodes, &[(stream.clone(), &from)])?.remove(0) {
                 Ok(page) => page,
                 Err(why) => return Ok(Err(why)),
             };
@@ -119,28 +109,6 @@ impl Reader {
                 _ => return Ok(Ok(())),
             }
         }
-    }
-
-    /// A page of each of these streams, from its place on.
-    fn pages(&mut self, streams: &[(String, &str)]) -> Result<Vec<Page>> {
-        let commands: Vec<_> = streams
-            .iter()
-            .map(|(stream, from)| {
-                let mut range = redis::cmd("XRANGE");
-                range.arg(stream).arg(from).arg("+").arg("COUNT").arg(PAGE);
-                (stream.as_str(), range)
-            })
-            .collect();
-        let answers = self.nodes.ask_all(&commands)?;
-        let page = |answer: RedisResult<Value>| match answer {
-            // Somebody wrote entries that are too large: that says nothing about the other streams.
-            Err(error) if error.is_io_error() => Ok(Err(server_reply(&error))),
-            answer => {
-                let page = entries(&answer_about_key(answer)?.unwrap_or(Value::Nil)).into_iter();
-                Ok(Ok(page.map(|(id, entry)| (id, entry.unwrap_or_default())).collect()))
-            }
-        };
-        answers.into_iter().map(page).collect()
     }
 
     fn stream(&self, follower: &str) -> String {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use mt5_redis::inbox::{Delivery, Received};
-use mt5_redis::model::signal::*;
+use mt5_redis::model::signal::action_name;
 use serde::Serialize;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -65,13 +65,7 @@ pub(super) fn json(delivery: &Delivery) -> String {
         shard: delivery.place.shard,
         deliveries: delivery.deliveries,
         signal: &delivery.signal,
-        action: match signal.action {
-            MT5REDIS_ACTION_BUY => "buy",
-            MT5REDIS_ACTION_SELL => "sell",
-            MT5REDIS_ACTION_CLOSE => "close",
-            MT5REDIS_ACTION_MODIFY => "modify",
-            _ => "order",
-        },
+        action: action_name(signal.action),
         time_ms: signal.time_ms,
         expiry_ms: signal.expiry_ms,
         volume: signal.volume,
