@@ -4,7 +4,7 @@
 #     scripts/prepare.sh GROUP...        run, bench, lint, test, windows, dist or fuzz
 #
 # It installs packages of Debian and Ubuntu with apt-get, as root or with a sudo that asks for no password. It removes
-# nothing, and leaves no redis-server running as a service. If nothing is missing it does nothing.
+# nothing, and leaves no redis-server or PostgreSQL running as a service. If nothing is missing it does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,6 +55,12 @@ install_packages() {
     *" redis-server "*)
         as_root service redis-server stop || true
         as_root update-rc.d redis-server disable
+        ;;
+    esac
+    case " ${packages[*]} " in
+    *" postgresql "*)
+        as_root service postgresql stop || true
+        as_root update-rc.d postgresql disable
         ;;
     esac
 }
@@ -109,6 +115,7 @@ for group; do
         need g++ c++
         need valgrind valgrind
         need libhiredis-dev /usr/include/hiredis/hiredis.h
+        need postgresql /usr/lib/postgresql/*/bin/initdb
         python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
         ;;
     windows) need_windows ;;

@@ -10,6 +10,7 @@
 //! - [`reports`]: what followers did with signals; [`equity`]: the history of an account's equity
 //! - [`deadletters`]: records that a server refused for good
 //! - [`acl`]: Redis users with the fewest permissions
+//! - [`export`]: trades, events, signals, reports and equity as files, or as tables in PostgreSQL
 //! - [`size`]: the memory that an instance, a position and a signal need
 //!
 //! For proof:
@@ -28,6 +29,7 @@ pub mod demo;
 pub mod doctor;
 pub mod equity;
 pub mod errors;
+pub mod export;
 pub mod govern;
 pub mod halt;
 pub mod history;

@@ -10,7 +10,9 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
-use mt5fleet::{acl, deadletters, demo, doctor, govern, halt, output, reports, size, stop, top, up, work};
+use mt5fleet::{
+    acl, deadletters, demo, doctor, export, govern, halt, output, reports, size, stop, top, up, work,
+};
 
 /// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
 #[derive(Parser)]
@@ -76,6 +78,8 @@ enum Command {
     Work(work::Options),
     /// Show what followers did with signals: delay, slippage and outcomes by follower, source and symbol
     Reports(reports::Options),
+    /// Write trades, events, signals, reports and equity as CSV, as Parquet or into PostgreSQL, once or continuously
+    Export(export::Options),
     /// List, retry or delete dead letters: records that a server refused and signals that no worker could process
     Deadletters {
         #[command(subcommand)]
@@ -204,6 +208,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Demo { topology, size } => demo::demo(&size, topology),
         Command::Work(options) => work::run(&options).map(|()| true),
         Command::Reports(options) => reports::reports(&options).map(|()| true),
+        Command::Export(options) => export::export(&options).map(|()| true),
         Command::Deadletters { action } => dead_letters(action),
         Command::Govern(options) => govern::govern(&options),
         Command::Halt(options) => halt::halt(&options),

@@ -19,6 +19,7 @@ use mt5_redis::config::Config;
 use crate::{output, stop};
 use figures::Figures;
 use read::{Entry, Reader};
+pub(crate) use table::quoted;
 
 /// How often `--follow` asks for new reports.
 const EVERY: Duration = Duration::from_millis(250);

@@ -40,7 +40,7 @@ pub fn csv(figures: &Figures) -> Vec<String> {
 
 /// A cell of CSV. A spreadsheet takes a text that begins with one of four characters for a formula, and a follower
 /// may call its symbol anything: such a text gets an apostrophe.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     let number = cell.parse::<f64>().is_ok();
     let cell = if cell.starts_with(['=', '+', '-', '@']) && cell != "-" && !number {
         format!("'{cell}")

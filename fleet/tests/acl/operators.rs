@@ -145,7 +145,9 @@ fn the_doctor_reads_all_and_changes_nothing() {
 
     let _: String =
         redis::cmd("XADD").arg("sr:{0}:1.Demo").arg("*").arg(&["d", "x"]).query(&mut guarded.admin).unwrap();
-    for command in [&["top", "--once"][..], &["reports"]] {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().to_str().unwrap();
+    for command in [&["top", "--once"][..], &["reports"], &["export", "--csv", folder]] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_mt5fleet"));
         let shown = program.args(command).args(["--config", &guarded.url("doctor")]).output().unwrap();
         assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));

@@ -1,0 +1,8 @@
+//! `mt5fleet export` against what Redis has: nothing is missing and nothing is there twice.
+
+mod files;
+mod fleet;
+mod follow;
+mod postgres;
+mod secret;
+mod server;
