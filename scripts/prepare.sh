@@ -77,6 +77,10 @@ need_lint() {
     rustup component add rustfmt clippy || give_up "rustfmt and clippy are missing: install them, then run make again."
 }
 
+need_python() {
+    python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+}
+
 # The compiler for Windows, the sources of its standard library, a linker, and Wine to run the result.
 need_windows() {
     need gcc-mingw-w64-x86-64-posix x86_64-w64-mingw32-gcc
@@ -110,13 +114,17 @@ for group; do
         need libzmq3-dev /usr/include/zmq.h
         need librdkafka-dev /usr/include/librdkafka/rdkafka.h
         ;;
-    lint) need_lint ;;
+    lint)
+        need_lint
+        need_python
+        ;;
     test)
         need g++ c++
         need valgrind valgrind
         need libhiredis-dev /usr/include/hiredis/hiredis.h
         need postgresql /usr/lib/postgresql/*/bin/initdb
-        python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+        need openssl openssl
+        need_python
         ;;
     windows) need_windows ;;
     dist) need python3 python3 ;;
@@ -129,12 +137,14 @@ for group; do
 done
 if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
 
-# The Redis client and the MessagePack reader of the documents' Python examples, which the tests run.
+# What the tests and lints of the Python package and the documents' Python examples need.
 case " $* " in
-*" test "*)
-    if ! target/python/bin/python -c 'import msgpack, redis' 2>/dev/null; then
+*" test "* | *" lint "*)
+    wanted=python/requirements-test.txt
+    if ! cmp --quiet "$wanted" target/python/installed.txt; then
         python3 -m venv --clear target/python
-        target/python/bin/pip install --quiet redis msgpack
+        target/python/bin/pip install --quiet --requirement "$wanted"
+        cp "$wanted" target/python/installed.txt
     fi
     ;;
 esac

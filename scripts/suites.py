@@ -5,6 +5,7 @@ Each suite prints when it has ended. All are built at once and then started by t
 features differ, cargo would build the library and its dependencies again.
 """
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,14 @@ from threading import Lock
 
 AT_ONCE = 3
 # They share Wine's folder, so they run one after the other.
-WINE = ["mql5", "mutants", "windows", "dist"]
+WINE = ["mql5", "mutants", "windows", "dist", "remote order"]
 # They begin first.
 LONG = ["cluster", "chaos", "hostile"]
+
+# What the Python package's tests are; the last runs a follower under Wine.
+ORDER = "python/tests/test_remote_order.py"
+PYTHON = {"python": ["python/tests", "--ignore", ORDER], "remote order": [ORDER]}
+ROOT = Path(__file__).parent.parent
 
 printing = Lock()
 
@@ -26,16 +32,16 @@ def build():
     messages = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     for message in map(json.loads, messages):
         if message.get("executable") and message["profile"]["test"]:
-            yield message["target"]["name"], Path(message["manifest_path"]).parent, message["executable"]
+            yield message["target"]["name"], Path(message["manifest_path"]).parent, [message["executable"]]
 
 
 def run(suites):
     """Runs suites one after the other. Returns the names of those that failed."""
     failed = []
     for name, folder, program in suites:
-        ended = subprocess.run([program], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        ended = subprocess.run(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         with printing:
-            print(f"     Running {name} ({program})", flush=True)
+            print(f"     Running {name} ({program[0]})", flush=True)
             sys.stdout.buffer.write(ended.stdout)
             sys.stdout.flush()
         if ended.returncode != 0:
@@ -44,6 +50,8 @@ def run(suites):
 
 
 suites = list(build())
+os.environ["MT5REDIS_LIBRARY"] = str(Path(suites[0][2][0]).with_name("libmt5_redis.so"))
+suites += [(name, ROOT, ["scripts/pytest.sh", *tests]) for name, tests in PYTHON.items()]
 wine = [suite for suite in suites if suite[0] in WINE]
 others = sorted((suite for suite in suites if suite[0] not in WINE), key=lambda suite: suite[0] not in LONG)
 with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,0 +1,68 @@
+"""A worker of a consumer group, for asyncio."""
+
+from __future__ import annotations
+
+import time
+from typing import Generic
+
+from ..groups import Delivery, Working
+from ..reading import BLOCK
+from ..records import N, Signal
+from .connections import Connections
+
+
+class Task(Generic[N]):
+    """A signal to act on: `async with task as signal:`. See `mt5redis.Task`."""
+
+    def __init__(self, delivery: Delivery[N], worker: Worker[N]) -> None:
+        self._delivery, self._worker = delivery, worker
+
+    @property
+    def signal(self) -> Signal[N]:
+        return self._delivery.signal
+
+    @property
+    def deliveries(self) -> int:
+        """How often it was handed out, this time included. Above 1 it may have been acted on before: look up `signal.key`."""
+        return self._delivery.deliveries
+
+    async def __aenter__(self) -> Signal[N]:
+        return self.signal
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            await self._worker._acknowledge(self._delivery)
+        elif isinstance(error, Exception):  # a cancelled task is no failure of the signal
+            await self._worker._failed(self._delivery, f"{type(error).__name__}: {error}")
+
+
+class Worker(Generic[N]):
+    """Iterates over the tasks of one worker with `async for`. See `mt5redis.Worker`."""
+
+    def __init__(self, working: Working[N], connections: Connections) -> None:
+        self._working, self._connections = working, connections
+
+    def __aiter__(self) -> Worker[N]:
+        return self
+
+    async def __anext__(self) -> Task[N]:
+        while True:
+            task = await self.poll(BLOCK)
+            if task is not None:
+                return task
+
+    async def poll(self, timeout: float = 0.0) -> Task[N] | None:
+        """The next task, or None if there is none within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while True:
+            delivery = await self._connections.run(self._working.next(max(deadline - time.monotonic(), 0.0)))
+            if delivery is not None:
+                return Task(delivery, self)
+            if time.monotonic() >= deadline:
+                return None
+
+    async def _acknowledge(self, delivery: Delivery[N]) -> None:
+        await self._connections.run(self._working.acknowledge(delivery))
+
+    async def _failed(self, delivery: Delivery[N], error: str) -> None:
+        await self._connections.run(self._working.failed(delivery, error))
