@@ -17,7 +17,7 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick model memory fuzz lint clean
+.PHONY: help demo test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick bench-python wheels model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -83,6 +83,14 @@ bench-quick: ## print the same in less than a minute: a tenth of the rounds, wit
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick
+
+bench-python: ## measure how fast the Python package reads states and events
+	@scripts/prepare.sh run test
+	@target/python/bin/python -B python/bench.py
+
+wheels: ## pack the Python package: dist/mt5redis-*.whl for Linux, Windows, and without the library
+	@scripts/prepare.sh test $(if $(filter no,$(WINDOWS)),,windows)
+	@scripts/wheels.sh
 
 model: ## check the hand-overs between threads in every order, with loom
 	@scripts/prepare.sh

@@ -43,7 +43,8 @@ pub struct Options {
     /// The user of `mt5fleet halt` and `resume`: writes halts, reads heartbeats
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "operator", group = "who")]
     operator: Vec<String>,
-    /// The user of `mt5fleet doctor`, `top`, `reports` and `export`: reads everything, changes nothing
+    /// The user of `mt5fleet doctor`, `top`, `reports` and `export`, and of readers in Python: reads everything, changes
+    /// nothing
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "doctor", group = "who")]
     doctor: Vec<String>,
     /// The users with which replicas and Sentinels log in to a master (`deploy/users.conf`)
@@ -198,7 +199,8 @@ fn operator() -> String {
 fn doctor() -> String {
     format!(
         "{SESSION} {TOPOLOGY} +cluster|nodes +config|get +time +memory|usage +object|encoding +scan +type \
-         +xlen +xrange +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~* (+get %R~ih:*)"
+         +xlen +xrange +xrevrange +xread +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~* \
+          (+get %R~ih:*)"
     )
 }
 

@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel, Field
 
-from mt5redis import KeyReused, LibraryError, aio
+from mt5redis import ConfigurationError, KeyReused, LibraryError, aio
 
 TRADINGVIEW = "52.89.214.238,34.212.75.30,54.218.53.128,52.32.178.7"
 EXPIRES = timedelta(seconds=30)
@@ -49,7 +49,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Reads the settings and holds the publisher."""
     token = os.environ.get("WEBHOOK_TOKEN", "")
     if len(token) < 20:
-        raise SystemExit("set WEBHOOK_TOKEN to a random text of 20 characters or more: openssl rand -hex 20 makes one")
+        raise ConfigurationError("set WEBHOOK_TOKEN to a random text of 20 characters or more: openssl rand -hex 20 makes one")
     app.state.token = token.encode()
     app.state.allowed = [ip_network(one.strip()) for one in os.environ.get("WEBHOOK_ALLOW", TRADINGVIEW).split(",")]
     app.state.symbols = {one for one in os.environ.get("WEBHOOK_SYMBOLS", "").split(",") if one}

@@ -1,4 +1,4 @@
-"""Real Redis servers on free ports, in temporary folders."""
+"""Real Redis servers on ports of their own, in temporary folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import time
 import redis
 
 PATIENCE = 20
+BUS = 10_000
+"""How far a node's port for the Cluster bus is above its own."""
+HELD = []
 
 
 def until(condition, what="it"):
@@ -22,30 +25,45 @@ def until(condition, what="it"):
         time.sleep(0.01)
 
 
+def hold(port):
+    """A socket that holds the port and never listens: tests/support/port.rs says why, and why in this order."""
+    held = socket.socket()
+    try:
+        held.bind(("127.0.0.1", port))
+    except OSError:
+        held.close()
+        raise
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
+
+
 def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    """A port that is ours until this process ends, and so is the one that a node of a Cluster needs above it."""
+    while True:
+        first = hold(0)
+        port = first.getsockname()[1]
+        try:
+            HELD.extend((first, hold(port + BUS)))
+            return port
+        except (OSError, OverflowError):  # somebody has it, or there is none
+            first.close()
 
 
 class Server:
     """A redis-server process."""
 
-    def __init__(self, folder, *arguments, port=None, program="redis-server"):
+    def __init__(self, folder, *arguments, program="redis-server"):
         self.folder, self.arguments, self.program = folder, arguments, program
         folder.mkdir(parents=True, exist_ok=True)
         self.process = None
-        for _ in range(5):  # somebody may take the free port
-            self.port = port or free_port()
-            if self.start():
-                return
-        raise AssertionError(f"no redis-server starts: {self.log.read_text()}")
+        self.port = free_port()
+        assert self.start(), f"no {program} starts: {self.log.read_text()}"
 
     def start(self):
         self.log = self.folder / "log"
-        command = [self.program]
+        command = ["redis-server"]
         if self.program == "redis-sentinel":
-            command.append(str(self.folder / "sentinel.conf"))
+            command += [str(self.folder / "sentinel.conf"), "--sentinel"]
         command += ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         if self.program == "redis-server":
             command += ["--save", "", "--appendonly", "no"]

@@ -18,7 +18,8 @@ from .errors import (
 from .fleet import Fleet
 from .publisher import Publisher
 from .readers import Reader
-from .records import Deal, Equity, Gap, Halt, Instance, Obedience, Position, PositionEvent, PositionGone, Report, Sent, Signal
+from .records import Deal, Equity, Gap, Halt, Instance, Obedience, Position, PositionEvent, PositionGone, Report, Signal
+from .sent import Sent
 from .words import (
     AccountKind,
     Action,

@@ -55,7 +55,7 @@ def failure(address: Address, error: Exception) -> Unreachable | Refused:
     """What to say when a connection fails."""
     if isinstance(error, (exceptions.AuthenticationError, exceptions.AuthorizationError)) or "NOAUTH" in str(error):
         return Refused(f"{address} does not let us in: {error}. Check user and password in the URL or the TOML file")
-    reason = str(error) or type(error).__name__
+    reason = str(error).rstrip(".") or type(error).__name__
     return Unreachable(f"{address} cannot be reached: {reason}. Check that it runs, the address, and whether it uses TLS")
 
 

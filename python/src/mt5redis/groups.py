@@ -191,10 +191,8 @@ class Working(Generic[N]):
             asked.append((some[0].stream, (*group, *words, "STREAMS", *(one.stream for one in some), *ids)))
         got = False
         for reply in (yield from servers.ask(asked)):
-            if isinstance(reply, ResponseError) and "NOGROUP" in str(reply):
-                log.warning("group %s was lost on a stream; it continues after what it acknowledged", self._group)
-                self._joined.clear()
-                self._round_at = 0.0
+            if _is_lost(reply):
+                self._rejoin()
                 return
             for name, entries in servers.good(reply) or []:
                 got |= bool(entries)
@@ -222,15 +220,19 @@ class Working(Generic[N]):
 
     def _claim(self) -> Steps[None]:
         """Takes over what workers that are silent were given."""
-        idle = int(self._take_over * 1000)
-        for joined in self._joined.values():
-            command: Command = ("XAUTOCLAIM", joined.stream, self._group, self._consumer, idle, "0-0", "COUNT", PREFETCH)
-            reply = (yield from self._lanes.rtss.ask([(joined.stream, command)]))[0]
-            if isinstance(reply, ResponseError) and "NOGROUP" in str(reply):
-                self._joined.clear()
-                self._round_at = 0.0
+        idle, joined = int(self._take_over * 1000), list(self._joined.values())
+        claim: Command = (self._group, self._consumer, idle, "0-0", "COUNT", PREFETCH)
+        replies = yield from ask_all(self._lanes.rtss, [(one.stream, ("XAUTOCLAIM", one.stream, *claim)) for one in joined])
+        for one, reply in zip(joined, replies):
+            if _is_lost(reply):
+                self._rejoin()
                 return
-            yield from self._take_in(joined, self._lanes.rtss.good(reply)[1], True)
+            yield from self._take_in(one, self._lanes.rtss.good(reply)[1], True)
+
+    def _rejoin(self) -> None:
+        log.warning("group %s was lost on a stream; it continues after what it acknowledged", self._group)
+        self._joined.clear()
+        self._round_at = 0.0
 
     # Handing out
 
@@ -302,27 +304,26 @@ class Working(Generic[N]):
 
     def _advance(self) -> Steps[None]:
         """Moves each mark to where everything is acknowledged, and forgets names long before it."""
-        servers = self._lanes.rtss
+        servers, asked = self._lanes.rtss, list[Keyed]()
         for joined in self._joined.values():
             noted = self._noted(joined.source)
-            asked: list[Keyed] = [
-                (noted, ("XPENDING", joined.stream, self._group)),
-                (noted, ("XINFO", "GROUPS", joined.stream)),
-                (noted, ("ZRANGE", noted, -_KEPT, -_KEPT, "WITHSCORES")),
-            ]
-            pending, groups, oldest = yield from servers.ask(asked)
+            asked.append((noted, ("XPENDING", joined.stream, self._group)))
+            asked.append((noted, ("XINFO", "GROUPS", joined.stream)))
+            asked.append((noted, ("ZRANGE", noted, -_KEPT, -_KEPT, "WITHSCORES")))
+        replies = yield from ask_all(servers, asked)
+        commands: list[Keyed] = []
+        for (noted, _), pending, groups, oldest in zip(asked[::3], replies[::3], replies[1::3], replies[2::3]):
             if any(isinstance(reply, ResponseError) for reply in (pending, groups, oldest)):
                 continue
-            low = pending[1]
-            for group in groups:
-                named = of_pairs(group)
-                if named.get(b"name") == self._group.encode():
-                    low = low or named[b"last-delivered-id"]
-            if not low:
-                continue
-            milliseconds = int(low.split(b"-")[0])
-            commands: list[Keyed] = [(noted, ("ZADD", noted, "XX", "GT", milliseconds, _MARK))]
-            if oldest:
-                below = min(int(float(oldest[1])), milliseconds)
-                commands.append((noted, ("ZREMRANGEBYSCORE", noted, "-inf", f"({below}")))
-            yield from servers.ask(commands)
+            delivered = [of_pairs(group) for group in groups]
+            low = pending[1] or next((g[b"last-delivered-id"] for g in delivered if g[b"name"] == self._group.encode()), None)
+            if low:
+                milliseconds = int(low.split(b"-")[0])
+                commands.append((noted, ("ZADD", noted, "XX", "GT", milliseconds, _MARK)))
+                if oldest:
+                    commands.append((noted, ("ZREMRANGEBYSCORE", noted, "-inf", f"({min(int(float(oldest[1])), milliseconds)}")))
+        yield from ask_all(servers, commands)
+
+
+def _is_lost(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and "NOGROUP" in str(reply)

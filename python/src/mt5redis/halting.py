@@ -8,16 +8,18 @@ from typing import Any
 
 from redis.exceptions import OutOfMemoryError
 
-from . import keys, states
+from . import keys, schema, states
+from .decoding import LETTERS, unpacked
 from .errors import ConfigurationError, Refused
 from .records import Halt, N, Obedience
 from .states import Lanes
-from .steps import Pause, Steps
+from .steps import Command, Pause, Steps
 from .words import HaltLevel
 
 WHO_LIMIT, WHY_LIMIT = 48, 120
 _EVERY = 0.25
 _STRICT = list(HaltLevel)
+_HALTED = [field.wire for field in schema.INSTANCE].index("ha")
 
 
 def order(level: HaltLevel, instance: str | None, who: str | None, why: str) -> Halt:
@@ -62,15 +64,40 @@ def write(lanes: Lanes[N], given: Halt, wait: float) -> Steps[Obedience]:
 
 def _obeying(lanes: Lanes[N], given: Halt) -> Steps[Obedience]:
     """Which instances that are alive have heard: of the stricter of the two orders that concern them."""
-    alive = yield from states.instances(lanes, [given.instance] if given.instance else None)
-    orders = yield from halts(lanes, [state.instance for state in alive])
+    alive = yield from _alive(lanes, given.instance)
+    orders = yield from halts(lanes, list(alive))
     everyone = _STRICT.index(_level(orders, None))
     obeying: set[str] = set()
     others: set[str] = set()
-    for state in alive:
-        wanted = _STRICT[max(everyone, _STRICT.index(_level(orders, state.instance)))]
-        (obeying if state.halted is wanted else others).add(state.instance)
+    for instance, halted in alive.items():
+        wanted = _STRICT[max(everyone, _STRICT.index(_level(orders, instance)))]
+        (obeying if halted is wanted else others).add(instance)
     return Obedience(frozenset(obeying), frozenset(others))
+
+
+def _alive(lanes: Lanes[N], only: str | None) -> Steps[dict[str, HaltLevel | None]]:
+    """The halt that each instance obeys that is alive. It asks only what an operator's user may."""
+    names = {only} if only else set[str]()
+    cursor = b"0"
+    while not only:
+        command: Command = ("ZSCAN", keys.INSTANCE_LIST, cursor, "COUNT", states.AT_ONCE)
+        cursor, pairs = lanes.ris.good((yield from lanes.ris.ask([(keys.INSTANCE_LIST, command)]))[0])
+        names |= {name for raw in pairs[::2] if keys.is_instance(name := raw.decode(errors="replace"))}
+        if cursor == b"0":
+            break
+    listed = sorted(names)
+    replies = yield from states.ask_all(lanes.ris, [(keys.state(name), ("HMGET", keys.state(name), "ha", "d")) for name in listed])
+    alive = {}
+    for name, reply in zip(listed, replies):
+        if isinstance(reply, Exception) and "WRONGTYPE" in str(reply):
+            continue  # it is no instance
+        halted, packed = lanes.ris.good(reply)
+        if packed is not None:
+            values = lanes.read(keys.state(name), unpacked, packed) or []
+            halted = values[_HALTED] if len(values) > _HALTED else b""
+        if halted is not None:
+            alive[name] = LETTERS["HaltLevel"].get(halted)
+    return alive
 
 
 def _level(orders: dict[str | None, Halt], instance: str | None) -> HaltLevel:

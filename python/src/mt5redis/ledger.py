@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .decoding import milliseconds, moment
 from .errors import ConfigurationError, KeyReused
-from .records import Sent
+from .sent import Sent
 from .words import Action
 
 KEPT_DAYS = 35

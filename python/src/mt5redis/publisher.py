@@ -12,13 +12,15 @@ from .configuration import Configuration
 from .connections import Connections
 from .decoding import milliseconds, moment
 from .endpoint import DEFAULT_URL
+from .errors import Unreachable
 from .fleet import lanes_of
 from .publishing import Amount, Expires, Order, Session, configuration_of
 from .readers import Reader
 from .reading import Reading
-from .records import Gap, Halt, N, Report, Sent
+from .records import Gap, Halt, N, Report
+from .sent import Sent
 from .states import Lanes, server_time
-from .steps import Steps
+from .steps import Pause, Steps
 from .words import Action
 
 MARGIN_MS = 5000
@@ -33,10 +35,17 @@ class Following(Generic[N]):
         self.followers = None if followers is None else {keys.instance_id(name) for name in followers}
         self._told: set[str] = set()
 
-    def open(self) -> Steps[Reading[Report[N]]]:
-        """A reader that begins a little before the signal, by the server's clock."""
+    def open(self, deadline: float) -> Steps[Reading[Report[N]]]:
+        """A reader that begins a little before the signal, by the server's clock. Until the deadline it waits for the server."""
         anywhere = keys.reports(0, self._sent.source)
-        ahead = (yield from server_time(self._lanes.rtss, anywhere)) - time.time() * 1000
+        while True:
+            try:
+                ahead = (yield from server_time(self._lanes.rtss, anywhere)) - time.time() * 1000
+                break
+            except Unreachable:
+                if time.monotonic() >= deadline:
+                    raise
+                yield Pause(0.1)
         start = moment(max(milliseconds(self._sent.time) + int(ahead) - MARGIN_MS, 0))
         return Reading(self._lanes, kinds.reports(self._lanes), self.followers, start, None, "yield", True)
 
@@ -163,7 +172,7 @@ class Publisher(Generic[N]):
         `followers` has reported. Without names it finds the followers by `SCAN`."""
         deadline = time.monotonic() + timeout
         following = Following(self._lanes, signal, followers)
-        reader = Reader(self._connections.run(following.open()), self._connections)
+        reader = Reader(self._connections.run(following.open(deadline)), self._connections)
         while not following.complete:
             item = reader.poll(max(deadline - time.monotonic(), 0.0))
             if item is not None and following.is_ours(item):

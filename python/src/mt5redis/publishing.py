@@ -20,7 +20,8 @@ from .decoding import milliseconds, moment
 from .errors import ConfigurationError, LibraryError, NotCommitted
 from .ledger import Ledger
 from .library import ERR_TIMEOUT, RTSS, Library, SignalStruct, text_in
-from .records import Halt, Sent
+from .records import Halt
+from .sent import Sent
 from .words import Action, HaltLevel
 
 Amount = float | Decimal

@@ -15,11 +15,11 @@ from redis import exceptions as answers
 from . import keys
 from .endpoint import Address, Endpoint
 from .errors import Mt5RedisError, Refused, Unreachable
-from .steps import Command, Exchange, Resolve, Steps
+from .steps import Command, Exchange, Pause, Resolve, Steps
 
 log = logging.getLogger("mt5redis")
 
-_ATTEMPTS = 4
+_ATTEMPTS, _PAUSE = 4, 0.05
 _MOVED = (answers.MovedError, answers.ClusterDownError, answers.MasterDownError)
 _LATER = (answers.TryAgainError, answers.BusyLoadingError, answers.ReadOnlyError, *_MOVED)
 
@@ -47,7 +47,9 @@ class Servers:
         replies: list[Any] = [None] * len(commands)
         left = list(range(len(commands)))
         trouble: Mt5RedisError | None = None
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt > 1:  # the first failure is often a connection that was idle for long
+                yield Pause(_PAUSE)
             later: list[int] = []
             try:
                 for address, group in (yield from self._places(commands, left)).items():
@@ -73,7 +75,9 @@ class Servers:
         """Runs commands on keys of one slot as one transaction, and returns their replies. An error raises: then nothing, or in
         doubt everything, was done. It is tried again unless `once`, so twice must do no harm."""
         trouble: Mt5RedisError | None = None
-        for _ in range(1 if once else _ATTEMPTS):
+        for attempt in range(1 if once else _ATTEMPTS):
+            if attempt > 1:
+                yield Pause(_PAUSE)
             try:
                 place = yield from self._places([(key, ())], [0])
                 whole = [("MULTI",), *commands, ("EXEC",)]

@@ -13,7 +13,8 @@ from ..endpoint import DEFAULT_URL
 from ..fleet import lanes_of
 from ..publisher import Following
 from ..publishing import Amount, Expires, Order, Session, configuration_of
-from ..records import Halt, N, Report, Sent
+from ..records import Halt, N, Report
+from ..sent import Sent
 from ..states import Lanes
 from ..words import Action
 from .connections import Connections
@@ -127,7 +128,7 @@ class Publisher(Generic[N]):
         """What followers did with the signal, as their reports come."""
         deadline = time.monotonic() + timeout
         following = Following(self._lanes, signal, followers)
-        reader = Reader(await self._connections.run(following.open()), self._connections)
+        reader = Reader(await self._connections.run(following.open(deadline)), self._connections)
         while not following.complete:
             item = await reader.poll(max(deadline - time.monotonic(), 0.0))
             if item is not None and following.is_ours(item):
