@@ -17,7 +17,8 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick bench-python wheels model memory fuzz lint clean
+.PHONY: help demo web web-bench test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick \
+	bench-python wheels model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -27,6 +28,15 @@ demo: ## run 100 accounts that copy 10, and check every record and copy (TERMINA
 	cargo build --release --workspace
 	$${CARGO_TARGET_DIR:-target}/release/mt5fleet demo --copy --topology $(TOPOLOGY) --terminals $(TERMINALS) \
 		--seconds $(SECONDS)
+
+web: ## build the page of mt5fleet web, and check its types; cargo build embeds it
+	@scripts/prepare.sh web
+	@scripts/web.sh
+
+web-bench: web ## measure mt5fleet web with 1,000 instances and five open pages (INSTANCES=1000 SECONDS=20)
+	@scripts/prepare.sh run browser
+	cargo build --release --package mt5fleet
+	cd fleet/web && MT5FLEET=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/mt5fleet SECONDS=$(SECONDS) node tests/run.mjs bench
 
 test: ## check format and lints, run all tests, also of the DLL under Wine (WINDOWS=no: without those)
 	@scripts/test.sh

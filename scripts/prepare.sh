@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a make target needs and this machine lacks, or says what to install.
 #
-#     scripts/prepare.sh GROUP...        run, bench, lint, test, windows, dist or fuzz
+#     scripts/prepare.sh GROUP...        run, bench, lint, test, web, browser, windows, dist or fuzz
 #
 # It installs packages of Debian and Ubuntu with apt-get, as root or with a sudo that asks for no password. It removes
 # nothing, and leaves no redis-server or PostgreSQL running as a service. If nothing is missing it does nothing.
@@ -126,6 +126,11 @@ for group; do
         need openssl openssl
         need_python
         ;;
+    web)
+        need nodejs node
+        need npm npm
+        ;;
+    browser) need chromium chromium ;;
     windows) need_windows ;;
     dist) need python3 python3 ;;
     fuzz)

@@ -47,11 +47,17 @@ pub struct Options {
     /// nothing
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "doctor", group = "who")]
     doctor: Vec<String>,
+    /// The user of `mt5fleet web`: reads everything, changes nothing
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "web", group = "who")]
+    web: Vec<String>,
+    /// The user of `mt5fleet web --operate`: it also writes halts, directives and the audit, and settles dead signals
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "weboperator", group = "who")]
+    web_operator: Vec<String>,
     /// The users with which replicas and Sentinels log in to a master (`deploy/users.conf`)
     #[arg(long, group = "who")]
     servers: bool,
     /// The users with which bridges and mt5fleet log in to a Sentinel; `deploy/node.sh` creates them itself
-    #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "operator", "doctor", "servers"])]
+    #[arg(long, group = "who", conflicts_with_all = ["instance", "worker", "clerk", "governor", "operator", "doctor", "web", "web_operator", "servers"])]
     sentinel: bool,
     /// The number of signal shards: `rtss.shards`, by default 1 and on a Cluster 16
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -85,6 +91,8 @@ pub fn acl(options: &Options) -> Result<Printed> {
         (&options.governor, governor()),
         (&options.operator, operator()),
         (&options.doctor, doctor()),
+        (&options.web, web()),
+        (&options.web_operator, web_operator()),
     ];
     for (names, rules) in roles {
         users.extend(names.iter().map(|name| (name.clone(), rules.clone())));
@@ -176,11 +184,12 @@ fn worker() -> String {
     )
 }
 
+/// What settles dead letters.
+const LETTERS: &str = "+multi +exec +discard +unwatch +time \
+                       (+watch +xrange +xlen +xdel ~sd:*) (+xadd +pexpire ~ss:*) (+zadd %W~sl:*)";
+
 fn clerk() -> String {
-    format!(
-        "{SESSION} {TOPOLOGY} +multi +exec +discard +unwatch +time \
-         (+watch +xrange +xlen +xdel ~sd:*) (+xadd +pexpire ~ss:*) (+zadd %W~sl:*)"
-    )
+    format!("{SESSION} {TOPOLOGY} {LETTERS}")
 }
 
 fn governor() -> String {
@@ -202,6 +211,16 @@ fn doctor() -> String {
          +xlen +xrange +xrevrange +xread +xpending +xinfo|stream +xinfo|groups +xinfo|consumers +zscan {READ} %R~* \
           (+get %R~ih:*)"
     )
+}
+
+/// The page shows what the doctor finds and the reports say, and more of the keys' values. Who lists dead letters connects
+/// as for a transaction.
+fn web() -> String {
+    format!("{} +get +mget +xrevrange +multi +exec +discard", doctor())
+}
+
+fn web_operator() -> String {
+    format!("{} {LETTERS} {HALTS} (+set +get +del ~ctl ~ctl:*) (+xadd ~audit)", web())
 }
 
 /// What replicas and Sentinels need according to Redis' documentation, without SCRIPT KILL, as no scripts run here.
@@ -262,16 +281,16 @@ fn given_password(options: &Options) -> Result<Option<String>> {
 }
 
 /// 192 bits from the operating system, in letters and digits.
-fn random_password() -> Result<String> {
+pub(crate) fn random_password() -> Result<String> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).ok().context("the operating system provides no random numbers")?;
     Ok(hexadecimal(&bytes))
 }
 
-fn sum(password: &str) -> String {
+pub(crate) fn sum(password: &str) -> String {
     hexadecimal(&Sha256::digest(password))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,6 +6,7 @@
 //! - [`doctor`]: inspects servers; [`top`]: the fleet on one screen; [`observe`]: what both see
 //! - [`govern`]: throttles the fleet before a server is overloaded, and trims streams
 //! - [`halt`]: stops new positions, for all or for one, and shows who obeys
+//! - [`web`]: the fleet in a browser, and a JSON API
 //! - [`work`]: delivers signals to programs, as one of a group of workers
 //! - [`reports`]: what followers did with signals; [`equity`]: the history of an account's equity
 //! - [`deadletters`]: records that a server refused for good
@@ -45,4 +46,5 @@ pub mod size;
 pub mod stop;
 pub mod top;
 pub mod up;
+pub mod web;
 pub mod work;

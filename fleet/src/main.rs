@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
 use mt5fleet::{
-    acl, deadletters, demo, doctor, export, govern, halt, output, reports, size, stop, top, up, work,
+    acl, deadletters, demo, doctor, export, govern, halt, output, reports, size, stop, top, up, web, work,
 };
 
 /// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
@@ -89,6 +89,10 @@ enum Command {
     Halt(halt::Halting),
     /// End a halt, and show which instances obey; fails if not all do in time
     Resume(halt::Resuming),
+    /// Show the fleet in a browser and as a JSON API; with --operate, halt and throttle it from there
+    Web(web::Options),
+    /// Make a token for `mt5fleet web`
+    Token(web::Making),
     #[command(hide = true)]
     Terminal(terminal::Options),
 }
@@ -213,6 +217,8 @@ fn run(command: Command) -> Result<bool> {
         Command::Govern(options) => govern::govern(&options),
         Command::Halt(options) => halt::halt(&options),
         Command::Resume(options) => halt::resume(&options),
+        Command::Web(options) => web::web(&options).map(|()| true),
+        Command::Token(options) => web::make(&options).map(|()| true),
         Command::Terminal(_) => unreachable!("handled above"),
     }
 }

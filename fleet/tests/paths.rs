@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -19,7 +19,7 @@ use support::port::free_ports;
 use tempfile::TempDir;
 
 /// How the help names what is a path.
-const PATHS: [&str; 6] = ["CONFIG", "DATA", "LIBRARY", "LEDGERS", "FILE", "FOLDERS"];
+const PATHS: [&str; 7] = ["CONFIG", "DATA", "LIBRARY", "LEDGERS", "FILE", "FOLDER", "FOLDERS"];
 
 /// A folder to type in, another one beside it that has the files, and what was typed.
 struct Desk {
@@ -134,6 +134,7 @@ fn every_path_begins_where_it_is_typed() {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
     fs::write(files.join("ca.pem"), certificate.pem()).unwrap();
+    fs::write(files.join("key.pem"), key.serialize_pem()).unwrap();
     fs::copy(library::default_path().unwrap(), files.join("bridge.so")).unwrap();
     fs::copy(library::default_path().unwrap(), desk.folder.path().join("here/bridge.so")).unwrap();
 
@@ -185,6 +186,22 @@ fn every_path_begins_where_it_is_typed() {
     let mut said = String::new();
     worker.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(worker.0.wait().unwrap().success() && said.contains(" signals processed"), "{said}");
+
+    // The page, which runs until it is ended.
+    desk.types("token --name anna --tokens ../files/tokens");
+    for more in [
+        "--tokens ../files/tokens --certificate ../files/ca.pem --key ../files/key.pem",
+        "--own-certificate ../files/own",
+    ] {
+        let mut web = desk.command(&format!("web --listen 127.0.0.1:0 --config ../files/site.toml {more}"));
+        let mut web = Running(web.stdout(Stdio::piped()).spawn().unwrap());
+        let mut said = String::new();
+        BufReader::new(web.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert!(said.starts_with("the fleet is at https://127.0.0.1:"), "{said}");
+        kill_process(Pid::from_child(&web.0), Signal::TERM).unwrap();
+        assert!(web.0.wait().unwrap().success());
+    }
+    assert!(files.join("own/certificate.pem").exists());
 
     // Servers that stay: also from a folder below.
     let ports = free_ports(3).iter().map(u16::to_string).collect::<Vec<_>>().join(",");

@@ -20,8 +20,8 @@ pub fn for_one(instance: &str) -> String {
 /// A level, and when it ends by the server's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Directive {
-    level: u8,
-    until_ms: u64,
+    pub level: u8,
+    pub until_ms: u64,
 }
 
 impl Directive {
@@ -29,7 +29,8 @@ impl Directive {
         Self { level, until_ms: now_ms + hold.as_millis() as u64 }
     }
 
-    fn read(text: &str) -> Option<Self> {
+    /// Reads the value of a key; none if it is no directive.
+    pub fn read(text: &str) -> Option<Self> {
         let (level, until) = text.split_once(':')?;
         Some(Self { level: level.parse().ok()?, until_ms: until.parse().ok()? })
     }

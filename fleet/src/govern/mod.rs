@@ -11,7 +11,7 @@
 //! - [`trim`]: what may be deleted from the streams, and which groups are late
 //! - [`export`], [`serve`]: metrics for Prometheus; [`log`]: events as JSON lines
 
-mod directives;
+pub(crate) mod directives;
 mod export;
 mod fleet;
 mod governor;

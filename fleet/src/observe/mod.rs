@@ -3,6 +3,7 @@
 //!
 //! - [`connect`]: one connection, as the bridge would make it
 //! - [`nodes`]: the masters of a lane; sends each command to the node that owns its key
+//! - [`lane`]: all nodes of a lane, sampled again and again
 //! - [`sample`]: what one node reports about itself
 //! - [`names`]: the shared lists of names, which anybody may fill
 //! - [`instances`]: the last heartbeat of every instance
@@ -11,6 +12,7 @@
 
 pub mod connect;
 pub mod instances;
+pub mod lane;
 pub mod names;
 pub mod nodes;
 pub mod pages;

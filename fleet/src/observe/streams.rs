@@ -210,3 +210,22 @@ fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()
     }
     Ok(())
 }
+
+/// How far a follower has read each of these streams: the id of the last entry that it has dealt with.
+pub fn positions(nodes: &mut Nodes, follower: &str, streams: &[Stream]) -> Result<Vec<(String, Id)>> {
+    if streams.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ask = redis::cmd("HMGET");
+    ask.arg(follower);
+    for stream in streams {
+        ask.arg(&stream.source);
+    }
+    let Some(answer) = answer_about_key(nodes.ask_all(&[(follower, ask)])?.remove(0))? else {
+        return Ok(Vec::new());
+    };
+    let positions = Vec::<Option<String>>::from_redis_value(answer).unwrap_or_default();
+    let read = |position: Option<String>| parse_id(position?.split(' ').next()?);
+    let pairs = streams.iter().zip(positions);
+    Ok(pairs.filter_map(|(stream, position)| Some((stream.source.clone(), read(position)?))).collect())
+}

@@ -5,8 +5,8 @@
 //! nothing: the doctor's user suffices. A follower can write anything into its stream, so what cannot be read is only
 //! counted.
 
-mod figures;
-mod read;
+pub(crate) mod figures;
+pub(crate) mod read;
 mod table;
 
 use std::thread;
@@ -53,7 +53,8 @@ pub fn reports(options: &Options) -> Result<()> {
     if options.follow {
         return follow(&mut reader, now);
     }
-    let figures = gather(&mut reader, now, options).map_err(|error| reader.told(&error))?;
+    let figures =
+        gather(&mut reader, now, options.since, options.age).map_err(|error| reader.told(&error))?;
     if options.csv {
         table::csv(&figures).iter().try_for_each(|line| output::print(line))?;
         table::unreadable(&figures).iter().for_each(|line| output::print_error(line));
@@ -62,17 +63,17 @@ pub fn reports(options: &Options) -> Result<()> {
     table::text(&figures).iter().try_for_each(|line| output::print(line))
 }
 
-/// Reads all reports of this time, and the signals that should have one.
-fn gather(reader: &mut Reader, now: u64, options: &Options) -> Result<Figures> {
+/// Reads all reports of this time, and the signals that should have one: those that are older than `age`.
+pub(crate) fn gather(reader: &mut Reader, now: u64, since: Duration, age: Duration) -> Result<Figures> {
     let before = |time: Duration| now.saturating_sub(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let mut figures = Figures::default();
-    reader.look(before(options.since))?;
+    reader.look(before(since))?;
     while reader.read(&mut |follower, _, entry| figures.add(follower, entry))? {
         stop::check()?;
     }
     for source in figures.sources() {
-        let read = reader.signals(&source, before(options.since), &mut |id_ms, signal| {
-            if id_ms <= before(options.age) {
+        let read = reader.signals(&source, before(since), &mut |id_ms, signal| {
+            if id_ms <= before(age) {
                 figures.expect(&signal);
             }
         })?;

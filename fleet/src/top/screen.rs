@@ -11,7 +11,8 @@ use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Text};
 
 use super::sort::{Instance, Sort};
-use super::watch::{Look, Node};
+use super::watch::Look;
+use crate::observe::lane::Node;
 use crate::{output, stop};
 
 /// How a line is coloured.

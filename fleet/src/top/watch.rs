@@ -1,19 +1,18 @@
 //! Looks at every node and every instance, once or until the user quits.
 
-use std::collections::HashMap;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use mt5_redis::config::{Address, Config};
+use mt5_redis::config::Config;
 
 use super::screen::{self, Screen};
 use super::sort::{self, Instance, Sort};
 use crate::observe::instances;
+use crate::observe::lane::{self, Lane, Node};
 use crate::observe::nodes::Nodes;
-use crate::observe::sample::{self, Replica, Sample, Seen};
 use crate::{output, stop};
 
 #[derive(Args, Clone)]
@@ -33,16 +32,6 @@ pub struct Options {
     /// Time between two updates
     #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
     every: Duration,
-}
-
-/// A row: a Redis node.
-pub(super) struct Node {
-    pub(super) lane: &'static str,
-    pub(super) address: String,
-    /// How far behind it is; none for a master.
-    pub(super) replica: Option<Replica>,
-    /// What it shows, or why it does not answer.
-    pub(super) seen: Result<Seen, String>,
 }
 
 /// Everything that is shown.
@@ -96,20 +85,9 @@ struct Watch {
 
 impl Watch {
     fn look(&mut self) -> Look {
-        // Side by side: a lane whose nodes do not answer takes seconds.
-        let found = thread::scope(|threads| {
-            let lanes: Vec<_> = self.lanes.iter_mut().map(|lane| threads.spawn(|| lane.look())).collect();
-            lanes.into_iter().map(|lane| lane.join().expect("a look does not panic")).collect::<Vec<_>>()
-        });
-        let mut look = Look::default();
-        let reached = found[0].iter().any(|node| node.seen.is_ok());
-        for node in found.into_iter().flatten() {
-            // Lanes may share their servers.
-            let same = |other: &Node| !node.address.is_empty() && other.address == node.address;
-            if !look.nodes.iter().any(same) {
-                look.nodes.push(node);
-            }
-        }
+        let nodes = lane::look(&mut self.lanes);
+        let reached = nodes.iter().any(|node| node.lane == "ris" && node.seen.is_ok());
+        let mut look = Look { nodes, ..Look::default() };
         let ris = &mut self.lanes[0].nodes;
         if !reached {
             look.trouble = Some("no ris node answers, so the instances are unknown".to_owned());
@@ -120,50 +98,5 @@ impl Watch {
             Err(error) => look.trouble = Some(ris.describe(&error)),
         }
         look
-    }
-}
-
-/// A lane's nodes with their samples of the look before.
-struct Lane {
-    nodes: Nodes,
-    samples: HashMap<Address, (Instant, Sample)>,
-}
-
-impl Lane {
-    fn new(nodes: Nodes) -> Self {
-        Self { nodes, samples: HashMap::new() }
-    }
-
-    /// The masters, each followed by its replicas.
-    fn look(&mut self) -> Vec<Node> {
-        let lane = self.nodes.lane;
-        let masters = match self.nodes.refresh() {
-            Ok(masters) => masters,
-            Err(error) => {
-                let seen = Err(self.nodes.describe(&error));
-                return vec![Node { lane, address: String::new(), replica: None, seen }];
-            }
-        };
-        let mut found = Vec::new();
-        for address in masters {
-            let seen = self.sample(&address);
-            let replicas = seen.as_ref().map_or(Vec::new(), |seen| seen.now.replicas.clone());
-            found.push(Node { lane, address: address.to_string(), replica: None, seen });
-            found.extend(replicas.into_iter().map(|replica| Node {
-                lane,
-                address: replica.address.to_string(),
-                seen: self.sample(&replica.address),
-                replica: Some(replica),
-            }));
-        }
-        found
-    }
-
-    fn sample(&mut self, address: &Address) -> Result<Seen, String> {
-        let now = Instant::now();
-        let sample = sample::take(&mut self.nodes, address).map_err(|error| self.nodes.describe(&error))?;
-        let before = self.samples.insert(address.clone(), (now, sample.clone()));
-        let time = before.as_ref().map_or(Duration::ZERO, |(then, _)| now - *then);
-        Ok(Seen::since(before.as_ref().map(|(_, sample)| sample), sample, time))
     }
 }

@@ -301,6 +301,8 @@ fn no_user_may_run_scripts_or_functions() {
         "--governor",
         "--operator",
         "--doctor",
+        "--web",
+        "--web-operator",
         "--servers",
     ];
     let mut guarded = Guarded::start(&everybody);

@@ -2,7 +2,9 @@
 //!
 //! A halt is a value in Redis (`docs/halt.md`) that terminals ask for, and so is its end: a key that does not exist ends
 //! nothing. Here the value is written, and the heartbeats show who has heard of it. An instance without a heartbeat hears of
-//! it when it connects.
+//! it when it connects. [`order`] writes and watches it, also for other rooms.
+
+pub mod order;
 
 use std::env;
 use std::thread;
@@ -14,11 +16,8 @@ use mt5_redis::config::Config;
 use mt5_redis::model::halt::{
     Halt, MT5REDIS_HALT_ALL, MT5REDIS_HALT_ENTRIES, MT5REDIS_HALT_NONE, WHO_LIMIT, WHY_LIMIT,
 };
-use mt5_redis::model::{InstanceId, key};
-use redis::{FromRedisValue, RedisError, Value};
 
-use crate::observe::instances;
-use crate::observe::nodes::{Nodes, answer_about_key};
+use crate::observe::nodes::Nodes;
 use crate::{output, stop};
 
 /// Time between two looks at the heartbeats.
@@ -99,14 +98,14 @@ pub fn resume(options: &Resuming) -> Result<bool> {
 }
 
 /// The order of these options, if it can be read again.
-fn order(target: &Target, level: i32, why: &str) -> Result<Halt> {
+fn checked(target: &Target, level: i32, why: &str) -> Result<Halt> {
     let login = || ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok());
     let who = target.who.clone().or_else(login).filter(|who| !who.trim().is_empty());
     let who = who.context("the system does not say who you are: pass --who NAME")?;
     let halt = Halt { level, who: who.trim().to_owned(), why: why.trim().to_owned() };
     ensure!(!halt.why.is_empty(), "--why is empty: traders must see a reason");
     ensure!(
-        Halt::read(halt.to_string().as_bytes()).as_ref() == Some(&halt),
+        order::can_be_read(&halt),
         "--who has at most {WHO_LIMIT} characters and no colon, --why at most {WHY_LIMIT}, both without control characters"
     );
     Ok(halt)
@@ -123,15 +122,12 @@ struct Order {
 
 impl Order {
     fn open(target: &Target, level: i32, why: &str) -> Result<Self> {
-        let halt = order(target, level, why)?;
-        if let Some(instance) = &target.instance {
-            InstanceId::new(instance).map_err(|error| anyhow!("{error}"))?;
-        }
+        let halt = checked(target, level, why)?;
+        let key = order::key_for(target.instance.as_deref())?;
         let config = Config::read(&target.config, "").map_err(|error| anyhow!("{error}"))?;
         let [mut nodes, ..] = Nodes::lanes(&config);
         nodes.refresh().map_err(|error| anyhow!("{}", nodes.describe(&error)))?;
         let instance = target.instance.clone();
-        let key = instance.as_ref().map_or(key::HALT.to_owned(), |instance| key::halt(instance).to_string());
         Ok(Self { nodes, halt, instance, key, deadline: Instant::now() + target.wait })
     }
 
@@ -145,26 +141,19 @@ impl Order {
 
     /// What the key holds now.
     fn value(&mut self) -> Result<Option<String>> {
-        let value = self.nodes.ask_owner::<Value>(redis::cmd("GET").arg(&self.key));
-        match value {
-            Ok(value) => Ok(Option::<String>::from_redis_value(value).ok().flatten()),
-            Err(error) if code(&error) == Some("WRONGTYPE") => Ok(Some("no string".to_owned())),
-            Err(error) => Err(self.told(error)),
-        }
+        order::value(&mut self.nodes, &self.key).map_err(|error| self.told(error))
     }
 
     /// Writes the key. A full server may throw something away or find room, so it is tried until the deadline.
     fn write(&mut self) -> Result<()> {
-        let mut set = redis::cmd("SET");
-        set.arg(&self.key).arg(self.halt.to_string());
         let what = if self.halt.level == MT5REDIS_HALT_NONE { "the end of the halt" } else { "the halt" };
         let mut told = false;
         loop {
-            let error = match self.nodes.ask_owner::<()>(&set) {
+            let error = match order::set(&mut self.nodes, &self.key, &self.halt) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            if code(&error) != Some("OOM") {
+            if order::code(&error) != Some("OOM") {
                 return Err(self.told(error).context(format!("{what} is NOT written")));
             }
             let owner = self.nodes.owner(&self.key)?;
@@ -207,7 +196,8 @@ impl Order {
                 output::print(&format!("the server has lost {}: writing it again", self.key))?;
                 self.write()?;
             }
-            let (alive, others) = self.look().map_err(|error| self.told(error))?;
+            let look = order::look(&mut self.nodes, self.instance.as_deref(), self.halt.level);
+            let (alive, others) = look.map_err(|error| self.told(error))?;
             let obey = alive - others.len();
             if told.replace((obey, alive)) != Some((obey, alive)) {
                 output::print(&format!("{obey} of {alive} instances that are alive obey"))?;
@@ -235,50 +225,4 @@ impl Order {
             thread::sleep(EVERY);
         }
     }
-
-    /// How many of the instances are alive, and which of them do not obey what Redis says now.
-    fn look(&mut self) -> Result<(usize, Vec<String>)> {
-        let mut alive = instances::read(&mut self.nodes)?.alive;
-        alive.retain(|(name, _)| self.instance.as_ref().is_none_or(|instance| instance == name));
-        let ask = |key: String| {
-            let get = redis::cmd("GET").arg(&key).clone();
-            (key, get)
-        };
-        let keys: Vec<_> = [ask(key::HALT.to_owned())]
-            .into_iter()
-            .chain(alive.iter().map(|(name, _)| ask(key::halt(name).to_string())))
-            .collect();
-        let asked: Vec<_> = keys.iter().map(|(key, get)| (key.as_str(), get.clone())).collect();
-        let mut levels = Vec::new();
-        for answer in self.nodes.ask_all(&asked)? {
-            levels.push(match answer {
-                Err(error) if error.code() == Some("WRONGTYPE") => MT5REDIS_HALT_ENTRIES,
-                answer => match answer_about_key(answer)? {
-                    Some(Value::BulkString(value)) => {
-                        Halt::read(&value).map_or(MT5REDIS_HALT_ENTRIES, |halt| halt.level)
-                    }
-                    _ => MT5REDIS_HALT_NONE,
-                },
-            });
-        }
-        let for_all = levels.first().copied().unwrap_or(MT5REDIS_HALT_NONE);
-        let others = alive.iter().zip(levels.iter().skip(1));
-        // Who remembers a stricter halt that Redis has lost obeys a halt, but not the end of one. What Redis has just lost
-        // is this order, which is in force.
-        let obeys = |heard: Option<i32>, told: i32| match self.halt.level {
-            MT5REDIS_HALT_NONE => heard == Some(told),
-            level => heard.is_some_and(|heard| heard >= told.max(level)),
-        };
-        let others = others.filter(|((_, heartbeat), one)| !obeys(heartbeat.halt, for_all.max(**one)));
-        let name = |name: &String, knows: bool| match knows {
-            true => name.clone(),
-            false => format!("{name} (its library knows no halt)"),
-        };
-        Ok((alive.len(), others.map(|((who, beat), _)| name(who, beat.halt.is_some())).collect()))
-    }
-}
-
-/// The code of a server's error.
-fn code(error: &anyhow::Error) -> Option<&str> {
-    error.downcast_ref::<RedisError>().and_then(RedisError::code)
 }
