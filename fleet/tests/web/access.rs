@@ -7,6 +7,7 @@ use mt5fleet::up::server::connect;
 use serde_json::{Value, json};
 
 use super::client::{Web, heartbeat};
+use super::support::servers;
 
 const PEOPLE: [(&str, &str); 3] = [("vera", "view"), ("max", "view-without-money"), ("olga", "operate")];
 
@@ -39,7 +40,7 @@ fn routes(web: &Web) -> Vec<(String, String)> {
 
 #[test]
 fn on_this_machine_everybody_may_look_and_nobody_may_act() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, _) = Web::start(&config(&servers), &[], &[]);
     let (status, session) = web.get("/api/v1/session");
     assert_eq!((status, &session["role"], &session["operate"]), (200, &json!("view"), &json!(false)));
@@ -61,7 +62,7 @@ fn on_this_machine_everybody_may_look_and_nobody_may_act() {
 /// A foreign name that points to this machine would let a foreign page read everything.
 #[test]
 fn without_tokens_only_this_machines_names_are_answered() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, _) = Web::start(&config(&servers), &[], &[]);
     for (host, status) in
         [("evil.example", 421), ("evil.example:8433", 421), ("localhost:1", 200), ("127.0.0.1", 200)]
@@ -74,7 +75,7 @@ fn without_tokens_only_this_machines_names_are_answered() {
 
 #[test]
 fn another_address_needs_tokens_and_a_certificate() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("own");
     let tokens = folder.path().join("tokens");
@@ -113,7 +114,7 @@ fn another_address_needs_tokens_and_a_certificate() {
 
 #[test]
 fn a_token_opens_what_its_role_may_see_and_do() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     heartbeat(&mut connect(servers.ports()[0]).unwrap(), "1.Demo", &[]);
     let (web, tokens) = Web::start(&config(&servers), &["--operate"], &PEOPLE);
     let [vera, max, olga] = &tokens[..] else { panic!("{tokens:?}") };
@@ -154,7 +155,7 @@ fn a_token_opens_what_its_role_may_see_and_do() {
 
 #[test]
 fn a_browsers_session_acts_only_with_its_secret_and_from_the_page_itself() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) = Web::start(&config(&servers), &["--operate"], &PEOPLE);
     let mut response = web.send("POST", "/api/v1/session", &[], Some(&json!({ "token": tokens[2] })));
     let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
@@ -188,7 +189,7 @@ fn a_browsers_session_acts_only_with_its_secret_and_from_the_page_itself() {
 
 #[test]
 fn who_guesses_tokens_must_wait() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) = Web::start(&config(&servers), &[], &PEOPLE);
     let wrong = |at: usize| match at % 2 {
         0 => web.with(&format!("guess{at}"), "GET", "/api/v1/fleet", None),
@@ -203,7 +204,7 @@ fn who_guesses_tokens_must_wait() {
 
 #[test]
 fn one_token_cannot_ask_without_end() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) = Web::start(&config(&servers), &[], &PEOPLE);
     let limited = (0..5_000).any(|_| web.with(&tokens[0], "GET", "/api/v1/session", None).0 == 429);
     assert!(limited, "there is no limit");
@@ -212,7 +213,7 @@ fn one_token_cannot_ask_without_end() {
 
 #[test]
 fn every_answer_forbids_what_is_foreign() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, _) = Web::start(&config(&servers), &[], &[]);
     for (path, status) in
         [("/", None), ("/api/v1/fleet", Some(200)), ("/api/v1/nothing", Some(404)), ("/no.js", Some(404))]
@@ -238,7 +239,7 @@ fn every_answer_forbids_what_is_foreign() {
 
 #[test]
 fn a_request_that_makes_no_sense_is_refused_in_words() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) = Web::start(&config(&servers), &["--operate"], &PEOPLE);
     let long = "x".repeat(121);
     let many: Vec<String> = (0..2_001).map(|at| at.to_string()).collect();

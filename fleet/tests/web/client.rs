@@ -12,7 +12,7 @@ use ureq::http::{Request, Response};
 use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use super::support::PATIENCE;
 
 /// Waits until there is something.
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -13,6 +13,7 @@ use mt5fleet::up::server::connect;
 use serde_json::{Value, json};
 
 use super::client::{Web, eventually, heartbeat, server_ms};
+use super::support::servers;
 
 /// Runs `act` while these instances send heartbeats.
 fn with_terminals(servers: &Servers, instances: &[&str], act: impl FnOnce()) {
@@ -55,7 +56,7 @@ fn get(servers: &Servers, key: &str) -> Option<String> {
 
 #[test]
 fn commands_reach_terminals_and_their_end_does_too() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) =
         Web::start(servers.config_file().to_str().unwrap(), &["--operate"], &[("olga", "operate")]);
     let olga = &tokens[0];
@@ -145,7 +146,7 @@ fn commands_reach_terminals_and_their_end_does_too() {
 /// Nobody may open a position while another still closes.
 #[test]
 fn entries_are_blocked_everywhere_before_anything_is_closed() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let (web, tokens) =
         Web::start(servers.config_file().to_str().unwrap(), &["--operate"], &[("olga", "operate")]);
     let mut monitor = TcpStream::connect(("127.0.0.1", servers.ports()[0])).unwrap();
@@ -176,7 +177,7 @@ fn entries_are_blocked_everywhere_before_anything_is_closed() {
 /// The brake must work, and what releases it must be recorded.
 #[test]
 fn without_an_audit_stream_the_fleet_can_be_halted_but_not_resumed() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut records = connect(servers.ports()[1]).unwrap();
     redis::cmd("SET").arg("audit").arg("no stream").exec(&mut records).unwrap();
     let (web, tokens) =
@@ -203,7 +204,7 @@ fn without_an_audit_stream_the_fleet_can_be_halted_but_not_resumed() {
 
 #[test]
 fn what_cannot_be_written_is_told_and_recorded() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[0]).unwrap();
     let (web, tokens) =
         Web::start(servers.config_file().to_str().unwrap(), &["--operate"], &[("olga", "operate")]);
@@ -222,7 +223,7 @@ fn what_cannot_be_written_is_told_and_recorded() {
 
 #[test]
 fn dead_letters_are_put_back_and_deleted() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     heartbeat(&mut connect(servers.ports()[0]).unwrap(), "1.Demo", &[]);
     let mut redis = connect(servers.ports()[2]).unwrap();
     for letter in 1..=3 {

@@ -6,15 +6,15 @@ use std::time::Duration;
 use mt5_redis::model::ExecutionReport;
 use mt5_redis::model::report::{MT5REDIS_OUTCOME_DONE, MT5REDIS_OUTCOME_SKIPPED};
 use mt5fleet::library::{self, Bridge, Text};
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 use serde_json::{Value, json};
 
 use super::client::{Web, server_ms};
+use super::support::servers;
 
 #[test]
 fn the_figures_are_those_of_the_reports_and_the_lag_that_of_the_positions() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     let mut redis = connect(servers.ports()[2]).unwrap();

@@ -1,11 +1,11 @@
 //! The OpenAPI document: it describes every route, and what the routes answer is as it says.
 
 use jsonschema::Validator;
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 use serde_json::{Value, json};
 
 use super::client::{Web, eventually, heartbeat};
+use super::support::servers;
 
 /// Checks an answer against what the document says of this route.
 fn check(document: &Value, method: &str, path: &str, status: u16, answer: &Value) {
@@ -45,7 +45,7 @@ fn close(schema: &mut Value) {
 
 #[test]
 fn answers_are_as_the_document_says_and_every_route_is_in_it() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[0]).unwrap();
     heartbeat(&mut redis, "1.Demo", &[("at", "0"), ("ha", "1")]);
     heartbeat(&mut redis, "2.Demo", &[]);

@@ -1,14 +1,16 @@
 //! What the API says of the instances is what Redis has.
 
 use mt5fleet::up::server::{self, Server, connect};
-use mt5fleet::up::{Servers, Topology, files, version};
+use mt5fleet::up::{Topology, files, version};
 use serde_json::{Value, json};
 
 use super::client::{Web, eventually, heartbeat, server_ms};
+use super::support::port::free_ports;
+use super::support::servers;
 
 #[test]
 fn each_value_of_a_row_is_that_of_the_heartbeat() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[0]).unwrap();
     let fields = [
         ("lg", "5012345"),
@@ -59,7 +61,7 @@ fn each_value_of_a_row_is_that_of_the_heartbeat() {
 
 #[test]
 fn changes_come_as_they_happen_and_only_they_do() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[0]).unwrap();
     heartbeat(&mut redis, "1.Demo", &[]);
     heartbeat(&mut redis, "2.Demo", &[]);
@@ -97,7 +99,7 @@ fn without_redis_it_shows_what_it_knew_until_redis_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let deploy = folder.path().join("deploy");
     files::write(&deploy, version::installed().unwrap()).unwrap();
-    let node = Topology::Single.nodes(&server::free_ports(3).unwrap()).remove(0);
+    let node = Topology::Single.nodes(&free_ports(3)).remove(0);
     let start = || Server::start(&deploy, folder.path(), &node, &[], true).unwrap();
     let first = start();
     heartbeat(&mut connect(first.port()).unwrap(), "1.Demo", &[]);
@@ -121,7 +123,7 @@ fn without_redis_it_shows_what_it_knew_until_redis_is_back() {
 /// Whoever has the password of a terminal may write anything into its heartbeat.
 #[test]
 fn a_hostile_heartbeat_does_no_harm() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[0]).unwrap();
     let long = "x".repeat(100_000);
     let fields = [

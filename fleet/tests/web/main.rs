@@ -10,4 +10,6 @@ mod fleet;
 #[path = "../guarded/mod.rs"]
 mod guarded;
 mod servers;
+#[path = "../support/mod.rs"]
+mod support;
 mod users;

@@ -2,16 +2,16 @@
 
 use std::process::Command;
 
-use mt5fleet::up::Servers;
 use mt5fleet::up::server::connect;
 use redis::InfoDict;
 use serde_json::{Value, json};
 
 use super::client::{Web, eventually, heartbeat};
+use super::support::servers;
 
 #[test]
 fn nodes_streams_and_findings_are_as_they_are() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let config = servers.config_file();
     let config = config.to_str().unwrap();
     heartbeat(&mut connect(servers.ports()[0]).unwrap(), "1.Demo", &[]);

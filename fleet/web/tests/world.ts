@@ -11,6 +11,8 @@ import { Redis } from "./redis";
 
 export const PATIENCE = 30_000;
 const PROGRAM = process.env.MT5FLEET ?? "../../target/debug/mt5fleet";
+// Of the servers and of mt5fleet web. tests/browser.rs keeps them its own until the tests end.
+const PORTS = (process.env.PORTS ?? "6490,6491,6492,6493").split(",").map(Number);
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** What somebody with a terminal's password may write wherever texts are. */
@@ -44,8 +46,8 @@ export class World {
 
   static async start(people: [string, string][]): Promise<World> {
     const world = new World();
-    const told = await world.run(["up"], (lines) => lines.includes("Press Ctrl-C to stop."));
-    world.ports = [...told.join("\n").matchAll(/redis:\/\/127\.0\.0\.1:(\d+)/g)].map((found) => Number(found[1])).slice(0, 3);
+    world.ports = PORTS.slice(0, 3);
+    await world.run(["up", "--ports", world.ports.join(",")], (lines) => lines.includes("Press Ctrl-C to stop."));
     const lanes = ["ris", "rts", "rtss"].map((lane, at) => `[${lane}]\nurl = "redis://127.0.0.1:${world.ports[at]}"\n`);
     writeFileSync(world.config, lanes.join(""));
     world.redis = await Redis.open(world.ports[0]!);
@@ -64,9 +66,8 @@ export class World {
 
   /** Starts the server, at the same address as before. */
   async serve(): Promise<void> {
-    const listen = this.url === "" ? "127.0.0.1:0" : this.url.replace("http://", "");
     const told = await this.run(
-      ["web", "--config", this.config, "--operate", "--tokens", join(this.folder, "tokens"), "--listen", listen],
+      ["web", "--config", this.config, "--operate", "--tokens", join(this.folder, "tokens"), "--listen", `127.0.0.1:${PORTS[3]}`],
       (lines) => lines.length > 0,
     );
     this.web = this.processes.at(-1)!;
