@@ -4,7 +4,8 @@ TERMINALS ?= 100
 SECONDS ?= 20
 # single, sentinel or cluster.
 TOPOLOGY ?= single
-# chaos and mql5-mutants: the first seed, drawn unless it is given; how many seeds a scenario has; how many mutants.
+# chaos and mql5-mutants: the first seed, drawn unless it is given; how many seeds a scenario has, and how often export's
+# troubles come; how many mutants.
 SEED ?=
 ROUNDS ?= 2
 MUTANTS ?= 300
@@ -18,7 +19,7 @@ export WINDOWS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo web web-bench test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick \
-	bench-python wheels model memory fuzz lint clean
+	bench-export bench-python export wheels model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -44,6 +45,10 @@ test: ## check format and lints, run all tests, also of the DLL under Wine (WIND
 test-servers: ## run the Rust tests against Redis 8.0 and Valkey 8.1, fetched from Debian 13
 	@scripts/prepare.sh run test
 	@scripts/servers.sh
+
+export: ## kill mt5fleet export --follow and its masters again and again, and compare PostgreSQL with Redis (ROUNDS=2)
+	@scripts/prepare.sh run test
+	EXPORT_ROUNDS=$(ROUNDS) cargo test --package mt5fleet --test export -- follow
 
 chaos: ## inject faults of every kind at full rate, and check every record (SEED= ROUNDS=2)
 	@scripts/prepare.sh run
@@ -93,6 +98,11 @@ bench-quick: ## print the same in less than a minute: a tenth of the rounds, wit
 	@scripts/prepare.sh bench
 	cargo build --release
 	cargo bench --bench bridge -- quick
+
+bench-export: ## measure how many rows a second mt5fleet export writes, and put the table into docs/export.md
+	@scripts/prepare.sh run test
+	cargo build --release
+	cargo bench -p mt5fleet --bench export
 
 bench-python: ## measure how fast the Python package reads states and events
 	@scripts/prepare.sh run test

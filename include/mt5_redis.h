@@ -342,15 +342,6 @@
 // The deal traded nothing.
 #define MT5REDIS_ENTRY_NONE 5
 
-// How many minutes are kept: 48 hours.
-#define MINUTES 2880
-
-// How many hours are kept: a year.
-#define HOURS 8760
-
-// The size of the whole string, bytes: the rings and the number of this layout.
-#define SIZE (LAYOUT_AT + 1)
-
 // No halt: open and close as usual.
 #define MT5REDIS_HALT_NONE 0
 

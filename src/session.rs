@@ -97,34 +97,54 @@ impl Session {
         Ok(accepted)
     }
 
-    /// Queues the state of a position. Returns 0 for a price that is not due under pressure.
+    /// Queues the state of a position. Returns 0 for a price that is not due under pressure. It takes references for the
+    /// reason of [`signal`](Self::signal).
     pub(crate) fn trade_state(
         &self,
-        state: TradeState,
-        symbol: ArrayString<SYMBOL_LIMIT>,
-        comment: ArrayString<COMMENT_LIMIT>,
+        state: &TradeState,
+        symbol: &ArrayString<SYMBOL_LIMIT>,
+        comment: &ArrayString<COMMENT_LIMIT>,
     ) -> Result<u64> {
         state.check()?;
-        trade::not_empty(&symbol)?;
-        let body = TradeBody::Position { state, symbol, comment };
+        trade::not_empty(symbol)?;
         if state.event == MT5REDIS_EVENT_PRICE && self.engine.pressure.level() != level::NORMAL {
-            return self.price_under_pressure(state.position, state.time_ms, body);
+            return self.price_under_pressure(state, symbol, comment);
         }
-        self.trade(state.time_ms, body)
+        self.position(state, symbol, comment)
     }
 
     #[cold]
-    fn price_under_pressure(&self, position: i64, time_ms: i64, body: TradeBody) -> Result<u64> {
+    fn price_under_pressure(
+        &self,
+        state: &TradeState,
+        symbol: &ArrayString<SYMBOL_LIMIT>,
+        comment: &ArrayString<COMMENT_LIMIT>,
+    ) -> Result<u64> {
         let every = Pressure::prices_every(self.engine.pressure().level()).unwrap_or_default();
         let now = Instant::now();
         let mut thinning = self.thinning.lock();
-        if !thinning.is_price_due(position, every, now) {
+        if !thinning.is_price_due(state.position, every, now) {
             self.engine.rts.thinned();
             return Ok(0);
         }
-        let accepted = self.trade(time_ms, body)?;
-        thinning.price_accepted(position, every, now);
+        let accepted = self.position(state, symbol, comment)?;
+        thinning.price_accepted(state.position, every, now);
         Ok(accepted)
+    }
+
+    // Inlined for the reason of `Lane::accept`.
+    #[inline(always)]
+    fn position(
+        &self,
+        state: &TradeState,
+        symbol: &ArrayString<SYMBOL_LIMIT>,
+        comment: &ArrayString<COMMENT_LIMIT>,
+    ) -> Result<u64> {
+        let (tag, time_ms) = (Tag::of(&self.instance), time(state.time_ms));
+        self.engine.rts.accept(|sequence| {
+            let body = TradeBody::Position { state: *state, symbol: *symbol, comment: *comment };
+            TradeRecord { stamp: Stamp { sequence, time_ms }, tag, body }
+        })
     }
 
     /// Queues the set of open positions.
@@ -144,15 +164,9 @@ impl Session {
         self.rarely(deal.time_ms, TradeBody::Deal(Box::new(DealBody { deal, symbol, comment })))
     }
 
-    /// One way for what is rare, so that the state of a position keeps one of its own, in which its parts are inlined.
+    /// Queues what is rare, apart from the way of a position, into which `accept` is inlined.
     #[cold]
     fn rarely(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
-        self.trade(time_ms, body)
-    }
-
-    // Inlined for the reason of `Lane::accept`.
-    #[inline(always)]
-    fn trade(&self, time_ms: i64, body: TradeBody) -> Result<u64> {
         let (tag, time_ms) = (Tag::of(&self.instance), time(time_ms));
         self.engine.rts.accept(|sequence| TradeRecord { stamp: Stamp { sequence, time_ms }, tag, body })
     }

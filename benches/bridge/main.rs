@@ -56,8 +56,8 @@ fn main() {
         ["backlog-process", count, config, folder] => return backlog::process(count, config, folder),
         ["drain-process", count, config, folder] => return backlog::drain(count, config, folder),
         ["opening-process", config, folder] => return disk::process(config, folder),
-        ["profile-process", lane, count, config, folder] => {
-            return profile::process(lane, count, config, folder);
+        ["profile-process", kind, count, config, folder] => {
+            return profile::process(kind, count, config, folder);
         }
         ["reading-process", way, count, group, instances, url] => {
             return reading::process(way, count, group, instances, url);

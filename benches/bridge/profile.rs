@@ -44,7 +44,7 @@ type Shares = [f64; WORK.len()];
 
 /// The body of a child: `count` records, then what the lane's thread used, in ticks: in all and in the kernel.
 pub fn process(kind: &str, count: &str, config: &str, folder: &str) {
-    let (_, lane, send) = KINDS.iter().find(|(_, lane, _)| *lane == kind).expect("a lane");
+    let (_, lane, send) = KINDS.iter().find(|(name, ..)| *name == kind).expect("a kind");
     let bridge = Bridge::open(config, "1.Bench", Path::new(folder));
     for number in 1..=count.parse().expect("a number") {
         assert!(send(&bridge, number) > 0);
@@ -63,9 +63,10 @@ pub fn measure(report: &mut Report) {
     let mut rows = Vec::new();
     for (kind, lane, _) in &KINDS {
         for encoding in ["fields", "packed"] {
-            let shares = instructions(lane, encoding, report.rounds(40_000));
+            let shares = instructions(kind, lane, encoding, report.rounds(40_000));
             let total: f64 = shares.iter().sum();
-            let used = crate::peers::numbers(&mut child(lane, encoding, report.rounds(1_000_000), &[]).1);
+            let (_kept, mut command) = child(kind, lane, encoding, report.rounds(1_000_000), &[]);
+            let used = crate::peers::numbers(&mut command);
             let mut row = vec![format!("{kind}, {encoding}"), thousands(total)];
             row.extend(shares.iter().map(|share| format!("{:.0} %", share / total * 100.0)));
             row.push(format!("{:.0} %", used[1] / used[0] * 100.0));
@@ -80,6 +81,7 @@ pub fn measure(report: &mut Report) {
 
 /// A child of this kind under `wrapper`, and what must outlive it.
 fn child(
+    kind: &str,
     lane: &str,
     encoding: &str,
     count: usize,
@@ -92,19 +94,19 @@ fn child(
     let this = env::current_exe().expect("this program").display().to_string();
     let words: Vec<String> = wrapper.iter().cloned().chain([this]).collect();
     let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).args(["profile-process", lane, &count.to_string(), &config]).arg(folder.path());
+    command.args(&words[1..]).args(["profile-process", kind, &count.to_string(), &config]).arg(folder.path());
     ((server, folder), command)
 }
 
 /// Instructions of the lane's thread for one record, by kind of work.
-fn instructions(lane: &str, encoding: &str, count: usize) -> Shares {
+fn instructions(kind: &str, lane: &str, encoding: &str, count: usize) -> Shares {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let options = ["--tool=callgrind", "--separate-threads=yes", "--quiet", "--compress-strings=no"];
     let mut wrapper = vec!["valgrind".to_owned()];
     wrapper.extend(options.map(str::to_owned));
     wrapper.push("--compress-pos=no".to_owned());
     wrapper.push(format!("--callgrind-out-file={}", folder.path().join("out").display()));
-    let (_kept, mut command) = child(lane, encoding, count, &wrapper);
+    let (_kept, mut command) = child(kind, lane, encoding, count, &wrapper);
     crate::peers::numbers(&mut command);
     let files = fs::read_dir(folder.path()).expect("a folder").flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());

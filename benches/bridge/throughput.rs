@@ -23,10 +23,11 @@ const BATCH: usize = 256;
 /// Sends the record of this number. Heartbeats are not among them: those of one instance coalesce.
 pub type Send = fn(&Bridge, i64) -> i64;
 
-pub const KINDS: [(&str, &str, Send); 2] = [
+/// Openings and changes never coalesce: every record is written, as a hash and as an event.
+pub const KINDS: [(&str, &str, Send); 3] = [
     ("signal", "rtss", |bridge, number| bridge.signal(&buy(number))),
-    // An open is never coalesced: every record is written.
-    ("trade state", "rts", |bridge, number| bridge.trade(&trade(number % 1000 + 1, MT5REDIS_EVENT_OPEN))),
+    ("opening", "rts", |bridge, number| bridge.trade(&trade(number % 1000 + 1, MT5REDIS_EVENT_OPEN))),
+    ("change", "rts", |bridge, number| bridge.trade(&trade(number % 1000 + 1, MT5REDIS_EVENT_CHANGE))),
 ];
 
 pub fn measure(report: &mut Report) {
@@ -134,6 +135,8 @@ pub fn batches(folder: &Path, settings: &str, count: usize, send: Send) -> (Form
     bridge.settle();
     let commands = recorder.commands();
     let last = commands.iter().rposition(|command| command[0] == b"MULTI").expect("a transaction");
+    let of = |name: &[u8]| commands[last..].iter().filter(|command| command[0] == name).count();
+    assert_eq!(of(b"HSET").max(of(b"XADD")), count, "the last transaction has all of them");
     let is_wrapping = |command: &&Vec<Vec<u8>>| {
         ["MULTI", "EXEC", "SET", "WATCH", "XTRIM"].iter().any(|word| word.as_bytes() == command[0].as_slice())
     };

@@ -161,7 +161,7 @@ pub unsafe extern "C" fn mt5redis_trade_state(
                 text::read::<COMMENT_LIMIT>(comment, MT5REDIS_ERR_COMMENT, "comment")?,
             )
         };
-        handle::with(handle, |session| session.trade_state(state, symbol, comment))
+        handle::with(handle, |session| session.trade_state(&state, &symbol, &comment))
     })
 }
 

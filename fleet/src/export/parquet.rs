@@ -93,3 +93,37 @@ impl TableFile for Parquet {
         Ok(self.file.into_inner()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    #[test]
+    fn every_row_is_in_a_group_and_the_last_group_is_smaller() {
+        let mut file: Box<dyn TableFile> =
+            Box::new(Parquet::create(tempfile::tempfile().unwrap(), Table::Equity).unwrap());
+        let row = |number: usize| -> Row {
+            let cell = |(_, kind): &(_, Kind)| match kind {
+                Kind::Text => Cell::Text("1.Demo".to_owned()),
+                Kind::Integer => Cell::Integer(number as i64),
+                Kind::Number => Cell::Number(number as f64),
+                Kind::Time => Cell::Time(number as i64),
+                Kind::Truth => Cell::None,
+            };
+            Table::Equity.columns().iter().map(cell).collect()
+        };
+        const PAGES: usize = 205;
+        for page in 0..PAGES {
+            file.write((page * 500..(page + 1) * 500).map(row).collect()).unwrap();
+        }
+        let reader = SerializedFileReader::new(file.finish().unwrap()).unwrap();
+        let groups: Vec<i64> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(groups, [50_000, 50_000, 2_500]);
+        // The values stand in order over all groups.
+        let time = Table::Equity.columns().iter().position(|(name, _)| *name == "time").unwrap();
+        let last = reader.get_row_group(2).unwrap().get_row_iter(None).unwrap().last().unwrap().unwrap();
+        let (_, last) = last.get_column_iter().nth(time).unwrap();
+        assert_eq!(*last, parquet::record::Field::TimestampMillis(PAGES as i64 * 500 - 1));
+    }
+}

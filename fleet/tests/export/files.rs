@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use mt5fleet::up::server::connect;
-use mt5fleet::up::{Plan, Servers, Topology};
+use mt5fleet::up::{Servers, Topology};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 
 use crate::fleet::{append, command, expect_same, export, exported, publish, stored};
+use crate::support::{plan, servers};
 
 const TABLES: [&str; 5] = ["trades", "events", "signals", "reports", "equity"];
 
@@ -38,7 +39,7 @@ fn cell<'a>(folder: &Path, table: &str, row: &'a [String], name: &str) -> &'a st
 
 #[test]
 fn the_files_have_every_record_once_and_both_forms_say_the_same() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     // More than two pages of signals.
     publish(&servers, "1.Demo", 1201, 3);
     publish(&servers, "2.Demo", 2, 1);
@@ -95,7 +96,7 @@ fn expect_parquet(folder: &Path, table: &str) {
 
 #[test]
 fn what_is_not_wanted_is_left_out_and_nothing_is_overwritten() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     publish(&servers, "1.Demo", 3, 1);
     publish(&servers, "2.Demo", 5, 1);
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +118,7 @@ fn what_is_not_wanted_is_left_out_and_nothing_is_overwritten() {
 
 #[test]
 fn what_is_no_record_is_told_and_the_rest_is_exported() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     publish(&servers, "1.Demo", 3, 1);
     publish(&servers, "2.Demo", 1, 0);
     let mut rtss = connect(servers.ports()[2]).unwrap();
@@ -154,7 +155,7 @@ fn what_is_no_record_is_told_and_the_rest_is_exported() {
 /// A dead letter that is retried stands in its stream again, and a source may write anything twice.
 #[test]
 fn a_signal_that_is_in_its_stream_twice_is_one_row_and_a_gap_is_told() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let mut redis = connect(servers.ports()[2]).unwrap();
     for (id, number) in [("5-1", 1), ("5-2", 2), ("5-3", 1), ("5-4", 2), ("5-5", 4)] {
         append(&mut redis, id, number);
@@ -170,7 +171,7 @@ fn a_signal_that_is_in_its_stream_twice_is_one_row_and_a_gap_is_told() {
 /// `script` gives the program a terminal.
 #[test]
 fn a_bar_is_shown_on_a_terminal_alone() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     publish(&servers, "1.Demo", 1201, 1);
     let folder = tempfile::tempdir().unwrap();
     let run = command(&servers, &["--only", "signals", "--csv", folder.path().to_str().unwrap()]);
@@ -188,8 +189,7 @@ fn a_bar_is_shown_on_a_terminal_alone() {
 /// On a Cluster every key is at another master.
 #[test]
 fn a_cluster_is_exported_whole() {
-    let servers =
-        Servers::start_here(&Plan { topology: Topology::Cluster, ports: None, terminals: None }).unwrap();
+    let servers = Servers::start_here(&plan(Topology::Cluster, None)).unwrap();
     let instances: Vec<String> = (1..=5).map(|number| format!("{number}.Demo")).collect();
     instances.iter().for_each(|instance| publish(&servers, instance, 3, 1));
     let folder = tempfile::tempdir().unwrap();

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use mt5_redis::model::report::MT5REDIS_OUTCOME_DONE;
 use mt5_redis::model::{ExecutionReport, InstanceState, Signal, TradeState};
 use mt5fleet::library::{self, Account, Bridge, Session, Text};
 use mt5fleet::up::Servers;
-use mt5fleet::up::server::connect;
 use redis::{Connection, Value};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::PATIENCE;
 
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64
@@ -43,10 +42,7 @@ pub fn publish(servers: &Servers, instance: &str, signals: u64, reports: i64) {
     let folder = tempfile::tempdir().unwrap();
     let config = servers.config_file();
     let session = bridge.open(config.to_str().unwrap(), instance, folder.path()).unwrap();
-    let [server, company, currency, agent] = ["Demo", "Broker", "EUR", "test"].map(Text::new);
-    let state =
-        InstanceState { time_ms: now_ms(), login: 1, balance: 1000.5, equity: 990.25, ..Default::default() };
-    bridge.expect(session.instance_state(&state, &Account { server, company, currency, agent })).unwrap();
+    heartbeat(&bridge, &session);
     for (position, event) in [(1, 1), (1, 2), (2, 1), (2, 4), (3, 1), (4, 1), (1, 3)] {
         trade(&bridge, &session, position, event);
         // One by one, so that none replaces another.
@@ -58,6 +54,13 @@ pub fn publish(servers: &Servers, instance: &str, signals: u64, reports: i64) {
     (1..=reports).for_each(|number| report(&bridge, &session, number));
     session.flush(PATIENCE).unwrap();
     session.close(PATIENCE).unwrap();
+}
+
+pub fn heartbeat(bridge: &Bridge, session: &Session) {
+    let [server, company, currency, agent] = ["Demo", "Broker", "EUR", "test"].map(Text::new);
+    let state =
+        InstanceState { time_ms: now_ms(), login: 1, balance: 1000.5, equity: 990.25, ..Default::default() };
+    bridge.expect(session.instance_state(&state, &Account { server, company, currency, agent })).unwrap();
 }
 
 pub fn trade(bridge: &Bridge, session: &Session, position: i64, event: i32) {
@@ -124,7 +127,8 @@ pub fn stored(servers: &Servers, table: &str) -> Vec<String> {
         "signals" => ("ss:", 2),
         _ => ("sr:", 2),
     };
-    let mut redis = connect(servers.ports()[lane]).unwrap();
+    let url = servers.urls()[lane].clone();
+    let mut redis = redis::Client::open(url).unwrap().get_connection().unwrap();
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{prefix}*")).query(&mut redis).unwrap();
     let mut found = Vec::new();
     for key in keys {

@@ -4,5 +4,8 @@ mod files;
 mod fleet;
 mod follow;
 mod postgres;
+mod readers;
 mod secret;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;

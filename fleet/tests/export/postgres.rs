@@ -6,6 +6,7 @@ use postgres::Client;
 
 use crate::fleet::{append, expect_same, export, exported, now_ms, publish, stored};
 use crate::server::Server;
+use crate::support::servers;
 
 pub const STREAMS: [&str; 3] = ["events", "signals", "reports"];
 
@@ -32,7 +33,7 @@ pub fn expect_all(servers: &Servers, client: &mut Client) {
 
 #[test]
 fn each_record_is_a_row_and_the_next_export_adds_only_what_is_new() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     publish(&servers, "1.Demo", 1201, 3);
@@ -64,7 +65,7 @@ fn each_record_is_a_row_and_the_next_export_adds_only_what_is_new() {
 /// A replica that takes over lacks the last records. The terminals send them again, and it stores them by its own clock.
 #[test]
 fn what_a_new_master_stores_anew_is_neither_twice_nor_missing() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     let mut redis = connect(servers.ports()[2]).unwrap();
@@ -81,7 +82,7 @@ fn what_a_new_master_stores_anew_is_neither_twice_nor_missing() {
 
 #[test]
 fn what_was_deleted_before_it_was_read_is_told() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     let mut redis = connect(servers.ports()[2]).unwrap();
@@ -101,7 +102,7 @@ fn what_was_deleted_before_it_was_read_is_told() {
 
 #[test]
 fn an_older_database_gets_the_missing_steps_and_a_newer_one_is_refused() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     publish(&servers, "1.Demo", 3, 1);
@@ -127,7 +128,7 @@ fn an_older_database_gets_the_missing_steps_and_a_newer_one_is_refused() {
 /// Of a closed position only the state that was read last counts, and one that Redis has forgotten stays.
 #[test]
 fn a_position_has_one_row_which_outlives_redis() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     publish(&servers, "1.Demo", 1, 0);
@@ -145,7 +146,7 @@ fn a_position_has_one_row_which_outlives_redis() {
 /// Whoever reads the page can paste its commands and its queries.
 #[test]
 fn the_examples_of_the_page_work() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     let server = Server::start();
     let mut client = server.client();
     publish(&servers, "1.Demo", 3, 1);

@@ -2,17 +2,17 @@
 
 use std::fs;
 
-use mt5fleet::up::Servers;
-use mt5fleet::up::server::free_ports;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::fleet::{command, publish};
 use crate::postgres::number;
 use crate::server::{Server, give};
+use crate::support::port::free_ports;
+use crate::support::servers;
 
 #[test]
 fn rows_go_to_a_server_that_proves_who_it_is_and_no_password_is_shown() {
-    let servers = Servers::start_temporary(None).unwrap();
+    let servers = servers();
     publish(&servers, "1.Demo", 3, 1);
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -25,7 +25,7 @@ fn rows_go_to_a_server_that_proves_who_it_is_and_no_password_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let trusted = folder.path().join("ca.pem");
     fs::write(&trusted, authority_text).unwrap();
-    let port = free_ports(1).unwrap()[0];
+    let port = free_ports(1)[0];
     let settings =
         ["listen_addresses=127.0.0.1", "ssl=on", "ssl_cert_file=../cert.pem", "ssl_key_file=../key.pem"];
     let server = Server::start_with(port, &settings, |folder| {
