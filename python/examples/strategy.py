@@ -1,20 +1,21 @@
 """A strategy that trades through followers: strategy.py redis://127.0.0.1:6379 5012345.Demo-Server
 
-It buys and closes when two moving averages of a position's price cross, here of the prices that one terminal publishes. Terminals
-that run SignalFollower with InpInstances=ma-cross trade it, and their reports come back. What it sends reaches them once, also
-when it is killed: each order has a key of its own.
+It buys and closes when two moving averages of a price cross, here of the price that one terminal publishes with its position.
+Terminals that run SignalFollower with InpInstances=ma-cross trade it, and their reports come back. What it sends reaches them once,
+also when it is killed.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
 
 from mt5redis import Fleet, HaltLevel, Publisher, Sent
 
-SYMBOL, LOTS, FAST, SLOW = "EURUSD", 0.1, 3, 8
+SYMBOL, LOTS, FAST, SLOW, EVERY = "EURUSD", 0.1, 3, 8, 0.2
 
 
 def crossings(prices: Iterator[float]) -> Iterator[bool]:
@@ -31,11 +32,13 @@ def crossings(prices: Iterator[float]) -> Iterator[bool]:
 
 
 def prices(fleet: Fleet[float], terminal: str) -> Iterator[float]:
-    """The price of each position event of the symbol."""
-    for event in fleet.events([terminal], cursor="ma-cross.cursor", gaps="yield"):
-        position = getattr(event, "position", None)
-        if getattr(position, "symbol", None) == SYMBOL:
-            yield position.price_current  # type: ignore[union-attr]
+    """The symbol's price, several times a second."""
+    while True:
+        for position in fleet.positions([terminal]):
+            if position.symbol == SYMBOL:
+                yield position.price_current
+                break
+        time.sleep(EVERY)
 
 
 def tell(publisher: Publisher[float], sent: Sent) -> None:
@@ -48,9 +51,9 @@ def main() -> None:
     """Runs until it is interrupted."""
     url, terminal = sys.argv[1:3]
     with Fleet.from_url(url) as fleet, Publisher("ma-cross", url, folder="ma-cross") as publisher:
-        for number, up in enumerate(crossings(prices(fleet, terminal)), 1):
+        for up in crossings(prices(fleet, terminal)):
             if up and publisher.halted().level is HaltLevel.NONE:
-                sent = publisher.buy(SYMBOL, LOTS, position=number, expires=timedelta(seconds=5))
+                sent = publisher.buy(SYMBOL, LOTS, expires=timedelta(seconds=5))
             else:
                 sent = publisher.close_position(SYMBOL)
             print(sent.action, sent.key, flush=True)

@@ -9,15 +9,15 @@ from header import constants, struct
 
 from mt5redis.library import Library, text_in
 
-INSTANCE, TRADE, SIGNAL, REPORT = (struct(f"mt5redis_{name}_t") for name in ("instance", "trade", "signal", "report"))
-EVENT, ACTION, OUTCOME = (constants(f"MT5REDIS_{name}_") for name in ("EVENT", "ACTION", "OUTCOME"))
+INSTANCE, TRADE, SIGNAL, REPORT, DEAL = (struct(f"mt5redis_{name}_t") for name in ("instance", "trade", "signal", "report", "deal"))
+EVENT, ACTION, OUTCOME, KIND, ENTRY = (constants(f"MT5REDIS_{name}_") for name in ("EVENT", "ACTION", "OUTCOME", "DEAL", "ENTRY"))
 
 
 class Terminal:
     def __init__(self, name, config, folder):
         self.library, self.name = Library.load(), name
         functions = self.library._functions
-        for function in ("instance_state", "trade_state", "open_positions", "report"):
+        for function in ("instance_state", "trade_state", "open_positions", "report", "deal"):
             getattr(functions, f"mt5redis_{function}").restype = ctypes.c_int64
         functions.mt5redis_open_positions.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32]
         self.handle = self.library.call("mt5redis_open", *map(text_in, (str(config), name, str(folder))))
@@ -64,6 +64,14 @@ class Terminal:
         return self.library.call(
             "mt5redis_open_positions", self.handle, 0, (ctypes.c_int64 * len(positions))(*positions), len(positions)
         )
+
+    def deal(self, ticket, kind="BUY", entry="IN", symbol="EURUSD", comment="", **fields):
+        given = {"deal": ticket, "order": ticket + 1, "position": 7, "volume": 0.1, "price": 1.1, "digits": 5}
+        numbers = {"kind": KIND[f"MT5REDIS_DEAL_{kind}"], "entry": ENTRY[f"MT5REDIS_ENTRY_{entry}"]}
+        state = DEAL(**(given | numbers | fields))
+        handle = ctypes.c_int64(self.handle)
+        texts = map(text_in, (symbol, comment))
+        return self.library.call("mt5redis_deal", handle, ctypes.byref(state), ctypes.sizeof(state), *texts)
 
     def signal(self, action="BUY", symbol="EURUSD", comment="", **fields):
         given = {"volume": 0.1} | fields

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+import redis
 from servers import until
 from terminal import Terminal
 
-from mt5redis import ConfigurationError, Fleet, HaltLevel, KeyReused, LibraryError, NotCommitted, Outcome, Publisher, aio
+from mt5redis import ConfigurationError, Fleet, GapError, HaltLevel, KeyReused, LibraryError, NotCommitted, Outcome, Publisher, aio
 
 
 @pytest.fixture
@@ -172,6 +173,27 @@ def test_reports_come_once_for_each_follower(server, publisher, tmp_path):
     assert [report.signal_key for report in found] == [order.key]
     follower.close()
     other.close()
+
+
+def test_reports_that_were_deleted_are_told(server, publisher, tmp_path):
+    follower = Terminal("2.Demo", server.url, tmp_path / "2")
+    sent, other = publisher.buy("EURUSD", 0.1), publisher.buy("EURUSD", 0.2)
+    for signal in (other, sent, other):
+        follower.report("strategy-1", signal.producer, signal.sequence)
+        follower.flush()
+    client, key = redis.Redis(port=server.port), "sr:{0}:2.Demo"
+    client.xdel(key, client.xrange(key)[1][0])
+    with pytest.raises(GapError, match="records after number 1 up to 2"):
+        list(publisher.reports(sent, timeout=0.2, followers=["2.Demo"]))
+    assert [report.signal_key for report in publisher.reports(other, timeout=5, followers=["2.Demo"])] == [other.key]
+
+    async def read():
+        async with aio.Publisher("strategy-2", server.url, folder=tmp_path / "aio") as ours:
+            return [report async for report in ours.reports(sent, timeout=0.2)]
+
+    with pytest.raises(GapError):
+        asyncio.run(read())
+    follower.close()
 
 
 def test_a_halt_reaches_publishers_and_heartbeats_tell_who_obeys(server, publisher, fleet, tmp_path):

@@ -12,29 +12,14 @@ import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 
 import pytest
 import redis
 from servers import until
-from wire import Source, fields, packed
+from wire import SIGNAL, Source, fields, packed
 
 import mt5redis
-from mt5redis import (
-    Action,
-    Deal,
-    DealEntry,
-    DealKind,
-    Fleet,
-    Gap,
-    GapError,
-    Happened,
-    PositionEvent,
-    PositionGone,
-    SignalEvent,
-    aio,
-    schema,
-)
+from mt5redis import Action, Fleet, Gap, GapError, SignalEvent, aio
 
 
 def some(reader, count):
@@ -168,6 +153,51 @@ def test_what_was_before_the_start_is_no_gap(server, fleet):
     assert len(list(fleet.signals(["1.Demo"], start=early, follow=False))) == 4
 
 
+def test_a_reader_of_what_is_new_is_told_what_is_lost_before_the_first(server, fleet):
+    source = Source(server.client())
+    source.give()
+    reader = fleet.signals(["1.Demo"], gaps="yield")
+    assert reader.poll() is None
+    source.give(lost=True)
+    source.give()
+    assert (reader.poll(10), reader.poll(10).sequence) == (Gap(source.key, "1.Demo", source.producer, 1, 2), 3)
+
+
+def test_a_stream_that_a_slow_clock_made_again_is_read_again(own_server, tmp_path):
+    """So it is after a failover to a server whose clock is behind: the new ids are lower than those that were read."""
+    client, cursor = redis.Redis(port=own_server.port), tmp_path / "cursor"
+    source = Source(client)
+    for _ in range(2):
+        source.give()
+    with Fleet.from_url(own_server.url) as fleet:
+        late, early = fleet.signals(["1.Demo"], cursor=cursor), fleet.signals(["1.Demo"], start="beginning")
+        assert (late.poll(), early.poll().sequence, early.poll().sequence) == (None, 1, 2)
+        source.give()
+        assert (late.poll(10).sequence, early.poll(10).sequence) == (3, 3)
+        late.finish()
+        own_server.kill()
+        assert late.poll(0.1) is None and early.poll(0.1) is None
+        assert own_server.start()
+        entries, at = client.xrange(source.key), 0
+        client.delete(source.key)
+        for at, (_, entry) in enumerate(entries, 1):  # what the new server had, and the library sent again
+            client.xadd(source.key, entry, id=f"1000-{at}")
+        client.xadd(source.key, packed(SIGNAL, q=4, pq=3), id=f"1000-{at + 1}")
+        assert (late.poll(10).sequence, early.poll(10).sequence) == (4, 4)
+        client.xadd(source.key, packed(SIGNAL, q=5, pq=4), id=f"1000-{at + 2}")
+        resumed = fleet.signals(["1.Demo"], cursor=cursor)
+        assert (resumed.poll(10).sequence, late.poll(10).sequence, early.poll(10).sequence) == (4, 5, 5)
+
+
+def test_a_user_who_may_only_read_forward_reads(server, fleet):
+    source, client = Source(server.client()), server.client()
+    client.execute_command("ACL", "SETUSER", "reader", "on", "nopass", "~*", "+xread", "+client")
+    source.give()
+    with Fleet.from_url(server.url.replace("//", "//reader:x@")) as other:
+        assert other.signals(["1.Demo"], start="beginning").poll(10).sequence == 1
+    client.execute_command("ACL", "DELUSER", "reader")
+
+
 def test_second_copies_are_dropped_and_only_the_very_same_close(server, fleet):
     source = Source(server.client())
     for _ in range(3):
@@ -221,35 +251,6 @@ def test_a_reader_waits_for_a_server_that_comes_back(own_server, tmp_path, caplo
         source.give()
         assert reader.poll(10).sequence == 2
         assert "answers again" in caplog.text
-
-
-@pytest.mark.parametrize("encode", [fields, packed])
-def test_events_are_positions_deals_and_what_is_gone(server, encode):
-    client = server.client()
-    client.zadd("il", {"1.Demo": 1})
-    add = lambda entry: client.xadd("te:{1.Demo}", entry)  # noqa: E731
-    add(encode(schema.POSITION_EVENT, q=1, e="o", id=7, vo=0.3, po=1.1))
-    add(encode(schema.DEAL, q=2, pq=1, e="d", id=7, de=11, ki="s", en="o", pr=-1.25, vo=0.1, px=1.2))
-    add(encode(schema.POSITION_EVENT, q=3, pq=2, e="m", id=7, vo=0.2, vc=0.1))
-    add(fields(schema.GONE_EVENT, q=4, pq=3, e="g", st="g", id=7, tc=1_763_800_000_000))
-    add(fields(schema.GONE_EVENT, q=4, pq=4, e="g", st="g", id=8, tc=1_763_800_000_000))
-    add(fields(schema.GONE_EVENT, q=4, pq=4, e="g", st="g", id=8, tc=1_763_800_000_000))  # again
-    add(encode(schema.POSITION_EVENT, q=9, pq=8, e="c", st="c", id=9))
-    with Fleet.from_url(server.url, numbers=Decimal) as fleet:
-        opened, deal, changed, gone, other, gap, closed = fleet.events(start="beginning", gaps="yield", follow=False)
-        assert isinstance(opened, PositionEvent) and (opened.position.position, opened.position.price_open) == (7, Decimal("1.1"))
-        assert isinstance(deal, Deal) and (deal.kind, deal.entry, deal.profit, deal.deal) == (
-            DealKind.SELL,
-            DealEntry.OUT,
-            Decimal("-1.25"),
-            11,
-        )
-        assert (changed.event, changed.position.volume_closed) == (Happened.CHANGE, Decimal("0.1"))
-        assert isinstance(gone, PositionGone) and (gone.position, other.position, gone.instance) == (7, 8, "1.Demo")
-        assert (gap.after, gap.until, closed.event, closed.time.tzinfo) == (4, 8, Happened.CLOSE, timezone.utc)
-        assert fleet.unreadable == 0
-        assert list(fleet.to_pandas("deals").profit) == [Decimal("-1.25")]
-        assert list(fleet.to_pandas("events").event) == ["open", "change", "gone", "gone", "close"]
 
 
 def test_reports_are_of_all_followers_or_of_some(server, terminals, fleet):

@@ -9,7 +9,7 @@ from dataclasses import fields
 from header import PROJECT, constants, struct
 
 import mt5redis
-from mt5redis import configuration, decoding, library, publishing, records, schema
+from mt5redis import configuration, decoding, equity, keys, library, publishing, records, schema
 
 PAGE = (PROJECT / "docs/wire-format.md").read_text()
 
@@ -35,11 +35,15 @@ def agrees(kind, word, unit):
 
 
 def test_the_tables_are_those_of_the_page():
-    (instance,), (position, gone), (signal,), (report,) = map(documented, ("`is:{I}`", "`ts:{I}:", "`ss:{k}:I`", "`sr:{k}:F`"))
+    (instance,), (position, gone), (told, deal) = map(documented, ("`is:{I}`", "`ts:{I}:", "`te:{I}`"))
+    (signal,), (report,) = map(documented, ("`ss:{k}:I`", "`sr:{k}:F`"))
     pairs = [
         (schema.INSTANCE, instance),
         (schema.POSITION, position),
         (schema.GONE, gone),
+        (schema.POSITION_EVENT, position + told),
+        (schema.GONE_EVENT, gone + told),
+        (schema.DEAL, deal),
         (schema.SIGNAL, signal),
         (schema.REPORT, report),
     ]
@@ -49,6 +53,44 @@ def test_the_tables_are_those_of_the_page():
             assert agrees(field.kind, word, unit), (field, word, unit)
     assert f"schema {schema.SCHEMA}" in PAGE.splitlines()[0]
     assert schema.SIGNAL[schema.SIGNAL_LEAST - 1].wire == "pq" and schema.SIGNAL[schema.SIGNAL_LEAST].wire == "ev"
+
+
+def test_the_letters_and_numbers_of_words_are_those_of_the_page():
+    """A cell says `o` open, or 1 open; the words are the page's own, so only their signs are compared."""
+    for table, heading, which in [
+        (schema.POSITION, "`ts:{I}:", 0),
+        (schema.DEAL, "`te:{I}`", 1),
+        (schema.SIGNAL, "`ss:{k}:I`", 0),
+        (schema.REPORT, "`sr:{k}:F`", 0),
+    ]:
+        section = next(part for part in re.split(r"^## ", PAGE, flags=re.MULTILINE) if part.startswith(heading))
+        rows = re.split(r"^\| field \| type \| unit \| meaning \|$", section, flags=re.MULTILINE)[1 + which]
+        for field in table:
+            if field.kind in decoding.LETTERS and field.kind != "letter":
+                row = re.search(rf"^\| `{field.wire}` \|.*$", rows, re.MULTILINE)[0]
+                meaning = row.split("|")[4]
+                signs = re.findall(r"`(\w)` ", meaning) or re.findall(
+                    r"(?:^|[:,;.] |placed, )(?:of a pending order )?(\d+) ", meaning
+                )
+                known = {str(wire) for wire in decoding.LETTERS[field.kind] if not isinstance(wire, bytes)}
+                assert known - {"0"} == set(signs) - {"0"}, (field, signs)
+
+
+def test_the_keys_are_those_of_the_page():
+    ours = {
+        keys.state("I"), keys.halt("I"), keys.halt(None), keys.INSTANCE_LIST, keys.trade("I", "<position>"), keys.open_trades("I"),
+        keys.closed_trades("I"), keys.events("I"), keys.equity("I"), keys.signals("k", "I"), keys.sources("k"),
+        keys.reports("k", "F"), keys.dead_letters("k"), keys.acknowledged("k", "I", "G"),
+    }  # fmt: skip
+    assert ours <= set(re.findall(r"^\| `([^`]+)` \| (?:hash|set|sorted set|stream|string) \|", PAGE, re.MULTILINE))
+
+
+def test_the_history_of_equity_has_the_layout_of_the_page():
+    section = PAGE[PAGE.index("## `ih:{I}`") :]
+    numbers = {int(number.replace(",", "")) for number in re.findall(r"\b\d{1,2},\d{3}\b|\b\d{4}\b", section.split("```")[0])}
+    assert {equity.LENGTH, equity.MINUTES, equity.HOURS, equity.MINUTES * 9 - 1} <= numbers
+    assert "number of this layout, 1 " in section and equity.LAYOUT == 1
+    assert (equity.unit(1), equity.unit(19), equity.unit(27)) == (1e-8, 0.01, 5.0)
 
 
 def test_each_field_has_an_attribute_in_the_order_of_the_class():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import subprocess
 
 import pytest
@@ -17,6 +18,7 @@ from mt5redis import Fleet, Publisher, Refused, Unreachable, aio
 def some_of_everything(terminal):
     terminal.heartbeat()
     terminal.position(7)
+    terminal.deal(1)
     terminal.signal()
     terminal.report("9.Demo", "00000000000000aa", 1)
     terminal.flush()
@@ -24,8 +26,9 @@ def some_of_everything(terminal):
 
 def reads(fleet, name="1.Demo"):
     """How much of what a terminal wrote is read."""
-    streams = [list(kind(start="beginning", follow=False, gaps="yield")) for kind in (fleet.signals, fleet.reports)]
-    return [len(found) for found in (fleet.instances(), fleet.positions(), *streams)]
+    kinds = (fleet.signals, fleet.reports, fleet.events)
+    streams = [list(kind(start="beginning", follow=False, gaps="yield")) for kind in kinds]
+    return [len(found) for found in (fleet.instances(), fleet.positions(), *streams, fleet.equity())]
 
 
 @pytest.fixture
@@ -60,16 +63,44 @@ def test_a_reader_and_a_publisher_follow_a_failover(sentinels, tmp_path):
     some_of_everything(terminal)
     with Fleet.from_url(url) as fleet:
         reader = fleet.signals(["1.Demo"], start="beginning")
-        assert next(reader).sequence == 1 and reads(fleet) == [1, 1, 1, 1]
+        assert next(reader).sequence == 1 and reads(fleet) == [1, 1, 1, 1, 2, 1]
         until(lambda: replica.client().xlen("ss:{0}:1.Demo") == 1, "replication")
         master.kill()
         terminal.signal("SELL")
         assert until(lambda: reader.poll(0.5), "the signal after the failover").action == "sell"
-        assert reads(fleet)[1:] == [1, 2, 1]
+        assert reads(fleet)[1:5] == [1, 2, 1, 2]
     terminal.close()
     wrong = Fleet.from_url(f"redis-sentinel://127.0.0.1:{sentinel.port}/other")
     with pytest.raises(Unreachable, match="knows no master other: check the name in the URL"):
         wrong.instances()
+
+
+def test_events_that_only_the_old_master_had_come_once(sentinels, tmp_path):
+    """The reader saw them there. The new master lacks them, so the library sends them again, under other ids."""
+    master, replica, sentinel = sentinels
+    url = f"redis-sentinel://127.0.0.1:{sentinel.port}/main"
+    terminal = Terminal("1.Demo", url, tmp_path / "data")
+    with Fleet.from_url(url) as fleet:
+        reader = fleet.events(["1.Demo"], start="beginning")
+        terminal.position(1)
+        terminal.flush()
+        until(lambda: replica.client().xlen("te:{1.Demo}") == 1, "replication")
+        replica.process.send_signal(signal.SIGSTOP)
+        for position in (2, 3, 4):
+            terminal.position(position)
+            terminal.deal(position)
+        terminal.flush()
+        told = [reader.poll(10) for _ in range(7)]
+        master.kill()
+        replica.process.send_signal(signal.SIGCONT)
+        terminal.position(5)
+        told.append(until(lambda: reader.poll(0.5), "the event after the failover"))
+        terminal.flush()
+        assert reader.poll(0) is None and fleet.unreadable == 0
+        assert replica.client().xlen("te:{1.Demo}") == 8, "the new master has all"
+        assert [one.sequence for one in told] == list(range(told[0].sequence, told[0].sequence + 8))
+        assert [one.sequence for one in fleet.events(["1.Demo"], start="beginning", follow=False)] == [one.sequence for one in told]
+    terminal.close()
 
 
 def test_a_sentinel_cannot_send_us_anywhere(server, sentinels, tmp_path):
@@ -117,7 +148,7 @@ def test_a_cluster_is_read_whole_also_while_a_slot_moves(cluster, tmp_path):
     for terminal in terminals:
         some_of_everything(terminal)
     with Fleet.from_url(url) as fleet, Publisher("strategy-1", url, folder=tmp_path / "publisher") as publisher:
-        assert reads(fleet) == [6, 6, 6, 6]
+        assert reads(fleet) == [6, 6, 6, 6, 12, 6]
         from mt5redis import keys
 
         for _ in move_slot(cluster, keys.slot("is:{3.Demo}")):
@@ -129,8 +160,8 @@ def test_a_cluster_is_read_whole_also_while_a_slot_moves(cluster, tmp_path):
         worker = fleet.worker("book", "one")
         seen = []
         while len(seen) < 7:
-            with worker.poll(10) as signal:
-                seen.append(signal.key)
+            with worker.poll(10) as given:
+                seen.append(given.key)
         assert len(set(seen)) == 7
 
     async def read():
@@ -180,7 +211,7 @@ def test_tls_checks_the_certificate_and_its_name(tmp_path):
     terminal = Terminal("1.Demo", site, tmp_path)
     some_of_everything(terminal)
     with Fleet.from_toml(site) as fleet:
-        assert reads(fleet) == [1, 1, 1, 1]
+        assert reads(fleet) == [1, 1, 1, 1, 2, 1]
 
     async def read():
         async with aio.Fleet.from_toml(site) as other:
@@ -215,10 +246,10 @@ def test_users_need_no_more_than_mt5fleet_gives_them(own_server, tmp_path):
     def as_(user):
         return Fleet.from_url(own_server.url.replace("//", f"//{user}:secret@"))
 
-    assert reads(as_("doctor")) == [1, 1, 1, 1]
+    assert reads(as_("doctor")) == [1, 1, 1, 1, 2, 1]
     assert not as_("operator").halt("news", who="anna", wait=0)
-    with as_("worker").worker("book", "one").poll(10) as signal:
-        assert signal.source == "1.Demo"
+    with as_("worker").worker("book", "one").poll(10) as given:
+        assert given.source == "1.Demo"
     with Publisher("strategy-1", own_server.url.replace("//", "//strategy-1:secret@"), folder=tmp_path / "journal") as publisher:
         publisher.buy("EURUSD", 0.1)
         publisher.flush(20)

@@ -107,7 +107,7 @@ def test_asyncio_reads_the_same(server, terminals, fleet):
 
     instances, positions, known, closed, equity, nobody = asyncio.run(read())
     assert (instances, positions, known) == (fleet.instances(), fleet.positions(), fleet.known())
-    assert (closed, equity, nobody) == ([], [], None)
+    assert (closed, equity, nobody) == ([], fleet.equity(), None)
 
 
 def test_equity_is_read_by_its_laps(server, fleet):

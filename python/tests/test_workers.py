@@ -13,7 +13,7 @@ from servers import until
 from wire import Source
 
 import mt5redis
-from mt5redis import Fleet, aio
+from mt5redis import Fleet, Gap, GapError, aio
 
 
 def give(server, count, name="1.Demo"):
@@ -127,6 +127,97 @@ def test_a_new_group_may_begin_with_what_comes(server, fleet):
     ]:
         with pytest.raises(mt5redis.ConfigurationError):
             fleet.worker(**arguments)
+
+
+def items(worker, count, timeout=10):
+    """What the worker hands out, acknowledged: numbers of signals, and gaps."""
+    got = []
+    while len(got) < count:
+        item = worker.poll(timeout)
+        assert item is not None, got
+        got.append(item)
+        if not isinstance(item, Gap):
+            with item as signal:
+                got[-1] = signal.sequence
+    return got
+
+
+def test_a_gap_is_raised_or_an_item_and_the_work_goes_on(server, fleet):
+    source = give(server, 1)
+    raising, yielding = fleet.worker("book", "one"), fleet.worker("other", "one", gaps="yield")
+    assert (handled(raising, 1), items(yielding, 1)) == ([1], [1])
+    source.give(lost=True)
+    source.give(lost=True)
+    source.give()
+    with pytest.raises(GapError, match="records after number 1 up to 3") as error:
+        raising.poll(10)
+    assert error.value.gap == Gap(source.key, "1.Demo", source.producer, 1, 3)
+    assert handled(raising, 1) == [4]
+    assert items(yielding, 2) == [error.value.gap, 4]
+    source.give()
+    assert handled(raising, 1) == items(yielding, 1) == [5]
+    with pytest.raises(mt5redis.ConfigurationError, match="pass 'raise' or 'yield'"):
+        fleet.worker("book", gaps="ignore")
+
+
+def test_what_was_trimmed_before_the_group_read_it_is_a_gap_and_what_it_acknowledged_is_none(server, fleet):
+    client, source = server.client(), give(server, 3)
+    client.xtrim(source.key, maxlen=1, approximate=False)
+    assert handled(fleet.worker("book", "one"), 1) == [3]  # a new group begins with what is there
+    ids = [source.give() for _ in range(4)]
+    client.xtrim(source.key, minid=ids[2], approximate=False)
+    assert items(fleet.worker("book", "two", gaps="yield"), 3) == [Gap(source.key, "1.Demo", source.producer, 0, 5), 6, 7]
+    client.xtrim(source.key, maxlen=0, approximate=False)
+    source.give()
+    assert handled(fleet.worker("book", "three"), 1) == [8]
+
+
+def test_a_gap_that_a_dead_worker_did_not_tell_is_told_by_the_next(server, fleet):
+    source = give(server, 1)
+    source.give(lost=True)
+    source.give()
+    dead = fleet.worker("book", "one", gaps="yield")
+    assert dead.poll(10).signal.sequence == 1  # it was given the gap, too
+    gap = Gap(source.key, "1.Demo", source.producer, 1, 2)
+    assert items(fleet.worker("book", "one", gaps="yield"), 3) == [1, gap, 3]
+
+
+def test_signals_deleted_before_they_were_acknowledged_are_a_gap(server, fleet):
+    client = server.client()
+    for name, consumer in [("1.Demo", "one"), ("2.Demo", "two")]:  # the next of its name, and one that takes over
+        source = give(server, 3, name)
+        assert fleet.worker("book", "one", sources=[name]).poll(10) is not None
+        client.xtrim(source.key, maxlen=0, approximate=False)
+        worker = fleet.worker("book", consumer, sources=[name], gaps="yield", take_over=1.0)
+        gap = until(lambda: worker.poll(0.2), "the gap")  # noqa: B023
+        assert gap == Gap(source.key, name, "", 0, 0, deleted=3) and worker.poll(0) is None
+        assert client.xpending(source.key, "book")["pending"] == 0
+    source = give(server, 1, "3.Demo")
+    worker = fleet.worker("book", "one", sources=["3.Demo"], gaps="yield")
+    with pytest.raises(KeyError), worker.poll(10) as signal:
+        client.xdel(source.key, signal.id)
+        raise KeyError
+    assert str(worker.poll(10)) == "ss:{0}:3.Demo: 1 signals were deleted before a worker acknowledged them"
+
+
+def test_a_worker_that_waits_too_long_takes_nothing_from_the_one_that_took_over(server, fleet):
+    give(server, 2)
+    slow, quick = fleet.worker("book", "slow", take_over=2.5), fleet.worker("book", "quick", take_over=1.0)
+    with slow.poll(10) as signal:
+        assert signal.sequence == 1
+        task = until(lambda: (one := quick.poll(0.2)) and one.signal.sequence == 2 and one, "what the slow one was given")
+        with task:
+            assert slow.poll(0) is None
+
+
+def test_what_was_acknowledged_does_not_come_again_when_a_server_forgot_it(server, fleet):
+    source, worker = give(server, 2), fleet.worker("book", "one")
+    assert handled(worker, 2) == [1, 2]
+    server.client().delete("sa:{0}:1.Demo:book")
+    source.give(q=2, pq=1)  # as the library sends it again
+    source.last = 2
+    source.give()
+    assert handled(worker, 1) == [3] and worker.poll(0) is None
 
 
 def test_asyncio_workers_share_the_signals(server):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigurationError
+from .sequences import Sequences
 
 _VERSION = 1
 
@@ -31,6 +32,7 @@ class Cursor:
             for place in streams.values():
                 milliseconds, number = place["id"].split("-")
                 int(milliseconds), int(number)
+                Sequences.restored(place["seen"])
             return streams
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{path} is no cursor of a reader: {error}. Delete it to start anew") from None

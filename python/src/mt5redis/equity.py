@@ -5,7 +5,7 @@ Each slot is found by its time and has the lap in which it was written, so a slo
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .decoding import milliseconds, moment
 from .errors import Unreadable
@@ -45,8 +45,8 @@ def read(instance: str, data: bytes, now: datetime) -> list[Equity]:
         raise Unreadable(f"it has {len(data)} bytes and layout {data[-1] if data else 'none'}; this package knows layout {LAYOUT}")
     now_ms = milliseconds(now)
     minutes, hours = _minutes(instance, data, now_ms), _hours(instance, data, now_ms)
-    if minutes:
-        hours = [sample for sample in hours if sample.time < minutes[0].time]
+    if minutes:  # an hour's sample is that of its last minute
+        hours = [sample for sample in hours if sample.time <= minutes[0].time - timedelta(hours=1)]
     return hours + minutes
 
 

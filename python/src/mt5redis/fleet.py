@@ -18,10 +18,10 @@ from .groups import Working
 from .kinds import Event
 from .readers import Reader
 from .reading import Reading, Start
-from .records import Deal, Equity, Gap, Halt, Instance, N, Obedience, Position, Report, Signal
+from .records import Equity, Gap, Halt, Instance, N, Obedience, Position, Report, Signal
 from .states import Lanes
 from .words import HaltLevel
-from .workers import Worker
+from .workers import Task, Worker
 
 if TYPE_CHECKING:
     import pandas
@@ -194,6 +194,30 @@ class Fleet(Generic[N]):
     def _reader(self, reading: Reading[Any]) -> Reader[Any]:
         return Reader(reading, self._connections)
 
+    @overload
+    def worker(
+        self,
+        group: str,
+        consumer: str | None = ...,
+        *,
+        sources: Names = ...,
+        start: Literal["new", "beginning"] = ...,
+        attempts: int = ...,
+        take_over: float = ...,
+        gaps: Literal["raise"] = ...,
+    ) -> Worker[Task[N]]: ...
+    @overload
+    def worker(
+        self,
+        group: str,
+        consumer: str | None = ...,
+        *,
+        sources: Names = ...,
+        start: Literal["new", "beginning"] = ...,
+        attempts: int = ...,
+        take_over: float = ...,
+        gaps: Literal["yield"],
+    ) -> Worker[Task[N] | Gap]: ...
     def worker(
         self,
         group: str,
@@ -203,14 +227,16 @@ class Fleet(Generic[N]):
         start: Literal["new", "beginning"] = "beginning",
         attempts: int = 5,
         take_over: float = 30.0,
-    ) -> Worker[N]:
+        gaps: Literal["raise", "yield"] = "raise",
+    ) -> Worker[Any]:
         """A worker of a consumer group, which shares the signals of these sources, or of all, with the group's other workers.
 
         `consumer`: this worker's name, the same after a restart and different from every other worker's; by default the machine
         and the process. `start`: where a new group begins. `attempts`: after so many a signal goes to the dead letters.
         `take_over`: a worker that works longer than so many seconds on a signal, or is silent, loses it to another one.
+        `gaps`: signals that were deleted before the group was given or acknowledged them raise `GapError`, or are an item, a `Gap`.
         """
-        working = Working(self._lanes, group, consumer_name(consumer), sources, start, attempts, take_over)
+        working = Working(self._lanes, group, consumer_name(consumer), sources, start, attempts, take_over, gaps)
         return Worker(working, self._connections)
 
     # Halt
@@ -236,12 +262,11 @@ class Fleet(Generic[N]):
 
     def to_pandas(self, what: frames.What = "positions", only: Names = None, *, since: datetime | None = None) -> pandas.DataFrame:
         """A table: "positions" (open ones), "closed", "instances", "events", "deals", "signals", "reports" or "equity". `only`:
-        these instances, sources or followers. `since`: where streams and closed positions begin; by default with the oldest."""
-        return frames.to_pandas(self._records(what, None if only is None else list(only), since), what)
+        these instances, sources or followers. `since`: where streams and closed positions begin; by default with the oldest. Gaps
+        are warnings, and the list `attrs["gaps"]` of the table."""
+        return frames.to_pandas(self._records(frames.checked(what), None if only is None else list(only), since), what)
 
     def _records(self, what: str, only: list[str] | None, since: datetime | None) -> Sequence[Any]:
-        if what not in frames.WHAT:
-            raise ConfigurationError(f"what = {what!r} is refused: pass one of {', '.join(frames.WHAT)}")
         if what == "instances":
             return self.instances(only)
         if what == "positions":
@@ -252,11 +277,10 @@ class Fleet(Generic[N]):
             return [sample for sample in self.equity(only) if since is None or sample.time >= since]
         start: Start = "beginning" if since is None else since
         if what == "signals":
-            return [s for s in self.signals(only, start=start, gaps="yield", follow=False) if not isinstance(s, Gap)]
+            return [one for one in self.signals(only, start=start, gaps="yield", follow=False)]
         if what == "reports":
-            return [r for r in self.reports(only, start=start, gaps="yield", follow=False) if not isinstance(r, Gap)]
-        told = [e for e in self.events(only, start=start, gaps="yield", follow=False) if not isinstance(e, Gap)]
-        return [event for event in told if isinstance(event, Deal) == (what == "deals")]
+            return [one for one in self.reports(only, start=start, gaps="yield", follow=False)]
+        return [one for one in self.events(only, start=start, gaps="yield", follow=False)]
 
     def close(self) -> None:
         """Closes the connections."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from .errors import Mt5RedisError
-from .records import Deal, Equity, Instance, Position, PositionEvent, Report, Signal
+from .errors import ConfigurationError, Mt5RedisError
+from .records import Deal, Equity, Gap, Instance, Position, PositionEvent, Report, Signal
 
 if TYPE_CHECKING:
     import pandas
+
+log = logging.getLogger("mt5redis")
 
 What = Literal["instances", "positions", "closed", "events", "deals", "signals", "reports", "equity"]
 WHAT: tuple[str, ...] = get_args(What)
@@ -28,8 +31,16 @@ _COLUMNS: dict[str, type[Any]] = {
 }
 
 
+def checked(what: str) -> str:
+    """Refuses what is no table."""
+    if what not in WHAT:
+        raise ConfigurationError(f"what = {what!r} is refused: pass one of {', '.join(WHAT)}")
+    return what
+
+
 def to_pandas(records: Sequence[Any], what: str) -> pandas.DataFrame:
-    """A row for each record, a column for each of its fields; words are texts, times are UTC."""
+    """A row for each record, a column for each of its fields; words are texts, times are UTC. Gaps are warnings of the logger
+    `mt5redis`, and the list `attrs["gaps"]` of the table."""
     try:
         import pandas
     except ImportError:
@@ -38,8 +49,14 @@ def to_pandas(records: Sequence[Any], what: str) -> pandas.DataFrame:
     names = [field.name for field in fields]
     if what == "equity":
         names.insert(2, "equity")
-    rows = [[_plain(getattr(record, name, None)) for name in names] for record in map(_flat, records)]
+    if what in ("events", "deals"):
+        records = [one for one in records if isinstance(one, Gap) or isinstance(one, Deal) == (what == "deals")]
+    gaps = [one for one in records if isinstance(one, Gap)]
+    for gap in gaps:
+        log.warning("the table of %s is not whole: %s", what, gap)
+    rows = [[_plain(getattr(one, name, None)) for name in names] for one in map(_flat, records) if not isinstance(one, Gap)]
     frame = pandas.DataFrame(rows, columns=names)
+    frame.attrs["gaps"] = gaps
     kinds = {field.name: str(field.type) for field in fields}
     for name in names:
         kind = kinds.get(name, "float")

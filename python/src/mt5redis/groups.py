@@ -2,7 +2,8 @@
 (`sa:{k}:I:G`) and dead letters (`sd:{k}`).
 
 A signal comes until it is acknowledged: after a failure, to the next worker of this name, and to another one of the group when this
-one is silent. It deletes nothing; `mt5fleet govern` trims what everybody has passed.
+one is silent. Where signals were deleted before the group was given them, or before they were acknowledged, it tells a gap. It
+deletes nothing; `mt5fleet govern` trims what everybody has passed.
 """
 
 from __future__ import annotations
@@ -13,27 +14,31 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal
 
 from redis import ResponseError
 
-from . import keys, kinds
+from . import acknowledged, keys, kinds
+from .acknowledged import name_of
 from .decoding import of_pairs
-from .errors import ConfigurationError, Unreachable, Unreadable
+from .errors import ConfigurationError, GapError, Unreachable, Unreadable
 from .reading import BLOCK, POLL
-from .records import N, Signal
+from .records import Gap, N, Signal
+from .sequences import Mark, Sequences
 from .servers import Keyed
-from .states import Lanes, ask_all, server_time
+from .states import Lanes, ask_all
 from .steps import Command, Pause, Steps
 
 log = logging.getLogger("mt5redis")
 
 PREFETCH = 16
 ROUND = 1.0
-_MARK, _KEPT, _LIFE_MS, _MOST, _LETTERS = "@", 64, 35 * 86_400_000, 100_000, 100_000
+_LETTERS = 100_000
 _LONGEST_PAUSE = 60.0
-_STARTED_BELOW = 2**64 - 1
+_RECENT = 65_536
+"""Acknowledged signals that a worker remembers, for a server that forgot them: more than a terminal sends again in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,12 @@ class Delivery(Generic[N]):
 
 
 @dataclass(slots=True)
-class _Pending:
+class _Pending(Generic[N]):
     source: str
     stream: str
     id: str
     entry: dict[bytes, bytes]
+    signal: Signal[N] | Unreadable
     deliveries: int
     since: float
 
@@ -63,9 +69,18 @@ class _Pending:
 class _Joined:
     source: str
     stream: str
+    noted: str
+    """Where the group notes what it acknowledged."""
+    new: bool
+    """Nobody of the group has read it before."""
     done: set[str]
     """After the group was lost: what was acknowledged before."""
+    seen: Sequences = field(default_factory=Sequences)
     looked_back: bool = False
+
+    def look_back(self) -> None:
+        """What was on its way was given to this worker, which did not see it."""
+        self.looked_back, self.new, self.seen = False, False, Sequences()
 
 
 class Working(Generic[N]):
@@ -80,52 +95,67 @@ class Working(Generic[N]):
         start: Literal["new", "beginning"],
         attempts: int,
         take_over: float,
+        gaps: Literal["raise", "yield"],
     ) -> None:
-        self._lanes, self._start, self._attempts, self._take_over = lanes, start, attempts, take_over
+        self._lanes, self._start, self._attempts, self._take_over, self._gaps = lanes, start, attempts, take_over, gaps
         self._group, self._consumer = keys.reader_name("group", group), keys.reader_name("consumer", consumer)
         if start not in ("new", "beginning") or attempts < 1 or take_over < 1:
             raise ConfigurationError("start is 'new' or 'beginning', attempts 1 or more, take_over 1 s or more")
+        if gaps not in ("raise", "yield"):
+            raise ConfigurationError(f"gaps = {gaps!r} is refused: pass 'raise' or 'yield'")
         self._names = None if sources is None else [keys.instance_id(name) for name in sources]
         self._kind = kinds.signals(lanes)
         self._joined: dict[str, _Joined] = {}
-        self._queue: deque[_Pending] = deque()
-        self._again: list[tuple[float, int, _Pending]] = []
+        self._queue: deque[_Pending[N] | Gap] = deque()
+        self._again: list[tuple[float, int, _Pending[N]]] = []
+        self._recent: dict[tuple[str, str], None] = {}
+        self._held: set[tuple[str, str]] = set()
+        """What was handed out and is not dealt with."""
         self._numbers = itertools.count()
         self._round_at = 0.0
         self._started = self._outage = False
         self._pause = 0.1
 
-    def next(self, most: float) -> Steps[Delivery[N] | None]:
-        """The next signal, or None if there is none within about `most` seconds."""
+    def next(self, most: float) -> Steps[Delivery[N] | Gap | None]:
+        """The next signal or gap, or None if there is none within about `most` seconds. Raises `GapError` if gaps raise."""
         try:
-            delivery = yield from self._next(most)
+            item = yield from self._next(most)
         except Unreachable as error:
+            self._look_back()
             if not self._outage:
                 log.warning("%s; trying again", error)
             self._outage = True
-            for joined in self._joined.values():
-                joined.looked_back = False  # what was on its way was given to this worker, which did not see it
             yield Pause(min(self._pause, max(most, 0.01)))
             self._pause = min(self._pause * 2, 5.0)
             return None
+        except GeneratorExit:  # it was interrupted
+            self._look_back()
+            raise
         self._outage, self._pause = False, 0.1
-        return delivery
+        if isinstance(item, Gap) and self._gaps == "raise":
+            raise GapError(item)
+        return item
 
-    def _next(self, most: float) -> Steps[Delivery[N] | None]:
+    def _look_back(self) -> None:
+        for joined in self._joined.values():
+            joined.look_back()
+
+    def _next(self, most: float) -> Steps[Delivery[N] | Gap | None]:
         now = time.monotonic()
         if now >= self._round_at:
             yield from self._join()
             yield from self._claim()
-            yield from self._advance()
+            streams = [(joined.stream, joined.noted) for joined in self._joined.values()]
+            yield from acknowledged.advance(self._lanes.rtss, self._group, streams)
             self._round_at = now + ROUND
         while self._again and self._again[0][0] <= now:
             self._queue.append(heapq.heappop(self._again)[2])
         if not self._queue:
             yield from self._fetch(most)
         while self._queue:
-            delivery = yield from self._hand_out(self._queue.popleft())
-            if delivery is not None:
-                return delivery
+            item = yield from self._hand_out(self._queue.popleft())
+            if item is not None:
+                return item
         return None
 
     # Joining
@@ -142,27 +172,16 @@ class Working(Generic[N]):
     def _join_one(self, source: str, new: bool) -> Steps[None]:
         servers, stream = self._lanes.rtss, self._kind.key_of(source)
         noted = self._noted(source)
-        reply = (yield from servers.ask([(noted, ("ZSCORE", noted, _MARK))]))[0]
-        mark = servers.good(reply)
-        done: set[str] = set()
-        start = "$" if new else "0"
-        if mark is not None:
-            start = f"{max(int(float(mark)) - 1, 0)}-{_STARTED_BELOW}"
-            names = (yield from servers.ask([(noted, ("ZRANGEBYSCORE", noted, int(float(mark)), "+inf", "LIMIT", 0, _MOST))]))[0]
-            done = {name.decode() for name in servers.good(names)}
-        made = (yield from servers.ask([(stream, ("XGROUP", "CREATE", stream, self._group, start))]))[0]
+        start, done = yield from acknowledged.since_mark(servers, noted)
+        made = (yield from servers.ask([(stream, ("XGROUP", "CREATE", stream, self._group, start or ("$" if new else "0")))]))[0]
         if isinstance(made, ResponseError) and "requires the key to exist" in str(made):
             return
-        if isinstance(made, ResponseError) and "BUSYGROUP" in str(made):
-            done = set()
-        else:
+        exists = isinstance(made, ResponseError) and "BUSYGROUP" in str(made)
+        if not exists:
             servers.good(made)
-            if mark is None:
-                first = (yield from server_time(servers, stream)) if new else 0
-                commands: list[Keyed] = [(noted, ("ZADD", noted, "NX", first, _MARK)), (noted, ("PEXPIRE", noted, _LIFE_MS))]
-                for reply in (yield from servers.ask(commands)):
-                    servers.good(reply)
-        self._joined[stream] = _Joined(source, stream, done)
+            if start is None:
+                yield from acknowledged.first_mark(servers, noted, stream, new)
+        self._joined[stream] = _Joined(source, stream, noted, not exists and start is None, set() if exists else set(done))
 
     def _noted(self, source: str) -> str:
         return keys.acknowledged(keys.shard(source, self._lanes.configuration.shards), source, self._group)
@@ -196,7 +215,8 @@ class Working(Generic[N]):
                 return
             for name, entries in servers.good(reply) or []:
                 got |= bool(entries)
-                yield from self._take_in(self._joined[name.decode()], entries, bool(back))
+                unknown = [entry for entry in entries if not back or (name.decode(), entry[0].decode()) not in self._held]
+                yield from self._take_in(self._joined[name.decode()], unknown, bool(back))
         for one in back:
             one.looked_back = True
         if not got and not wait and block > 0 and not back:
@@ -204,19 +224,58 @@ class Working(Generic[N]):
 
     def _take_in(self, joined: _Joined, entries: list[Any], counted: bool) -> Steps[None]:
         """Queues entries. Of those that were handed out before, the server knows how often."""
-        known = {pending.id for pending in (*self._queue, *(one[2] for one in self._again)) if pending.stream == joined.stream}
+        waiting = (*self._queue, *(one[2] for one in self._again))
+        known = {one.id for one in waiting if isinstance(one, _Pending) and one.stream == joined.stream}
         fresh = [(id.decode(), pairs) for id, pairs in entries if id.decode() not in known]
+        deleted = [id for id, pairs in fresh if pairs is None]
+        if deleted:
+            yield from self._lanes.rtss.ask([(joined.stream, ("XACK", joined.stream, self._group, *deleted))])
+            self._queue.append(_deleted(joined, len(deleted)))
+            fresh = [(id, pairs) for id, pairs in fresh if pairs is not None]
         counts = [1] * len(fresh)
         if counted and fresh:
             questions: list[Keyed] = [(joined.stream, ("XPENDING", joined.stream, self._group, id, id, 1)) for id, _ in fresh]
             replies = yield from ask_all(self._lanes.rtss, questions)
             counts = [reply[0][3] if isinstance(reply, list) and reply else 1 for reply in replies]
+        arriving = []
         for (id, pairs), count in zip(fresh, counts):
-            if pairs is None:  # it was deleted while it was pending
-                log.warning("%s %s was deleted before this worker acknowledged it", joined.stream, id)
-                yield from self._lanes.rtss.ask([(joined.stream, ("XACK", joined.stream, self._group, id))])
+            entry = of_pairs(pairs)
+            signal = self._decoded(joined.source, id, entry)
+            arriving.append(_Pending(joined.source, joined.stream, id, entry, signal, count, time.monotonic()))
+        yield from self._queue_with_gaps(joined, arriving)
+
+    def _decoded(self, source: str, id: str, entry: dict[bytes, bytes]) -> Signal[N] | Unreadable:
+        try:
+            return self._lanes.decoder.signal(source, id, entry)
+        except Unreadable as error:
+            return error
+
+    def _queue_with_gaps(self, joined: _Joined, arriving: list[_Pending[N]]) -> Steps[None]:
+        """Queues entries, each behind the gap that it shows: its predecessor was given to nobody of the group."""
+        doubts: dict[str, int] = {}
+        questions: list[acknowledged.Question] = []
+        for pending in arriving:
+            if isinstance(pending.signal, Unreadable):
                 continue
-            self._queue.append(_Pending(joined.source, joined.stream, id, of_pairs(pairs), count, time.monotonic()))
+            mark = self._kind.mark(pending.signal)
+            with suppress(Unreadable):  # a number that no journal gives says nothing
+                joined.seen.is_again(mark)
+                after = joined.seen.gap(mark, was_away=not joined.new)
+                if after is not None:
+                    doubts[pending.id] = after
+                    questions.append((joined.stream, joined.noted, pending.id, mark))
+                joined.seen.add(mark)
+
+        def decode(stream: str, id: str, entry: dict[bytes, bytes]) -> Mark:
+            return self._kind.mark(self._lanes.decoder.signal(joined.source, id, entry))
+
+        given = yield from acknowledged.predecessors_given(self._lanes.rtss, decode, questions)
+        missing = {question[2]: question[3] for question, known in zip(questions, given) if not known}
+        for pending in arriving:
+            if pending.id in missing:
+                mark = missing[pending.id]
+                self._queue.append(Gap(joined.stream, joined.source, mark.producer, doubts[pending.id], mark.previous))
+            self._queue.append(pending)
 
     def _claim(self) -> Steps[None]:
         """Takes over what workers that are silent were given."""
@@ -227,7 +286,12 @@ class Working(Generic[N]):
             if _is_lost(reply):
                 self._rejoin()
                 return
-            yield from self._take_in(one, self._lanes.rtss.good(reply)[1], True)
+            _, entries, *deleted = self._lanes.rtss.good(reply)
+            if deleted and deleted[0]:
+                self._queue.append(_deleted(one, len(deleted[0])))
+            if None in entries:  # Redis 6.2 does not say which were deleted, until they are read
+                one.looked_back = False
+            yield from self._take_in(one, [entry for entry in entries if entry is not None], True)
 
     def _rejoin(self) -> None:
         log.warning("group %s was lost on a stream; it continues after what it acknowledged", self._group)
@@ -236,54 +300,69 @@ class Working(Generic[N]):
 
     # Handing out
 
-    def _hand_out(self, pending: _Pending) -> Steps[Delivery[N] | None]:
-        now = time.monotonic()
-        if now - pending.since > self._take_over / 3:
-            # It waited here for long: another worker may have it, and must not take it now.
-            claim: Command = ("XCLAIM", pending.stream, self._group, self._consumer, 0, pending.id, "IDLE", 0, "JUSTID")
-            mine = yield from self._lanes.rtss.ask([(pending.stream, claim)])
-            if not self._lanes.rtss.good(mine[0]):
-                return None
-            pending.since = now
-        try:
-            signal = self._lanes.decoder.signal(pending.source, pending.id, pending.entry)
-        except Unreadable as error:
-            self._lanes.told(f"{pending.stream} {pending.id}", error)
-            yield from self._bury(pending, str(error), None)
+    def _hand_out(self, pending: _Pending[N] | Gap) -> Steps[Delivery[N] | Gap | None]:
+        if isinstance(pending, Gap):
+            return pending
+        if time.monotonic() - pending.since > self._take_over / 3 and not (yield from self._claim_again(pending, "JUSTID")):
+            return None  # it waited here for long
+        if isinstance(pending.signal, Unreadable):
+            self._lanes.told(f"{pending.stream} {pending.id}", pending.signal)
+            yield from self._bury(pending, str(pending.signal))
             return None
-        joined = self._joined.get(pending.stream)
+        signal, joined = pending.signal, self._joined.get(pending.stream)
         delivery = Delivery(signal, pending.source, pending.stream, pending.id, pending.deliveries, pending.entry)
-        if joined is not None and f"{signal.producer}-{signal.sequence}" in joined.done:
+        name = name_of(self._kind.mark(signal))
+        is_done = (pending.stream, name) in self._recent or (joined is not None and name in joined.done)
+        if is_done and not signal.retried:
             yield from self.acknowledge(delivery)
             return None
+        self._held.add((pending.stream, pending.id))
         return delivery
+
+    def _claim_again(self, pending: _Pending[N], *words: str) -> Steps[bool]:
+        """Makes sure of a signal that is this worker's. False: somebody acted on it or has taken it over; or it was deleted, which
+        is a gap."""
+        servers, stream = self._lanes.rtss, pending.stream
+        question: Command = ("XPENDING", stream, self._group, pending.id, pending.id, 1, self._consumer)
+        if not servers.good((yield from servers.ask([(stream, question)]))[0]):
+            return False
+        claim: Command = ("XCLAIM", stream, self._group, self._consumer, 0, pending.id, "IDLE", 0, *words)
+        claimed = servers.good((yield from servers.ask([(stream, claim)]))[0])
+        if not claimed or claimed[0] is None:
+            self._queue.append(Gap(stream, pending.source, "", 0, 0, deleted=1))
+            return False
+        pending.since = time.monotonic()
+        return True
 
     def acknowledge(self, delivery: Delivery[N]) -> Steps[None]:
         """Says that a signal was acted on: it does not come again, even if the server loses the group."""
         yield from self._lanes.rtss.transact(delivery.stream, self._acknowledgement(delivery.source, delivery.id, delivery.signal))
+        self._held.discard((delivery.stream, delivery.id))
+        self._recent[delivery.stream, name_of(self._kind.mark(delivery.signal))] = None
+        if len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
 
-    def _acknowledgement(self, source: str, id: str, signal: Signal[N] | None) -> list[Command]:
-        noted, stream = self._noted(source), self._kind.key_of(source)
-        commands: list[Command] = [("XACK", stream, self._group, id)]
-        if signal is not None:
-            name = f"{signal.producer}-{signal.sequence}"
-            commands += [("ZADD", noted, int(id.split("-")[0]), name), ("PEXPIRE", noted, _LIFE_MS)]
-        return commands
+    def _acknowledgement(self, source: str, id: str, signal: Signal[N] | Unreadable) -> list[Command]:
+        commands: list[Command] = [("XACK", self._kind.key_of(source), self._group, id)]
+        if isinstance(signal, Unreadable):
+            return commands
+        return commands + acknowledged.note(self._noted(source), id, name_of(self._kind.mark(signal)))
 
     def failed(self, delivery: Delivery[N], error: str) -> Steps[None]:
         """Says that acting on a signal failed: it comes again after a while, or goes to the dead letters."""
-        pending = _Pending(delivery.source, delivery.stream, delivery.id, delivery.entry, delivery.deliveries, time.monotonic())
+        pending = _Pending(
+            *(delivery.source, delivery.stream, delivery.id, delivery.entry, delivery.signal, delivery.deliveries),
+            since=time.monotonic(),
+        )
+        self._held.discard((delivery.stream, delivery.id))
         if delivery.deliveries >= self._attempts:
-            yield from self._bury(pending, error, delivery.signal)
-            return
-        pause = min(2.0 ** (delivery.deliveries - 1), _LONGEST_PAUSE)
-        claim: Command = ("XCLAIM", pending.stream, self._group, self._consumer, 0, pending.id, "IDLE", 0)
-        again = yield from self._lanes.rtss.ask([(pending.stream, claim)])
-        if self._lanes.rtss.good(again[0]):
+            yield from self._bury(pending, error)
+        elif (yield from self._claim_again(pending)):
             pending.deliveries += 1
+            pause = min(2.0 ** (delivery.deliveries - 1), _LONGEST_PAUSE)
             heapq.heappush(self._again, (time.monotonic() + pause, next(self._numbers), pending))
 
-    def _bury(self, pending: _Pending, error: str, signal: Signal[N] | None) -> Steps[None]:
+    def _bury(self, pending: _Pending[N], error: str) -> Steps[None]:
         """Moves a signal to the dead letters, unless that was done."""
         servers = self._lanes.rtss
         question: Command = ("XPENDING", pending.stream, self._group, pending.id, pending.id, 1)
@@ -297,32 +376,13 @@ class Working(Generic[N]):
             *("x-source", pending.source, "x-id", pending.id, "x-group", self._group),
             *("x-error", error[:1000], "x-deliveries", pending.deliveries),
         )
-        yield from servers.transact(pending.stream, [letter, *self._acknowledgement(pending.source, pending.id, signal)], once=True)
+        acknowledgement = self._acknowledgement(pending.source, pending.id, pending.signal)
+        yield from servers.transact(pending.stream, [letter, *acknowledgement], once=True)
         log.error("%s %s is a dead letter: %s", pending.stream, pending.id, error)
 
-    # Notes
 
-    def _advance(self) -> Steps[None]:
-        """Moves each mark to where everything is acknowledged, and forgets names long before it."""
-        servers, asked = self._lanes.rtss, list[Keyed]()
-        for joined in self._joined.values():
-            noted = self._noted(joined.source)
-            asked.append((noted, ("XPENDING", joined.stream, self._group)))
-            asked.append((noted, ("XINFO", "GROUPS", joined.stream)))
-            asked.append((noted, ("ZRANGE", noted, -_KEPT, -_KEPT, "WITHSCORES")))
-        replies = yield from ask_all(servers, asked)
-        commands: list[Keyed] = []
-        for (noted, _), pending, groups, oldest in zip(asked[::3], replies[::3], replies[1::3], replies[2::3]):
-            if any(isinstance(reply, ResponseError) for reply in (pending, groups, oldest)):
-                continue
-            delivered = [of_pairs(group) for group in groups]
-            low = pending[1] or next((g[b"last-delivered-id"] for g in delivered if g[b"name"] == self._group.encode()), None)
-            if low:
-                milliseconds = int(low.split(b"-")[0])
-                commands.append((noted, ("ZADD", noted, "XX", "GT", milliseconds, _MARK)))
-                if oldest:
-                    commands.append((noted, ("ZREMRANGEBYSCORE", noted, "-inf", f"({min(int(float(oldest[1])), milliseconds)}")))
-        yield from ask_all(servers, commands)
+def _deleted(joined: _Joined, count: int) -> Gap:
+    return Gap(joined.stream, joined.source, "", 0, 0, deleted=count)
 
 
 def _is_lost(reply: Any) -> bool:

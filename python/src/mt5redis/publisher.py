@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Generic, overload
+from typing import Any, Generic, TypeGuard, overload
 
 from . import keys, kinds
 from .configuration import Configuration
 from .connections import Connections
 from .decoding import milliseconds, moment
 from .endpoint import DEFAULT_URL
-from .errors import Unreachable
+from .errors import GapError, Unreachable
 from .fleet import lanes_of
 from .publishing import Amount, Expires, Order, Session, configuration_of
 from .readers import Reader
@@ -34,6 +34,7 @@ class Following(Generic[N]):
         self._lanes, self._sent = lanes, sent
         self.followers = None if followers is None else {keys.instance_id(name) for name in followers}
         self._told: set[str] = set()
+        self._gap: Gap | None = None
 
     def open(self, deadline: float) -> Steps[Reading[Report[N]]]:
         """A reader that begins a little before the signal, by the server's clock. Until the deadline it waits for the server."""
@@ -49,12 +50,20 @@ class Following(Generic[N]):
         start = moment(max(milliseconds(self._sent.time) + int(ahead) - MARGIN_MS, 0))
         return Reading(self._lanes, kinds.reports(self._lanes), self.followers, start, None, "yield", True)
 
-    def is_ours(self, item: Report[N] | Gap) -> bool:
+    def is_ours(self, item: Report[N] | Gap) -> TypeGuard[Report[N]]:
         """Whether this is a report of the signal, and the first one of its follower."""
-        if isinstance(item, Gap) or item.signal_key != self._sent.key or item.follower in self._told:
+        if isinstance(item, Gap):
+            self._gap = self._gap or item
+            return False
+        if item.signal_key != self._sent.key or item.follower in self._told:
             return False
         self._told.add(item.follower)
         return True
+
+    def give_up(self) -> None:
+        """The time is over. If reports are missing, what was waited for may be among them: raises `GapError`."""
+        if self._gap is not None:
+            raise GapError(self._gap)
 
     @property
     def complete(self) -> bool:
@@ -169,7 +178,8 @@ class Publisher(Generic[N]):
 
     def reports(self, signal: Sent, timeout: float = 5.0, *, followers: Iterable[str] | None = None) -> Iterator[Report[N]]:
         """What followers did with the signal: one report of each, as they come, for `timeout` seconds; it ends earlier once each of
-        `followers` has reported. Without names it finds the followers by `SCAN`."""
+        `followers` has reported. Without names it finds the followers by `SCAN`. If reports were deleted before they were read, it
+        raises `GapError` at the end: the one that was waited for may be among them."""
         deadline = time.monotonic() + timeout
         following = Following(self._lanes, signal, followers)
         reader = Reader(self._connections.run(following.open(deadline)), self._connections)
@@ -178,6 +188,7 @@ class Publisher(Generic[N]):
             if item is not None and following.is_ours(item):
                 yield item
             elif item is None and time.monotonic() >= deadline:
+                following.give_up()
                 return
 
     def is_committed(self, signal: Sent) -> bool:

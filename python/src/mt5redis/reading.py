@@ -11,10 +11,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union
+
+from redis.exceptions import NoPermissionError
 
 from . import keys
 from .cursor import Cursor
@@ -34,10 +37,13 @@ BLOCK = 0.5
 """How long the server holds a read that finds nothing, at most, seconds."""
 OF_ONE, OF_ALL = 256, 4096
 """Entries that one read fetches of one stream at most, and of all of them about."""
-DISCOVER = 1.0
+DISCOVER, SURVEY = 1.0, 10.0
+"""How often new streams are looked for, and known ones looked at, seconds."""
 POLL = 0.05
 """Between two reads where one command cannot wait for all streams: on a Cluster."""
 _LONGEST_PAUSE = 5.0
+_NO_ENTRY = f"-{2**64 - 1}"
+"""Ends a place at a time; no entry has such an id."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Place:
     """The last entry fetched."""
     done: str
     """The last entry taken."""
+    begin: str = "0-0"
+    """Where this reader began."""
     seen: Sequences = field(default_factory=Sequences)
     resumed: bool = False
     was_away: bool = False
@@ -93,11 +101,11 @@ class Reading(Generic[T]):
             raise ConfigurationError("the list of instances is empty: nothing would ever come")
         self._start: str | None = None if start == "new" else "0-0"
         if isinstance(start, datetime):
-            self._start = f"{max(milliseconds(start) - 1, 0)}-{2**64 - 1}"
+            self._start = f"{max(milliseconds(start) - 1, 0)}{_NO_ENTRY}"
         self._cursor = Cursor(cursor)
         self._places: dict[str, Place] = {}
         self._queue: deque[tuple[Place, str, dict[bytes, bytes]]] = deque()
-        self._discover_at = 0.0
+        self._discover_at = self._survey_at = 0.0
         self._started = self._told = self._outage = False
         self._pause = 0.1
         self.ended = False
@@ -151,6 +159,7 @@ class Reading(Generic[T]):
             if not self._outage:
                 log.warning("%s; trying again", error)
             self._outage = True
+            self._survey_at = 0.0  # another server may answer next
             yield Pause(min(self._pause, max(most, 0.01)))
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             return
@@ -166,6 +175,9 @@ class Reading(Generic[T]):
                 names = yield from self._kind.find({place.instance for place in self._places.values()})
             yield from self._open(names)
             self._started, self._discover_at = True, now + DISCOVER
+        if now >= self._survey_at:
+            yield from self._survey()
+            self._survey_at = now + SURVEY
         if not self._places:
             self.ended = not self._follow
             yield Pause(min(most, 0.1))
@@ -184,17 +196,48 @@ class Reading(Generic[T]):
                 place.seen, place.resumed = Sequences.restored(stored["seen"]), True
             elif self._start is not None:
                 place.read = place.done = self._start
-        servers = self._kind.servers
-        resumed = [place for place in fresh if place.resumed]
-        for place, reply in zip(resumed, (yield from ask_all(servers, [_first(place.key) for place in resumed]))):
-            first = servers.good(reply)
-            place.was_away = not first or _order(first[0][1][0][0].decode()) > _order(place.done)
         newest = [place for place in fresh if not place.resumed and self._start is None and not self._started]
-        for place, reply in zip(newest, (yield from ask_all(servers, [_last(place.key) for place in newest]))):
-            last = servers.good(reply)
-            if last:
-                place.read = place.done = last[0][0].decode()
-        self._places.update((place.key, place) for place in fresh)
+        for place, (_, last) in zip(newest, (yield from self._ends(newest))):
+            if last is not None:
+                place.read = place.done = last[0]
+                self._pass_over(place, *last)
+        for place in fresh:
+            place.begin, self._places[place.key] = place.read, place
+            if place.resumed:
+                self._survey_at = 0.0
+
+    def _pass_over(self, place: Place, id: str, entry: dict[bytes, bytes]) -> None:
+        """Notes that the reader begins after this entry."""
+        with suppress(Unreadable):
+            place.seen.begin_after(self._kind.mark(self._kind.decode(place.instance, id, entry)))
+
+    def _survey(self) -> Steps[None]:
+        """Whether each stream is still what it was. One that was made again by a server with a slow clock, such as the new master
+        after a failover, would show nothing behind the place: it is read again, without what was read."""
+        places = list(self._places.values())
+        for place, (first, last) in zip(places, (yield from self._ends(places, may_be_blind=True))):
+            if place.resumed or self._outage:
+                place.was_away |= first is None or _order(first) > _order(place.read)
+            place.resumed = False
+            if last is not None and _order(last[0]) < _order(place.read) and not place.read.endswith(_NO_ENTRY):
+                log.info("%s ended at %s, and ends at %s now: it is read again", place.key, place.read, last[0])
+                place.read = place.begin if _order(place.begin) < _order(last[0]) else "0-0"
+
+    def _ends(
+        self, places: list[Place], may_be_blind: bool = False
+    ) -> Steps[list[tuple[str | None, tuple[str, dict[bytes, bytes]] | None]]]:
+        """The first id of each stream, and the last entry, if this user may see it."""
+        servers, asked = self._kind.servers, list[Keyed]()
+        for place in places:
+            asked.append((place.key, ("XREAD", "COUNT", 1, "STREAMS", place.key, "0-0")))
+            asked.append((place.key, ("XREVRANGE", place.key, "+", "-", "COUNT", 1)))
+        replies = yield from ask_all(servers, asked)
+        ends = []
+        for first, last in zip(replies[::2], replies[1::2]):
+            first, last = servers.good(first), None if may_be_blind and isinstance(last, NoPermissionError) else servers.good(last)
+            newest = (last[0][0].decode(), of_pairs(last[0][1])) if last else None
+            ends.append((first[0][1][0][0].decode() if first else None, newest))
+        return ends
 
     def _fetch(self, block: float) -> Steps[bool]:
         servers, places = self._kind.servers, list(self._places.values())
@@ -220,14 +263,6 @@ class Reading(Generic[T]):
         if not got and not wait and self._follow and block > 0:
             yield Pause(min(POLL, block))
         return got
-
-
-def _first(key: str) -> Keyed:
-    return key, ("XREAD", "COUNT", 1, "STREAMS", key, "0-0")
-
-
-def _last(key: str) -> Keyed:
-    return key, ("XREVRANGE", key, "+", "-", "COUNT", 1)
 
 
 def _order(id: str) -> tuple[int, int]:

@@ -365,7 +365,8 @@ class Obedience:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records of one stream are missing before the next item: they were deleted before this reader read them."""
+    """Records of one stream are missing before the next item: they were deleted before this reader read them, or before the workers
+    acknowledged them."""
 
     stream: str
     """The Redis key."""
@@ -377,6 +378,10 @@ class Gap:
     until: int
     """The number of the last record missing. A terminal numbers the records of its instances together, so the difference is
     an upper bound."""
+    deleted: int = 0
+    """Above 0: so many signals were handed to workers and deleted before they were acknowledged. Their numbers are unknown."""
 
     def __str__(self) -> str:
+        if self.deleted:
+            return f"{self.stream}: {self.deleted} signals were deleted before a worker acknowledged them"
         return f"{self.stream}: records after number {self.after} up to {self.until} of producer {self.producer} are missing"

@@ -41,6 +41,10 @@ class Mark:
         return f"{self.sequence}.{self.part}" if self.part else str(self.sequence)
 
 
+def _number(name: str) -> int:
+    return int(name.split(".")[0])
+
+
 @dataclass(slots=True)
 class _Numbers:
     last: int
@@ -49,6 +53,12 @@ class _Numbers:
     floor: int = 0
     """Numbers up to here were forgotten."""
 
+    def stored(self) -> list[int | str]:
+        """The last number, the floor, and the names above it."""
+        recent = list(self.recent)
+        floor = max((_number(name) for name in recent[:-STORED]), default=0)
+        return [self.last, max(self.floor, floor), *recent[-STORED:]]
+
     def add(self, mark: Mark) -> None:
         self.last = max(self.last, mark.sequence)
         self.recent.append(mark.name)
@@ -56,7 +66,7 @@ class _Numbers:
         while len(self.recent) > REMEMBERED:
             forgotten = self.recent.popleft()
             self.known.discard(forgotten)
-            self.floor = max(self.floor, int(forgotten.split(".")[0]))
+            self.floor = max(self.floor, _number(forgotten))
 
 
 class Sequences:
@@ -82,7 +92,9 @@ class Sequences:
             return None
         numbers = self._producers.get(mark.producer)
         if numbers is None:
-            return 0 if was_away else None
+            # A journal that got another name for its producer continues its numbers.
+            renamed = any(str(mark.previous) in other.known for other in self._producers.values())
+            return 0 if was_away and not renamed else None
         return numbers.last if mark.previous > numbers.last else None
 
     def add(self, mark: Mark) -> None:
@@ -93,6 +105,10 @@ class Sequences:
         while len(self._producers) > PRODUCERS:
             del self._producers[next(iter(self._producers))]
 
+    def begin_after(self, mark: Mark) -> None:
+        """Notes the last record before those that are read."""
+        self._producers[mark.producer] = _Numbers(mark.sequence, floor=mark.sequence)
+
     def add_gap(self, mark: Mark) -> None:
         """Notes that a gap before a record was told."""
         numbers = self._producers.setdefault(mark.producer, _Numbers(0))
@@ -100,14 +116,12 @@ class Sequences:
 
     def stored(self) -> dict[str, Any]:
         """For a cursor."""
-        return {name: [one.last, *list(one.recent)[-STORED:]] for name, one in self._producers.items()}
+        return {name: one.stored() for name, one in self._producers.items()}
 
     @classmethod
     def restored(cls, stored: dict[str, Any]) -> Sequences:
         """From a cursor."""
         sequences = cls()
-        for name, (last, *recent) in stored.items():
-            numbers = _Numbers(int(last), deque(map(str, recent)), set(map(str, recent)))
-            numbers.floor = int(numbers.recent[0].split(".")[0]) - 1 if len(recent) == STORED else 0
-            sequences._producers[name] = numbers
+        for name, (last, floor, *recent) in stored.items():
+            sequences._producers[name] = _Numbers(int(last), deque(map(str, recent)), set(map(str, recent)), int(floor))
         return sequences

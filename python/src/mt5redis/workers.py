@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Generic
+from typing import Generic, TypeVar, cast
 
 from .connections import Connections
 from .groups import Delivery, Working
 from .reading import BLOCK
-from .records import N, Signal
+from .records import Gap, N, Signal
+
+T = TypeVar("T")
 
 
 class Task(Generic[N]):
     """A signal to act on. `with task as signal:` acknowledges it when the block succeeds. When the block raises, the exception goes
     on, and the signal comes again after a while, or is a dead letter after the last attempt."""
 
-    def __init__(self, delivery: Delivery[N], worker: Worker[N]) -> None:
-        self._delivery, self._worker = delivery, worker
+    def __init__(self, delivery: Delivery[N], working: Working[N], connections: Connections) -> None:
+        self._delivery, self._working, self._connections = delivery, working, connections
 
     @property
     def signal(self) -> Signal[N]:
+        """The signal."""
         return self._delivery.signal
 
     @property
@@ -33,39 +35,35 @@ class Task(Generic[N]):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
-            self._worker._run_acknowledge(self._delivery)
+            self._connections.run(self._working.acknowledge(self._delivery))
         elif isinstance(error, Exception):  # a KeyboardInterrupt is no failure of the signal
-            self._worker._run_failed(self._delivery, f"{type(error).__name__}: {error}")
+            self._connections.run(self._working.failed(self._delivery, f"{type(error).__name__}: {error}"))
 
 
-class Worker(Generic[N]):
-    """Iterates over the tasks of one worker, and waits for the next one. One thread at a time may use it."""
+class Worker(Generic[T]):
+    """Iterates over the tasks of one worker, and waits for the next one. One thread at a time may use it.
+
+    A `Gap` raises `GapError`, after which the iteration can go on, or is an item. It may be told again after a crash, and when this
+    worker cannot know that another one was given what seems to be missing."""
 
     def __init__(self, working: Working[N], connections: Connections) -> None:
         self._working, self._connections = working, connections
 
-    def __iter__(self) -> Iterator[Task[N]]:
+    def __iter__(self) -> Worker[T]:
         return self
 
-    def __next__(self) -> Task[N]:
+    def __next__(self) -> T:
         while True:
-            task = self.poll(BLOCK)
-            if task is not None:
-                return task
+            item = self.poll(BLOCK)
+            if item is not None:
+                return item
 
-    def poll(self, timeout: float = 0.0) -> Task[N] | None:
+    def poll(self, timeout: float = 0.0) -> T | None:
         """The next task, or None if there is none within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while True:
-            left = max(deadline - time.monotonic(), 0.0)
-            delivery = self._connections.run(self._working.next(left))
-            if delivery is not None:
-                return Task(delivery, self)
+            item = self._connections.run(self._working.next(max(deadline - time.monotonic(), 0.0)))
+            if item is not None:
+                return cast(T, item if isinstance(item, Gap) else Task(item, self._working, self._connections))
             if time.monotonic() >= deadline:
                 return None
-
-    def _run_acknowledge(self, delivery: Delivery[N]) -> None:
-        self._connections.run(self._working.acknowledge(delivery))
-
-    def _run_failed(self, delivery: Delivery[N], error: str) -> None:
-        self._connections.run(self._working.failed(delivery, error))

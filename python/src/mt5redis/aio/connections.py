@@ -36,17 +36,20 @@ class Connections:
         """Carries steps out to their end."""
         answer: Any = None
         trouble: Exception | None = None
-        while True:
-            try:
-                request = steps.throw(trouble) if trouble else steps.send(answer)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            answer = trouble = None
-            try:
-                answer = await self._answer(request)
-            except (Unreachable, Refused) as error:
-                trouble = error
+        try:
+            while True:
+                try:
+                    request = steps.throw(trouble) if trouble else steps.send(answer)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                answer = trouble = None
+                try:
+                    answer = await self._answer(request)
+                except (Unreachable, Refused) as error:
+                    trouble = error
+        finally:
+            steps.close()  # if this was interrupted, they may have to put something in order
 
     async def _answer(self, request: Request) -> Any:
         if isinstance(request, Exchange):

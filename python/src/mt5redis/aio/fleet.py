@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
-from .. import halting, kinds, states
+from .. import frames, halting, kinds, states
 from ..configuration import Configuration
 from ..endpoint import DEFAULT_URL
 from ..fleet import Cursor, Names, consumer_name, lanes_of
@@ -18,7 +18,10 @@ from ..records import Equity, Gap, Halt, Instance, N, Obedience, Position, Repor
 from ..words import HaltLevel
 from .connections import Connections
 from .readers import Reader
-from .workers import Worker
+from .workers import Task, Worker
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class Fleet(Generic[N]):
@@ -147,6 +150,30 @@ class Fleet(Generic[N]):
         """What followers did with signals."""
         return Reader(Reading(self._lanes, kinds.reports(self._lanes), followers, start, cursor, gaps, follow), self._connections)
 
+    @overload
+    def worker(
+        self,
+        group: str,
+        consumer: str | None = ...,
+        *,
+        sources: Names = ...,
+        start: Literal["new", "beginning"] = ...,
+        attempts: int = ...,
+        take_over: float = ...,
+        gaps: Literal["raise"] = ...,
+    ) -> Worker[Task[N]]: ...
+    @overload
+    def worker(
+        self,
+        group: str,
+        consumer: str | None = ...,
+        *,
+        sources: Names = ...,
+        start: Literal["new", "beginning"] = ...,
+        attempts: int = ...,
+        take_over: float = ...,
+        gaps: Literal["yield"],
+    ) -> Worker[Task[N] | Gap]: ...
     def worker(
         self,
         group: str,
@@ -156,9 +183,10 @@ class Fleet(Generic[N]):
         start: Literal["new", "beginning"] = "beginning",
         attempts: int = 5,
         take_over: float = 30.0,
-    ) -> Worker[N]:
+        gaps: Literal["raise", "yield"] = "raise",
+    ) -> Worker[Any]:
         """A worker of a consumer group."""
-        working = Working(self._lanes, group, consumer_name(consumer), sources, start, attempts, take_over)
+        working = Working(self._lanes, group, consumer_name(consumer), sources, start, attempts, take_over, gaps)
         return Worker(working, self._connections)
 
     async def halt(
@@ -178,6 +206,28 @@ class Fleet(Generic[N]):
     async def halts(self, instances: Sequence[str] = ()) -> dict[str | None, Halt]:
         """The orders in Redis."""
         return await self._connections.run(halting.halts(self._lanes, list(instances)))
+
+    async def to_pandas(
+        self, what: frames.What = "positions", only: Names = None, *, since: datetime | None = None
+    ) -> pandas.DataFrame:
+        """A table."""
+        return frames.to_pandas(await self._records(frames.checked(what), None if only is None else list(only), since), what)
+
+    async def _records(self, what: str, only: list[str] | None, since: datetime | None) -> Sequence[Any]:
+        if what == "instances":
+            return await self.instances(only)
+        if what == "positions":
+            return await self.positions(only)
+        if what == "closed":
+            return await self.closed(only, since=since)
+        if what == "equity":
+            return [sample for sample in await self.equity(only) if since is None or sample.time >= since]
+        start: Start = "beginning" if since is None else since
+        if what == "signals":
+            return [one async for one in self.signals(only, start=start, gaps="yield", follow=False)]
+        if what == "reports":
+            return [one async for one in self.reports(only, start=start, gaps="yield", follow=False)]
+        return [one async for one in self.events(only, start=start, gaps="yield", follow=False)]
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -134,6 +134,7 @@ class Publisher(Generic[N]):
             if item is not None and following.is_ours(item):
                 yield item
             elif item is None and time.monotonic() >= deadline:
+                following.give_up()
                 return
 
     async def is_committed(self, signal: Sent) -> bool:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Generic
+from typing import Generic, TypeVar, cast
 
 from ..groups import Delivery, Working
 from ..reading import BLOCK
-from ..records import N, Signal
+from ..records import Gap, N, Signal
 from .connections import Connections
+
+T = TypeVar("T")
 
 
 class Task(Generic[N]):
     """A signal to act on: `async with task as signal:`. See `mt5redis.Task`."""
 
-    def __init__(self, delivery: Delivery[N], worker: Worker[N]) -> None:
-        self._delivery, self._worker = delivery, worker
+    def __init__(self, delivery: Delivery[N], working: Working[N], connections: Connections) -> None:
+        self._delivery, self._working, self._connections = delivery, working, connections
 
     @property
     def signal(self) -> Signal[N]:
+        """The signal."""
         return self._delivery.signal
 
     @property
@@ -31,38 +34,32 @@ class Task(Generic[N]):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
-            await self._worker._acknowledge(self._delivery)
+            await self._connections.run(self._working.acknowledge(self._delivery))
         elif isinstance(error, Exception):  # a cancelled task is no failure of the signal
-            await self._worker._failed(self._delivery, f"{type(error).__name__}: {error}")
+            await self._connections.run(self._working.failed(self._delivery, f"{type(error).__name__}: {error}"))
 
 
-class Worker(Generic[N]):
+class Worker(Generic[T]):
     """Iterates over the tasks of one worker with `async for`. See `mt5redis.Worker`."""
 
     def __init__(self, working: Working[N], connections: Connections) -> None:
         self._working, self._connections = working, connections
 
-    def __aiter__(self) -> Worker[N]:
+    def __aiter__(self) -> Worker[T]:
         return self
 
-    async def __anext__(self) -> Task[N]:
+    async def __anext__(self) -> T:
         while True:
-            task = await self.poll(BLOCK)
-            if task is not None:
-                return task
+            item = await self.poll(BLOCK)
+            if item is not None:
+                return item
 
-    async def poll(self, timeout: float = 0.0) -> Task[N] | None:
+    async def poll(self, timeout: float = 0.0) -> T | None:
         """The next task, or None if there is none within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while True:
-            delivery = await self._connections.run(self._working.next(max(deadline - time.monotonic(), 0.0)))
-            if delivery is not None:
-                return Task(delivery, self)
+            item = await self._connections.run(self._working.next(max(deadline - time.monotonic(), 0.0)))
+            if item is not None:
+                return cast(T, item if isinstance(item, Gap) else Task(item, self._working, self._connections))
             if time.monotonic() >= deadline:
                 return None
-
-    async def _acknowledge(self, delivery: Delivery[N]) -> None:
-        await self._connections.run(self._working.acknowledge(delivery))
-
-    async def _failed(self, delivery: Delivery[N], error: str) -> None:
-        await self._connections.run(self._working.failed(delivery, error))
