@@ -19,7 +19,7 @@ export WINDOWS
 
 .DEFAULT_GOAL := help
 .PHONY: help demo web web-bench test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick \
-	bench-export bench-python export wheels model memory fuzz lint clean
+	bench-export bench-python export remote-order wheels model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -103,6 +103,11 @@ bench-export: ## measure how many rows a second mt5fleet export writes, and put 
 	@scripts/prepare.sh run test
 	cargo build --release
 	cargo bench -p mt5fleet --bench export
+
+remote-order: ## a remote order from Python to a follower under Wine, with each part killed at each step
+	@scripts/prepare.sh run test windows
+	@scripts/windows.sh
+	@MT5REDIS_LONG=yes scripts/pytest.sh python/tests/test_remote_order.py
 
 bench-python: ## measure how fast the Python package reads states and events
 	@scripts/prepare.sh run test
