@@ -284,6 +284,7 @@ impl Engine {
             // The session adds these: the engine does not know the instance.
             follower: 0,
             halt: 0,
+            journal_percent: self.pressure.journal_percent(),
         }
     }
 

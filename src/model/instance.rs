@@ -173,6 +173,8 @@ pub struct Health {
     pub follower: u8,
     /// The operator's halt: one of `MT5REDIS_HALT_*`.
     pub halt: i32,
+    /// How much of `journal.max_bytes` is pending, percent, rounded down; of the fuller journal.
+    pub journal_percent: u8,
 }
 
 /// One heartbeat on its way to Redis.
@@ -241,6 +243,7 @@ pub(crate) struct InstanceFields<'a> {
     fo: u8,
     ck: i64,
     ha: i32,
+    jp: u8,
 }
 
 impl InstanceRecord {
@@ -291,6 +294,7 @@ impl InstanceRecord {
             fo: self.health.follower,
             ck: clock_ms,
             ha: self.health.halt,
+            jp: self.health.journal_percent,
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct Pressure {
     stretched_ms: AtomicU32,
     /// How long each lane's commits take, µs.
     commit_us: [AtomicU64; 3],
+    journal_percent: [AtomicU8; 3],
     /// The longest time between two heartbeats: half of the instance's time to live.
     heartbeat_limit: Duration,
     state: Mutex<State>,
@@ -63,6 +64,7 @@ impl Pressure {
             heartbeat_ms: AtomicU32::new(HEARTBEAT_MS),
             stretched_ms: AtomicU32::new(0),
             commit_us: Default::default(),
+            journal_percent: Default::default(),
             heartbeat_limit: instance_ttl / 2,
             state: Mutex::new(State {
                 lanes: [Readings::default(); 3],
@@ -83,9 +85,15 @@ impl Pressure {
         self.commit_us[lane as usize].load(Relaxed)
     }
 
+    /// How much of its limit is pending in the fuller journal as of the last look, percent.
+    pub(crate) fn journal_percent(&self) -> u8 {
+        self.journal_percent.iter().map(|percent| percent.load(Relaxed)).max().unwrap_or(0)
+    }
+
     /// Takes what a lane sees now. Returns the level.
     pub(crate) fn seen(&self, lane: LaneName, readings: Readings, now: Instant) -> u8 {
         self.commit_us[lane as usize].store(readings.commit.as_micros() as u64, Relaxed);
+        self.journal_percent[lane as usize].store((readings.journal * 100.0) as u8, Relaxed);
         let mut state = self.state.lock();
         state.lanes[lane as usize] = readings;
         self.settle(&mut state, now)

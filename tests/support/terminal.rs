@@ -213,7 +213,7 @@ impl Terminal {
 /// The hashes that the values in `terminal.c` produce, in the order of the names. All values differ, so that a misplaced
 /// field would show.
 const INSTANCE: &str = "aa=0 ac=2 ae=0 ag=terminal.c at=0 ba=10000.25 bu=5200 cn=1 co=Брокер cr=1.5 cu=EUR \
-    eq=10016.5 et=0 fo=0 ha=0 hd=1 iv=1000 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
+    eq=10016.5 et=0 fo=0 ha=0 hd=1 iv=1000 jp=0 le=500 lg=5012345 mf=9685.46 mg=331.04 ml=3025.75 o=7200 or=2 pi=18250 po=3 \
     pr=16.25 q=1 rf=0 sa=0 sl=0 sv=Demo-Server sw=0 t=1763800000000 ta=0 th=0 tl=0 tw=0 v=2 vp=0";
 const POSITION: &str = "cm=-1.5 co=größer 买入 dg=5 e=m mg=-9 o=-18000 p=<producer> pc=1.10401 po=1.10345 \
     pr=16.8 px=1.105 q=2 sd=s sl=1.1 st=o sw=-0.12 sy=EURUSD t=1763800000001 tc=0 ti=78 to=1763799000000 \

@@ -101,5 +101,6 @@ fn fields(ledger: &Ledger, heartbeat: &Heartbeat) -> Vec<(&'static str, Expected
         ("fo", AnyCount),
         ("ck", AnyInteger),
         ("ha", AnyCount),
+        ("jp", AnyCount),
     ]
 }

@@ -96,6 +96,8 @@ class Instance(Generic[N]):
     """The terminal's clock minus the Redis server's."""
     halted: HaltLevel
     """The operator's halt that it obeys."""
+    journal_percent: int
+    """How much of the journal's limit is pending."""
 
 
 @dataclass(frozen=True, slots=True)

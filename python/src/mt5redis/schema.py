@@ -64,6 +64,7 @@ sl signal_latency microseconds
 fo following Following
 ck clock_ahead milliseconds
 ha halted HaltLevel
+jp journal_percent integer
 """)
 
 POSITION = _table("""
