@@ -53,6 +53,9 @@ pub struct Options {
     /// The user of `mt5fleet web --operate`: it also writes halts, directives and the audit, and settles dead signals
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "weboperator", group = "who")]
     web_operator: Vec<String>,
+    /// Let the users of the governor and of the page tell alerts, too: they read everything and store what was told
+    #[arg(long)]
+    alerts: bool,
     /// The users with which replicas and Sentinels log in to a master (`deploy/users.conf`)
     #[arg(long, group = "who")]
     servers: bool,
@@ -85,14 +88,19 @@ pub fn acl(options: &Options) -> Result<Printed> {
         let rules = if options.follow { format!("{rules} {}", follower(instance)) } else { rules };
         users.push((instance.clone(), rules));
     }
+    let tellers = [&options.governor, &options.web, &options.web_operator];
+    if options.alerts && tellers.iter().all(|names| names.is_empty()) {
+        bail!("--alerts adds to a user: pass --governor, --web or --web-operator with it");
+    }
+    let telling = |rules: String| if options.alerts { format!("{rules} {}", alerts()) } else { rules };
     let roles = [
         (&options.worker, worker()),
         (&options.clerk, clerk()),
-        (&options.governor, governor()),
+        (&options.governor, telling(governor())),
         (&options.operator, operator()),
         (&options.doctor, doctor()),
-        (&options.web, web()),
-        (&options.web_operator, web_operator()),
+        (&options.web, telling(web())),
+        (&options.web_operator, telling(web_operator())),
     ];
     for (names, rules) in roles {
         users.extend(names.iter().map(|name| (name.clone(), rules.clone())));
@@ -221,6 +229,14 @@ fn web() -> String {
 
 fn web_operator() -> String {
     format!("{} {LETTERS} {HALTS} (+set +get +del ~ctl ~ctl:*) (+xadd ~audit)", web())
+}
+
+/// What tells alerts: it looks at all that the doctor looks at, and stores what was told.
+fn alerts() -> String {
+    format!(
+        "{} +multi +exec +discard +unwatch (+set +get +del +exists +pexpire +watch ~alerts:{{fleet}}*)",
+        doctor()
+    )
 }
 
 /// What replicas and Sentinels need according to Redis' documentation, without SCRIPT KILL, as no scripts run here.

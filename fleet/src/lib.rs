@@ -7,6 +7,7 @@
 //! - [`govern`]: throttles the fleet before a server is overloaded, and trims streams
 //! - [`halt`]: stops new positions, for all or for one, and shows who obeys
 //! - [`web`]: the fleet in a browser, and a JSON API
+//! - [`alerts`]: tells people when something is wrong
 //! - [`work`]: delivers signals to programs, as one of a group of workers
 //! - [`reports`]: what followers did with signals; [`equity`]: the history of an account's equity
 //! - [`deadletters`]: records that a server refused for good
@@ -25,6 +26,7 @@
 #![deny(unsafe_code, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod acl;
+pub mod alerts;
 pub mod deadletters;
 pub mod demo;
 pub mod doctor;

@@ -11,7 +11,8 @@ use clap::{Parser, Subcommand};
 use mt5fleet::simulate::{Size, terminal};
 use mt5fleet::up::{Plan, Topology};
 use mt5fleet::{
-    acl, deadletters, demo, doctor, export, govern, halt, output, reports, size, stop, top, up, web, work,
+    acl, alerts, deadletters, demo, doctor, export, govern, halt, output, reports, size, stop, top, up, web,
+    work,
 };
 
 /// Run and watch Redis servers for mt5-redis, and prove with simulated terminals that nothing is lost.
@@ -91,6 +92,11 @@ enum Command {
     Resume(halt::Resuming),
     /// Show the fleet in a browser and as a JSON API; with --operate, halt and throttle it from there
     Web(web::Options),
+    /// Test who gets alerts, or list what is wrong now
+    Alerts {
+        #[command(subcommand)]
+        action: alerts::command::Action,
+    },
     /// Make a token for `mt5fleet web`
     Token(web::Making),
     #[command(hide = true)]
@@ -218,6 +224,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Halt(options) => halt::halt(&options),
         Command::Resume(options) => halt::resume(&options),
         Command::Web(options) => web::web(&options).map(|()| true),
+        Command::Alerts { action } => alerts::command::alerts(&action),
         Command::Token(options) => web::make(&options).map(|()| true),
         Command::Terminal(_) => unreachable!("handled above"),
     }

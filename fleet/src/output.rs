@@ -15,7 +15,7 @@ const HIDDEN: &str = "<not shown: it may hold a password>";
 /// The most characters of a foreign text.
 const LONGEST: usize = 1000;
 /// Shorter parts of an argument could occur anywhere by chance.
-const SHORTEST: usize = 4;
+pub(crate) const SHORTEST: usize = 4;
 /// A secret is recognised by its first characters, as an error may cut it short.
 const PREFIX: usize = 12;
 
@@ -73,7 +73,8 @@ fn replaced(text: &str, what: impl Fn(char) -> bool, by: impl Fn(char) -> String
     found.into()
 }
 
-fn without_secrets<'a>(text: Cow<'a, str>, secrets: &[String]) -> Cow<'a, str> {
+/// A text in which secrets are replaced, also those that are cut short.
+pub(crate) fn without_secrets<'a>(text: Cow<'a, str>, secrets: &[String]) -> Cow<'a, str> {
     secrets.iter().fold(text, |text, secret| match hidden(&text, secret) {
         Some(hidden) => hidden.into(),
         None => text,

@@ -16,7 +16,8 @@ use super::text_file::{self, line};
 use crate::codes::{MT5REDIS_ERR_CONFIG, MT5REDIS_ERR_CONFIG_FILE};
 use crate::error::{Error, Result};
 use crate::model::encoding::Encoding;
-use table::Section;
+#[doc(hidden)]
+pub use table::{Section, Setting};
 
 const BACKSLASH_ADVICE: &str = r"; write a Windows path in single quotes: 'C:\folder\file'";
 
@@ -49,6 +50,18 @@ fn hint(path: &Path, folder: &str) -> String {
     String::new()
 }
 
+/// Reads a table of the file at `path` that only mt5fleet knows. A file without the table has an empty one.
+#[doc(hidden)]
+pub fn table<T>(path: &Path, name: &str, read: impl FnOnce(&Section<'_>) -> Result<T>) -> Result<T> {
+    let text = text_file::text(path)
+        .map_err(|reason| Error::new(MT5REDIS_ERR_CONFIG_FILE, format!("the configuration {reason}")))?;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let source = Source { name: &file, text: &text, notes: RefCell::default() };
+    let whole = source.parse()?;
+    let shared = Section::new(&source, "", Some(whole.get_ref()), 0);
+    read(&shared.table(name)?)
+}
+
 /// Checks the text of a configuration file called `name`; the fuzzer's way in.
 #[doc(hidden)]
 pub fn parse(name: &str, text: &str) -> Result<Config> {
@@ -65,13 +78,12 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn config(&self, folder: &str) -> Result<Config> {
-        let file = DeTable::parse(self.text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            self.refused(at, format!("{}{}", error.message(), self.backslash_advice(at)))
-        })?;
-        let shared = Section::new(self, "", Some(file.get_ref()))?;
+        let file = self.parse()?;
+        let shared = Section::new(self, "", Some(file.get_ref()), 0);
+        shared.refuse_removed()?;
         let names = ["ris", "rts", "rtss", "journal", "pressure"];
         let tables: Vec<_> = names.into_iter().map(|name| shared.table(name)).collect::<Result<_>>()?;
+        tables.iter().try_for_each(Section::refuse_removed)?;
         let [ris, rts, rtss, journal, pressure] = &tables[..] else { unreachable!("a table for each name") };
         let mut config = Config::of_url(DEFAULT_URL, folder)?;
         let folder = Path::new(folder);
@@ -103,9 +115,18 @@ impl Source<'_> {
         // Two segments are the least that can be written and released in turn.
         journal.number("max_bytes", 8 << 20..=1 << 40, &mut into.max_bytes)?;
         journal.duration("retain_acked", SECOND..=DAY, &mut into.retain_acked)?;
+        // mt5fleet's own: a file may be for both.
+        shared.table("alerts")?;
         Section::refuse_unknown(&[ris, rts, rtss, journal, pressure, &shared])?;
         config.notes = self.notes.take();
         Ok(config)
+    }
+
+    fn parse(&self) -> Result<toml::Spanned<DeTable<'_>>> {
+        DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.refused(at, format!("{}{}", error.message(), self.backslash_advice(at)))
+        })
     }
 
     fn refused(&self, at: usize, reason: impl Display) -> Error {

@@ -18,7 +18,7 @@ pub use advice::WHILE_CONNECTING;
 pub use configuration::{Config, JournalConfig, JournalSync, LaneConfig, RateLimit, TradeEvents};
 pub use endpoint::{Address, Endpoint, Identity, Secret, Site};
 #[doc(hidden)]
-pub use file::parse;
+pub use file::{Section, Setting, parse, table};
 #[doc(hidden)]
 pub use text_file::text;
 pub use tls::Tls;

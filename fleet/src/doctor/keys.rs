@@ -137,7 +137,7 @@ fn sample(member: &mut Member) -> RedisResult<Vec<String>> {
 }
 
 /// The kinds of keys: prefix, compact encodings, and a size that no key of ours reaches.
-const KINDS: [(&str, &[&str], u64); 18] = [
+const KINDS: [(&str, &[&str], u64); 20] = [
     ("is:{", &["listpack", "ziplist"], 3 * sizing::INSTANCE_BYTES),
     ("ih:{", &["raw"], sizing::HISTORY_BYTES),
     ("ts:{", &["listpack", "ziplist"], 3 * sizing::POSITION_BYTES),
@@ -156,6 +156,8 @@ const KINDS: [(&str, &[&str], u64); 18] = [
     ("il", &[], u64::MAX),
     ("ctl", &[], 512),
     ("halt", &[], 512),
+    ("audit", &[], u64::MAX),
+    ("alerts:{", &[], u64::MAX),
 ];
 
 fn look(member: &mut Member, key: &str, lives: &Lives, faults: &mut Faults) -> Result<()> {

@@ -21,7 +21,7 @@ use super::{export, lease};
 use crate::observe::nodes::Nodes;
 use crate::observe::sample::{self, Sample, Seen};
 use crate::observe::{names, streams};
-use crate::{errors, stop};
+use crate::{alerts, errors, stop};
 
 /// Rounds at level 1 in which only the noisiest instances get a directive, before all do.
 const NOISIEST_ROUNDS: u32 = 3;
@@ -73,10 +73,17 @@ pub fn govern(options: &Options) -> Result<bool> {
         "--every is out of range: pass 50ms to 60s"
     );
     let config = Config::read(&options.config, "").map_err(|error| anyhow!("{error}"))?;
+    // Before the first look, so that a mistake in it is told at once.
+    let settings =
+        alerts::configuration::read(&options.config)?.filter(|_| !options.once && !options.dry_run);
     if let Some(address) = options.metrics {
         let bound = export::serve(address)?;
         event("metrics", json!({ "url": format!("http://{bound}/metrics") }));
     }
+    let _alerts = settings.map(|settings| {
+        let tell = |words: &str| event("alerts", json!({ "text": words }));
+        alerts::start(&options.config, &config, settings, "govern", tell)
+    });
     let mut governor = Governor::new(options.clone(), &config);
     loop {
         let next = Instant::now() + options.every;
@@ -253,7 +260,7 @@ impl Governor {
         let before = self.leads;
         let owner = self.lanes[0].owner(lease::KEY)?;
         let time = (self.options.every * LEASE_ROUNDS).max(LEASE_MIN);
-        self.leads = match lease::take(&mut self.lanes[0], &owner, &self.name, time) {
+        self.leads = match lease::take(&mut self.lanes[0], &owner, lease::KEY, &self.name, time) {
             // A full server stores no lease but needs trimming, and two governors do no harm.
             Err(error) if error.downcast_ref().and_then(RedisError::code) == Some("OOM") => true,
             taken => taken?,
@@ -391,7 +398,7 @@ impl Governor {
         if self.leads
             && let Ok(owner) = self.lanes[0].owner(lease::KEY)
         {
-            let _ = lease::give_back(&mut self.lanes[0], &owner, &self.name);
+            let _ = lease::give_back(&mut self.lanes[0], &owner, lease::KEY, &self.name);
         }
     }
 }

@@ -11,14 +11,18 @@ use super::nodes::{Nodes, PIPELINE, answer_about_key};
 use crate::output;
 
 /// The fields of a heartbeat, in the order of a packed one.
-const FIELDS: [&str; 42] = [
+const FIELDS: [&str; 43] = [
     "v", "p", "q", "t", "o", "lg", "sv", "co", "cu", "ac", "ba", "eq", "mg", "mf", "ml", "pr", "cr", "le",
     "cn", "at", "et", "aa", "ae", "hd", "vp", "pi", "po", "or", "bu", "iv", "tw", "sw", "rf", "ag", "th",
-    "ta", "sa", "tl", "sl", "fo", "ck", "ha",
+    "ta", "sa", "tl", "sl", "fo", "ck", "ha", "jp",
 ];
 
 /// The longest packed heartbeat, bytes.
 const LONGEST: usize = 64 << 10;
+/// An instance is silent after this many intervals without a heartbeat.
+const SILENT_INTERVALS: u64 = 3;
+/// It may always be silent so long, ms.
+const SILENT_MIN_MS: u64 = 5_000;
 /// Longer texts of a heartbeat are cut, characters.
 const TEXT: usize = 96;
 
@@ -88,9 +92,27 @@ pub struct Heartbeat {
     pub clock_ms: i64,
     /// The operator's halt that it obeys, one of `MT5REDIS_HALT_*`; none: its library knows no halt.
     pub halt: Option<i32>,
+    /// How much of its fuller journal's limit is pending, percent.
+    pub journal_percent: u64,
 }
 
 impl Heartbeat {
+    /// When it was sent, by the server's clock, ms since 1970 UTC.
+    pub fn seen_ms(&self) -> u64 {
+        self.time_ms.saturating_add_signed(-self.clock_ms)
+    }
+
+    /// After how long without another one the instance counts as silent, ms. `ttl_ms`: how long its state is kept.
+    pub fn silent_after_ms(&self, ttl_ms: u64) -> u64 {
+        // Pressure stretches the interval: twice as long, and at the highest level to half of the time to live.
+        let interval_ms = match self.level {
+            0 => self.interval_ms,
+            1 | 2 => self.interval_ms.saturating_mul(2),
+            _ => self.interval_ms.max(ttl_ms / 4),
+        };
+        interval_ms.saturating_mul(SILENT_INTERVALS).max(SILENT_MIN_MS)
+    }
+
     /// How far its clock is off, as in "2.5 s behind the server's"; none within the limit.
     pub fn clock_error(&self) -> Option<String> {
         let direction = if self.clock_ms > 0 { "ahead of" } else { "behind" };
@@ -210,6 +232,7 @@ fn parse(reply: &[Value]) -> Option<Heartbeat> {
         follower: count("fo"),
         clock_ms: value("ck") as i64,
         halt: number("ha").map(|level| level as i32),
+        journal_percent: count("jp"),
     })
 }
 
@@ -231,7 +254,7 @@ mod tests {
 
     /// Values for all fields, as a terminal may write them.
     fn values() -> Vec<rmpv::Value> {
-        let mut values: Vec<rmpv::Value> = (0..42).map(rmpv::Value::from).collect();
+        let mut values: Vec<rmpv::Value> = (0..43).map(rmpv::Value::from).collect();
         for (name, text) in
             [("p", "0a"), ("sv", "Demo 1"), ("co", "Broker \u{202e}"), ("cu", "EUR"), ("ag", "agent 1.2")]
         {
@@ -275,6 +298,7 @@ mod tests {
             follower: 39,
             clock_ms: 40,
             halt: Some(41),
+            journal_percent: 42,
         };
         let text = values().into_iter().map(|value| match value {
             rmpv::Value::Boolean(truth) => Value::BulkString(u8::from(truth).to_string().into_bytes()),
@@ -285,12 +309,12 @@ mod tests {
         let mut bytes = Vec::new();
         rmpv::encode::write_value(&mut bytes, &rmpv::Value::Array(values())).unwrap();
         assert_eq!(parse(&[Value::BulkString(bytes)]), Some(expected));
-        assert_eq!(parse(&[const { Value::Nil }; 43]), None);
+        assert_eq!(parse(&[const { Value::Nil }; 44]), None);
     }
 
     #[test]
     fn numbers_that_are_none_count_as_zero_and_long_texts_are_cut() {
-        let mut reply = vec![Value::Nil; 43];
+        let mut reply = vec![Value::Nil; 44];
         for (name, value) in [("eq", "inf"), ("ba", "NaN"), ("lg", "7"), ("co", &*"x".repeat(5000))] {
             let at = FIELDS.iter().position(|field| *field == name).unwrap();
             reply[at + 1] = Value::BulkString(value.as_bytes().to_vec());
@@ -311,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_of_an_older_bridge_has_the_usual_interval() {
-        let mut reply = vec![Value::Nil; 43];
+        let mut reply = vec![Value::Nil; 44];
         reply[30] = Value::BulkString(b"0".to_vec());
         let heartbeat = parse(&reply).unwrap();
         assert_eq!((heartbeat.interval_ms, heartbeat.halt), (1000, None));

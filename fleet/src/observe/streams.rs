@@ -211,8 +211,20 @@ fn lower(nodes: &mut Nodes, follower: &str, streams: &mut [Stream]) -> Result<()
     Ok(())
 }
 
-/// How far a follower has read each of these streams: the id of the last entry that it has dealt with.
-pub fn positions(nodes: &mut Nodes, follower: &str, streams: &[Stream]) -> Result<Vec<(String, Id)>> {
+/// How far a follower is in the stream of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Position {
+    pub source: String,
+    /// The last entry that it has dealt with.
+    pub read: Id,
+    /// How many signals are missing at most, of the last gaps that it found.
+    pub missing: u64,
+    /// The last missing numbers of all producers, added up: another sum means another gap.
+    pub last_missing: u64,
+}
+
+/// How far a follower is in each of these streams.
+pub fn positions(nodes: &mut Nodes, follower: &str, streams: &[Stream]) -> Result<Vec<Position>> {
     if streams.is_empty() {
         return Ok(Vec::new());
     }
@@ -225,7 +237,53 @@ pub fn positions(nodes: &mut Nodes, follower: &str, streams: &[Stream]) -> Resul
         return Ok(Vec::new());
     };
     let positions = Vec::<Option<String>>::from_redis_value(answer).unwrap_or_default();
-    let read = |position: Option<String>| parse_id(position?.split(' ').next()?);
     let pairs = streams.iter().zip(positions);
-    Ok(pairs.filter_map(|(stream, position)| Some((stream.source.clone(), read(position)?))).collect())
+    Ok(pairs.filter_map(|(stream, text)| position(&stream.source, &text?)).collect())
+}
+
+/// Reads a position: the id, and for each producer `<name>:<floor>:<seen>:<missing>`, ranges like `1-7,9`.
+fn position(source: &str, text: &str) -> Option<Position> {
+    let mut words = text.split(' ');
+    let read = parse_id(words.next()?)?;
+    let mut position = Position { source: source.to_owned(), read, missing: 0, last_missing: 0 };
+    for ranges in words.filter_map(|word| word.split(':').nth(3)) {
+        let range = |range: &str| {
+            let (from, to) = range.split_once('-').unwrap_or((range, range));
+            Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?))
+        };
+        let ranges: Vec<_> = ranges.split(',').filter_map(range).filter(|(from, to)| from <= to).collect();
+        for (from, to) in &ranges {
+            position.missing = position.missing.saturating_add((to - from).saturating_add(1));
+        }
+        let last = ranges.last().map_or(0, |(_, to)| *to);
+        position.last_missing = position.last_missing.wrapping_add(last);
+    }
+    Some(position)
+}
+
+/// How much later the last entry is than the one that was read last, ms.
+pub fn lag(last: Id, read: Id) -> u64 {
+    if last > read { last.0.saturating_sub(read.0).max(1) } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_says_what_is_missing() {
+        let read =
+            |text| position("1.Demo", text).map(|found| (found.read, found.missing, found.last_missing));
+        assert_eq!(read("17-2"), Some(((17, 2), 0, 0)));
+        assert_eq!(read("17-2 aa:0:1-7: bb:3:4:5"), Some(((17, 2), 1, 5)));
+        assert_eq!(read("17-2 aa:0:1-7:8-9,12 bb:3:4:5"), Some(((17, 2), 4, 17)));
+        assert_eq!(read("17-2 aa:0:1-7:9-8,x,- bb"), Some(((17, 2), 0, 0)));
+        assert_eq!(read("17-2 aa:0::1-18446744073709551615 aa:0::5").unwrap().1, u64::MAX);
+        assert_eq!(read("x"), None);
+    }
+
+    #[test]
+    fn a_lag_is_there_while_an_entry_is_unread() {
+        assert_eq!((lag((5, 1), (5, 1)), lag((5, 2), (5, 1)), lag((9, 0), (5, 1))), (0, 1, 4));
+    }
 }

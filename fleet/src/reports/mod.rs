@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use mt5_redis::config::Config;
+use mt5_redis::inbox::item::EntryId;
 
 use crate::{output, stop};
 use figures::Figures;
@@ -65,10 +66,25 @@ pub fn reports(options: &Options) -> Result<()> {
 
 /// Reads all reports of this time, and the signals that should have one: those that are older than `age`.
 pub(crate) fn gather(reader: &mut Reader, now: u64, since: Duration, age: Duration) -> Result<Figures> {
+    gather_with(reader, now, since, age, &mut |_, _, _| {})
+}
+
+/// Does the same, and shows each entry.
+pub(crate) fn gather_with(
+    reader: &mut Reader,
+    now: u64,
+    since: Duration,
+    age: Duration,
+    seen: &mut dyn FnMut(&str, EntryId, &Entry),
+) -> Result<Figures> {
     let before = |time: Duration| now.saturating_sub(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let mut figures = Figures::default();
     reader.look(before(since))?;
-    while reader.read(&mut |follower, _, entry| figures.add(follower, entry))? {
+    let mut take = |follower: &str, id, entry: Entry| {
+        seen(follower, id, &entry);
+        figures.add(follower, entry);
+    };
+    while reader.read(&mut take)? {
         stop::check()?;
     }
     for source in figures.sources() {

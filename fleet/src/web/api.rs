@@ -19,7 +19,7 @@ use super::access::{Caller, Role};
 use super::problem::{Body, Problem};
 use super::serve::Room;
 use super::watch::Fleet;
-use super::{act, audit, copying, guard, letters, live, page, servers};
+use super::{act, alerts, audit, copying, guard, letters, live, page, servers};
 
 /// The largest body of a request, bytes.
 const BODY: usize = 256 << 10;
@@ -60,6 +60,7 @@ fn described() -> (Router<Arc<Room>>, OpenApi) {
         .routes(routes!(servers::streams))
         .routes(routes!(servers::doctor))
         .routes(routes!(letters::list, letters::settle))
+        .routes(routes!(alerts::alerts))
         .routes(routes!(audit::list))
         .split_for_parts()
 }

@@ -14,7 +14,7 @@ use super::access::Caller;
 use super::problem::Problem;
 use super::serve::Room;
 use crate::observe::nodes::Nodes;
-use crate::observe::streams::{self, Id};
+use crate::observe::streams;
 use crate::output;
 use crate::reports::figures::{Figures, Row as Counted, quantile};
 use crate::reports::gather;
@@ -138,17 +138,13 @@ fn lags(nodes: &mut Nodes, shards: u16) -> anyhow::Result<Lags> {
         let Some(follower) = key.strip_prefix("fp:{").and_then(|rest| rest.strip_suffix('}')) else {
             continue;
         };
-        for (source, position) in streams::positions(nodes, key, &look.streams)? {
-            let last = look.streams.iter().find(|stream| stream.source == source).map(|stream| stream.last);
-            lags.insert((follower.to_owned(), source), lag(last, position));
+        for position in streams::positions(nodes, key, &look.streams)? {
+            let of_this = |stream: &&streams::Stream| stream.source == position.source;
+            let last = look.streams.iter().find(of_this).map_or((0, 0), |stream| stream.last);
+            lags.insert((follower.to_owned(), position.source), streams::lag(last, position.read));
         }
     }
     Ok(lags)
-}
-
-/// How much later the last entry is than the one that was read last, ms.
-fn lag(last: Option<Id>, position: Id) -> u64 {
-    last.map_or(0, |last| if last > position { last.0.saturating_sub(position.0).max(1) } else { 0 })
 }
 
 fn shown(figures: Figures, lags: &Lags, time_ms: u64, since_s: u64) -> Copying {

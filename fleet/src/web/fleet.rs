@@ -10,10 +10,6 @@ use crate::observe::instances::Heartbeat;
 /// The fields of a heartbeat that are null for callers who may not see money.
 pub const MONEY: [&str; 5] = ["balance", "equity", "margin", "margin_free", "profit"];
 
-/// An instance that has been silent this many intervals needs attention.
-const SILENT_INTERVALS: u64 = 3;
-/// It may always be silent so long, ms.
-const SILENT_MIN_MS: u64 = 5_000;
 /// A margin level below these, percent, is a warning and an alarm.
 const MARGIN: [f64; 2] = [200.0, 100.0];
 /// Commits that take longer need attention, µs.
@@ -198,7 +194,7 @@ pub fn row(
     directive: Option<Throttle>,
     moment: &Moment,
 ) -> Row {
-    let seen_ms = heartbeat.time_ms.saturating_add_signed(-heartbeat.clock_ms);
+    let seen_ms = heartbeat.seen_ms();
     let ordered = halt.as_ref().map_or(Level::None, |halt| halt.level).max(moment.halt);
     let trouble = troubles(&heartbeat, seen_ms, ordered, moment);
     Row {
@@ -225,13 +221,7 @@ fn attention(trouble: &[Trouble]) -> u8 {
 }
 
 fn troubles(beat: &Heartbeat, seen_ms: u64, ordered: Level, moment: &Moment) -> Vec<Trouble> {
-    // Pressure stretches the interval: twice as long, and at the highest level to half of the time to live.
-    let interval_ms = match beat.level {
-        0 => beat.interval_ms,
-        1 | 2 => beat.interval_ms.saturating_mul(2),
-        _ => beat.interval_ms.max(moment.ttl_ms / 4),
-    };
-    let silent_ms = interval_ms.saturating_mul(SILENT_INTERVALS).max(SILENT_MIN_MS);
+    let silent_ms = beat.silent_after_ms(moment.ttl_ms);
     let obeyed = beat.halt.map(Level::of);
     // Just after an order everybody still obeys the one before.
     let hears = ordered == Level::None && obeyed.is_none() || obeyed == Some(ordered);

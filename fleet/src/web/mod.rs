@@ -8,12 +8,14 @@
 //! - [`access`]: who may do what; [`guard`]: checks each request, and the headers of each answer
 //! - [`watch`]: looks at the instances again and again; [`fleet`]: their rows; [`live`]: changes, as server-sent events
 //! - [`act`]: halts and throttles; [`letters`]: dead letters; [`audit`]: who did what, and why
+//! - [`alerts`]: what is wrong now
 //! - [`copying`]: what followers did with signals
 //! - [`servers`]: the Redis nodes, the streams, and the doctor's findings
 //! - [`certificate`]: a certificate of its own
 
 mod access;
 mod act;
+mod alerts;
 mod api;
 mod audit;
 mod certificate;

@@ -24,7 +24,7 @@ use super::problem::Problem;
 use super::servers::Known;
 use super::watch::{Look, Watch};
 use super::{api, certificate};
-use crate::{output, stop};
+use crate::{alerts, output, stop};
 
 /// The most simultaneous connections; further ones are closed.
 const CONNECTIONS: usize = 500;
@@ -112,6 +112,7 @@ impl Room {
 /// Serves until it is interrupted.
 pub fn web(options: &Options) -> Result<()> {
     let config = Config::read(&options.config, "").map_err(|error| anyhow!("{error}"))?;
+    let alerts = alerts::configuration::read(&options.config)?;
     let address = options.listen;
     let tls = tls(options)?;
     if !address.ip().is_loopback() {
@@ -135,6 +136,8 @@ pub fn web(options: &Options) -> Result<()> {
 
     let (looks, poke) = Watch::start(&config);
     let servers = Known::start(&config);
+    let _alerts =
+        alerts.map(|settings| alerts::start(&options.config, &config, settings, "web", output::print_error));
     let room = Arc::new(Room {
         config,
         access: Access::new(tokens, options.tokens.is_none()),

@@ -113,7 +113,7 @@ impl Target {
         }
         let mut tls = TlsConfig::builder();
         if let Some(file) = &options.http_ca {
-            tls = tls.root_certs(RootCerts::new_with_certs(&authorities(file)?));
+            tls = tls.root_certs(RootCerts::new_with_certs(&authorities(file).context("--http-ca")?));
         }
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(options.timeout))
@@ -131,7 +131,9 @@ impl Target {
         let (line, key) = (json(delivery), delivery.signal.idempotency_key());
         match self {
             Self::Stdout => output::print_data(&line).map_err(Refusal::OfAll),
-            Self::Exec { command, timeout } => Ok(exec(command, line, &key, *timeout)?),
+            Self::Exec { command, timeout } => {
+                Ok(exec(command, line, ("MT5REDIS_KEY", &key), Stdio::inherit(), *timeout)?)
+            }
             Self::Http { url, place, agent } => Ok(post(url, place, agent, &line, &key)?),
         }
     }
@@ -163,7 +165,7 @@ fn post(url: &str, place: &str, agent: &ureq::Agent, line: &str, key: &str) -> R
 }
 
 /// The scheme, host and port of a web address.
-fn place(url: &str) -> String {
+pub(crate) fn place(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -171,8 +173,8 @@ fn place(url: &str) -> String {
 }
 
 /// The certificates of a PEM file.
-fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
-    let text = fs::read(file).with_context(|| format!("--http-ca {} cannot be read", file.display()))?;
+pub(crate) fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let text = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let certificates: Vec<Certificate> = parse_pem(&text)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
@@ -180,24 +182,30 @@ fn authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
             Err(error) => Some(Err(error)),
         })
         .collect::<Result<_, _>>()
-        .with_context(|| format!("--http-ca {} is no PEM file", file.display()))?;
-    ensure!(!certificates.is_empty(), "--http-ca {} holds no certificate", file.display());
+        .with_context(|| format!("{} is no PEM file", file.display()))?;
+    ensure!(!certificates.is_empty(), "{} holds no certificate", file.display());
     Ok(certificates)
 }
 
-/// Runs a shell command with the line on its standard input and the key in its environment. The time limit includes
-/// writing the line.
-fn exec(command: &str, line: String, key: &str, timeout: Duration) -> Result<()> {
+/// Runs a shell command with the line on its standard input and the key in a variable of its environment. The time limit
+/// includes writing the line.
+pub(crate) fn exec(
+    command: &str,
+    line: String,
+    (variable, key): (&str, &str),
+    out: Stdio,
+    timeout: Duration,
+) -> Result<()> {
     let deadline = Instant::now() + timeout;
     // Readers refuse signals with other names; this makes sure that none of them reaches a shell.
     let harmless = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
     ensure!(!key.is_empty() && key.chars().all(harmless), "the key {key:?} is not for a shell");
     let mut shell = if cfg!(windows) { Command::new("cmd") } else { Command::new("sh") };
-    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).env("MT5REDIS_KEY", key);
+    shell.arg(if cfg!(windows) { "/C" } else { "-c" }).arg(command).env(variable, key);
     own_group(&mut shell);
     let mut child = shell
         .stdin(Stdio::piped())
-        .stdout(Stdio::inherit())
+        .stdout(out)
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("{command} cannot be started"))?;
@@ -265,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_key_that_a_shell_could_take_for_a_command_is_refused() {
-        let run = |key: &str| exec("exit 0", String::new(), key, Duration::from_secs(60));
+        let run =
+            |key: &str| exec("exit 0", String::new(), ("KEY", key), Stdio::null(), Duration::from_secs(60));
         for key in ["", "a;reboot", "$(reboot)", "a b", "a\nb", "`a`", "%PATH%", "a&b", "é"] {
             let refusal = run(key).unwrap_err().to_string();
             assert!(refusal.contains("is not for a shell"), "{key:?}: {refusal}");

@@ -3,7 +3,7 @@
 //! time; after the last attempt the signal becomes a dead letter. If a worker dies, the others take over its signals. If
 //! nobody reads its standard output any more, it ends with an error and leaves its signals to the others.
 
-mod deliver;
+pub(crate) mod deliver;
 pub mod letters;
 
 use std::path::PathBuf;

@@ -77,6 +77,7 @@ fn answers_are_as_the_document_says_and_every_route_is_in_it() {
         ("get", "/streams", None),
         ("get", "/doctor", None),
         ("get", "/audit", None),
+        ("get", "/alerts", None),
         ("delete", "/session", None),
     ] {
         if path == "/fleet" {

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -27,64 +28,85 @@ const REMOVED: [(&str, &str); 6] = [
 ];
 
 /// One table of the file, or what stands outside a table.
-pub(super) struct Section<'a> {
+pub struct Section<'a> {
     source: &'a Source<'a>,
-    /// Empty outside a table.
-    name: &'static str,
+    /// As people write it, like `alerts.margin`; empty outside a table.
+    name: Rc<str>,
+    /// Where it begins.
+    at: usize,
     table: Option<&'a DeTable<'a>>,
     /// The keys that were asked for: those that have a meaning here.
-    known: RefCell<Vec<&'static str>>,
+    known: RefCell<Vec<String>>,
 }
 
 /// A value of the file.
-pub(super) struct Setting<'a> {
+pub struct Setting<'a> {
     pub(super) source: &'a Source<'a>,
-    table: &'static str,
-    pub(super) key: &'static str,
+    table: Rc<str>,
+    pub(super) key: &'a str,
     at: usize,
     value: &'a DeValue<'a>,
 }
 
 impl<'a> Section<'a> {
-    /// What stands outside a table, if `name` is empty, or a table. Refuses removed keys first, because they change
-    /// what others mean.
-    pub(super) fn new(
-        source: &'a Source<'a>,
-        name: &'static str,
-        table: Option<&'a DeTable<'a>>,
-    ) -> Result<Self> {
-        let section = Self { source, name, table, known: RefCell::default() };
+    /// What stands outside a table, if `name` is empty, or a table.
+    pub(super) fn new(source: &'a Source<'a>, name: &str, table: Option<&'a DeTable<'a>>, at: usize) -> Self {
+        Self { source, name: name.into(), at, table, known: RefCell::default() }
+    }
+
+    /// Refuses removed keys, before any other is read, because they change what others mean.
+    pub(super) fn refuse_removed(&self) -> Result<()> {
         for (removed, now) in REMOVED {
-            if let Some(setting) = section.get(removed) {
+            if let Some(setting) = self.get(removed) {
                 return Err(setting.refused(format!("was removed: write {now}")));
             }
         }
-        section.known.take();
-        Ok(section)
+        self.known.take();
+        Ok(())
     }
 
     /// A table of this one; an empty one if the file has no such table.
-    pub(super) fn table(&self, name: &'static str) -> Result<Self> {
-        let Some(setting) = self.get(name) else { return Self::new(self.source, name, None) };
-        let refused = || setting.refused(format!("is not a table: write [{name}]"));
-        Self::new(self.source, name, Some(setting.value.as_table().ok_or_else(refused)?))
+    pub fn table(&self, name: &'a str) -> Result<Self> {
+        let whole = dotted(&self.name, name);
+        let Some(setting) = self.get(name) else { return Ok(Self::new(self.source, &whole, None, 0)) };
+        let refused = || setting.refused(format!("is not a table: write [{whole}]"));
+        let table = setting.value.as_table().ok_or_else(refused)?;
+        Ok(Self::new(self.source, &whole, Some(table), setting.at))
     }
 
-    pub(super) fn get(&self, key: &'static str) -> Option<Setting<'a>> {
+    /// Whether the file has this table.
+    pub fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Why the table is refused, with file and line.
+    pub fn refused(&self, reason: impl Display) -> Error {
+        self.source.refused(self.at, format!("{} {reason}", self.name))
+    }
+
+    /// The names of all its keys, in alphabetical order.
+    pub fn keys(&self) -> Vec<&'a str> {
+        let mut keys: Vec<&str> = self.table.into_iter().flatten().map(|(key, _)| &**key.get_ref()).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The value of a key, if the file has it. The key has a meaning from now on.
+    pub fn get(&self, key: &'a str) -> Option<Setting<'a>> {
         if !self.knows(key) {
-            self.known.borrow_mut().push(key);
+            self.known.borrow_mut().push(key.to_owned());
         }
         let value = self.table?.get(key)?;
-        let Self { source, name: table, .. } = *self;
-        Some(Setting { source, table, key, at: value.span().start, value: value.get_ref() })
+        let table = self.name.clone();
+        Some(Setting { source: self.source, table, key, at: value.span().start, value: value.get_ref() })
     }
 
     fn knows(&self, key: &str) -> bool {
-        self.known.borrow().contains(&key)
+        self.known.borrow().iter().any(|known| known == key)
     }
 
     /// Refuses the first key of the file that has no meaning where it is.
-    pub(super) fn refuse_unknown(all: &[&Self]) -> Result<()> {
+    pub fn refuse_unknown(all: &[&Self]) -> Result<()> {
         let keys = all
             .iter()
             .flat_map(|section| section.table.into_iter().flatten().map(move |(key, _)| (section, key)));
@@ -98,13 +120,13 @@ impl<'a> Section<'a> {
         } else {
             format!("has no meaning here: it belongs in {}", homes.join(" or "))
         };
-        Err(section.source.refused(at, format!("{} {advice}", dotted(section.name, key))))
+        Err(section.source.refused(at, format!("{} {advice}", dotted(&section.name, key))))
     }
 
     /// Replaces the default in `into` by what the file says, if `parse` accepts it.
     fn read<T>(
         &self,
-        key: &'static str,
+        key: &'a str,
         into: &mut T,
         allowed: &str,
         parse: impl FnOnce(&DeValue<'_>) -> Option<T>,
@@ -122,9 +144,10 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
-    pub(super) fn number<N: TryFrom<i64>>(
+    /// Replaces the default in `into` by a whole number.
+    pub fn number<N: TryFrom<i64>>(
         &self,
-        key: &'static str,
+        key: &'a str,
         allowed: RangeInclusive<i64>,
         into: &mut N,
     ) -> Result<()> {
@@ -138,7 +161,7 @@ impl<'a> Section<'a> {
     /// A limit, which is off unless the file sets it.
     pub(super) fn limit(
         &self,
-        key: &'static str,
+        key: &'a str,
         allowed: RangeInclusive<i64>,
         into: &mut Option<u64>,
     ) -> Result<()> {
@@ -148,9 +171,10 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
-    pub(super) fn duration(
+    /// Replaces the default in `into` by a duration.
+    pub fn duration(
         &self,
-        key: &'static str,
+        key: &'a str,
         allowed: RangeInclusive<Duration>,
         into: &mut Duration,
     ) -> Result<()> {
@@ -161,9 +185,10 @@ impl<'a> Section<'a> {
         })
     }
 
-    pub(super) fn choice<T: Copy, const N: usize>(
+    /// Replaces the default in `into` by one of some choices.
+    pub fn choice<T: Copy, const N: usize>(
         &self,
-        key: &'static str,
+        key: &'a str,
         choices: [(&str, T); N],
         into: &mut T,
     ) -> Result<()> {
@@ -174,15 +199,19 @@ impl<'a> Section<'a> {
     }
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
     /// A text, in which `${NAME}` is replaced by the environment variable of this name.
-    pub(super) fn text(&self) -> Result<String> {
-        let text = self.value.as_str().ok_or_else(|| self.refused("is not a text: put it in quotes"))?;
-        with_environment(text).map_err(|reason| self.refused(reason))
+    pub fn text(&self) -> Result<String> {
+        with_environment(self.plain()?).map_err(|reason| self.refused(reason))
+    }
+
+    /// A text as it stands in the file.
+    pub fn plain(&self) -> Result<&'a str> {
+        self.value.as_str().ok_or_else(|| self.refused("is not a text: put it in quotes"))
     }
 
     /// A path, which starts at `folder` if it is relative.
-    pub(super) fn path(&self, folder: &Path) -> Result<PathBuf> {
+    pub fn path(&self, folder: &Path) -> Result<PathBuf> {
         let text = self.text()?;
         if text.contains(char::is_control) {
             return Err(
@@ -193,19 +222,20 @@ impl Setting<'_> {
     }
 
     /// A list of texts that is not empty.
-    pub(super) fn list(&self) -> Option<Vec<&str>> {
+    pub fn list(&self) -> Option<Vec<&'a str>> {
         let list = self.value.as_array().filter(|list| !list.is_empty())?;
         list.iter().map(|item| item.get_ref().as_str()).collect()
     }
 
-    pub(super) fn refused(&self, reason: impl Display) -> Error {
+    /// Why it is refused, with file, line and key.
+    pub fn refused(&self, reason: impl Display) -> Error {
         self.source.refused(self.at, format!("{self} {reason}"))
     }
 }
 
 impl Display for Setting<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&dotted(self.table, self.key))
+        f.write_str(&dotted(&self.table, self.key))
     }
 }
 

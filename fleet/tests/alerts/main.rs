@@ -1,0 +1,17 @@
+//! Alerts at real servers and receivers: what is wrong is told once, and its end once, by whichever program runs, to whoever
+//! should hear of it.
+#![cfg(target_os = "linux")]
+
+mod command;
+mod conditions;
+mod delivery;
+#[path = "../guarded/mod.rs"]
+mod guarded;
+mod handover;
+mod program;
+mod receivers;
+mod redis_side;
+#[path = "../support/mod.rs"]
+mod support;
+mod timing;
+mod users;
