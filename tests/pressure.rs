@@ -8,6 +8,7 @@ use mt5_redis::model::InstanceState;
 use mt5_redis::model::trade::*;
 use support::bridge::{self, Bridge, account, buy, sequences, sequences_of, trade};
 use support::eventually;
+use support::port::free_port;
 use support::server::Server;
 
 fn throttle(bridge: &Bridge) -> i32 {
@@ -87,6 +88,31 @@ fn a_directive_that_cannot_be_read_harms_nobody() {
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} q"), 4);
     let events = bridge.events().join("\n");
     assert!(!events.contains("accepts no writes"), "{events}");
+}
+
+/// At the highest level a heartbeat is due twice within the time to live, so it is told within that.
+#[test]
+fn a_heartbeat_says_how_much_of_the_journal_waits() {
+    let server = Server::start();
+    let (url, nobody) = (server.url(), free_port());
+    let text = format!(
+        "url = \"{url}\"\n[ris]\nttl = \"2s\"\n[rts]\nurl = \"redis://127.0.0.1:{nobody}\"\n[journal]\nmax_bytes = {}\n",
+        8 << 20
+    );
+    let (folder, config) = support::configuration(&text);
+    let bridge = Bridge::open(&config, "1.Demo", folder.path());
+    let told = || server.ask::<Option<i64>>("HGET is:{1.Demo} jp");
+    bridge.heartbeat(&account());
+    eventually("nothing waits", || told() == Some(0));
+    let mut accepted = 0;
+    eventually("half of it waits", || {
+        for _ in 0..200 {
+            accepted += i64::from(bridge.trade(&trade(1, MT5REDIS_EVENT_OPEN)) > 0);
+        }
+        bridge.heartbeat(&account());
+        told().is_some_and(|percent| (50..=100).contains(&percent))
+    });
+    assert!(accepted > 1_000, "{accepted} trades fill half of it");
 }
 
 /// Terminals that write into a server until it is full, and what becomes of all of it.

@@ -162,6 +162,13 @@ fn every_path_begins_where_it_is_typed() {
     assert!(said.contains("1 of 1 alive"), "{said}");
     desk.types("govern --once --every 50ms --config ../files/site.toml");
     desk.types("doctor --terminals 1 --config ../files/site.toml");
+    let alerts = format!("{toml}[alerts.sinks.nobody]\nkind = \"command\"\ncommand = \"cat\"\n");
+    fs::write(files.join("alerts.toml"), alerts).unwrap();
+    let said = desk.types("alerts test --config ../files/alerts.toml");
+    assert!(said.contains("nobody"), "{said}");
+    // Something may be wrong by now, which the exit code says.
+    let list = desk.command("alerts list --config ../files/alerts.toml").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&list.stderr), "");
     desk.types("halt --instance 9.Nobody --who me --why test --config ../files/site.toml");
     desk.types("resume --instance 9.Nobody --who me --config ../files/site.toml");
     desk.types("reports --config ../files/site.toml");

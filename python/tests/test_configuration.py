@@ -21,6 +21,11 @@ def read(tmp_path):
     return of
 
 
+def test_the_table_of_mt5fleet_is_passed_over(read):
+    config = read('url = "redis://a:1"\n[alerts]\nquiet = "22:00-07:00"\n[alerts.sinks.a]\nkind = "command"\n')
+    assert config.rts.addresses == Endpoint.parse("redis://a:1").addresses
+
+
 def test_the_whole_file_of_the_page_is_read(read, tmp_path):
     text = (PROJECT / "docs/configuration.md").read_text().split("A whole file, with every key in its place:")[1]
     for name, content in [("sentinels.password", "watch\n"), ("redis.secret", "hunter2 \r\n"), ("ca.pem", "")]:

@@ -73,8 +73,7 @@ struct Teller {
 pub fn start(source: &str, config: &Config, settings: Settings, program: &str, tell: fn(&str)) -> Running {
     let (sender, events) = channel();
     let Settings { limits, timing, sinks } = settings;
-    let told = timing.lasting.keys().copied().collect();
-    let looking = Looking::start(source, config, &limits, &told, &sender, Event::Found);
+    let looking = Looking::start(source, config, &limits, &timing.lasting, &sender, Event::Found);
     let workers: Vec<_> =
         sinks.into_iter().enumerate().map(|(at, sink)| worker(at, Arc::new(sink), &sender)).collect();
     let names = workers.iter().map(|worker| worker.sink.name.clone()).collect();

@@ -31,7 +31,8 @@ for path in sorted(folder.glob("*.parquet")):
     wanted = [
         tuple(READ[field.type](cell) if cell else None for field, cell in zip(table.schema, row, strict=True)) for row in rows
     ]
-    found = [tuple(row.values()) for row in table.to_pylist()]
+    # An empty text and none look the same in CSV.
+    found = [tuple(None if value == "" else value for value in row.values()) for row in table.to_pylist()]
     if found != wanted:
         sys.exit(f"{path.name} differs from the CSV file: {len(found)} and {len(wanted)} rows")
     print(f"{path.stem:<8} {len(found):>10}")

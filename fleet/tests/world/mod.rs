@@ -81,7 +81,7 @@ impl World {
         hash.arg(&["po", "1", "or", "0", "bu", "5200", "iv", "1000", "tw", "2", "sw", "0", "rf", "0"]);
         hash.arg(&[
             "ag", "test 1", "th", "0", "ta", "7", "sa", "3", "tl", "910", "sl", "0", "fo", "0", "ck", "-3",
-            "ha", "0",
+            "ha", "0", "jp", "0",
         ]);
         hash.exec(&mut self.connections[RIS]).unwrap();
         let (instance, time_ms) = (instance.clone(), state.time_ms);

@@ -104,7 +104,8 @@ class Configuration:
 class _File:
     def __init__(self, path: Path, text: str, folder: Path, tables: Mapping[str, Any]) -> None:
         self.path, self.text, self.folder = path, text, folder
-        self.shared = {key: value for key, value in tables.items() if key not in KNOWN}
+        # mt5fleet's own: a file may be for both.
+        self.shared = {key: value for key, value in tables.items() if key not in KNOWN and key != "alerts"}
         self.tables: dict[str, Mapping[str, Any]] = {"": self.shared}
         for name in KNOWN:
             table = tables.get(name, {})

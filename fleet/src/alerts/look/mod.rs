@@ -9,7 +9,7 @@ mod drawdown;
 mod fleet;
 mod reports;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
@@ -37,6 +37,8 @@ type Look = Box<dyn FnMut() -> Result<Vec<Fact>, String> + Send>;
 
 /// The longest share of the time that a place is looked at: a tenth.
 const REST: u32 = 10;
+/// At least so often a place is looked at, unless it takes long.
+const RARELY: Duration = Duration::from_secs(60);
 /// How soon the end and a new term are noticed.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -47,12 +49,13 @@ pub struct Looking {
 }
 
 impl Looking {
-    /// Starts a thread for each place with a condition that is told.
+    /// Starts a thread for each place with a condition that is told. It looks twice within the shortest time that one of them
+    /// must last.
     pub fn start<E: Send + 'static>(
         source: &str,
         config: &Config,
         limits: &Limits,
-        told: &BTreeSet<Condition>,
+        lasting: &BTreeMap<Condition, Duration>,
         events: &Sender<E>,
         event: fn(Found) -> E,
     ) -> Self {
@@ -68,21 +71,24 @@ impl Looking {
             (
                 "heartbeats",
                 &[Silent, Disconnected, Forbidden, Clock, Margin, Halted, Journal],
-                1,
+                2,
                 fleet::place(config, limits),
             ),
             ("equity", &[Drawdown], 5, drawdown::place(config, limits)),
             ("followers", &[Lag, Gap, DeadLetter], 3, copying::place(config, limits)),
             ("reports", &[Guard, Unreported], 5, reports::place(config, limits)),
-            ("the doctor", &[Finding], 15, Box::new(examine)),
+            ("the doctor", &[Finding], 5, Box::new(examine)),
         ];
         for (place, conditions, seconds, mut look) in places {
             let conditions: BTreeSet<_> =
-                conditions.iter().copied().filter(|condition| told.contains(condition)).collect();
+                conditions.iter().copied().filter(|condition| lasting.contains_key(condition)).collect();
             if conditions.is_empty() {
                 continue;
             }
-            let (term, events, every) = (term.clone(), events.clone(), Duration::from_secs(seconds));
+            let shortest = conditions.iter().filter_map(|condition| lasting.get(condition)).min();
+            let every =
+                shortest.map_or(RARELY, |time| (*time / 2).clamp(Duration::from_secs(seconds), RARELY));
+            let (term, events) = (term.clone(), events.clone());
             let conditions = Arc::new(conditions);
             thread::spawn(move || {
                 while !stop::requested() {
