@@ -13,6 +13,7 @@ from servers import Server, free_port, until
 from terminal import Terminal
 
 from mt5redis import Fleet, Publisher, Refused, Unreachable, aio
+from mt5redis.connections import classified
 
 
 def some_of_everything(terminal):
@@ -125,6 +126,17 @@ def cluster(tmp_path):
     yield nodes
     for node in nodes:
         node.kill()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("ASK 7 a:1", "AskError"), ("MOVED 7 a:1", "MovedError"), ("CLUSTERDOWN x", "ClusterDownError"),
+                       ("TRYAGAIN x", "TryAgainError"), ("MASTERDOWN x", "MasterDownError"), ("ERR x", "ResponseError")]
+)  # fmt: skip
+def test_errors_of_a_cluster_have_their_class_with_every_redis_py(text, kind):
+    found = classified(redis.ResponseError(text))
+    assert type(found).__name__ == kind and getattr(found, "port", 1) == 1
+    moved = redis.exceptions.MovedError("7 a:1")  # as later ones have it
+    assert classified(moved) is moved
 
 
 def move_slot(nodes, slot):

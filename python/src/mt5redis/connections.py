@@ -59,6 +59,21 @@ def failure(address: Address, error: Exception) -> Unreachable | Refused:
     return Unreachable(f"{address} cannot be reached: {reason}. Check that it runs, the address, and whether it uses TLS")
 
 
+_CODES: dict[str, type[exceptions.ResponseError]] = {
+    "ASK": exceptions.AskError,
+    "MOVED": exceptions.MovedError,
+    "TRYAGAIN": exceptions.TryAgainError,
+    "CLUSTERDOWN": exceptions.ClusterDownError,
+    "MASTERDOWN": exceptions.MasterDownError,
+}
+
+
+def classified(error: Exception) -> Exception:
+    """A server's error by its class, which redis-py 5 knows in its own Cluster client alone."""
+    code, _, rest = str(error).partition(" ")
+    return _CODES[code](rest) if type(error) is exceptions.ResponseError and code in _CODES else error
+
+
 FAILURES = (exceptions.RedisError, OSError, EOFError, ValueError)
 """What connecting, writing and reading raise; a refusal within a reply is none of them."""
 
@@ -114,7 +129,7 @@ class Connections:
                 try:
                     replies.append(connection.read_response())
                 except (redis.ResponseError, exceptions.BusyLoadingError) as error:
-                    replies.append(error)
+                    replies.append(classified(error))
         except FAILURES as error:
             connection.disconnect()
             with self._lock:  # the others broke with it

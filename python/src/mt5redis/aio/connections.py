@@ -12,7 +12,7 @@ from redis.asyncio.connection import Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from ..connections import FAILURES, KEPT, arguments, failure
+from ..connections import FAILURES, KEPT, arguments, classified, failure
 from ..endpoint import Address, Endpoint
 from ..errors import Refused, Unreachable
 from ..steps import Exchange, Pause, Request, Steps
@@ -71,7 +71,7 @@ class Connections:
                 try:
                     replies.append(await connection.read_response())
                 except (redis.ResponseError, exceptions.BusyLoadingError) as error:
-                    replies.append(error)
+                    replies.append(classified(error))
         except _FAILURES as error:
             await connection.disconnect(nowait=True)
             self._idle.pop(_place(request), None)  # the others broke with it
