@@ -162,16 +162,16 @@ fn every_path_begins_where_it_is_typed() {
     assert!(said.contains("1 of 1 alive"), "{said}");
     desk.types("govern --once --every 50ms --config ../files/site.toml");
     desk.types("doctor --terminals 1 --config ../files/site.toml");
-    let alerts = format!("{toml}[alerts.sinks.nobody]\nkind = \"command\"\ncommand = \"cat\"\n");
-    fs::write(files.join("alerts.toml"), alerts).unwrap();
-    let said = desk.types("alerts test --config ../files/alerts.toml");
-    assert!(said.contains("nobody"), "{said}");
-    // Something may be wrong by now, which the exit code says.
-    let list = desk.command("alerts list --config ../files/alerts.toml").output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&list.stderr), "");
     desk.types("halt --instance 9.Nobody --who me --why test --config ../files/site.toml");
     desk.types("resume --instance 9.Nobody --who me --config ../files/site.toml");
     desk.types("reports --config ../files/site.toml");
+    let sink = "[alerts.sinks.log]\nkind = \"command\"\ncommand = \"cat > ../files/alert\"\n";
+    fs::write(files.join("alerts.toml"), format!("{toml}\n{sink}")).unwrap();
+    desk.types("alerts test --config ../files/alerts.toml");
+    assert!(files.join("alert").exists());
+    let listed = desk.command("alerts list --config ../files/alerts.toml").output().unwrap();
+    let said = String::from_utf8(listed.stderr).unwrap();
+    assert!(said.contains("no program has told alerts here"), "{said}");
     desk.types("deadletters list --config ../files/site.toml");
     desk.types("deadletters retry --all --config ../files/site.toml");
     desk.types("deadletters drop --all --config ../files/site.toml");
