@@ -18,8 +18,8 @@ WINDOWS ?= yes
 export WINDOWS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web web-bench test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist bench bench-quick \
-	bench-export bench-python export remote-order wheels model memory fuzz lint clean
+.PHONY: help demo web web-bench screenshots test test-servers chaos mql5 mutants mql5-mutants mql5-bench copier windows dist \
+	bench bench-quick bench-export bench-python export remote-order wheels model memory fuzz lint clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,11 @@ web-bench: web ## measure mt5fleet web with 1,000 instances and five open pages 
 	@scripts/prepare.sh run browser
 	cargo build --release --package mt5fleet
 	cd fleet/web && MT5FLEET=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/mt5fleet SECONDS=$(SECONDS) node tests/run.mjs bench
+
+screenshots: web ## make the pictures of the page in docs/screenshots, of a simulated fleet
+	@scripts/prepare.sh run browser
+	cargo build --workspace
+	cd fleet/web && MT5FLEET=$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/mt5fleet node tests/run.mjs screenshots
 
 test: ## check format and lints, run all tests, also of the DLL under Wine (WINDOWS=no: without those)
 	@scripts/test.sh

@@ -5,7 +5,7 @@
 //! same database stopped, and each record is written once. What was deleted before it could be read is told. It changes
 //! nothing in Redis: the doctor's user suffices.
 //!
-//! - [`tables`] and [`rows`]: the tables, and how a record becomes a row
+//! - [`tables`], [`rows`] and [`words`]: the tables, and how a record becomes a row
 //! - [`source`], [`cursor`], [`chain`], [`trades`], [`equity`]: what Redis has, how far it was read, and what is missing of it
 //! - [`files`], with [`csv`] and [`parquet`]: a folder
 //! - [`database`], with [`postgres`] and [`migrate`]: PostgreSQL
@@ -26,6 +26,7 @@ mod rows;
 mod source;
 mod tables;
 mod trades;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -12,34 +12,10 @@ use mt5_redis::model::trade::{MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN, MT5REDI
 use mt5_redis::model::traded::{Known, Standing, Traded};
 
 use super::tables::{Cell, Row, Table};
+use super::words::{self, DEALS, ENTRIES, EVENTS, ORDERS};
 
 /// The last millisecond of the year 9999.
 const LAST_MS: u64 = 253_402_300_799_999;
-
-/// The events of a signal, from `MT5REDIS_SIGNAL_OPEN` on.
-const EVENTS: [&str; 12] = [
-    "open",
-    "increase",
-    "partial_close",
-    "change",
-    "close",
-    "reverse",
-    "close_by",
-    "placed",
-    "changed",
-    "filled",
-    "expired",
-    "deleted",
-];
-
-/// The kinds of deals, from `MT5REDIS_DEAL_BUY` on.
-const DEALS: [&str; 5] = ["buy", "sell", "balance", "credit", "other"];
-
-/// What deals did to positions, from `MT5REDIS_ENTRY_IN` on.
-const ENTRIES: [&str; 5] = ["in", "out", "reverse", "out_by", "none"];
-
-/// The kinds of pending orders, from `MT5REDIS_ORDER_LIMIT` on.
-const ORDERS: [&str; 3] = ["limit", "stop", "stop_limit"];
 
 /// A stream's entry as a row, and its place in the chain of its producer's records.
 #[derive(Debug)]
@@ -69,10 +45,9 @@ fn time(ms: i64) -> Cell {
     if ms > 0 { Cell::Time(ms) } else { Cell::None }
 }
 
-/// A word out of a list that begins with the number 1.
-fn word(words: &[&str], number: i32) -> Cell {
-    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    at.and_then(|at| words.get(at)).map_or(Cell::None, |word| text(word))
+/// A word of a list.
+fn word(words: &[&'static str], number: i32) -> Cell {
+    words::word(words, number).map_or(Cell::None, text)
 }
 
 fn side(side: i32) -> Cell {

@@ -94,6 +94,8 @@ pub struct Heartbeat {
     pub halt: Option<i32>,
     /// How much of its fuller journal's limit is pending, percent.
     pub journal_percent: u64,
+    /// The broker's clock minus UTC, s.
+    pub server_offset_s: i64,
 }
 
 impl Heartbeat {
@@ -233,6 +235,8 @@ fn parse(reply: &[Value]) -> Option<Heartbeat> {
         clock_ms: value("ck") as i64,
         halt: number("ha").map(|level| level as i32),
         journal_percent: count("jp"),
+        // No clock is off by more than a day: see the checks of the library.
+        server_offset_s: (value("o") as i64).clamp(-86_400, 86_400),
     })
 }
 
@@ -299,6 +303,7 @@ mod tests {
             clock_ms: 40,
             halt: Some(41),
             journal_percent: 42,
+            server_offset_s: 4,
         };
         let text = values().into_iter().map(|value| match value {
             rmpv::Value::Boolean(truth) => Value::BulkString(u8::from(truth).to_string().into_bytes()),

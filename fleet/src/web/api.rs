@@ -19,7 +19,7 @@ use super::access::{Caller, Role};
 use super::problem::{Body, Problem};
 use super::serve::Room;
 use super::watch::Fleet;
-use super::{act, alerts, audit, copying, guard, letters, live, page, servers};
+use super::{act, alerts, audit, copying, guard, instance, letters, live, page, servers, trends};
 
 /// The largest body of a request, bytes.
 const BODY: usize = 256 << 10;
@@ -53,6 +53,13 @@ fn described() -> (Router<Arc<Room>>, OpenApi) {
         .routes(routes!(session, log_in, log_out))
         .routes(routes!(fleet))
         .routes(routes!(live::changes))
+        .routes(routes!(trends::trends))
+        .routes(routes!(instance::equity))
+        .routes(routes!(instance::positions))
+        .routes(routes!(instance::trades))
+        .routes(routes!(instance::events))
+        .routes(routes!(instance::signals))
+        .routes(routes!(instance::reports))
         .routes(routes!(act::preview))
         .routes(routes!(act::act))
         .routes(routes!(copying::copying))

@@ -28,6 +28,10 @@ const KEPT: Duration = Duration::from_secs(10);
 const LONGEST_S: u64 = 7 * 86_400;
 /// The shares of the quantiles.
 const SHARES: [f64; 5] = [0.1, 0.5, 0.9, 0.99, 1.0];
+/// Up to where the bars of a histogram reach: of delays, ms, and of slippages, points. A last bar has what is above.
+const DELAYS: [f32; 11] =
+    [10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0, 30_000.0];
+const SLIPPAGES: [f32; 11] = [-20.0, -10.0, -5.0, -2.0, -1.0, 0.0, 1.0, 2.0, 5.0, 10.0, 20.0];
 
 /// What followers did with signals.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -36,6 +40,10 @@ pub struct Copying {
     pub time_ms: u64,
     pub since_s: u64,
     pub copies: Vec<Copies>,
+    /// Up to where the bars of `delay_counts` reach, ms; the last bar has what is above
+    pub delay_bounds: Vec<f32>,
+    /// Up to where the bars of `slippage_counts` reach, points; the last bar has what is above
+    pub slippage_bounds: Vec<f32>,
     /// Why signals were not executed, most frequent first
     pub reasons: Vec<Reason>,
     /// What could not be read
@@ -61,6 +69,10 @@ pub struct Copies {
     pub delay_ms: Vec<f32>,
     /// How much worse the price was than the wanted one, points: likewise
     pub slippage: Vec<f32>,
+    /// How many fills had such delays
+    pub delay_counts: Vec<u64>,
+    /// How many fills had such slippages
+    pub slippage_counts: Vec<u64>,
 }
 
 /// Why signals were not executed.
@@ -181,7 +193,36 @@ fn shown(figures: Figures, lags: &Lags, time_ms: u64, since_s: u64) -> Copying {
             outcomes: OUTCOMES.iter().map(|(_, name, _)| *name).zip(outcomes.iter().copied()).collect(),
             delay_ms: quantiles(delays),
             slippage: quantiles(slippages),
+            delay_counts: counts(delays, &DELAYS),
+            slippage_counts: counts(slippages, &SLIPPAGES),
         }
     });
-    Copying { time_ms, since_s, copies: copies.collect(), reasons, unreadable: unreadable.collect() }
+    Copying {
+        time_ms,
+        since_s,
+        copies: copies.collect(),
+        delay_bounds: DELAYS.to_vec(),
+        slippage_bounds: SLIPPAGES.to_vec(),
+        reasons,
+        unreadable: unreadable.collect(),
+    }
+}
+
+/// How many values each bar has.
+fn counts(values: &[f32], bounds: &[f32]) -> Vec<u64> {
+    let mut counts = vec![0; bounds.len() + 1];
+    for value in values {
+        counts[bounds.partition_point(|bound| bound < value)] += 1;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_in_the_first_bar_that_reaches_it() {
+        assert_eq!(counts(&[-5.0, 0.0, 0.1, 1.0, 1.1, 9.0], &[0.0, 1.0]), [2, 2, 2]);
+    }
 }

@@ -175,6 +175,8 @@ pub struct Beat {
     pub build: u64,
     /// How often it sends heartbeats, ms
     pub interval_ms: u64,
+    /// The broker's clock minus UTC, s
+    pub server_offset_s: i64,
 }
 
 /// What Redis orders all instances, and when this is, by its clock.
@@ -275,6 +277,7 @@ fn beat(heartbeat: Heartbeat) -> Beat {
         agent: heartbeat.agent,
         build: heartbeat.build,
         interval_ms: heartbeat.interval_ms,
+        server_offset_s: heartbeat.server_offset_s,
     }
 }
 

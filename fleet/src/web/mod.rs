@@ -9,6 +9,7 @@
 //! - [`watch`]: looks at the instances again and again; [`fleet`]: their rows; [`live`]: changes, as server-sent events
 //! - [`act`]: halts and throttles; [`letters`]: dead letters; [`audit`]: who did what, and why
 //! - [`alerts`]: what is wrong now
+//! - [`instance`]: one instance, with its trades, signals and reports; [`trends`]: the fleet's equity in the last day
 //! - [`copying`]: what followers did with signals
 //! - [`servers`]: the Redis nodes, the streams, and the doctor's findings
 //! - [`certificate`]: a certificate of its own
@@ -22,12 +23,14 @@ mod certificate;
 mod copying;
 mod fleet;
 mod guard;
+mod instance;
 mod letters;
 mod live;
 mod page;
 mod problem;
 mod serve;
 mod servers;
+mod trends;
 mod watch;
 
 pub use access::token::{Making, make};

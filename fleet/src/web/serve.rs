@@ -22,6 +22,7 @@ use super::access::{Access, Caller, Role};
 use super::copying::Answers;
 use super::problem::Problem;
 use super::servers::Known;
+use super::trends::Trends;
 use super::watch::{Look, Watch};
 use super::{api, certificate};
 use crate::{alerts, output, stop};
@@ -76,6 +77,7 @@ pub struct Room {
     pub streams: Arc<Semaphore>,
     pub copying: Answers,
     pub servers: Arc<Known>,
+    pub trends: Arc<Trends>,
 }
 
 impl Room {
@@ -138,6 +140,7 @@ pub fn web(options: &Options) -> Result<()> {
     let servers = Known::start(&config);
     let _alerts =
         alerts.map(|settings| alerts::start(&options.config, &config, settings, "web", output::print_error));
+    let trends = Trends::start(&config, looks.clone());
     let room = Arc::new(Room {
         config,
         access: Access::new(tokens, options.tokens.is_none()),
@@ -148,6 +151,7 @@ pub fn web(options: &Options) -> Result<()> {
         streams: Arc::new(Semaphore::new(STREAMS)),
         copying: Answers::default(),
         servers,
+        trends,
         source: options.config.clone(),
     });
     tell(&format!("the fleet is at {url}"));

@@ -119,8 +119,8 @@ impl Watch {
             if looks.send(self.last.clone()).is_err() {
                 return;
             }
-            // One of the receivers is the server's own.
-            let every = if looks.receiver_count() > 1 { EVERY } else { IDLE };
+            // Two of the receivers are the server's own.
+            let every = if looks.receiver_count() > 2 { EVERY } else { IDLE };
             if let Err(RecvTimeoutError::Disconnected) = poked.recv_timeout(every) {
                 return;
             }

@@ -106,6 +106,19 @@ fn the_figures_are_those_of_the_reports_and_the_lag_that_of_the_positions() {
         values[..]
     );
     assert_eq!((&row["lag_ms"], &row["fills"]), (&json!(1500), &json!(100)));
+    // Delays of 1 to 100 ms and slippages of 0.1 to 10 points, in the bars that their bounds say.
+    for (bounds, counts, value) in
+        [("delay_bounds", "delay_counts", 1.0), ("slippage_bounds", "slippage_counts", 0.1)]
+    {
+        let bounds: Vec<f64> =
+            found[bounds].as_array().unwrap().iter().map(|bound| bound.as_f64().unwrap()).collect();
+        let mut expected = vec![0; bounds.len() + 1];
+        for number in 1..=100 {
+            let bar = bounds.iter().position(|bound| f64::from(number) * value <= bound + 1e-6);
+            expected[bar.unwrap_or(bounds.len())] += 1;
+        }
+        assert_eq!(row[counts], json!(expected), "{counts}");
+    }
     assert_eq!(found["reasons"], json!([{ "follower": "2.Demo", "reason": "it is N ms <old>", "count": 2 }]));
     for (query, status) in
         [("?since_s=3600", 200), ("?since_s=604800", 200), ("?since_s=1", 422), ("?since_s=x", 400)]

@@ -40,6 +40,7 @@ fn each_value_of_a_row_is_that_of_the_heartbeat() {
         ("ha", "0"),
         ("pi", "21000"),
         ("iv", "60000"),
+        ("o", "7200"),
     ];
     heartbeat(&mut redis, "1.Demo", &fields);
     let seen: u64 = redis::cmd("ZSCORE").arg("il").arg("1.Demo").query(&mut redis).unwrap();
@@ -52,7 +53,8 @@ fn each_value_of_a_row_is_that_of_the_heartbeat() {
             "balance": 10000.01, "equity": 9999.5, "margin": 120.5, "margin_free": 9879.0, "margin_level": 8298.3,
             "profit": -0.51, "leverage": 500, "connected": true, "forbidden": null, "ping_us": 21000, "positions": 3,
             "orders": 4, "pending": 11, "refused": 7, "commit_us": 3400, "clock_ms": -1500, "throttle": 1,
-            "halted": "none", "follower": 2, "agent": "agent 2.1", "build": 5100, "interval_ms": 60000
+            "halted": "none", "follower": 2, "agent": "agent 2.1", "build": 5100, "interval_ms": 60000,
+            "server_offset_s": 7200
         })
     );
     assert_eq!((&row["alive"], &row["seen_ms"]), (&json!(true), &json!(seen + 1500)));

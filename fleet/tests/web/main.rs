@@ -9,7 +9,9 @@ mod document;
 mod fleet;
 #[path = "../guarded/mod.rs"]
 mod guarded;
+mod instance;
 mod servers;
 #[path = "../support/mod.rs"]
 mod support;
+mod trends;
 mod users;

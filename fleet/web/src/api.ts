@@ -42,6 +42,7 @@ export interface Beat {
   agent: string;
   build: number;
   interval_ms: number;
+  server_offset_s: number;
 }
 
 export interface Row {
@@ -129,12 +130,17 @@ export interface Copies {
   /** What 10, 50, 90, 99 and 100 of 100 fills do not exceed; empty without fills. */
   delay_ms: number[];
   slippage: number[];
+  delay_counts: number[];
+  slippage_counts: number[];
 }
 
 export interface Copying {
   time_ms: number;
   since_s: number;
   copies: Copies[];
+  /** Up to where the bars reach; the last bar has what is above. */
+  delay_bounds: number[];
+  slippage_bounds: number[];
   reasons: { follower: string; reason: string; count: number }[];
   unreadable: string[];
 }
@@ -190,6 +196,137 @@ export interface Finding {
   text: string;
   commands: string[];
   cure: string | null;
+}
+
+/** How the equity of an instance went. */
+export interface Trend {
+  day_profit: number | null;
+  drawdown: number | null;
+  /** The last 24 hours, from 0 for the lowest to 100 for the highest. */
+  spark: (number | null)[];
+}
+
+export interface Trends {
+  time_ms: number;
+  instances: Record<string, Trend>;
+}
+
+export interface Equity {
+  time_ms: number[];
+  /** Null for who may not see money. */
+  balance: number[] | null;
+  equity: number[] | null;
+  margin: number[] | null;
+  profit: number[] | null;
+  unreadable: string | null;
+}
+
+export interface Position {
+  ticket: number;
+  symbol: string;
+  side: "buy" | "sell";
+  volume: number;
+  volume_closed: number;
+  price_open: number;
+  price_current: number;
+  price_close: number;
+  stop_loss: number;
+  take_profit: number;
+  profit: number | null;
+  swap: number | null;
+  commission: number | null;
+  magic: number;
+  opened_ms: number;
+  digits: number;
+  comment: string;
+}
+
+export interface Trade {
+  position: number;
+  standing: "open" | "closed" | "gone";
+  time_ms: number;
+  closed_ms: number;
+  state: Position | null;
+}
+
+export interface Positions {
+  count: number;
+  positions: Trade[];
+  unreadable: string | null;
+}
+
+export interface Deal {
+  deal: number;
+  order: number;
+  kind: string;
+  entry: string;
+  symbol: string;
+  volume: number;
+  price: number;
+  profit: number | null;
+  swap: number | null;
+  commission: number | null;
+  magic: number;
+  digits: number;
+  comment: string;
+}
+
+export interface TradeEvent {
+  id: string;
+  time_ms: number;
+  what: "open" | "change" | "close" | "gone" | "deal";
+  position: number;
+  state: Position | null;
+  deal: Deal | null;
+}
+
+export interface Signal {
+  id: string;
+  time_ms: number;
+  action: string;
+  symbol: string;
+  volume: number;
+  price: number;
+  stop_loss: number;
+  take_profit: number;
+  magic: number;
+  position: number;
+  expiry_ms: number;
+  event: string | null;
+  order: string | null;
+  volumes: [number, number] | null;
+  comment: string;
+  retried: boolean;
+}
+
+export interface Report {
+  id: string;
+  time_ms: number;
+  source: string;
+  signal: string;
+  signal_ms: number;
+  action: string;
+  outcome: string;
+  retcode: number;
+  reason: string;
+  symbol: string;
+  volume_wanted: number;
+  volume_done: number;
+  price_wanted: number;
+  price_filled: number;
+  slippage: number;
+  latency_ms: number;
+  position: number;
+  order: number;
+  deal: number;
+  digits: number;
+}
+
+/** Some rows, the newest first. */
+export interface Rows<T> {
+  rows: T[];
+  next: string | null;
+  unreadable: string | null;
 }
 
 /** Why a request failed. */

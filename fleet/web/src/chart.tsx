@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 
+/** px */
 const HEIGHT = 150;
 
 export interface Line {
@@ -18,6 +19,12 @@ interface Options {
   lines: Line[];
   show: (value: number) => string;
   utc: boolean;
+  /** Charts with the same one show the same moment. */
+  group: string;
+  /** px */
+  height?: number;
+  /** Whether the axis begins at zero. */
+  zero?: boolean;
 }
 
 /** The colour that a class has here in this theme: a canvas knows no classes. */
@@ -30,11 +37,13 @@ function colour(place: HTMLElement, name: string): string {
   return found;
 }
 
-export function Chart({ title, times, lines, show, utc }: Options) {
+export function Chart({ title, times, lines, show, utc, group, height = HEIGHT, zero = true }: Options) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const theme = document.documentElement.dataset.theme;
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  // The axis shows what the format of the first drawing says: another format is another chart.
+  const format = show(1234.5);
   const labels = lines.map((line) => line.label).join();
   const data = [times.map((time) => time / 1000), ...lines.map((line) => line.values)] as uPlot.AlignedData;
 
@@ -45,25 +54,25 @@ export function Chart({ title, times, lines, show, utc }: Options) {
     const made = new uPlot(
       {
         width: element.clientWidth,
-        height: HEIGHT,
+        height,
         tzDate: (seconds) => (utc ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000)),
-        cursor: { sync: { key: "servers" } },
+        cursor: { sync: { key: group } },
         legend: { show: false },
         axes: [{ ...axis, size: 24 }, { ...axis, size: 64, values: (_, values) => values.map((value) => show(value)) }],
-        scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
+        scales: { y: zero ? { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } : {} },
         series: [{}, ...lines.map((line, at) => ({ label: line.label, stroke: colour(element, `line-${(at % 6) + 1}`), width: 1.5, points: { show: false } }))],
       },
       data,
       element,
     );
     chart.current = made;
-    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     resized.observe(element);
     return () => {
       resized.disconnect();
       made.destroy();
     };
-  }, [labels, utc, theme, dark]);
+  }, [labels, utc, theme, dark, height, zero, group, format]);
   useEffect(() => chart.current?.setData(data));
 
   const last = lines.map((line) => ({ label: line.label, value: line.values.findLast((value) => value !== null) }));

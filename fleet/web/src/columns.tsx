@@ -1,21 +1,24 @@
 // The columns of the fleet's table.
 
 import type { Live } from "./live";
-import type { Beat, Row } from "./api";
-import { count, duration, money, trouble } from "./format";
+import type { Beat, Row, Trend } from "./api";
+import { count, duration, money, sign, trouble } from "./format";
+import { Spark } from "./small";
 import type { Column } from "./table";
+import { follow } from "./url";
 
 /** What is shown unless the URL says otherwise. */
 export const USUAL = [
-  "state", "id", "broker", "kind", "currency", "balance", "equity", "profit", "margin", "positions", "pending",
-  "commit", "clock", "throttle", "halt", "agent",
+  "state", "id", "broker", "kind", "currency", "balance", "equity", "spark", "day", "drawdown", "profit", "margin", "positions",
+  "pending", "commit", "clock", "throttle", "halt", "agent",
 ];
 
 const THROTTLE = ["–", "slow", "heavy", "critical"];
 
 /** A difference of clocks. */
-function clock(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : duration(ms);
+export function difference(ms: number): string {
+  const size = Math.abs(ms);
+  return ms === 0 ? "–" : `${ms > 0 ? "+" : "-"}${size < 1000 ? `${Math.round(size)} ms` : duration(size)}`;
 }
 
 /** How long ago something was, by the server's clock. */
@@ -55,9 +58,9 @@ function number(
   return of(name, head, width, text, () => 0, { right: true, ...more, value: sort });
 }
 
-const sign = (amount: number | null) => (amount === null || amount === 0 ? "" : amount > 0 ? "good" : "bad");
-
-export function columns(live: Live): Column<Row>[] {
+export function columns(live: Live, trends: Record<string, Trend>): Column<Row>[] {
+  const day = (row: Row) => trends[row.id]?.day_profit ?? null;
+  const drawdown = (row: Row) => trends[row.id]?.drawdown ?? null;
   const silent = (row: Row) => row.trouble.includes("silent") || row.trouble.includes("gone");
   return [
     {
@@ -77,7 +80,11 @@ export function columns(live: Live): Column<Row>[] {
       name: "id",
       head: "Instance",
       width: 146,
-      text: (row) => <bdi class="name">{row.id}</bdi>,
+      text: (row) => (
+        <a class="name" href={`/instance/${encodeURIComponent(row.id)}`} onClick={follow}>
+          <bdi>{row.id}</bdi>
+        </a>
+      ),
       value: (row) => row.id,
     },
     of("login", "Login", 90, (beat) => String(beat.login), (beat) => beat.login, { right: true }),
@@ -89,6 +96,32 @@ export function columns(live: Live): Column<Row>[] {
     of("currency", "Cur", 42, (beat) => beat.currency, (beat) => beat.currency),
     number("balance", "Balance", 92, (beat) => money(beat.balance, beat.currency), (beat) => beat.balance),
     number("equity", "Equity", 92, (beat) => money(beat.equity, beat.currency), (beat) => beat.equity),
+    {
+      name: "spark",
+      head: "24 hours",
+      width: 112,
+      title: "The equity of the last 24 hours, each on its own scale",
+      text: (row) => trends[row.id] && <Spark trend={trends[row.id]!} />,
+    },
+    {
+      name: "day",
+      head: "Day",
+      width: 84,
+      right: true,
+      title: "By how much the equity has changed since the broker's day began, without payments",
+      text: (row) => (row.beat === null ? "" : money(day(row), row.beat.currency)),
+      value: (row) => day(row) ?? -Infinity,
+      tone: (row) => sign(day(row)),
+    },
+    {
+      name: "drawdown",
+      head: "Drawd.",
+      width: 62,
+      right: true,
+      title: "Drawdown: how far the equity is below its highest of the last 7 days, without payments",
+      text: (row) => (row.beat === null ? "" : drawdown(row) === null ? "–" : `${drawdown(row)!.toFixed(1)} %`),
+      value: (row) => drawdown(row) ?? -Infinity,
+    },
     number("profit", "Floating", 80, (beat) => money(beat.profit, beat.currency), (beat) => beat.profit, {
       title: "Floating profit",
       tone: (row) => sign(row.beat?.profit ?? null),
@@ -114,7 +147,7 @@ export function columns(live: Live): Column<Row>[] {
       title: "How long the slower lane's commits take",
       tone: (row) => ((row.beat?.commit_us ?? 0) > 1e6 ? "warn" : ""),
     }),
-    number("clock", "Clock", 66, (beat) => (beat.clock_ms === 0 ? "–" : `${beat.clock_ms > 0 ? "+" : "-"}${clock(Math.abs(beat.clock_ms))}`), (beat) => Math.abs(beat.clock_ms), {
+    number("clock", "Clock", 66, (beat) => difference(beat.clock_ms), (beat) => Math.abs(beat.clock_ms), {
       title: "Its machine's clock minus the server's",
       tone: (row) => (Math.abs(row.beat?.clock_ms ?? 0) > 2000 ? "warn" : ""),
     }),

@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Copies, type Copying, Refused, ask } from "./api";
 import { count, duration, moment } from "./format";
+import { Bars } from "./small";
 import { type Column, Table, sorted } from "./table";
 import { set, useUrl } from "./url";
 
@@ -29,7 +30,7 @@ function attention(row: Copies): number {
 const points = (value: number | undefined) => (value === undefined ? "–" : value.toFixed(1));
 const ms = (value: number | undefined) => (value === undefined ? "–" : duration(value));
 
-function columns(): Column<Copies>[] {
+function columns(found: Copying | null): Column<Copies>[] {
   const text = (name: "follower" | "source" | "symbol", head: string, width: number): Column<Copies> => ({
     name, head, width, text: (row) => <bdi class={name === "symbol" ? "" : "name"}>{row[name]}</bdi>, value: (row) => row[name],
   });
@@ -39,6 +40,9 @@ function columns(): Column<Copies>[] {
   });
   const spread = (name: string, head: string, at: number, values: (row: Copies) => number[], show: (value: number | undefined) => string, title: string): Column<Copies> => ({
     name, head, title, width: 78, right: true, text: (row) => show(values(row)[at]), value: (row) => values(row)[at] ?? -Infinity,
+  });
+  const bars = (name: string, head: string, counts: (row: Copies) => number[], bounds: number[], show: (value: number) => string, title: string): Column<Copies> => ({
+    name, head, title, width: 112, text: (row) => <Bars counts={counts(row)} bounds={bounds} show={show} label={title} />,
   });
   const delays = (row: Copies) => row.delay_ms;
   const slips = (row: Copies) => row.slippage;
@@ -60,9 +64,11 @@ function columns(): Column<Copies>[] {
     spread("delay", "Delay", 1, delays, ms, "From the signal to the fill: the median"),
     spread("delay90", "90 %", 2, delays, ms, "What 90 of 100 fills do not exceed"),
     spread("delay99", "99 %", 3, delays, ms, "What 99 of 100 fills do not exceed"),
+    bars("delays", "Delays", (row) => row.delay_counts, found?.delay_bounds ?? [], duration, "How many fills had which delay"),
     spread("slippage", "Slippage", 1, slips, points, "How much worse the price was than the wanted one, points: the median"),
     spread("slippage90", "90 %", 2, slips, points, "What 90 of 100 fills do not exceed"),
     spread("slippage99", "99 %", 3, slips, points, "What 99 of 100 fills do not exceed"),
+    bars("slippages", "Slippages", (row) => row.slippage_counts, found?.slippage_bounds ?? [], String, "How many fills had which slippage, points"),
   ];
 }
 
@@ -94,7 +100,7 @@ export function CopyingPage({ utc }: { utc: boolean }) {
   const words = (url.get("q") ?? "").toLowerCase();
   const rows = (found?.copies ?? []).filter((row) => id(row).toLowerCase().includes(words));
   const sort = url.get("sort") ?? "";
-  const ordered = sort === "" ? sorted(rows, [], "", id).sort((one, other) => attention(other) - attention(one)) : sorted(rows, columns(), sort, id);
+  const ordered = sort === "" ? sorted(rows, [], "", id).sort((one, other) => attention(other) - attention(one)) : sorted(rows, columns(found), sort, id);
   const reasons = (found?.reasons ?? []).filter((reason) => `${reason.follower} ${reason.reason}`.toLowerCase().includes(words));
   return (
     <main class="fill">
@@ -114,7 +120,7 @@ export function CopyingPage({ utc }: { utc: boolean }) {
       <Table
         label="Followers and sources"
         rows={ordered}
-        columns={columns()}
+        columns={columns(found)}
         id={id}
         sort={sort}
         onSort={(next) => set({ sort: next })}

@@ -2,12 +2,13 @@
 // with real money.
 
 import { useState } from "preact/hooks";
-import type { Row, Session } from "./api";
+import type { Row, Session, Trend } from "./api";
 import { USUAL, columns } from "./columns";
-import { count, money } from "./format";
+import { count, money, sign } from "./format";
 import { useLive } from "./live";
 import { Commanding } from "./command";
 import { Table, sorted } from "./table";
+import { useTrends } from "./trends";
 import { set, useUrl } from "./url";
 
 const STATES = [
@@ -50,7 +51,8 @@ export function FleetPage({ session, utc: _utc }: { session: Session; utc: boole
   const [commanding, command] = useState(false);
   const rows = live.fleet.instances;
   const shown = filtered(rows, url);
-  const all = columns(live);
+  const trends = useTrends();
+  const all = columns(live, trends);
   const names = url.get("columns")?.split(",") ?? USUAL;
   const visible = all.filter((column) => names.includes(column.name));
   const sort = url.get("sort") ?? "state";
@@ -65,7 +67,7 @@ export function FleetPage({ session, utc: _utc }: { session: Session; utc: boole
   return (
     <main class="fill">
       <h1 class="unseen">Fleet</h1>
-      <Totals rows={rows} />
+      <Totals rows={rows} trends={trends} />
       <Filters rows={rows} url={url} columns={all.map(({ name, head }) => ({ name, head }))} names={names}>
         <span class="count" aria-live="off">
           {count(shown.length)} of {count(rows.length)}
@@ -159,22 +161,26 @@ interface Sum {
   balance: number | null;
   equity: number | null;
   profit: number | null;
+  /** The day's profit; null: it is hidden, or unknown of all. */
+  day: number | null;
   positions: number;
 }
 
 /** The sums of the living by kind of account and currency, real money first. */
-export function sums(rows: Row[]): Sum[] {
+export function sums(rows: Row[], trends: Record<string, Trend>): Sum[] {
   const found = new Map<string, Sum>();
-  for (const { beat } of rows) {
+  for (const { id, beat } of rows) {
     if (beat === null) continue;
     const { account: kind, currency } = beat;
     const name = `${kind} ${currency}`;
-    const sum = found.get(name) ?? { kind, currency, instances: 0, balance: 0, equity: 0, profit: 0, positions: 0 };
+    const sum = found.get(name) ?? { kind, currency, instances: 0, balance: 0, equity: 0, profit: 0, day: null, positions: 0 };
     const add = (to: number | null, more: number | null) => (to === null || more === null ? null : to + more);
     sum.instances += 1;
     sum.balance = add(sum.balance, beat.balance);
     sum.equity = add(sum.equity, beat.equity);
     sum.profit = add(sum.profit, beat.profit);
+    const day = trends[id]?.day_profit ?? null;
+    if (day !== null) sum.day = (sum.day ?? 0) + day;
     sum.positions += beat.positions;
     found.set(name, sum);
   }
@@ -182,7 +188,7 @@ export function sums(rows: Row[]): Sum[] {
   return [...found.values()].sort((one, other) => rank(one) - rank(other) || one.currency.localeCompare(other.currency));
 }
 
-function Totals({ rows }: { rows: Row[] }) {
+function Totals({ rows, trends }: { rows: Row[]; trends: Record<string, Trend> }) {
   const bad = rows.filter((row) => row.attention === 2).length;
   const some = rows.filter((row) => row.attention === 1).length;
   const alive = rows.filter((row) => row.alive).length;
@@ -212,12 +218,13 @@ function Totals({ rows }: { rows: Row[] }) {
             <th scope="col" class="right">Instances</th>
             <th scope="col" class="right">Balance</th>
             <th scope="col" class="right">Equity</th>
+            <th scope="col" class="right">Day</th>
             <th scope="col" class="right">Floating</th>
             <th scope="col" class="right">Positions</th>
           </tr>
         </thead>
         <tbody>
-          {sums(rows).map((sum) => (
+          {sums(rows, trends).map((sum) => (
             <tr key={`${sum.kind} ${sum.currency}`} data-sum={`${sum.kind} ${sum.currency}`}>
               <th scope="row" class={sum.kind}>
                 {sum.kind} {sum.currency}
@@ -225,9 +232,8 @@ function Totals({ rows }: { rows: Row[] }) {
               <td class="right">{count(sum.instances)}</td>
               <td class="right">{money(sum.balance, sum.currency)}</td>
               <td class="right">{money(sum.equity, sum.currency)}</td>
-              <td class={`right ${sum.profit === null || sum.profit === 0 ? "" : sum.profit > 0 ? "good" : "bad"}`}>
-                {money(sum.profit, sum.currency)}
-              </td>
+              <td class={`right ${sign(sum.day)}`}>{money(sum.day, sum.currency)}</td>
+              <td class={`right ${sign(sum.profit)}`}>{money(sum.profit, sum.currency)}</td>
               <td class="right">{count(sum.positions)}</td>
             </tr>
           ))}

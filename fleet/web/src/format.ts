@@ -25,6 +25,11 @@ export function money(amount: number | null | undefined, currency: string): stri
   return format.format(amount);
 }
 
+/** The class of an amount that was won or lost. */
+export function sign(amount: number | null): string {
+  return amount === null || amount === 0 ? "" : amount > 0 ? "good" : "bad";
+}
+
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 export function count(number: number): string {

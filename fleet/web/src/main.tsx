@@ -8,6 +8,7 @@ import { CopyingPage } from "./copying";
 import { FleetPage } from "./fleet";
 import { clock, moment } from "./format";
 import { HaltPage } from "./halt";
+import { InstancePage } from "./instance";
 import { LettersPage } from "./letters";
 import { forget, listen, useLive } from "./live";
 import { ServersPage } from "./servers";
@@ -88,7 +89,8 @@ function Page() {
 
 function Inside({ session, utc }: { session: Session; utc: boolean }) {
   const { pathname } = useUrl();
-  const { page: Shown } = PAGES.find(({ path }) => path === pathname) ?? PAGES[0]!;
+  const isInstance = pathname.startsWith("/instance/");
+  const { page: Shown } = isInstance ? { page: InstancePage } : (PAGES.find(({ path }) => path === pathname) ?? PAGES[0]!);
   return (
     <>
       <Banners utc={utc} />

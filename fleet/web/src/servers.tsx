@@ -1,37 +1,11 @@
 // The Redis servers: the nodes and their last hours, the streams, and what the doctor finds.
 
-import { useEffect, useState } from "preact/hooks";
-import { type Finding, type Node, Refused, type Servers, type Streams, ask } from "./api";
+import { useAnswer } from "./answer";
+import type { Finding, Node, Servers, Streams } from "./api";
 import { Chart } from "./chart";
 import { count, duration, moment } from "./format";
 import { type Column, Table, sorted } from "./table";
 import { set, useUrl } from "./url";
-
-/** An answer that is asked for again and again while the page is seen. */
-function useAnswer<T>(path: string, every: number): [T | null, string] {
-  const [found, setFound] = useState<T | null>(null);
-  const [trouble, setTrouble] = useState("");
-  useEffect(() => {
-    let current = true;
-    const look = () => {
-      if (document.hidden) return;
-      ask<T>("GET", path)
-        .then((answer) => {
-          if (!current) return;
-          setFound(answer);
-          setTrouble("");
-        })
-        .catch((error: unknown) => current && setTrouble(error instanceof Refused ? error.message : String(error)));
-    };
-    look();
-    const timer = setInterval(look, every);
-    return () => {
-      current = false;
-      clearInterval(timer);
-    };
-  }, [path, every]);
-  return [found, trouble];
-}
 
 function bytes(value: number): string {
   if (value < 1024) return `${Math.round(value)} B`;
@@ -122,10 +96,10 @@ function Charts({ servers, utc }: { servers: Servers; utc: boolean }) {
   if (times.length < 2) return null;
   return (
     <section class="charts" aria-label="The last hours">
-      <Chart title="Ops/s" times={times} lines={lines("ops_per_second")} show={count} utc={utc} />
-      <Chart title="Memory" times={times} lines={lines("used_memory")} show={bytes} utc={utc} />
-      <Chart title="CPU" times={times} lines={lines("cpu")} show={percent} utc={utc} />
-      <Chart title="Ping" times={times} lines={lines("ping_us")} show={(value) => duration(value / 1000)} utc={utc} />
+      <Chart title="Ops/s" times={times} lines={lines("ops_per_second")} show={count} utc={utc} group="servers" />
+      <Chart title="Memory" times={times} lines={lines("used_memory")} show={bytes} utc={utc} group="servers" />
+      <Chart title="CPU" times={times} lines={lines("cpu")} show={percent} utc={utc} group="servers" />
+      <Chart title="Ping" times={times} lines={lines("ping_us")} show={(value) => duration(value / 1000)} utc={utc} group="servers" />
     </section>
   );
 }

@@ -5,14 +5,21 @@ import type { World } from "./world";
 const BROKERS = ["IC Markets", "Pepperstone", "Admirals", "RoboForex", "Größe & Söhne AG"];
 const CURRENCIES = ["EUR", "USD", "JPY", "GBP"];
 
+const kindOf = (at: number) => (at % 3 === 0 ? "2" : at % 7 === 0 ? "1" : "0");
+
+/** The id of one of them. */
+export function idOf(at: number): string {
+  return `${5_012_300 + at}.${kindOf(at) === "2" ? "Live" : "Demo"}-${at % 5}`;
+}
+
 /** Writes the heartbeats of so many instances, among them some in each kind of trouble. Returns their ids. */
 export async function fill(world: World, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let at = 0; at < count; at++) {
     const login = 5_012_300 + at;
-    const kind = at % 3 === 0 ? "2" : at % 7 === 0 ? "1" : "0";
+    const kind = kindOf(at);
     const broker = BROKERS[at % BROKERS.length]!;
-    const id = `${login}.${kind === "2" ? "Live" : "Demo"}-${at % 5}`;
+    const id = idOf(at);
     const currency = CURRENCIES[at % CURRENCIES.length]!;
     const scale = currency === "JPY" ? 150 : 1;
     const balance = Math.round((10_000 + 731.17 * at) * scale * 100) / 100;

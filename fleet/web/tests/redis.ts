@@ -26,9 +26,12 @@ export class Redis {
     });
   }
 
-  ask(...words: (string | number)[]): Promise<Reply> {
-    const parts = words.map((word) => `$${Buffer.byteLength(String(word))}\r\n${word}\r\n`);
-    this.socket.write(`*${words.length}\r\n${parts.join("")}`);
+  ask(...words: (string | number | Buffer)[]): Promise<Reply> {
+    const parts = words.map((word) => {
+      const bytes = Buffer.isBuffer(word) ? word : Buffer.from(String(word));
+      return Buffer.concat([Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from("\r\n")]);
+    });
+    this.socket.write(Buffer.concat([Buffer.from(`*${words.length}\r\n`), ...parts]));
     return new Promise((resolve, reject) => this.pending.push({ resolve, reject }));
   }
 

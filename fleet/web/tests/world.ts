@@ -87,9 +87,9 @@ export class World {
   }
 
   /** Terminals that use the real library. */
-  async terminals(count: number): Promise<void> {
+  async terminals(count: number, more = ["--signal-rate", "1"]): Promise<void> {
     await this.run(
-      ["simulate", "--config", this.config, "--terminals", String(count), "--seconds", "900", "--signal-rate", "1"],
+      ["simulate", "--config", this.config, "--terminals", String(count), "--seconds", "900", ...more],
       () => true,
     );
   }
