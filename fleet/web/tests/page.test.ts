@@ -435,7 +435,7 @@ test("every page is accessible, in both themes and on a phone", async () => {
     await loaded(page);
     for (const name of ["Fleet", "Copying", "Dead letters", "Audit", "Servers", "instance", "Halt and throttle", "dialog"]) {
       if (name === "instance") {
-        await page.getByRole("link", { name: "Fleet" }).click();
+        await page.getByRole("link", { name: "Fleet", exact: true }).click();
         await page.getByRole("searchbox").fill(ids[5]!);
         await cell(page, ids[5]!, "id").getByRole("link").click();
         await cell(page, "11", "symbol").waitFor();
@@ -443,7 +443,7 @@ test("every page is accessible, in both themes and on a phone", async () => {
         await page.getByRole("button", { name: "Halt all…" }).click();
         await page.getByText("They open no new positions.").waitFor();
       } else {
-        await page.getByRole("link", { name }).click();
+        await page.getByRole("link", { name, exact: true }).click();
       }
       await page.evaluate(axe);
       const faults = await page.evaluate(async () => {

@@ -68,7 +68,7 @@ async function dead(): Promise<void> {
   const errors = ["HTTP 503 from https://desk.example/orders", "the volume 0.37 is no multiple of 0.1", "the command ended with 1: unknown symbol"];
   for (const [at, error] of errors.entries()) {
     const fields = ["d", "x", "x-source", idOf(at), "x-id", "9-9", "x-group", "desk", "x-error", error, "x-deliveries", 5];
-    await letters.ask("XADD", "sd:{0}", `${Date.now() - at * 700_000}-1`, ...fields);
+    await letters.ask("XADD", "sd:{0}", `${Date.now() - (3 - at) * 700_000}-1`, ...fields);
   }
   letters.close();
 }
@@ -88,13 +88,16 @@ try {
   const page = await world.page("olga", "/", { viewport: WIDE, colorScheme: "light" });
   const terminals = await eventually("terminals trade", async () => {
     const { instances } = await page.evaluate(async () => (await fetch("/api/v1/fleet")).json());
-    const found = instances.filter((row: Row) => !ids.includes(row.id) && row.beat !== null && row.beat.positions > 2);
+    const found = (instances ?? []).filter((row: Row) => !ids.includes(row.id) && row.beat !== null && row.beat.positions > 2);
     return found.length >= 10 && (found as Row[]);
   });
   // The first of them are the sources.
   const names = terminals.map((row) => row.id).sort();
   const [sources, followers] = [names.slice(0, 2), names.slice(2)];
   const follower = followers[0]!;
+  // It has just started: give it a past.
+  const [balance, profit] = await Promise.all(["ba", "pr"].map(async (name) => Number(await world.field(follower, name))));
+  await world.redis.ask("SET", `ih:{${follower}}`, course(4, Date.now(), { balance: balance!, profit: profit!, margin: 0 }));
   const stream = await Redis.open(world.ports[2]!);
   for (const [at, id] of followers.slice(0, 8).entries()) {
     for (const [next, symbol] of ["EURUSD", "GBPUSD", "XAUUSD"].entries()) {
