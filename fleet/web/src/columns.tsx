@@ -79,7 +79,7 @@ export function columns(live: Live, trends: Record<string, Trend>): Column<Row>[
     {
       name: "id",
       head: "Instance",
-      width: 146,
+      width: 160,
       text: (row) => (
         <a class="name" href={`/instance/${encodeURIComponent(row.id)}`} onClick={follow}>
           <bdi>{row.id}</bdi>
@@ -128,7 +128,7 @@ export function columns(live: Live, trends: Record<string, Trend>): Column<Row>[
     }),
     number("free", "Free margin", 104, (beat) => money(beat.margin_free, beat.currency), (beat) => beat.margin_free),
     number(
-      "margin", "Margin", 68,
+      "margin", "Margin", 76,
       (beat) => (beat.margin_level === 0 ? "–" : `${count(beat.margin_level)} %`),
       // Without positions there is no margin to lose.
       (beat) => (beat.margin_level === 0 ? Infinity : beat.margin_level),

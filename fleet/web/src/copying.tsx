@@ -35,7 +35,7 @@ function columns(found: Copying | null): Column<Copies>[] {
     name, head, width, text: (row) => <bdi class={name === "symbol" ? "" : "name"}>{row[name]}</bdi>, value: (row) => row[name],
   });
   const number = (name: string, head: string, value: (row: Copies) => number, title: string, tone = ""): Column<Copies> => ({
-    name, head, title, width: 80, right: true, text: (row) => (value(row) === 0 ? "–" : count(value(row))), value,
+    name, head, title, width: 76, right: true, text: (row) => (value(row) === 0 ? "–" : count(value(row))), value,
     tone: (row) => (value(row) > 0 ? tone : ""),
   });
   const spread = (name: string, head: string, at: number, values: (row: Copies) => number[], show: (value: number | undefined) => string, title: string): Column<Copies> => ({
@@ -47,12 +47,12 @@ function columns(found: Copying | null): Column<Copies>[] {
   const delays = (row: Copies) => row.delay_ms;
   const slips = (row: Copies) => row.slippage;
   return [
-    text("follower", "Follower", 180),
-    text("source", "Source", 180),
+    text("follower", "Follower", 160),
+    text("source", "Source", 160),
     text("symbol", "Symbol", 90),
     {
       name: "lag", head: "Lag", width: 70, right: true, title: "How far behind it reads the source",
-      text: (row) => (row.lag_ms === null ? "–" : duration(row.lag_ms)), value: (row) => row.lag_ms ?? -1,
+      text: (row) => (row.lag_ms === null ? "–" : row.lag_ms === 0 ? "none" : duration(row.lag_ms)), value: (row) => row.lag_ms ?? -1,
       tone: (row) => ((row.lag_ms ?? 0) > LATE ? "warn" : ""),
     },
     number("done", "Copied", (row) => of(row, "done"), "Done"),
@@ -61,14 +61,14 @@ function columns(found: Copying | null): Column<Copies>[] {
     number("rejected", "Rejected", (row) => of(row, "rejected"), "By the trade server", "warn"),
     number("unknown", "Unknown", (row) => of(row, "unknown"), "An order was sent, and nobody knows what became of it", "bad"),
     number("unreported", "Unreported", (row) => row.unreported, "Signals past a minute without a report", "bad"),
+    bars("delays", "Delays", (row) => row.delay_counts, found?.delay_bounds ?? [], duration, "How many fills had which delay"),
+    bars("slippages", "Slippages", (row) => row.slippage_counts, found?.slippage_bounds ?? [], String, "How many fills had which slippage, points"),
     spread("delay", "Delay", 1, delays, ms, "From the signal to the fill: the median"),
     spread("delay90", "90 %", 2, delays, ms, "What 90 of 100 fills do not exceed"),
     spread("delay99", "99 %", 3, delays, ms, "What 99 of 100 fills do not exceed"),
-    bars("delays", "Delays", (row) => row.delay_counts, found?.delay_bounds ?? [], duration, "How many fills had which delay"),
     spread("slippage", "Slippage", 1, slips, points, "How much worse the price was than the wanted one, points: the median"),
     spread("slippage90", "90 %", 2, slips, points, "What 90 of 100 fills do not exceed"),
     spread("slippage99", "99 %", 3, slips, points, "What 99 of 100 fills do not exceed"),
-    bars("slippages", "Slippages", (row) => row.slippage_counts, found?.slippage_bounds ?? [], String, "How many fills had which slippage, points"),
   ];
 }
 

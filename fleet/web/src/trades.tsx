@@ -63,8 +63,8 @@ function states(currency: string, isOpen: boolean): Column<Trade>[] {
   ];
 }
 
-const position: Column<Trade> = number("position", "Position", 96, (row) => row.position, (row) => String(row.position));
-const opened = (utc: boolean): Column<Trade> => number("opened", "Opened", 138, (row) => row.state?.opened_ms ?? 0, (row) => time(row.state?.opened_ms ?? 0, utc));
+const position: Column<Trade> = number("position", "Position", 112, (row) => row.position, (row) => String(row.position));
+const opened = (utc: boolean): Column<Trade> => number("opened", "Opened", 152, (row) => row.state?.opened_ms ?? 0, (row) => time(row.state?.opened_ms ?? 0, utc));
 
 export function Open({ id, currency, utc }: Options) {
   const [found, trouble] = useAnswer<Positions>(of(id, "positions"), OPEN_EVERY);
@@ -87,7 +87,7 @@ export function Open({ id, currency, utc }: Options) {
 
 export function Closed({ id, currency, utc }: Options) {
   const list = useList<Trade>(of(id, "trades"), EVERY, (row) => String(row.position));
-  const closed = number<Trade>("closed", "Closed", 138, (row) => row.closed_ms, (row) => (row.standing === "gone" ? `gone by ${time(row.closed_ms, utc)}` : time(row.closed_ms, utc)), {
+  const closed = number<Trade>("closed", "Closed", 152, (row) => row.closed_ms, (row) => (row.standing === "gone" ? `gone by ${time(row.closed_ms, utc)}` : time(row.closed_ms, utc)), {
     title: "Gone: it is no longer open, and nobody told how it closed",
     tone: (row) => (row.standing === "gone" ? "warn" : ""),
   });
@@ -105,9 +105,9 @@ export function Events({ id, currency, utc }: Options) {
   const levels = (name: string, head: string, pick: (state: Position) => number) =>
     number<TradeEvent>(name, head, 90, (row) => (row.state === null ? null : pick(row.state)), (row) => (row.state === null ? "" : price(pick(row.state), row.state.digits)));
   const columns: Column<TradeEvent>[] = [
-    number("time", "Time", 138, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
+    number("time", "Time", 152, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
     text("what", "Event", 66, (row) => row.what),
-    number("position", "Position", 96, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position))),
+    number("position", "Position", 112, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position))),
     text("symbol", "Symbol", 90, (row) => about(row)?.symbol ?? ""),
     text("side", "Side", 100, (row) => row.state?.side ?? deal(row), { tone: (row) => side(row.state?.side ?? row.deal?.kind ?? "") }),
     number("volume", "Lots", 60, (row) => about(row)?.volume ?? null, (row) => String(about(row)?.volume || "–")),
@@ -125,7 +125,7 @@ export function Signals({ id, utc }: Options) {
   const list = useList<Signal>(of(id, "signals"), EVERY, (row) => row.id);
   const prices = (name: string, head: string, pick: (row: Signal) => number) => number<Signal>(name, head, 90, pick, (row) => price(pick(row), 0));
   const columns: Column<Signal>[] = [
-    number("time", "Time", 138, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
+    number("time", "Time", 152, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
     text("action", "Action", 66, (row) => row.action, { tone: (row) => side(row.action) }),
     text("symbol", "Symbol", 90, (row) => row.symbol),
     number("volume", "Lots", 60, (row) => row.volume, (row) => (row.volume === 0 ? "–" : String(row.volume))),
@@ -134,9 +134,9 @@ export function Signals({ id, utc }: Options) {
     prices("tp", "Take profit", (row) => row.take_profit),
     text("event", "Because of", 110, (row) => [row.event, row.order].filter(Boolean).join(" "), { title: "What happened in its own account" }),
     text("volumes", "Lots before, after", 110, (row) => row.volumes?.join(" → ") ?? ""),
-    number("position", "Position", 96, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position))),
+    number("position", "Position", 112, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position))),
     number("magic", "Magic", 76, (row) => row.magic, (row) => String(row.magic)),
-    text("expiry", "Ends", 138, (row) => time(row.expiry_ms, utc)),
+    text("expiry", "Ends", 152, (row) => time(row.expiry_ms, utc)),
     text("comment", "Comment", 150, (row) => (row.retried ? `(put back) ${row.comment}` : row.comment)),
   ];
   return <Rows label="Signals sent" {...list} columns={columns} id={(row) => row.id} empty="It has sent no signal lately." first="" />;
@@ -146,7 +146,7 @@ export function Reports({ id, utc }: Options) {
   const list = useList<Report>(of(id, "reports"), EVERY, (row) => row.id);
   const tone = (row: Report) => ({ done: "good", partial: "warn", rejected: "warn", unknown: "bad" })[row.outcome] ?? "";
   const columns: Column<Report>[] = [
-    number("time", "Time", 138, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
+    number("time", "Time", 152, (row) => row.time_ms, (row) => time(row.time_ms, utc)),
     text("source", "Source", 150, (row) => row.source),
     text("action", "Action", 66, (row) => row.action, { tone: (row) => side(row.action) }),
     text("symbol", "Symbol", 90, (row) => row.symbol),
@@ -158,7 +158,7 @@ export function Reports({ id, utc }: Options) {
     number("delay", "Delay", 70, (row) => row.latency_ms, (row) => (row.volume_done > 0 ? duration(row.latency_ms) : "–"), { title: "From the signal to the fill" }),
     number("position", "Copy", 96, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position)), { title: "The copy's position" }),
     text("reason", "Reason", 300, (row) => (row.retcode > 0 ? `${row.reason} (${row.retcode})`.trim() : row.reason)),
-    text("given", "Signal given", 138, (row) => time(row.signal_ms, utc)),
+    text("given", "Signal given", 152, (row) => time(row.signal_ms, utc)),
     text("signal", "Signal", 190, (row) => row.signal, { title: "Its producer and number" }),
   ];
   return <Rows label="Signals followed" {...list} columns={columns} id={(row) => row.id} empty="It has reported nothing in the last 7 days." first="" />;

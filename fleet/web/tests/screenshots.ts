@@ -84,6 +84,11 @@ try {
   }
   const ids = await fill(world, COUNT);
   await dead();
+  // Simulated accounts begin with this balance.
+  for (let at = 1; at <= 22; at++) {
+    const past = course(at * 3 + 2, now, { balance: 10_000, profit: 0, margin: 0 });
+    await world.redis.ask("SET", `ih:{${5_000_000 + at}.Fleet-Demo}`, past);
+  }
   await world.terminals(20, ["--copy", "--signal-rate", "0"]);
   const page = await world.page("olga", "/", { viewport: WIDE, colorScheme: "light" });
   const terminals = await eventually("terminals trade", async () => {
@@ -95,9 +100,6 @@ try {
   const names = terminals.map((row) => row.id).sort();
   const [sources, followers] = [names.slice(0, 2), names.slice(2)];
   const follower = followers[0]!;
-  // It has just started: give it a past.
-  const [balance, profit] = await Promise.all(["ba", "pr"].map(async (name) => Number(await world.field(follower, name))));
-  await world.redis.ask("SET", `ih:{${follower}}`, course(4, Date.now(), { balance: balance!, profit: profit!, margin: 0 }));
   const stream = await Redis.open(world.ports[2]!);
   for (const [at, id] of followers.slice(0, 8).entries()) {
     for (const [next, symbol] of ["EURUSD", "GBPUSD", "XAUUSD"].entries()) {
