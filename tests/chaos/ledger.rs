@@ -2,7 +2,8 @@
 //! of the process at any instruction.
 //!
 //! The answer to a call and the intent of the next are written together. So of a killed caller at most its
-//! last call has no answer, and that one may have been accepted or not.
+//! last call has no answer, and that one may have been accepted or not. Linux can end a write at a page's edge when its
+//! process is killed, so a part of a record may be left; the next caller takes it away.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -56,6 +57,8 @@ fn path(folder: &Path, caller: usize) -> PathBuf {
 impl Ledger {
     pub fn open(folder: &Path, caller: usize) -> Self {
         let file = File::options().create(true).append(true).open(path(folder, caller)).expect("a file");
+        let length = file.metadata().expect("a length").len();
+        file.set_len(length - length % BYTES as u64).expect("it can be cut");
         Self { file, bytes: Vec::new() }
     }
 
@@ -114,4 +117,15 @@ pub fn read_one(folder: &Path, caller: usize) -> Vec<Call> {
 /// The next number for a caller that starts again: none is ever used twice.
 pub fn next(calls: &[Call], lane: Lane) -> u64 {
     calls.iter().rev().find(|call| call.lane == lane).map_or(0, |call| call.number + 1)
+}
+
+#[test]
+fn a_part_of_a_record_is_taken_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    Ledger::open(folder.path(), 0).intend(Lane::Rts, 0).write();
+    let mut file = File::options().append(true).open(path(folder.path(), 0)).expect("a file");
+    file.write_all(&[2; 8]).expect("room");
+    Ledger::open(folder.path(), 0).intend(Lane::Rts, 1).answered(Lane::Rts, 1, 7).write();
+    let found = read_one(folder.path(), 0).iter().map(|call| (call.number, call.outcome)).collect::<Vec<_>>();
+    assert_eq!(found, [(0, Outcome::Unknown), (1, Outcome::Accepted(7))]);
 }

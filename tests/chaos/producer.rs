@@ -149,9 +149,10 @@ pub fn body() {
     if !task.runs {
         return obey(Caller::start(&task, 0));
     }
+    // All of them first: if one cannot start, this process ends, where a scope would wait for the others.
+    let callers: Vec<_> = (0..INSTANCES.len()).map(|index| Caller::start(&task, index)).collect();
     thread::scope(|scope| {
-        for index in 0..INSTANCES.len() {
-            let caller = Caller::start(&task, index);
+        for caller in callers {
             let end = &end;
             scope.spawn(move || caller.run(end));
         }
