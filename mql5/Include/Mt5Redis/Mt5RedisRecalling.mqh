@@ -114,11 +114,11 @@ void CMt5RedisRecalling::Rewrite(void)
       count_++;
      }
    for(int i_=0; i_<sources_; i_++)
-      if(m_book.sources.all[i_].record!="")
-        {
-         records_[count_]=m_book.sources.all[i_].record;
+     {
+      records_[count_]=m_book.sources.Record(i_);
+      if(records_[count_]!="")
          count_++;
-        }
+     }
    for(int i_=0; i_<placed_; i_++)
      {
       records_[count_]=m_placed.Record(i_);

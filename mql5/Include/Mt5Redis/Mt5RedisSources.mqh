@@ -33,7 +33,8 @@ struct SMt5RedisStated
    long              sequence;
    long              grown_ms;       // when the volume grew last, ms since 1970 UTC
    double            copied;         // how many of these lots were ever copied
-   string            record;         // what the memory has; empty: nothing yet
+   string            statement;      // what the memory has, without what was copied; empty: nothing yet
+   long              number;         // the number of that statement; 0: it is from before this start
   };
 //+------------------------------------------------------------------+
 //| The positions of all sources.                                    |
@@ -41,11 +42,14 @@ struct SMt5RedisStated
 class CMt5RedisSources
   {
 private:
+   long              m_heard;        // how many statements have arrived since the start
+
    string            Written(const SMt5RedisStated &stated_) const;
 
 public:
    SMt5RedisStated   all[];
 
+                     CMt5RedisSources(void) : m_heard(0) { }
    int               Total(void) const { return(ArraySize(all)); }
    void              Clear(void)       { ArrayFree(all); }
    int               Find(const string source_,const long position_) const;
@@ -53,6 +57,7 @@ public:
    void              Hear(SMt5RedisTask &task_);
    string            Finished(const SMt5RedisTask &task_,const double given_);
    void              Copied(const int at_,const double given_);
+   string            Record(const int at_) const;
    bool              Take(const string record_);
   };
 //+------------------------------------------------------------------+
@@ -124,8 +129,11 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
       all[at_].lots=0.0;
       all[at_].grown_ms=0;
       all[at_].copied=0.0;
-      all[at_].record="";
+      all[at_].statement="";
+      all[at_].number=0;
      }
+   m_heard++;
+   task_.heard=m_heard;
    if(MathAbs(lots_)>MathAbs(all[at_].lots)+MT5R_LOTS_EPSILON)
       all[at_].grown_ms=data_.time_ms;
    all[at_].source=task_.signal.instance;
@@ -144,8 +152,9 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
 //+------------------------------------------------------------------+
 //| The record for the memory, when a signal is finished; empty:     |
 //| there is nothing to be remembered. Later signals that wait still |
-//| do not count: after a restart they arrive again. given: lots of  |
-//| the source that the copies stand for.                            |
+//| do not count: after a restart they arrive again. If a later one  |
+//| was finished before this one, its statement stays. given: lots   |
+//| of the source that the copies stand for.                         |
 //+------------------------------------------------------------------+
 string CMt5RedisSources::Finished(const SMt5RedisTask &task_,const double given_)
   {
@@ -154,6 +163,8 @@ string CMt5RedisSources::Finished(const SMt5RedisTask &task_,const double given_
       return("");
    all[at_].symbol=task_.symbol;
    Copied(at_,given_);
+   if(task_.heard<=all[at_].number)
+      return(Record(at_));
    SMt5RedisStated stated_=all[at_];
    stated_.lots=Mt5RedisLotsAfter(task_);
    stated_.entry=task_.signal.data.entry_price;
@@ -161,8 +172,9 @@ string CMt5RedisSources::Finished(const SMt5RedisTask &task_,const double given_
    stated_.take_profit=task_.signal.data.take_profit;
    stated_.producer=task_.signal.data.producer;
    stated_.sequence=task_.signal.data.sequence;
-   all[at_].record=Written(stated_);
-   return(all[at_].record);
+   all[at_].statement=Written(stated_);
+   all[at_].number=task_.heard;
+   return(Record(at_));
   }
 //+------------------------------------------------------------------+
 //| Remembers how much of a position was ever copied: what is missing|
@@ -173,14 +185,23 @@ void CMt5RedisSources::Copied(const int at_,const double given_)
    all[at_].copied=MathMax(MathMin(all[at_].copied,MathAbs(all[at_].lots)),given_);
   }
 //+------------------------------------------------------------------+
+//| A position as a record of the memory; empty: no signal about it  |
+//| is finished.                                                     |
+//+------------------------------------------------------------------+
+string CMt5RedisSources::Record(const int at_) const
+  {
+   if(all[at_].statement=="")
+      return("");
+   return(all[at_].statement+"\t"+DoubleToString(all[at_].copied,MT5R_SHARE_DIGITS));
+  }
+//+------------------------------------------------------------------+
 string CMt5RedisSources::Written(const SMt5RedisStated &stated_) const
   {
    return("source\t"+stated_.source+"\t"+stated_.origin+"\t"+
           StringFormat("%I64d\t%I64d\t%s\t%s\t",stated_.magic,stated_.position,stated_.symbol,stated_.theirs)+
           DoubleToString(stated_.lots,8)+"\t"+DoubleToString(stated_.entry,8)+"\t"+
           DoubleToString(stated_.stop_loss,8)+"\t"+DoubleToString(stated_.take_profit,8)+"\t"+
-          StringFormat("%I64d\t%I64d\t%I64d",stated_.producer,stated_.sequence,stated_.grown_ms)+"\t"+
-          DoubleToString(stated_.copied,MT5R_SHARE_DIGITS));
+          StringFormat("%I64d\t%I64d\t%I64d",stated_.producer,stated_.sequence,stated_.grown_ms));
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not a statement.      |
@@ -211,7 +232,8 @@ bool CMt5RedisSources::Take(const string record_)
    all[at_].sequence=StringToInteger(fields_[12]);
    all[at_].grown_ms=StringToInteger(fields_[13]);
    all[at_].copied=StringToDouble(fields_[14]);
-   all[at_].record=record_;
+   all[at_].statement=StringSubstr(record_,0,StringLen(record_)-StringLen(fields_[14])-1);
+   all[at_].number=0;
    return(true);
   }
 //+------------------------------------------------------------------+

@@ -176,6 +176,7 @@ struct SMt5RedisTask
    double            owed_profit;
    //--- what it states of its position (Mt5RedisSources.mqh)
    bool              stated;         // its event says what is true now
+   long              heard;          // the number of its statement, in the order of arrival; 0: it was known before
    bool              known;          // an earlier signal stated, too, what was true
    double            lots_known;     // namely this; below 0: sold
    bool              stops;          // the stops are others than those that were stated before
