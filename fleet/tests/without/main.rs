@@ -4,11 +4,15 @@
 
 #[path = "../bare/mod.rs"]
 mod bare;
+#[path = "../web/client.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod client;
 mod doctor;
 mod programs;
 mod sites;
 #[path = "../support/mod.rs"]
 mod support;
+mod web;
 mod worker;
 
 use bare::Bare;

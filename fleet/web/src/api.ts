@@ -207,6 +207,7 @@ export interface Trend {
 }
 
 export interface Trends {
+  trouble: string | null;
   time_ms: number;
   instances: Record<string, Trend>;
 }

@@ -51,7 +51,7 @@ export function FleetPage({ session, utc: _utc }: { session: Session; utc: boole
   const [commanding, command] = useState(false);
   const rows = live.fleet.instances;
   const shown = filtered(rows, url);
-  const trends = useTrends();
+  const [trends, trouble] = useTrends();
   const all = columns(live, trends);
   const names = url.get("columns")?.split(",") ?? USUAL;
   const visible = all.filter((column) => names.includes(column.name));
@@ -79,6 +79,7 @@ export function FleetPage({ session, utc: _utc }: { session: Session; utc: boole
           </button>
         )}
       </Filters>
+      {trouble !== null && <p class="warn" role="status">The day’s profit, the drawdown and the 24 hours are unknown or old: {trouble}</p>}
       <Table
         label="Instances"
         rows={sorted(shown, all, sort, (row) => row.id)}

@@ -43,7 +43,7 @@ export function idOf(pathname: string): string {
 
 export function InstancePage({ session, utc }: { session: Session; utc: boolean }) {
   const live = useLive();
-  const trends = useTrends();
+  const [trends] = useTrends();
   const url = useUrl();
   const [commanding, command] = useState(false);
   const id = idOf(url.pathname);

@@ -8,10 +8,11 @@ const EVERY = 60_000;
 const SOON = 3_000;
 
 let trends: Record<string, Trend> = {};
+let trouble: string | null = null;
 let asked_ms = 0;
 
-/** The trends by id. */
-export function useTrends(): Record<string, Trend> {
+/** The trends by id, and why they are unknown or old. */
+export function useTrends(): [Record<string, Trend>, string | null] {
   const { fleet } = useLive();
   const [, again] = useReducer((count: number) => count + 1, 0);
   const isLacking = fleet.instances.some((row) => row.alive && trends[row.id] === undefined);
@@ -22,6 +23,7 @@ export function useTrends(): Record<string, Trend> {
       ask<Trends>("GET", "/fleet/trends")
         .then((answer) => {
           trends = answer.instances;
+          trouble = answer.trouble;
           again(undefined as never);
         })
         // What is wrong is told by the live changes.
@@ -31,5 +33,5 @@ export function useTrends(): Record<string, Trend> {
     const timer = setInterval(look, 1_000);
     return () => clearInterval(timer);
   }, [isLacking]);
-  return trends;
+  return [trends, trouble];
 }

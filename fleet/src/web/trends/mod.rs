@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
@@ -32,6 +32,7 @@ use super::serve::Room;
 use super::watch::{Fleet, Look};
 use crate::observe::nodes::{Nodes, answer_about_key};
 use crate::observe::pages;
+use crate::output;
 use curve::{Curve, DAYS_MS, Payment};
 
 /// Time between two rounds.
@@ -57,6 +58,8 @@ pub struct Trend {
 pub struct FleetTrends {
     /// When it was found, by the server's clock, ms since 1970 UTC; 0: never
     pub time_ms: u64,
+    /// Why they are unknown, or as they were before
+    pub trouble: Option<String>,
     /// By id, of the instances that are alive
     pub instances: BTreeMap<String, Trend>,
 }
@@ -84,16 +87,18 @@ impl Trends {
         let mut finder = Finder { ris, rts, curves: HashMap::new() };
         let kept = Arc::downgrade(&trends);
         thread::spawn(move || {
-            let mut last = None::<Instant>;
+            let (mut last, mut known) = (None::<Instant>, FleetTrends::default());
             loop {
                 let look = looks.borrow().clone();
                 let Some(trends) = kept.upgrade() else { return };
                 let is_due = last.is_none_or(|last| last.elapsed() >= EVERY);
                 if look.fleet.time_ms > 0 && (is_due || finder.is_new(&look.fleet)) {
                     // A server that is away is asked again in the next round, and until then the old answers stand.
-                    if let Ok(found) = finder.find(&look.fleet) {
-                        trends.tell(found);
-                    }
+                    known = finder.find(&look.fleet).unwrap_or_else(|error| FleetTrends {
+                        trouble: Some(output::sanitized(&error.to_string())),
+                        ..known
+                    });
+                    trends.tell(known.clone());
                     last = Some(Instant::now());
                 }
                 drop(trends);
@@ -131,8 +136,8 @@ impl Finder {
         for (id, _) in &alive {
             self.curves.insert((*id).clone(), before.remove(*id).unwrap_or_else(|| Curve::new(now_ms)));
         }
-        self.read_histories(now_ms)?;
-        self.read_payments()?;
+        self.read_histories(now_ms).map_err(|error| anyhow!(self.ris.describe(&error)))?;
+        self.read_payments().map_err(|error| anyhow!(self.rts.describe(&error)))?;
         let mut found = FleetTrends { time_ms: fleet.time_ms, ..FleetTrends::default() };
         for (id, beat) in alive {
             let Some(curve) = self.curves.get_mut(id) else { continue };
