@@ -75,8 +75,8 @@ fn read_sources(folder: &Path, sources: &mut String) {
 #[test]
 fn links_between_the_documents_lead_somewhere() {
     let mut pages = vec![Path::new(ROOT).join("README.md"), Path::new(ROOT).join("CONTRIBUTING.md")];
-    pages
-        .extend(fs::read_dir(Path::new(ROOT).join("docs")).expect("docs/").flatten().map(|file| file.path()));
+    let docs = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs/").flatten().map(|file| file.path());
+    pages.extend(docs.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
     let mut links = 0;
     for page in pages {
         let text = fs::read_to_string(&page).expect("a page");
