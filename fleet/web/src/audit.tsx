@@ -17,7 +17,7 @@ function columns(utc: boolean): Column<AuditEntry>[] {
     text: (entry) => <bdi title={entry[name]}>{entry[name]}</bdi>,
   });
   return [
-    { name: "time", head: "Time", width: 150, text: (entry) => moment(Number(entry.id.split("-")[0]), utc) },
+    { name: "time", head: "Time", width: 164, text: (entry) => moment(Number(entry.id.split("-")[0]), utc) },
     { ...text("who", "Who", 110) },
     { ...text("what", "What", 210) },
     { ...text("on", "On", 260) },

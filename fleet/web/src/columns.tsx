@@ -79,7 +79,7 @@ export function columns(live: Live, trends: Record<string, Trend>): Column<Row>[
     {
       name: "id",
       head: "Instance",
-      width: 160,
+      width: 172,
       text: (row) => (
         <a class="name" href={`/instance/${encodeURIComponent(row.id)}`} onClick={follow}>
           <bdi>{row.id}</bdi>

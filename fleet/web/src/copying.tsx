@@ -47,8 +47,8 @@ function columns(found: Copying | null): Column<Copies>[] {
   const delays = (row: Copies) => row.delay_ms;
   const slips = (row: Copies) => row.slippage;
   return [
-    text("follower", "Follower", 160),
-    text("source", "Source", 160),
+    text("follower", "Follower", 174),
+    text("source", "Source", 174),
     text("symbol", "Symbol", 90),
     {
       name: "lag", head: "Lag", width: 70, right: true, title: "How far behind it reads the source",
@@ -60,7 +60,7 @@ function columns(found: Copying | null): Column<Copies>[] {
     number("skipped", "Skipped", (row) => of(row, "skipped"), "Skipped by the follower: the reasons are below"),
     number("rejected", "Rejected", (row) => of(row, "rejected"), "By the trade server", "warn"),
     number("unknown", "Unknown", (row) => of(row, "unknown"), "An order was sent, and nobody knows what became of it", "bad"),
-    number("unreported", "Unreported", (row) => row.unreported, "Signals past a minute without a report", "bad"),
+    number("unreported", "Unrep.", (row) => row.unreported, "Signals past a minute without a report", "bad"),
     bars("delays", "Delays", (row) => row.delay_counts, found?.delay_bounds ?? [], duration, "How many fills had which delay"),
     bars("slippages", "Slippages", (row) => row.slippage_counts, found?.slippage_bounds ?? [], String, "How many fills had which slippage, points"),
     spread("delay", "Delay", 1, delays, ms, "From the signal to the fill: the median"),

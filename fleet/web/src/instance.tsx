@@ -135,7 +135,7 @@ function Facts({ row, trend, utc, silent }: FactsOptions) {
       <Fact name="Clock" of="clock">{difference(beat.clock_ms)}</Fact>
       <Fact name="Follower" of="follower">{["no", "acts", "stands by"][beat.follower] ?? "?"}</Fact>
       <Fact name="Agent" of="agent"><bdi>{beat.agent}</bdi>, build {beat.build}</Fact>
-      <Fact name="Last heartbeat" of="seen">{duration(silent)} ago, one each {duration(beat.interval_ms)}</Fact>
+      <Fact name="Last heartbeat" of="seen">{duration(silent)} ago, every {duration(beat.interval_ms)}</Fact>
     </dl>
   );
 }

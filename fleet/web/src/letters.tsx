@@ -12,7 +12,7 @@ const at = (letter: Letter) => Number(letter.id.split("-")[0]);
 
 function columns(utc: boolean): Column<Letter>[] {
   return [
-    { name: "time", head: "Time", width: 150, text: (letter) => moment(at(letter), utc), value: at },
+    { name: "time", head: "Time", width: 164, text: (letter) => moment(at(letter), utc), value: at },
     { name: "source", head: "Source", width: 170, text: (letter) => <bdi class="name">{letter.source}</bdi>, value: (letter) => letter.source },
     { name: "group", head: "Group", width: 110, text: (letter) => <bdi>{letter.group}</bdi>, value: (letter) => letter.group },
     { name: "tries", head: "Tries", width: 56, right: true, text: (letter) => count(letter.deliveries), value: (letter) => letter.deliveries, title: "How often it was handed out" },

@@ -57,7 +57,7 @@ function states(currency: string, isOpen: boolean): Column<Trade>[] {
     prices("tp", "Take profit", (state) => state.take_profit),
     amounts("profit", "Profit", (state) => state.profit, true),
     amounts("swap", "Swap", (state) => state.swap),
-    amounts("commission", "Commission", (state) => state.commission),
+    amounts("commission", "Comm.", (state) => state.commission),
     number<Trade>("magic", "Magic", 76, value((state) => state.magic), (row) => String(row.state?.magic ?? "")),
     text<Trade>("comment", "Comment", 150, string((state) => state.comment)),
   ];
@@ -157,7 +157,7 @@ export function Reports({ id, utc }: Options) {
     number("slippage", "Slippage", 76, (row) => row.slippage, (row) => (row.volume_done > 0 ? row.slippage.toFixed(1) : "–"), { title: "How much worse the price was than the wanted one, points" }),
     number("delay", "Delay", 70, (row) => row.latency_ms, (row) => (row.volume_done > 0 ? duration(row.latency_ms) : "–"), { title: "From the signal to the fill" }),
     number("position", "Copy", 96, (row) => row.position, (row) => (row.position === 0 ? "–" : String(row.position)), { title: "The copy's position" }),
-    text("reason", "Reason", 300, (row) => (row.retcode > 0 ? `${row.reason} (${row.retcode})`.trim() : row.reason)),
+    text("reason", "Reason", 300, (row) => (row.retcode > 0 && row.outcome !== "done" ? `${row.reason} (${row.retcode})`.trim() : row.reason)),
     text("given", "Signal given", 152, (row) => time(row.signal_ms, utc)),
     text("signal", "Signal", 190, (row) => row.signal, { title: "Its producer and number" }),
   ];

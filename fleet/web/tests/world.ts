@@ -143,6 +143,7 @@ export class World {
       ...fields,
     };
     await this.redis.ask("HSET", `is:{${id}}`, ...Object.entries(all).flat());
+    await this.redis.ask("PEXPIRE", `is:{${id}}`, 3_600_000);
     await this.redis.ask("ZADD", "il", now, id);
   }
 
