@@ -134,14 +134,22 @@ pub fn batches(folder: &Path, settings: &str, count: usize, send: Send) -> (Form
     server.thaw();
     bridge.settle();
     let commands = recorder.commands();
-    let last = commands.iter().rposition(|command| command[0] == b"MULTI").expect("a transaction");
-    let of = |name: &[u8]| commands[last..].iter().filter(|command| command[0] == name).count();
-    assert_eq!(of(b"HSET").max(of(b"XADD")), count, "the last transaction has all of them");
+    // A connection may end old watches by a transaction without records, so the one with all of them is looked for.
+    let begins: Vec<_> = (0..commands.len()).filter(|&at| commands[at][0] == b"MULTI").collect();
+    let ends = begins.iter().skip(1).copied().chain([commands.len()]);
+    let of = |part: &[Vec<Vec<u8>>], name: &[u8]| part.iter().filter(|command| command[0] == name).count();
+    let transaction = begins
+        .iter()
+        .zip(ends)
+        .map(|(&begin, end)| &commands[begin..end])
+        .filter(|part| of(part, b"HSET").max(of(part, b"XADD")) == count)
+        .last()
+        .expect("a transaction with all records");
     let is_wrapping = |command: &&Vec<Vec<u8>>| {
         ["MULTI", "EXEC", "SET", "WATCH", "XTRIM"].iter().any(|word| word.as_bytes() == command[0].as_slice())
     };
-    let whole: Vec<_> = commands[last..].iter().collect();
-    let bare: Vec<_> = commands[last..].iter().filter(|command| !is_wrapping(command)).collect();
+    let whole: Vec<_> = transaction.iter().collect();
+    let bare: Vec<_> = transaction.iter().filter(|command| !is_wrapping(command)).collect();
     let write = |name: &str, commands: &[&Vec<Vec<u8>>]| {
         let mut bytes = Vec::new();
         for command in commands {
