@@ -56,6 +56,7 @@ fn the_successor_of_a_killed_program_repeats_nothing_and_leaves_nothing_out() {
     for subject in ["stays.Demo", "ends.Demo"] {
         world.expect("firing", &format!("disconnected {subject}"));
     }
+    world.expect_noted();
     programs[leader].kill();
     heartbeat(&mut ris, "ends.Demo", &[]);
     heartbeat(&mut ris, "new.Demo", &[("cn", "0")]);
@@ -76,6 +77,24 @@ fn the_successor_of_a_killed_program_repeats_nothing_and_leaves_nothing_out() {
     world.expect("firing", "disconnected last.Demo");
     told_once(&world);
     assert_eq!(world.web.told("firing").len(), 4);
+}
+
+#[test]
+fn a_message_that_arrived_and_was_not_noted_comes_again_with_its_id() {
+    let world = World::telling(&["disconnected"], "", "");
+    let mut ris = world.redis(0);
+    let mut programs = [world.page(), world.governor()];
+    let leader = one_leads(&programs.iter().collect::<Vec<_>>());
+    world.web.keep_silent(true);
+    heartbeat(&mut ris, "a.Demo", &[("cn", "0")]);
+    world.expect("firing", "disconnected a.Demo");
+    programs[leader].kill();
+    world.web.keep_silent(false);
+    eventually("it comes again", || world.web.requests().len() == 2);
+    world.expect_noted();
+    let requests = world.web.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].body, requests[1].body);
 }
 
 #[test]

@@ -74,6 +74,16 @@ impl World {
     pub fn expect(&self, list: &str, what: &str) {
         eventually(&format!("{what} in {list}"), || self.web.told(list).iter().any(|told| told == what));
     }
+
+    /// Waits until Redis knows that every message was delivered. A program that is killed before tells it again.
+    pub fn expect_noted(&self) {
+        let mut rts = self.redis(1);
+        eventually("all deliveries are noted", || {
+            let text: String = redis::cmd("GET").arg("alerts:{fleet}").query(&mut rts).unwrap();
+            let stored: Value = serde_json::from_str(&text).unwrap();
+            stored["queue"]["waiting"].as_array().unwrap().is_empty()
+        });
+    }
 }
 
 /// The table `[alerts]`, in which these conditions are told at once and others are not.

@@ -20,10 +20,12 @@ pub struct Request {
 }
 
 /// A web server.
+#[derive(Clone)]
 pub struct Web {
     pub url: String,
     requests: Arc<Mutex<Vec<Request>>>,
     refuses: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl Web {
@@ -36,15 +38,21 @@ impl Web {
             url: format!("http://{}", listener.local_addr().unwrap()),
             requests: Arc::default(),
             refuses: Arc::default(),
+            silent: Arc::default(),
         };
-        let (requests, refuses) = (web.requests.clone(), web.refuses.clone());
+        let serving = web.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let (requests, refuses) = (requests.clone(), refuses.clone());
-                thread::spawn(move || serve(client, &requests, &refuses));
+                let web = serving.clone();
+                thread::spawn(move || web.serve(client));
             }
         });
         web
+    }
+
+    /// From now on requests are noted, and not answered.
+    pub fn keep_silent(&self, silent: bool) {
+        self.silent.store(silent, Relaxed);
     }
 
     /// From now on every request is answered 403, with all that it said.
@@ -70,42 +78,50 @@ impl Web {
         }
         told
     }
-}
 
-fn serve(client: TcpStream, requests: &Mutex<Vec<Request>>, refuses: &AtomicBool) {
-    let mut reader = BufReader::new(client);
-    let (mut first, mut headers, mut length) = (String::new(), String::new(), 0);
-    if reader.read_line(&mut first).unwrap_or(0) == 0 {
-        return;
-    }
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) < 3 {
-            break;
+    fn serve(&self, client: TcpStream) {
+        let mut reader = BufReader::new(client);
+        let (mut first, mut headers, mut length) = (String::new(), String::new(), 0);
+        if reader.read_line(&mut first).unwrap_or(0) == 0 {
+            return;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) < 3 {
+                break;
+            }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().unwrap();
+            }
+            headers += &line;
         }
-        headers += &line;
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let answer = if self.refuses.load(Relaxed) {
+            let said = format!("{first}{headers}{}", String::from_utf8_lossy(&body));
+            let said = said.replace(['\r', '\n'], " ");
+            format!(
+                "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{said}",
+                said.len()
+            )
+        } else {
+            let path = first.split(' ').nth(1).unwrap().to_owned();
+            self.requests.lock().unwrap().push(Request {
+                path,
+                headers,
+                body: serde_json::from_slice(&body).unwrap(),
+            });
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
+        };
+        // The connection stays open: only its end would tell the sender that no answer comes.
+        let mut rest = Vec::new();
+        if self.silent.load(Relaxed) && reader.read_to_end(&mut rest).is_ok() {
+            return;
+        }
+        let _ = reader.get_mut().write_all(answer.as_bytes());
     }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let answer = if refuses.load(Relaxed) {
-        let said = format!("{first}{headers}{}", String::from_utf8_lossy(&body));
-        let said = said.replace(['\r', '\n'], " ");
-        format!("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{said}", said.len())
-    } else {
-        let path = first.split(' ').nth(1).unwrap().to_owned();
-        requests.lock().unwrap().push(Request {
-            path,
-            headers,
-            body: serde_json::from_slice(&body).unwrap(),
-        });
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned()
-    };
-    let _ = reader.get_mut().write_all(answer.as_bytes());
 }
 
 /// A mail that arrived.
