@@ -1,27 +1,25 @@
 //! The governor: in each round it samples every node, takes the lease, writes directives, and trims streams and lists.
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
-use clap::Args;
+use anyhow::Result;
 use mt5_redis::config::{Address, Config};
 use mt5_redis::model::key;
 use redis::RedisError;
 use serde_json::json;
 
+use super::command::Options;
 use super::directives::{Directive, Directives, FOR_ALL, for_one};
 use super::fleet::{self, Fleet};
 use super::judge::{self, Calm};
 use super::log::{Warnings, event};
 use super::trim::{self, Rules};
 use super::{export, lease};
+use crate::errors;
 use crate::observe::nodes::Nodes;
 use crate::observe::sample::{self, Sample, Seen};
 use crate::observe::{names, streams};
-use crate::{alerts, errors, stop};
 
 /// Rounds at level 1 in which only the noisiest instances get a directive, before all do.
 const NOISIEST_ROUNDS: u32 = 3;
@@ -35,74 +33,8 @@ const NAMED: usize = 10;
 /// So many stale names at once are not dead terminals: somebody invents them.
 const INVENTED: usize = 1000;
 
-#[derive(Args, Clone)]
-pub struct Options {
-    /// The bridge's configuration: a redis:// URL or the path of a TOML file
-    #[arg(long)]
-    pub config: String,
-    /// Time between two rounds
-    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
-    pub every: Duration,
-    /// How long the load must stay lower before the level falls by one
-    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
-    pub quiet: Duration,
-    /// How long a directive lasts [default: half of ris.ttl plus 15s]
-    #[arg(long, value_parser = humantime::parse_duration)]
-    pub hold: Option<Duration>,
-    /// How long to keep signals that every consumer group has processed
-    #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
-    pub keep: Duration,
-    /// How long after its last heartbeat an instance is removed from the list
-    #[arg(long, default_value = "30d", value_parser = humantime::parse_duration)]
-    pub forget: Duration,
-    /// Serve metrics for Prometheus at http://ADDRESS/metrics
-    #[arg(long, value_name = "ADDRESS")]
-    pub metrics: Option<SocketAddr>,
-    /// Log what would be done, but write nothing to Redis
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Sample twice, act once and exit; the exit code is 0 if every node answered and the level is 0
-    #[arg(long)]
-    pub once: bool,
-}
-
-/// Governs until it is interrupted. With `once`, returns whether every node answered and the level is 0.
-pub fn govern(options: &Options) -> Result<bool> {
-    ensure!(
-        options.every >= Duration::from_millis(50) && options.every <= Duration::from_secs(60),
-        "--every is out of range: pass 50ms to 60s"
-    );
-    let config = Config::read(&options.config, "").map_err(|error| anyhow!("{error}"))?;
-    // Before the first look, so that a mistake in it is told at once.
-    let settings =
-        alerts::configuration::read(&options.config)?.filter(|_| !options.once && !options.dry_run);
-    if let Some(address) = options.metrics {
-        let bound = export::serve(address)?;
-        event("metrics", json!({ "url": format!("http://{bound}/metrics") }));
-    }
-    let _alerts = settings.map(|settings| {
-        let tell = |words: &str| event("alerts", json!({ "text": words }));
-        alerts::start(&options.config, &config, settings, "govern", tell)
-    });
-    let mut governor = Governor::new(options.clone(), &config);
-    loop {
-        let next = Instant::now() + options.every;
-        governor.round();
-        if options.once && governor.rounds > 1 {
-            break;
-        }
-        while Instant::now() < next && !stop::requested() {
-            thread::sleep((next - Instant::now().min(next)).min(Duration::from_millis(50)));
-        }
-        if stop::requested() {
-            break;
-        }
-    }
-    governor.leave();
-    Ok(!options.once || governor.calm.level() == 0 && governor.silent == 0)
-}
-
-struct Governor {
+/// A governor, and what it saw in its last rounds.
+pub(super) struct Governor {
     options: Options,
     rules: Rules,
     hold: Duration,
@@ -131,7 +63,7 @@ struct Governor {
 }
 
 impl Governor {
-    fn new(options: Options, config: &Config) -> Self {
+    pub(super) fn new(options: Options, config: &Config) -> Self {
         let rules = Rules {
             retention: config.rtss_retention,
             keep: options.keep.min(config.rtss_retention),
@@ -162,7 +94,7 @@ impl Governor {
     }
 
     /// Samples everything, and acts if we hold the lease. What fails is logged and tried again in the next round.
-    fn round(&mut self) {
+    pub(super) fn round(&mut self) {
         self.rounds += 1;
         self.warnings.begin();
         let (wanted, why) = self.look_at_nodes();
@@ -198,6 +130,16 @@ impl Governor {
             let instances = self.fleet.seen.alive.len();
             event("round", json!({ "level": level, "why": why, "instances": instances }));
         }
+    }
+
+    /// How many rounds it has made.
+    pub(super) fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// Whether every node answered in the last round and the level is 0.
+    pub(super) fn is_calm(&self) -> bool {
+        self.silent == 0 && self.calm.level() == 0
     }
 
     /// The highest level that a node needs, and why.
@@ -394,7 +336,7 @@ impl Governor {
     }
 
     /// Gives the lease back, so that another governor can act at once.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         if self.leads
             && let Ok(owner) = self.lanes[0].owner(lease::KEY)
         {

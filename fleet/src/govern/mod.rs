@@ -4,13 +4,14 @@
 //! It asks by directives that expire, so a governor that dies leaves nothing behind. Several governors may run; one
 //! of them acts.
 //!
-//! - [`governor`]: one round after another
+//! - [`command`]: its options and its loop; [`governor`]: one round
 //! - [`judge`]: from a node's sample to the level it needs, and from there to the fleet's level
 //! - [`directives`], [`lease`]: what it writes into Redis, and which governor may write
 //! - [`fleet`]: which instances send most, and which names to remove
 //! - [`trim`]: what may be deleted from the streams, and which groups are late
 //! - [`export`], [`serve`]: metrics for Prometheus; [`log`]: events as JSON lines
 
+mod command;
 pub(crate) mod directives;
 mod export;
 mod fleet;
@@ -21,4 +22,4 @@ mod log;
 mod serve;
 mod trim;
 
-pub use governor::{Options, govern};
+pub use command::{Options, govern};
