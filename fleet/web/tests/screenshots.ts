@@ -131,10 +131,12 @@ try {
     ["audit", "/audit", (shown) => shown.locator("tr[data-id]").first().waitFor()],
     ["halts", "/halt", (shown) => shown.locator("li").first().waitFor()],
   ];
-  const looks: [string, Record<string, unknown>][] = [
+  type Look = [string, Record<string, unknown>];
+  const looks: Look[] = [
     ["", { viewport: WIDE, colorScheme: "light" }],
     ["-dark", { viewport: WIDE, colorScheme: "dark" }],
     ["-phone", { viewport: PHONE, colorScheme: "light" }],
+    ...(EVERY ? [["-phone-dark", { viewport: PHONE, colorScheme: "dark" }] as Look] : []),
   ];
   for (const [suffix, options] of looks) {
     for (const [name, path, ready] of EVERY ? [...pages, ...others] : pages) {
