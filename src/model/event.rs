@@ -4,10 +4,8 @@
 use super::check;
 use super::deal::{Deal, ENTRIES, KINDS};
 use super::entry::{numbered, printable, record, value};
-use super::trade::{
-    COMMENT_LIMIT, MT5REDIS_EVENT_CHANGE, MT5REDIS_EVENT_CLOSE, MT5REDIS_EVENT_OPEN, MT5REDIS_SIDE_BUY,
-    MT5REDIS_SIDE_SELL, SYMBOL_LIMIT, TradeState, position,
-};
+use super::trade::{COMMENT_LIMIT, SYMBOL_LIMIT, TradeState, position};
+use super::traded::{Known, Traded};
 
 /// An event that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,9 +49,6 @@ pub enum Happened {
     },
 }
 
-record!(StateFields, "a trade event", p: String, q: u64, t: i64, o: i32, e: char, st: char, sy: String, sd: char,
-        vo: f64, vc: f64, po: f64, pc: f64, px: f64, sl: f64, tp: f64, pr: f64, sw: f64, cm: f64, mg: i64, ti: i64,
-        to: i64, tc: i64, dg: i32, co: String, id: i64, pq: u64);
 record!(GoneFields, "a trade event", p: String, q: u64, t: i64, id: i64, pq: u64);
 record!(DealFields, "a deal", p: String, q: u64, t: i64, o: i32, e: char, id: i64, pq: u64, de: i64, or: i64,
         ki: char, en: char, sy: String, vo: f64, px: f64, pr: f64, sw: f64, cm: f64, mg: i64, dg: i32, co: String);
@@ -70,61 +65,18 @@ impl TradeEvent {
         numbered(&p, q)?;
         check::time("t", t).and_then(|()| check::server_offset(o)).map_err(|error| error.to_string())?;
         match e {
-            'o' | 'm' | 'c' => Self::state(StateFields::read(entry)?),
+            'o' | 'm' | 'c' => Self::state(entry),
             'd' => Self::deal(DealFields::read(entry)?),
             other => Err(format!("its event {other:?} is none of o, m, c, g, d")),
         }
     }
 
-    fn state(fields: StateFields) -> Result<Self, String> {
-        let event = match fields.e {
-            'o' => MT5REDIS_EVENT_OPEN,
-            'm' => MT5REDIS_EVENT_CHANGE,
-            _ => MT5REDIS_EVENT_CLOSE,
-        };
-        let side = match fields.sd {
-            'b' => MT5REDIS_SIDE_BUY,
-            's' => MT5REDIS_SIDE_SELL,
-            other => return Err(format!("its side {other:?} is none of b, s")),
-        };
-        if (fields.st == 'c') != (event == MT5REDIS_EVENT_CLOSE) {
-            return Err(format!("its state {:?} does not fit its event {:?}", fields.st, fields.e));
-        }
-        let state = TradeState {
-            time_ms: fields.t,
-            position: fields.id,
-            ticket: fields.ti,
-            magic: fields.mg,
-            open_time_ms: fields.to,
-            close_time_ms: fields.tc,
-            volume: fields.vo,
-            volume_closed: fields.vc,
-            price_open: fields.po,
-            price_current: fields.pc,
-            price_close: fields.px,
-            stop_loss: fields.sl,
-            take_profit: fields.tp,
-            profit: fields.pr,
-            swap: fields.sw,
-            commission: fields.cm,
-            event,
-            side,
-            server_offset_s: fields.o,
-            digits: fields.dg,
-        };
-        state.check().map_err(|error| error.to_string())?;
-        Ok(Self {
-            producer: fields.p,
-            sequence: fields.q,
-            predecessor: fields.pq,
-            time_ms: fields.t,
-            position: fields.id,
-            what: Happened::State {
-                state,
-                symbol: printable("symbol", fields.sy, SYMBOL_LIMIT)?,
-                comment: printable("comment", fields.co, COMMENT_LIMIT)?,
-            },
-        })
+    fn state(entry: &[Vec<u8>]) -> Result<Self, String> {
+        let (position, predecessor, traded) = Traded::in_event(entry)?;
+        let Traded { producer, sequence, time_ms, known, .. } = traded;
+        let Known { state, symbol, comment } = known.ok_or("it has no state")?;
+        let what = Happened::State { state, symbol, comment };
+        Ok(Self { producer, sequence, predecessor, time_ms, position, what })
     }
 
     fn gone(fields: GoneFields) -> Result<Self, String> {
@@ -186,6 +138,8 @@ mod tests {
     use crate::model::deal::DealBody;
     use crate::model::deal::tests::good;
     use crate::model::encoding::{Producer, fields, packed};
+    use crate::model::entry::changed;
+    use crate::model::trade::*;
 
     const STAMP: Stamp = Stamp { sequence: 9, time_ms: 1_763_800_000_000 };
 
@@ -232,6 +186,17 @@ mod tests {
         let [gone, _] = entries(&STAMP.gone_event(&producer, 5, 77));
         let read = TradeEvent::decode(&gone).unwrap();
         assert_eq!((read.sequence, read.predecessor, read.position, read.what), (9, 5, 77, Happened::Gone));
+    }
+
+    #[test]
+    fn a_state_must_fit_its_event() {
+        let state = state(MT5REDIS_EVENT_CHANGE);
+        let producer = Producer::random();
+        let record = STAMP.trade_event(&producer, 5, false, &state, "EURUSD", "");
+        let decode = |name: &str, with: &str| TradeEvent::decode(&changed(&record, name, with)).unwrap_err();
+        assert_eq!(decode("e", "c"), "its state 'o' does not fit its event 'c'");
+        assert_eq!(decode("st", "c"), "its state 'c' does not fit its event 'm'");
+        assert_eq!(decode("sd", "x"), "its side 'x' is none of b, s");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Known {
 
 record!(Fields, "the state of a trade", p: String, q: u64, t: i64, o: i32, e: char, st: char, sy: String, sd: char,
         vo: f64, vc: f64, po: f64, pc: f64, px: f64, sl: f64, tp: f64, pr: f64, sw: f64, cm: f64, mg: i64, ti: i64,
-        to: i64, tc: i64, dg: i32, co: String);
+        to: i64, tc: i64, dg: i32, co: String; Place, id: i64, pq: u64);
 
 impl Traded {
     /// Decodes the names and values of a position's hash. The error is a text for people.
@@ -74,6 +74,16 @@ impl Traded {
                 })
             }
         }
+    }
+
+    /// Decodes a trade event that holds the whole state: its position, the entry before it, and the state.
+    pub(super) fn in_event(entry: &[Vec<u8>]) -> Result<(i64, u64, Self), String> {
+        let mut fields = Fields::read(entry)?;
+        let Place { id, pq } = fields.tail.take().ok_or("it has no field id, so it is not a trade event")?;
+        if (fields.st == 'c') != (fields.e == 'c') {
+            return Err(format!("its state {:?} does not fit its event {:?}", fields.st, fields.e));
+        }
+        Ok((id, pq, Self::state(id, fields)?))
     }
 
     fn gone(hash: &[Vec<u8>]) -> Result<Self, String> {
