@@ -31,7 +31,7 @@ fn a_call_and_its_way_through_the_lane_stay_below_their_ceilings() {
         ("signal", "off", "packed", 950, 3_400),
         ("price", "os", "packed", 1_470, 2_700),
         // A change never coalesces with a later state, and is told as an event as well.
-        ("trade", "os", "packed", 1_470, 9_300),
+        ("trade", "os", "packed", 1_470, 7_530),
     ] {
         let program = folder.path().join(peer);
         compile(peer, &library, &program);

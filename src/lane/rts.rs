@@ -8,7 +8,6 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, Value};
-use serde::Serialize;
 use serde_json::json;
 
 use super::policy::{Policy, Subject, Write, append};
@@ -18,7 +17,7 @@ use crate::config::TradeEvents;
 use crate::link::Link;
 use crate::link::commands::Commands;
 use crate::link::failure::{Class, Failure};
-use crate::model::encoding::{Encoding, Producer};
+use crate::model::encoding::{Encoding, Producer, extend};
 use crate::model::key;
 use crate::model::trade::*;
 use crate::model::{InstanceId, LaneName, Stamp, Tag};
@@ -60,8 +59,9 @@ impl Rts {
         commands.argument(b"HSET");
         commands.argument(trade.as_bytes());
         let fields = record.stamp.trade(&self.producer, state, symbol, comment);
+        let here = commands.here();
         append(commands, self.encoding, &fields, &mut self.scratch);
-        commands.end();
+        let fields = commands.end_since(here);
 
         // A program that starts sends every open position as opened.
         let known = state.event == MT5REDIS_EVENT_OPEN
@@ -95,26 +95,44 @@ impl Rts {
             }
         }
         if state.event != MT5REDIS_EVENT_PRICE {
-            let producer = self.producer;
-            self.tell(record, self.encoding, commands, |predecessor| {
-                record.stamp.trade_event(&producer, predecessor, known, state, symbol, comment)
+            let (producer, encoding) = (self.producer, self.encoding);
+            self.tell(record, commands, |predecessor, commands, scratch| {
+                if known {
+                    let event =
+                        record.stamp.trade_event(&producer, predecessor, true, state, symbol, comment);
+                    return append(commands, encoding, &event, scratch);
+                }
+                // The hash's fields and two more: most of a lane's work is to encode.
+                match encoding {
+                    Encoding::Fields => {
+                        commands.repeat(&fields);
+                        commands.argument(b"id");
+                        commands.integer(state.position);
+                        commands.argument(b"pq");
+                        commands.integer(predecessor as i64);
+                    }
+                    Encoding::Packed => {
+                        extend(scratch, &[state.position as u64, predecessor]);
+                        commands.argument(b"d");
+                        commands.argument(scratch);
+                    }
+                }
             });
         }
     }
 
-    /// Adds an event to its instance's stream, unless it is there. `event` is given the number of the event before it.
-    fn tell<E: Serialize>(
+    /// Adds an event to its instance's stream, unless it is there. `write` is given the number of the event before it.
+    fn tell(
         &mut self,
         record: &TradeRecord,
-        encoding: Encoding,
         commands: &mut Commands,
-        event: impl FnOnce(u64) -> E,
+        write: impl FnOnce(u64, &mut Commands, &mut Vec<u8>),
     ) {
         let Some(events) = self.events.get_mut(&record.tag.instance) else { return };
         if events.tell(record) {
             let predecessor = events.count(record.stamp.sequence);
             commands.begin_with(&events.stream.entry);
-            append(commands, encoding, &event(predecessor), &mut self.scratch);
+            write(predecessor, commands, &mut self.scratch);
             commands.end();
         }
     }
@@ -174,8 +192,9 @@ impl Rts {
             self.closed(instance, position, record.stamp.time_ms, commands);
             let producer = self.producer;
             // As in the hash, where most of the record is known from before.
-            self.tell(record, Encoding::Fields, commands, |predecessor| {
-                record.stamp.gone_event(&producer, predecessor, position)
+            self.tell(record, commands, |predecessor, commands, scratch| {
+                let event = record.stamp.gone_event(&producer, predecessor, position);
+                append(commands, Encoding::Fields, &event, scratch);
             });
         }
         if any_gone {
@@ -309,9 +328,9 @@ impl Policy for Rts {
             TradeBody::Position { .. } => self.position(record, commands),
             TradeBody::OpenSet(positions) => self.open_set(record, positions, commands),
             TradeBody::Deal(body) => {
-                let producer = self.producer;
-                self.tell(record, self.encoding, commands, |predecessor| {
-                    record.stamp.deal(&producer, predecessor, body)
+                let (producer, encoding) = (self.producer, self.encoding);
+                self.tell(record, commands, |predecessor, commands, scratch| {
+                    append(commands, encoding, &record.stamp.deal(&producer, predecessor, body), scratch);
                 });
             }
         }
@@ -355,3 +374,6 @@ impl Policy for Rts {
 fn may_tell(record: &TradeRecord) -> bool {
     !matches!(&record.body, TradeBody::Position { state, .. } if state.event == MT5REDIS_EVENT_PRICE)
 }
+
+#[cfg(test)]
+mod tests;

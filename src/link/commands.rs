@@ -29,6 +29,13 @@ pub(crate) struct Opening {
     arguments: usize,
 }
 
+/// Arguments that stand in the buffer.
+pub(crate) struct Arguments {
+    start: usize,
+    length: usize,
+    count: usize,
+}
+
 impl Commands {
     pub(crate) fn new() -> Self {
         Self { room: Vec::new(), written: 0, start: 0, arguments: 0, finished: 0 }
@@ -111,6 +118,27 @@ impl Commands {
         self.written += text + length + 2;
     }
 
+    /// How many bytes are written, and arguments of the current command, for [`end_since`](Self::end_since).
+    pub(crate) fn here(&self) -> (usize, usize) {
+        (self.written, self.arguments)
+    }
+
+    /// Finishes the command. Returns its arguments since then, for [`repeat`](Self::repeat).
+    pub(crate) fn end_since(&mut self, (written, arguments): (usize, usize)) -> Arguments {
+        let (length, count) = (self.written - written, self.arguments - arguments);
+        self.end();
+        Arguments { start: self.written - length, length, count }
+    }
+
+    /// Adds arguments of an earlier command to the current one. Nothing was sent or cleared since.
+    pub(crate) fn repeat(&mut self, arguments: &Arguments) {
+        let Arguments { start, length, count } = *arguments;
+        self.room_for(length);
+        self.room.copy_within(start..start + length, self.written);
+        self.written += length;
+        self.arguments += count;
+    }
+
     /// Makes room for this many bytes at the end.
     #[inline]
     fn room_for(&mut self, count: usize) -> &mut [u8] {
@@ -165,6 +193,36 @@ mod tests {
             let text = std::str::from_utf8(&commands.bytes()[before..]).unwrap();
             assert!(text.starts_with(&format!("*{length}\r\n$1\r\n0\r\n")), "{text}");
             assert_eq!(text.matches('$').count(), length);
+        }
+    }
+
+    #[test]
+    fn arguments_are_repeated_in_another_command() {
+        // Each command also with a longer header.
+        for length in [1, 8, 9, 200] {
+            let numbers = |commands: &mut Commands| (0..length).for_each(|number| commands.integer(number));
+            let (mut repeated, mut written) = (Commands::new(), Commands::new());
+            repeated.begin();
+            repeated.argument(b"HSET");
+            let here = repeated.here();
+            numbers(&mut repeated);
+            let arguments = repeated.end_since(here);
+            repeated.command([b"PING".as_slice()]);
+            repeated.begin();
+            repeated.repeat(&arguments);
+            repeated.integer(7);
+            repeated.end();
+
+            written.begin();
+            written.argument(b"HSET");
+            numbers(&mut written);
+            written.end();
+            written.command([b"PING".as_slice()]);
+            written.begin();
+            numbers(&mut written);
+            written.integer(7);
+            written.end();
+            assert_eq!(repeated.bytes(), written.bytes());
         }
     }
 

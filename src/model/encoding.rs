@@ -42,6 +42,9 @@ impl Producer {
     }
 }
 
+/// How a MessagePack array begins whose count has 16 bits.
+const ARRAY_16: u8 = 0xdc;
+
 /// Passes the record's names and values, in turn, to `item`.
 pub(crate) fn fields(record: &impl Serialize, item: impl FnMut(&[u8])) {
     record
@@ -53,6 +56,16 @@ pub(crate) fn fields(record: &impl Serialize, item: impl FnMut(&[u8])) {
 pub(crate) fn packed(record: &impl Serialize, buffer: &mut Vec<u8>) {
     buffer.clear();
     rmp_serde::encode::write(buffer, record).expect("a Vec takes every byte");
+}
+
+/// Adds numbers to the end of a packed record of 16 to 65,535 fields.
+pub(crate) fn extend(packed: &mut Vec<u8>, numbers: &[u64]) {
+    let [ARRAY_16, high, low, ..] = packed[..] else { unreachable!("a packed record of 16 fields or more") };
+    let count = u16::from_be_bytes([high, low]) + numbers.len() as u16;
+    packed[1..3].copy_from_slice(&count.to_be_bytes());
+    for number in numbers {
+        rmp_serde::encode::write(packed, number).expect("a Vec takes every byte");
+    }
 }
 
 /// A finite number. In MessagePack a whole number is an integer of 1 to 9 bytes and any other a float of 9: a packed
