@@ -142,6 +142,10 @@ function Top({ session, theme, setTheme, time, setTime, onLeave }: TopOptions) {
   const { pathname } = useUrl();
   const { fleet, connected } = useLive();
   const isIn = session !== null && session.role !== null;
+  // On a phone the names of the pages do not fit side by side.
+  useEffect(() => {
+    document.querySelector("header a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [pathname, isIn]);
   return (
     <header>
       <b>mt5fleet</b>

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cell, ids, loaded, shown, world } from "./stage";
-import { axe } from "./world";
+import { axe, eventually } from "./world";
 
 test("the page says that the server is gone, and goes on when it is back", async () => {
   const page = await world.page("vera");
@@ -53,6 +53,16 @@ test("every page is accessible, in both themes and on a phone", async () => {
     }
     await page.context().close();
   }
+});
+
+test("on a phone the name of the page that is shown is in sight", async () => {
+  const page = await world.page("olga", "/servers", { viewport: { width: 390, height: 780 } });
+  const name = page.getByRole("link", { name: "Servers", exact: true });
+  await eventually("it is in sight", async () => {
+    const box = await name.boundingBox();
+    return box !== null && box.x >= 0 && box.x + box.width <= 390;
+  });
+  await page.context().close();
 });
 
 test("a thousand rows are a few in the document", async () => {
