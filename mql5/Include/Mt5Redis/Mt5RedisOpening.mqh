@@ -115,8 +115,9 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
       return(Skip(task_,exceeded_));
    if(lots_<=0.0)
      {
+      //--- a volume of its own is for the whole position: what is added to that does not make it larger
       if(!m_rules.dry_run)
-         Opened(task_,exact_,0.0,0.0,0);
+         Opened(task_,m_volume.IsOwn() ? 0.0 : exact_,0.0,0.0,0);
       return(Skip(task_,StringFormat("%.4f lots are less than the smallest volume here, %.2f",exact_,
                                      m_symbol.LeastOpening())));
      }

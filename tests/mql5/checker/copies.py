@@ -7,7 +7,8 @@ Nothing here comes from the Expert Advisors. The rules are those of docs/mql5.md
   part that the source keeps. What ends the position ends its copy; what turns it ends the copy, and opens what the source
   holds then.
 - The total of a position is rounded: an opening down, a close to the nearest, of two the smaller.
-- What is too old is not opened; it is closed at any age. What was lost is not known. With the next signal, whatever it says,
+- What is too small for an order counts in the next opening: the trade server never sees it, and cannot refuse it.
+- What is too old, or costs too much more than at the source, is not opened; it is closed at any age. What was lost is not known. With the next signal, whatever it says,
   the follower sees the gap. Then it goes on, or only closes until a person clears the guard, or closes what it copied of this
   source and goes on.
 - A change of stops states the volume, too: what was missed until then is not opened later.
@@ -44,9 +45,9 @@ class Event:
 class Fate:
     """How an event comes to a follower."""
 
-    late: bool = False  # too old for an opening
+    late: bool = False  # too old for an opening, or the price has moved away
     lost: bool = False
-    refused: bool = False  # the trade server will not open it
+    refused: bool = False  # the trade server refuses its order
     available: Fraction | None = None  # the trade server opens no more than this
 
 
@@ -112,7 +113,7 @@ class Follower:
         key = event.source, event.position
         if key in self.copies and event.after and self.copies[key].buy != ((event.before or event.after) > 0):
             del self.copies[key]  # the signal that turned it was lost
-        follows = not (fate.late or fate.refused or self.only_closes)
+        follows = not (fate.late or self.only_closes)
         known, self.stated[key] = self.stated.get(key, 0), event.after
         if event.opens:
             if follows:
@@ -135,10 +136,13 @@ class Follower:
 
     def open(self, key, event, lots, fate):
         broker = self.brokers[event.symbol]
-        copy = self.copies.setdefault(key, Copy(event.symbol, event.after > 0))
+        copy = self.copies.get(key) or Copy(event.symbol, event.after > 0)
         ours = min(lots * self.factor, self.most, broker.most)
         asked = broker.down(broker.down(copy.wanted + ours) - copy.held)
         asked = min(asked, broker.down(min(self.most, broker.most)))
+        if asked and fate.refused:
+            return
+        self.copies[key] = copy
         filled = asked if fate.available is None else min(asked, fate.available)
         ours -= asked - filled
         copy.even = copy.even and copy.wanted * lots == ours * copy.theirs

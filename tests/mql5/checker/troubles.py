@@ -177,7 +177,7 @@ class Case(Trading):
         part = self.pick(lots(1), lots(5), lots(20))
         if how == "partly" and any(broker.step != lots(1) for broker in model.brokers.values()):
             how = "cancel"
-        fate = Fate(available=part) if how == "partly" else Fate(refused=True)
+        fate = Fate(available=part) if how == "partly" else Fate(late=True) if how == "moved" else Fate(refused=True)
         if not self.open(source, fates={name: fate}):
             return self.plain(source)
         self.count(f"trade server: {how}")
