@@ -21,7 +21,8 @@ class Case(Trading):
                 continue
             told = ",".join(source.instance for source in self.sources)
             self.say(name, f"until followed follower={model.instance} sources={told}")
-            # What it closes after a gap is no signal, and may take several orders.
+            # What it closes after a gap is no signal, and may take many orders. It must then stay so.
+            self.say(name, f'until holdings text="{model.holdings()}"')
             self.say(name, "wait 1000")
             self.say(name, f'expect holdings text="{model.holdings()}"')
 

@@ -203,18 +203,33 @@ void Player::expect(const Step &step) {
     fail(why);
 }
 
-// Like `expect`, but waits until it is met, as the library's threads need real time. Timers run meanwhile.
+// What programs have brought about so far: deals of the account, and signals that they are done with.
+static size_t progress() {
+  std::lock_guard lock(it.mutex);
+  return (it.broker.account ? it.broker.account->deals.size() : 0) + it.calls["mt5redis_acknowledge"];
+}
+
+// Like `expect`, but waits until it is met, as the library's threads need real time. Timers run meanwhile. While something
+// moves it waits longer, but not for ever: programs may undo each other's work.
 void Player::until(const Step &step) {
+  const int most = 3;
   // What was given to a follower may be a day's trades.
   int seconds = step.word == "followed" ? 60 : 10;
-  ULONGLONG end = GetTickCount64() + 1000 * seconds;
+  ULONGLONG begin = GetTickCount64(), moved = begin;
+  size_t before = progress();
   // On a busy machine little of the scenario's time passes in these seconds, and a program may wait for that.
   for(int rounds = 0;; rounds++) {
     std::string why = unmet(step);
     if(why.empty())
       return;
-    if(GetTickCount64() > end && rounds > 1000) {
-      fail("not within " + std::to_string(seconds) + " s: " + why);
+    ULONGLONG now = GetTickCount64();
+    if(progress() != before && now < begin + 1000 * seconds * most) {
+      before = progress();
+      moved = now;
+      rounds = 0;
+    }
+    if(now > moved + 1000 * seconds && rounds > 1000) {
+      fail("not within " + std::to_string(seconds) + " s, and nothing moves: " + why);
       return;
     }
     Sleep(5);
