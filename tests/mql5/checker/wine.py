@@ -32,7 +32,8 @@ class Wine:
 
     def play(self, arguments, answers, limit=300, patient=True):
         """Runs terminal.exe; returns its output and exit code. `answers`: a function for each kind of question, which returns
-        the differences, or None for "not yet". Unless `patient`, the first failure ends it."""
+        the differences, or None for "not yet". It ends `limit` seconds after its start or its last scenario; unless
+        `patient`, after its start, and after the first failure."""
         for _ in range(5):
             output, code = self._play(arguments, answers, limit, patient)
             # Debian's Wine lacks its preloader: once in some thousand starts an address is taken.
@@ -48,8 +49,17 @@ class Wine:
             [self.program, *arguments], cwd=self.prefix, env=self.environment, stdin=subprocess.PIPE, stdout=writing,
             stderr=writing,
         )  # fmt: skip
-        killer = threading.Timer(limit, process.kill)
-        killer.start()
+        killer = None
+        last = "no question"
+
+        def give_time():
+            nonlocal killer
+            if killer:
+                killer.cancel()
+            killer = threading.Timer(limit, process.kill)
+            killer.start()
+
+        give_time()
         threading.Thread(target=lambda: (process.wait(), os.write(writing, END)), daemon=True).start()
         lines = []
         try:
@@ -59,10 +69,14 @@ class Wine:
                     word, _, question = line.partition(" ")
                     if word not in answers:
                         lines.append(line)
+                        if patient and word == "played" and killer.is_alive():
+                            give_time()
                         if not patient and line.startswith("FAILED"):
                             process.kill()
                         continue
+                    last = f"{line[:300]}, which is not answered"
                     differences = answers[word](json.loads(question))
+                    last = line[:300]
                     lines += [f"DIFFERS {difference}" for difference in differences or []]
                     try:
                         process.stdin.write(b"good\n" if differences == [] else b"differs\n")
@@ -76,7 +90,7 @@ class Wine:
             raise
         os.close(writing)
         if not killer.is_alive():
-            lines.append(f"the terminal did not end within {limit} s")
+            lines.append(f"the terminal did not end a scenario within {limit} s; it last asked: {last}")
         killer.cancel()
         return "\n".join(line for line in lines if line) + "\n", process.wait()
 

@@ -138,11 +138,11 @@ std::string Player::json() const {
   return json.str();
 }
 
-// Waits until everything published is in Redis, then asks the oracle. If the machine stalled, the level rose and programs
-// send less, so it first waits the real seconds until the level falls.
+// If the machine stalled, the level rose and programs send less, so this waits the real seconds until the level falls. While
+// the link is cut it cannot fall: the oldest signal waits ever longer.
 void Player::wait_for_calm() {
   using Throttle = int (*)(long long handle);
-  if(it.handles.empty())
+  if(it.handles.empty() || cut_)
     return;
   Throttle throttle = (Throttle)library_function(u"mt5_redis.dll", "mt5redis_throttle");
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -171,6 +171,7 @@ void Player::flush() {
   }
 }
 
+// Waits until everything published is in Redis, then asks the oracle.
 void Player::check(const Step &step) {
   flush();
   std::string what = json();

@@ -182,6 +182,8 @@ void Player::step(const Step &step) {
     if(running())
       stored_.push_back(step.rest);
   } else if(verb == "give" || verb == "redis" || verb == "link" || verb == "answers" || verb == "again") {
+    if(verb == "link")
+      cut_ = step.word == "cut";
     if(running())
       others(step);
   } else

@@ -66,7 +66,7 @@ class Player {
 
   std::string redis_;
   int skip_kills_, failures_ = 0;
-  bool second_, has_second_ = false;
+  bool second_, has_second_ = false, cut_ = false;  // cut_: the link is cut
   std::map<std::string, long long> references_;  // identifiers of positions by their names in the scenario
   std::map<std::string, std::vector<std::string>> signals_;  // expected, by instance
   std::map<std::string, std::vector<std::string>> reports_;  // the same
