@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use super::mails::MailServer;
 use super::program::{CONDITIONS, World, run, settings};
-use super::receivers::{MailServer, Web};
+use super::receivers::Web;
 use super::redis_side::heartbeat;
 
 /// Sinks with a secret each, which stands in the environment.

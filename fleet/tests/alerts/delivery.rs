@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use super::mails::MailServer;
 use super::program::World;
-use super::receivers::{MailServer, Web};
+use super::receivers::Web;
 use super::redis_side::{heartbeat, list, now_ms};
 use super::support::eventually;
 use super::support::port::free_port;

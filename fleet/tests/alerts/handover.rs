@@ -7,7 +7,7 @@ use super::redis_side::heartbeat;
 use super::support::eventually;
 
 /// The messages that arrived are all different, and each alert is in one of them.
-fn told_once(world: &World) {
+pub fn told_once(world: &World) {
     let requests = world.web.requests();
     let ids: BTreeSet<_> = requests.iter().map(|request| request.body["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), requests.len(), "a message came twice");
@@ -18,7 +18,8 @@ fn told_once(world: &World) {
     }
 }
 
-fn one_leads(programs: &[&Program]) -> usize {
+/// Waits until one of them tells. Returns which.
+pub fn one_leads(programs: &[&Program]) -> usize {
     let mut leader = None;
     eventually("one of them tells", || {
         leader = programs.iter().position(|program| program.leads());

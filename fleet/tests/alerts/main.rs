@@ -8,10 +8,13 @@ mod delivery;
 #[path = "../guarded/mod.rs"]
 mod guarded;
 mod handover;
+mod mail_tls;
+mod mails;
 mod program;
 mod receivers;
 mod redis_side;
 #[path = "../support/mod.rs"]
 mod support;
 mod timing;
+mod topologies;
 mod users;

@@ -48,7 +48,12 @@ impl World {
 
     /// Only these conditions are told.
     pub fn telling(conditions: &[&str], more: &str, tables: &str) -> Self {
-        let (servers, web) = (servers(), Web::start());
+        Self::at(servers(), conditions, more, tables)
+    }
+
+    /// The same at these servers.
+    pub fn at(servers: Servers, conditions: &[&str], more: &str, tables: &str) -> Self {
+        let web = Web::start();
         let sink = format!("[alerts.sinks.program]\nkind = \"webhook\"\nurl = \"{}/hook\"", web.url);
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("fleet.toml");

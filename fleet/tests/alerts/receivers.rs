@@ -1,4 +1,4 @@
-//! A web server and a mail server that note what arrives, and refuse when they are told to.
+//! A web server that notes what arrives, and refuses when it is told to.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -121,94 +121,5 @@ impl Web {
             return;
         }
         let _ = reader.get_mut().write_all(answer.as_bytes());
-    }
-}
-
-/// A mail that arrived.
-#[derive(Clone, Debug, Default)]
-pub struct Mail {
-    pub from: String,
-    pub to: Vec<String>,
-    /// Headers and body.
-    pub text: String,
-}
-
-impl Mail {
-    /// The headers, with continued lines joined.
-    pub fn headers(&self) -> Vec<String> {
-        let (head, _) = self.text.split_once("\n\n").unwrap();
-        head.replace("\n ", " ").lines().map(str::to_owned).collect()
-    }
-}
-
-/// A mail server.
-pub struct MailServer {
-    pub place: String,
-    mails: Arc<Mutex<Vec<Mail>>>,
-    refuses: Arc<AtomicBool>,
-}
-
-impl MailServer {
-    pub fn start() -> Self {
-        let listener = listen();
-        let server = Self {
-            place: listener.local_addr().unwrap().to_string(),
-            mails: Arc::default(),
-            refuses: Arc::default(),
-        };
-        let (mails, refuses) = (server.mails.clone(), server.refuses.clone());
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let (mails, refuses) = (mails.clone(), refuses.clone());
-                thread::spawn(move || talk(client, &mails, &refuses));
-            }
-        });
-        server
-    }
-
-    /// From now on every login is refused, with all that it said.
-    pub fn refuse(&self) {
-        self.refuses.store(true, Relaxed);
-    }
-
-    pub fn mails(&self) -> Vec<Mail> {
-        self.mails.lock().unwrap().clone()
-    }
-}
-
-fn talk(client: TcpStream, mails: &Mutex<Vec<Mail>>, refuses: &AtomicBool) {
-    let mut writer = client.try_clone().unwrap();
-    let mut say = |text: &str| {
-        let _ = writer.write_all(format!("{text}\r\n").as_bytes());
-    };
-    let mut lines = BufReader::new(client).lines().map_while(Result::ok);
-    let mut mail = Mail::default();
-    say("220 here");
-    while let Some(line) = lines.next() {
-        let words = line.to_ascii_uppercase();
-        if words.starts_with("EHLO") {
-            say("250-here\r\n250 AUTH PLAIN LOGIN");
-        } else if words.starts_with("AUTH") && refuses.load(Relaxed) {
-            say(&format!("535 no: {line}"));
-        } else if words.starts_with("AUTH") {
-            say("235 welcome");
-        } else if let Some(from) = line.strip_prefix("MAIL FROM:") {
-            mail.from = from.to_owned();
-            say("250 ok");
-        } else if let Some(to) = line.strip_prefix("RCPT TO:") {
-            mail.to.push(to.to_owned());
-            say("250 ok");
-        } else if words == "DATA" {
-            say("354 go on");
-            let text: Vec<String> = lines.by_ref().take_while(|line| line != ".").collect();
-            mail.text = text.join("\n");
-            mails.lock().unwrap().push(std::mem::take(&mut mail));
-            say("250 ok");
-        } else if words == "QUIT" {
-            say("221 bye");
-            return;
-        } else {
-            say("250 ok");
-        }
     }
 }

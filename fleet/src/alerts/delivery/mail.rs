@@ -1,11 +1,14 @@
 //! Messages by e-mail, over SMTP. Passwords go over TLS only, or to this machine itself.
 
+use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, anyhow};
 use lettre::message::Mailbox as Address;
 use lettre::message::header::ContentType;
+use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{Message as Mail, SmtpTransport, Transport};
@@ -56,7 +59,23 @@ impl Mailbox {
     pub fn send(&self, message: &Message) -> Result<()> {
         let mail = self.mail(message)?;
         let (host, port) = (&self.host, self.port);
-        self.transport()?.send(&mail).map(drop).with_context(|| format!("{host}:{port} took no mail"))
+        let refused = |error| anyhow!("{host}:{port} took no mail: {error}{}", self.advice(&error));
+        self.transport()?.send(&mail).map(drop).map_err(refused)
+    }
+
+    /// What to do about an error, where that is known.
+    fn advice(&self, error: &smtp::Error) -> &'static str {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        let cause = cause.and_then(io::Error::get_ref).and_then(|cause| cause.downcast_ref());
+        match cause {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                "; write the name of its certificate as server, and the file of its authority as tls_ca"
+            }
+            _ if error.is_client() && self.encryption == Encryption::Upgrade => {
+                "; if it expects TLS from the beginning, write tls = \"tls\""
+            }
+            _ => "",
+        }
     }
 
     /// The mail. A mail that is sent again has the same id.
