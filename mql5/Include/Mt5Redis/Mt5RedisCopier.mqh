@@ -176,7 +176,11 @@ void CMt5RedisCopier::Resume(const int at_,const SMt5RedisTask &again_)
    m_tasks[at_].signal=again_.signal;
    m_tasks[at_].signal.data.volume=volume_;
    m_tasks[at_].stated=again_.stated;
-   m_tasks[at_].heard=(long)MathMax(m_tasks[at_].heard,again_.heard);
+   if(again_.heard>m_tasks[at_].heard)
+     {
+      m_tasks[at_].heard=again_.heard;
+      m_tasks[at_].earlier=again_.earlier;
+     }
    m_tasks[at_].known=again_.known;
    m_tasks[at_].lots_known=again_.lots_known;
    m_tasks[at_].stops=again_.stops;

@@ -53,7 +53,8 @@ public:
    void              Did(const string source_,const long producer_,const long sequence_,const string how_);
    void              Note(const string record_);
    bool              Save(void);
-   bool              NeedsRewrite(void) const   { return(m_behind || m_lines>MT5R_MEMORY_LINES); }
+   bool              IsLong(void) const         { return(m_lines>MT5R_MEMORY_LINES); }
+   bool              NeedsRewrite(void) const   { return(m_behind || IsLong()); }
    bool              Rewrite(const string &others_[],const int count_);
   };
 //+------------------------------------------------------------------+

@@ -3,8 +3,8 @@
 //|  The follower's memory: when it is opened, loaded and rewritten. |
 //+------------------------------------------------------------------+
 // There is one memory for each account and magic number, which no other program can open meanwhile. Without it nothing is
-// done, except in a dry run, which needs none. It is rewritten without what is finished after a start, when it has become
-// long, and when a line could not be written.
+// done, except in a dry run, which needs none. It is rewritten after a start, when it has become long, and when a line could
+// not be written.
 #ifndef MT5_REDIS_RECALLING_MQH
 #define MT5_REDIS_RECALLING_MQH
 #include "Mt5RedisComparing.mqh"
@@ -100,7 +100,6 @@ void CMt5RedisRecalling::Recall(void)
 void CMt5RedisRecalling::Rewrite(void)
   {
    string records_[];
-   ForgetEnded();
    int    copies_=m_book.copies.Total();
    int    sources_=m_book.sources.Total();
    int    tasks_=ArraySize(m_tasks);
@@ -148,12 +147,16 @@ void CMt5RedisRecalling::Rewrite(void)
 //+------------------------------------------------------------------+
 void CMt5RedisRecalling::RewriteIfDue(void)
   {
-   if(m_book.memory.NeedsRewrite() && GetTickCount64()>=m_rewrite_ms)
-      Rewrite();
+   if(!m_book.memory.NeedsRewrite() || GetTickCount64()<m_rewrite_ms)
+      return;
+   if(m_book.memory.IsLong())
+      ForgetEnded();
+   Rewrite();
   }
 //+------------------------------------------------------------------+
 //| Forgets positions that their sources have closed, when no copy   |
-//| is left and no signal about them waits.                          |
+//| is left and no signal about them waits. Not at a start: what     |
+//| waited then has not come again yet, and states what was before.  |
 //+------------------------------------------------------------------+
 void CMt5RedisRecalling::ForgetEnded(void)
   {

@@ -6,6 +6,9 @@
 // statement about each position is kept, also across restarts. So a follower that missed a signal sees it in the next one:
 // the volume before is not the one that it knows.
 //
+// A signal that waited comes again after a restart, and its statement may be older than the one that is known. Of one producer
+// the sequence tells. The sequences of two cannot be compared, so it is remembered how far each earlier one had come.
+//
 // This list only remembers. Mt5RedisStating.mqh says what a signal asks for, Mt5RedisComparing.mqh compares the copies.
 #ifndef MT5_REDIS_SOURCES_MQH
 #define MT5_REDIS_SOURCES_MQH
@@ -13,6 +16,7 @@
 #include "Mt5RedisTask.mqh"
 
 #define MT5R_SOURCES_MOST  4096  // beyond this number the position that was stated first is forgotten
+#define MT5R_SOURCES_EARLIER  4  // how many earlier producers are remembered of a position
 
 //+------------------------------------------------------------------+
 //| The last statement about a source's position.                    |
@@ -31,6 +35,7 @@ struct SMt5RedisStated
    double            take_profit;
    long              producer;       // of the signal that stated it
    long              sequence;
+   string            earlier;        // the last sequence of each producer before that, the latest first: "7:12,9:4"
    long              grown_ms;       // when the volume grew last, ms since 1970 UTC
    double            copied;         // how many of these lots were ever copied
    string            statement;      // what the memory has, without what was copied; empty: nothing yet
@@ -45,6 +50,8 @@ private:
    long              m_heard;        // how many statements have arrived since the start
 
    string            Written(const SMt5RedisStated &stated_) const;
+   bool              IsNew(const int at_,const mt5redis_received_t &data_) const;
+   string            Earlier(const int at_,const long producer_) const;
 
 public:
    SMt5RedisStated   all[];
@@ -94,6 +101,40 @@ void CMt5RedisSources::Remove(const int at_)
    ArrayResize(all,last_,64);
   }
 //+------------------------------------------------------------------+
+//| Whether a signal states something later than what is known. One  |
+//| of an earlier producer does only if its number was not heard yet.|
+//+------------------------------------------------------------------+
+bool CMt5RedisSources::IsNew(const int at_,const mt5redis_received_t &data_) const
+  {
+   if(all[at_].producer==data_.producer)
+      return(all[at_].sequence<data_.sequence);
+   string name_=IntegerToString(data_.producer)+":";
+   string earlier_[];
+   for(int i_=StringSplit(all[at_].earlier,',',earlier_)-1; i_>=0; i_--)
+      if(StringFind(earlier_[i_],name_)==0)
+         return(StringToInteger(StringSubstr(earlier_[i_],StringLen(name_)))<data_.sequence);
+   return(true);
+  }
+//+------------------------------------------------------------------+
+//| The producers before this one, of which something is stated next.|
+//+------------------------------------------------------------------+
+string CMt5RedisSources::Earlier(const int at_,const long producer_) const
+  {
+   if(all[at_].producer==producer_)
+      return(all[at_].earlier);
+   string text_=IntegerToString(all[at_].producer)+":"+IntegerToString(all[at_].sequence);
+   string earlier_[];
+   int    count_=StringSplit(all[at_].earlier,',',earlier_);
+   int    kept_=1;
+   for(int i_=0; i_<count_ && kept_<MT5R_SOURCES_EARLIER; i_++)
+      if(earlier_[i_]!="" && StringFind(earlier_[i_],IntegerToString(producer_)+":")!=0)
+        {
+         text_+=","+earlier_[i_];
+         kept_++;
+        }
+   return(text_);
+  }
+//+------------------------------------------------------------------+
 //| A signal has arrived: what was known before it goes into its     |
 //| task, what it states is known from now on. A signal that arrives |
 //| again after a restart changes nothing.                           |
@@ -108,7 +149,7 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
    if(data_.event==MT5REDIS_SIGNAL_REVERSE)
       task_.signal.data.volume=data_.volume_after;
    int    at_=Find(task_.signal.instance,data_.position);
-   bool   new_=(at_<0 || all[at_].producer!=data_.producer || all[at_].sequence<data_.sequence);
+   bool   new_=(at_<0 || IsNew(at_,data_));
    double lots_=Mt5RedisLotsAfter(task_);
    task_.known=(at_>=0);
    task_.lots_known=Mt5RedisLotsBefore(task_);
@@ -127,6 +168,8 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
       at_=Total();
       ArrayResize(all,at_+1,64);
       all[at_].lots=0.0;
+      all[at_].producer=data_.producer;
+      all[at_].earlier="";
       all[at_].grown_ms=0;
       all[at_].copied=0.0;
       all[at_].statement="";
@@ -146,8 +189,10 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
    all[at_].entry=data_.entry_price;
    all[at_].stop_loss=data_.stop_loss;
    all[at_].take_profit=data_.take_profit;
+   all[at_].earlier=Earlier(at_,data_.producer);
    all[at_].producer=data_.producer;
    all[at_].sequence=data_.sequence;
+   task_.earlier=all[at_].earlier;
   }
 //+------------------------------------------------------------------+
 //| The record for the memory, when a signal is finished; empty:     |
@@ -172,6 +217,7 @@ string CMt5RedisSources::Finished(const SMt5RedisTask &task_,const double given_
    stated_.take_profit=task_.signal.data.take_profit;
    stated_.producer=task_.signal.data.producer;
    stated_.sequence=task_.signal.data.sequence;
+   stated_.earlier=task_.earlier;
    all[at_].statement=Written(stated_);
    all[at_].number=task_.heard;
    return(Record(at_));
@@ -201,7 +247,7 @@ string CMt5RedisSources::Written(const SMt5RedisStated &stated_) const
           StringFormat("%I64d\t%I64d\t%s\t%s\t",stated_.magic,stated_.position,stated_.symbol,stated_.theirs)+
           DoubleToString(stated_.lots,8)+"\t"+DoubleToString(stated_.entry,8)+"\t"+
           DoubleToString(stated_.stop_loss,8)+"\t"+DoubleToString(stated_.take_profit,8)+"\t"+
-          StringFormat("%I64d\t%I64d\t%I64d",stated_.producer,stated_.sequence,stated_.grown_ms));
+          StringFormat("%I64d\t%I64d\t%s\t%I64d",stated_.producer,stated_.sequence,stated_.earlier,stated_.grown_ms));
   }
 //+------------------------------------------------------------------+
 //| Reads a record of the memory. False: it is not a statement.      |
@@ -209,7 +255,7 @@ string CMt5RedisSources::Written(const SMt5RedisStated &stated_) const
 bool CMt5RedisSources::Take(const string record_)
   {
    string fields_[];
-   if(StringSplit(record_,MT5R_FIELD,fields_)!=15 || fields_[0]!="source")
+   if(StringSplit(record_,MT5R_FIELD,fields_)!=16 || fields_[0]!="source")
       return(false);
    long position_=StringToInteger(fields_[4]);
    int  at_=Find(fields_[1],position_);
@@ -230,9 +276,10 @@ bool CMt5RedisSources::Take(const string record_)
    all[at_].take_profit=StringToDouble(fields_[10]);
    all[at_].producer=StringToInteger(fields_[11]);
    all[at_].sequence=StringToInteger(fields_[12]);
-   all[at_].grown_ms=StringToInteger(fields_[13]);
-   all[at_].copied=StringToDouble(fields_[14]);
-   all[at_].statement=StringSubstr(record_,0,StringLen(record_)-StringLen(fields_[14])-1);
+   all[at_].earlier=fields_[13];
+   all[at_].grown_ms=StringToInteger(fields_[14]);
+   all[at_].copied=StringToDouble(fields_[15]);
+   all[at_].statement=StringSubstr(record_,0,StringLen(record_)-StringLen(fields_[15])-1);
    all[at_].number=0;
    return(true);
   }

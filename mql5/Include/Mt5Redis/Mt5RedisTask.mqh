@@ -177,6 +177,7 @@ struct SMt5RedisTask
    //--- what it states of its position (Mt5RedisSources.mqh)
    bool              stated;         // its event says what is true now
    long              heard;          // the number of its statement, in the order of arrival; 0: it was known before
+   string            earlier;        // of its statement: how far the producers before its own had come
    bool              known;          // an earlier signal stated, too, what was true
    double            lots_known;     // namely this; below 0: sold
    bool              stops;          // the stops are others than those that were stated before

@@ -58,6 +58,7 @@ void CMt5RedisTasks::NewTask(SMt5RedisTask &task_) const
    task_.owed_profit=0.0;
    task_.stated=false;
    task_.heard=0;
+   task_.earlier="";
    task_.known=false;
    task_.lots_known=0.0;
    task_.stops=false;
