@@ -110,9 +110,9 @@ fn instructions(kind: &str, lane: &str, encoding: &str, count: usize) -> Shares 
     crate::peers::numbers(&mut command);
     let files = fs::read_dir(folder.path()).expect("a folder").flatten();
     let texts = files.filter_map(|file| fs::read_to_string(file.path()).ok());
-    // Of all threads only one lane's gets its records from a Batch.
-    let lane =
-        texts.max_by_key(|text| text.matches("lane::batch::Batch").count()).expect("callgrind's files");
+    // Of all threads only one lane's gets its records from a batch. Its source file tells; valgrind may not know how names
+    // of functions are mangled.
+    let lane = texts.max_by_key(|text| text.matches("src/lane/batch").count()).expect("callgrind's files");
     by_work(&lane).map(|instructions| instructions / count as f64)
 }
 
