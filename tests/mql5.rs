@@ -17,7 +17,7 @@ use support::wine;
 use tempfile::TempDir;
 
 /// The first run compiles the terminal and may make Wine's folder.
-const LIMIT: Duration = Duration::from_secs(280);
+const LIMIT: Duration = Duration::from_secs(900);
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
