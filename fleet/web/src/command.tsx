@@ -185,7 +185,7 @@ function Foreseen({ preview, what }: { preview: Preview; what: What }) {
         ))}
       </ol>
       <p>
-        {count(preview.alive)} alive, with {count(preview.positions)} open positions
+        {count(preview.alive)} alive, with {count(preview.positions)} open {preview.positions === 1 ? "position" : "positions"}
         {closes ? ", of which copies are closed" : ""}.
         {preview.away > 0 && ` ${count(preview.away)} without a heartbeat hear of it when they connect.`}
       </p>
