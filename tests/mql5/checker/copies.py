@@ -8,9 +8,9 @@ Nothing here comes from the Expert Advisors. The rules are those of docs/mql5.md
   holds then.
 - The total of a position is rounded: an opening down, a close to the nearest, of two the smaller.
 - What is too small for an order counts in the next opening: the trade server never sees it, and cannot refuse it.
-- What is too old, or costs too much more than at the source, is not opened; it is closed at any age. What was lost is not known. With the next signal, whatever it says,
-  the follower sees the gap. Then it goes on, or only closes until a person clears the guard, or closes what it copied of this
-  source and goes on.
+- What is too old, or costs too much more than at the source, is not opened; it is closed at any age. What was lost is not
+  known. With the next signal, whatever it says, the follower sees the gap. Then it goes on, or only closes until a person
+  clears the guard, or closes what it copied of this source and goes on.
 - A change of stops states the volume, too: what was missed until then is not opened later.
 
 Volumes are fractions of a lot.
