@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::certificates::Files;
@@ -84,17 +82,7 @@ impl Fake {
 
     /// One in front of the real server at this port that speaks TLS, with this certificate.
     pub fn encrypted(port: u16, files: &Files) -> Self {
-        let chain = CertificateDer::pem_file_iter(&files.certificate).expect("a file");
-        let chain = chain.collect::<Result<_, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_file(&files.key).expect("a key");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("a provider that has them")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate with its key");
-        Self::listen(Some(port), Some(Arc::new(config)), |_| Reply::Pass)
+        Self::listen(Some(port), Some(files.server()), |_| Reply::Pass)
     }
 
     fn with(behind: Option<u16>, script: impl Fn(&[String]) -> Reply + Send + Sync + 'static) -> Self {

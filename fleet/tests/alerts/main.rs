@@ -2,6 +2,9 @@
 //! should hear of it.
 #![cfg(target_os = "linux")]
 
+#[path = "../../../tests/support/certificates.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod certificates;
 mod command;
 mod conditions;
 mod delivery;

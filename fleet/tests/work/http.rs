@@ -3,13 +3,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 
+use crate::certificates::Authority;
 use crate::site::{Site, stop};
 use crate::support::eventually;
 use crate::support::port::listen;
@@ -97,40 +95,13 @@ fn a_web_address_that_never_says_yes_makes_a_dead_letter() {
     assert!(text.contains("after 2 deliveries") && text.contains("timeout"), "{text}");
 }
 
-/// An authority's PEM, and a server at 127.0.0.1 that it vouches for.
-fn encrypted() -> (String, ServerConfig) {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let authority = params.self_signed(&key).unwrap();
-    let own = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&own, &Issuer::new(params, key))
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.serialize_der())),
-        )
-        .unwrap();
-    (authority.pem(), config)
-}
-
 #[test]
 fn over_tls_only_a_server_with_a_good_certificate_gets_signals() {
     let mut site = Site::start();
-    let (authority, config) = encrypted();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ca.pem");
-    std::fs::write(&file, authority).unwrap();
+    let authority = Authority::new();
+    let (file, config) = (authority.file(), authority.sign("127.0.0.1", 2099).server());
     let listener = listen();
     let url = format!("https://{}/signals", listener.local_addr().unwrap());
-    let config = Arc::new(config);
     // Until a client that trusts it comes.
     let server = thread::spawn(move || {
         loop {

@@ -1,6 +1,9 @@
 //! Workers as processes, killed at random: each signal is processed, none stays pending or in the stream, and
 //! the dead letters are those that were made to fail. `MT5REDIS_LONG=yes` runs the long form, a minute.
 
+#[path = "../../../tests/support/certificates.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod certificates;
 mod http;
 mod permissions;
 mod site;
