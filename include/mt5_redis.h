@@ -990,6 +990,12 @@ int32_t mt5redis_next_signal(int64_t handle,
 // `MT5REDIS_ERR_NOT_SUBSCRIBED`.
 int32_t mt5redis_role(int64_t handle);
 
+// Returns how often this terminal has taken over from another one since it subscribed: the other one acted while this one
+// stood by, or acknowledged signals after this one last did, in an earlier life too. What a program remembers of the
+// copies from before a takeover is old. The number grows before the first signal of that time is handed out. Fails with
+// `MT5REDIS_ERR_NOT_SUBSCRIBED`.
+int32_t mt5redis_takeovers(int64_t handle);
+
 // Acknowledges a signal that was acted on or deliberately skipped. A signal without an acknowledgement comes again with
 // the next subscription of this follower's name. `number` is the signal's. Returns `MT5REDIS_OK`; fails with
 // `MT5REDIS_ERR_RECEIVED` or `_NOT_SUBSCRIBED`.

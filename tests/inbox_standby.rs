@@ -72,6 +72,7 @@ fn whoever_comes_second_stands_by_says_so_and_takes_over() {
     assert_eq!(role(&bridge), MT5REDIS_ROLE_ACTING);
     let events = bridge.events().join("\n");
     assert!(events.contains("this terminal takes over and acts now"), "{events}");
+    assert_eq!(mt5redis_takeovers(bridge.handle), 1);
     bridge.heartbeat(&account());
     bridge.settle();
     assert_eq!(server.ask::<i64>("HGET is:{1.Demo} fo"), 1);
@@ -108,6 +109,32 @@ fn whoever_lost_the_lease_hands_out_nothing_and_writes_nothing() {
     bridge.signal(&buy(4));
     assert_eq!(take(&bridge), 4);
     assert_eq!(bridge.stats()["inbox"]["missed"], 0);
+}
+
+/// What a program remembers is old if another terminal acted after it, however long ago that terminal ended.
+#[test]
+fn a_terminal_that_never_stood_by_knows_that_another_one_acknowledged_last() {
+    let server = Server::start();
+    let source = Bridge::at(&server, "1.Demo");
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    // How many takeovers a life of a terminal counts, that takes so many signals.
+    let life = |terminal: usize, takes: usize| {
+        let bridge = Bridge::open(&server.url(), "9.Demo", folders[terminal].path());
+        assert_eq!(subscribe(&bridge, &WANTS), 0);
+        reads(&bridge);
+        for _ in 0..takes {
+            source.signal(&buy(7));
+            assert_eq!(take(&bridge), 7);
+        }
+        let takeovers = mt5redis_takeovers(bridge.handle);
+        bridge.close(10_000);
+        takeovers
+    };
+    assert_eq!([life(0, 1), life(0, 0)], [0, 0], "nobody else was there");
+    assert_eq!(life(1, 0), 1);
+    assert_eq!(life(1, 1), 1, "it had acknowledged nothing");
+    assert_eq!(life(1, 0), 0);
+    assert_eq!(life(0, 1), 1);
 }
 
 #[test]

@@ -110,6 +110,15 @@ pub extern "C" fn mt5redis_role(handle: i64) -> i32 {
     guard(|| Ok(handle::enter(handle)?.follower()?.role()))
 }
 
+/// Returns how often this terminal has taken over from another one since it subscribed: the other one acted while this one
+/// stood by, or acknowledged signals after this one last did, in an earlier life too. What a program remembers of the
+/// copies from before a takeover is old. The number grows before the first signal of that time is handed out. Fails with
+/// `MT5REDIS_ERR_NOT_SUBSCRIBED`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mt5redis_takeovers(handle: i64) -> i32 {
+    guard(|| Ok(handle::enter(handle)?.follower()?.takeovers()))
+}
+
 /// Acknowledges a signal that was acted on or deliberately skipped. A signal without an acknowledgement comes again with
 /// the next subscription of this follower's name. `number` is the signal's. Returns `MT5REDIS_OK`; fails with
 /// `MT5REDIS_ERR_RECEIVED` or `_NOT_SUBSCRIBED`.

@@ -266,6 +266,11 @@ impl Follower {
         self.mailbox.role()
     }
 
+    /// How often this terminal has taken over from another one since it follows.
+    pub(crate) fn takeovers(&self) -> i32 {
+        self.mailbox.lock().takeovers
+    }
+
     /// Ends the threads without waiting for them.
     pub(crate) fn end(&self) {
         self.mailbox.end();

@@ -362,6 +362,7 @@ int    mt5redis_next_signal(long handle,mt5redis_received_t &signal,int size,
                             ushort &symbol[],int symbol_capacity,
                             ushort &comment[],int comment_capacity);
 int    mt5redis_role(long handle);
+int    mt5redis_takeovers(long handle);
 int    mt5redis_acknowledge(long handle,long number);
 int    mt5redis_unsubscribe(long handle);
 long   mt5redis_committed(long handle,int lane);

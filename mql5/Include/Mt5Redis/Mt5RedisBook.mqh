@@ -79,7 +79,7 @@ void CMt5RedisBook::Clear(void)
 void CMt5RedisBook::Forget(void)
   {
    copies.Clear();
-   sources.Clear();
+   sources.Forget();
    ArrayFree(m_pending);
    ArrayFree(m_compared);
   }

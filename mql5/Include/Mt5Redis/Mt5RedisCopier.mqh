@@ -26,6 +26,7 @@ class CMt5RedisCopier : public CMt5RedisReporting
   {
 private:
    int               m_role;
+   int               m_takeovers;    // that were noticed
    int               m_executed;
    int               m_skipped;
    string            m_trouble;      // why it cannot read
@@ -34,11 +35,12 @@ private:
    void              Resume(const int at_,const SMt5RedisTask &again_);
    ENUM_MT5REDIS_OUTCOME Act(const int at_);
    void              Finish(CMt5RedisFollower &redis_,const int at_,const bool executed_);
-   void              TakeRole(const int role_);
+   void              TakeRole(CMt5RedisFollower &redis_);
+   void              ForgetCopies(void);
    void              OnGap(const string source_,const string what_);
 
 public:
-                     CMt5RedisCopier(void) : m_role(MT5REDIS_ROLE_CONNECTING),m_executed(0),m_skipped(0),m_trouble("") { }
+                     CMt5RedisCopier(void) : m_role(MT5REDIS_ROLE_CONNECTING),m_takeovers(0),m_executed(0),m_skipped(0),m_trouble("") { }
    bool              Start(const SMt5RedisCopyRules &rules_);
    void              Work(CMt5RedisFollower &redis_);
    void              Stop(void);
@@ -66,6 +68,7 @@ bool CMt5RedisCopier::Start(const SMt5RedisCopyRules &rules_)
    m_orders.Rules(m_rules.magic,m_rules.slippage);
    ForgetAccount();
    m_role=MT5REDIS_ROLE_CONNECTING;
+   m_takeovers=0;
    m_acting=false;
    return(true);
   }
@@ -78,8 +81,7 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
    m_trouble=redis_.Trouble();
    if(!Ready(redis_))
       return;
-   int role_=redis_.Role();
-   TakeRole(role_<0 ? MT5REDIS_ROLE_CONNECTING : role_);
+   TakeRole(redis_);
    int halt_=redis_.Halted();
    Obey(halt_,redis_.HaltReason(),m_role!=MT5REDIS_ROLE_STANDBY);
    Watch(m_role!=MT5REDIS_ROLE_STANDBY);
@@ -93,6 +95,10 @@ void CMt5RedisCopier::Work(CMt5RedisFollower &redis_)
       else
         {
          if(found_<=0)
+            break;
+         //--- a takeover since the last look comes before its first signal
+         TakeRole(redis_);
+         if(m_role==MT5REDIS_ROLE_STANDBY)
             break;
          m_direction.Turn(signal_);
          Take(redis_,signal_);
@@ -263,30 +269,40 @@ void CMt5RedisCopier::Finish(CMt5RedisFollower &redis_,const int at_,const bool 
       redis_.Acknowledge(signal_.data.number);
   }
 //+------------------------------------------------------------------+
-//| Drops everything in progress, because another terminal of this   |
-//| account may act: whoever acts next gets what was not finished,   |
-//| and the account tells what the copies are by then.               |
+//| Whether this terminal acts for the account.                      |
 //+------------------------------------------------------------------+
-void CMt5RedisCopier::TakeRole(const int role_)
+void CMt5RedisCopier::TakeRole(CMt5RedisFollower &redis_)
   {
-   if(role_==m_role)
-      return;
-   if(role_==MT5REDIS_ROLE_STANDBY)
+   int role_=MathMax(redis_.Role(),MT5REDIS_ROLE_CONNECTING);
+   int takeovers_=MathMax(redis_.Takeovers(),0);
+   if(role_==MT5REDIS_ROLE_STANDBY && m_role!=role_)
      {
       Print(MQLInfoString(MQL_PROGRAM_NAME),": this terminal stands by, because another one follows for this account");
-      ArrayResize(m_tasks,0);
-      m_book.Forget();
-      FlattenAgain();
-      ForgetPlaced();
-      ForgetCompared();
-      if(!m_rules.dry_run)
-         Rewrite();
+      ForgetCopies();
      }
-   else
-      if(role_==MT5REDIS_ROLE_ACTING && m_role==MT5REDIS_ROLE_STANDBY)
-         Tell("this terminal takes over from another one");
+   if(takeovers_>m_takeovers)
+     {
+      Tell("this terminal takes over from another one");
+      ForgetCopies();
+     }
+   m_takeovers=takeovers_;
    m_role=role_;
    m_acting=(role_==MT5REDIS_ROLE_ACTING);
+  }
+//+------------------------------------------------------------------+
+//| Drops everything in progress, because another terminal of this   |
+//| account may act or has acted: whoever acts next gets what was    |
+//| not finished, and the account tells what the copies are by then. |
+//+------------------------------------------------------------------+
+void CMt5RedisCopier::ForgetCopies(void)
+  {
+   ArrayResize(m_tasks,0);
+   m_book.Forget();
+   FlattenAgain();
+   ForgetPlaced();
+   ForgetCompared();
+   if(!m_rules.dry_run)
+      Rewrite();
   }
 //+------------------------------------------------------------------+
 //| Signals of a source were missed.                                 |

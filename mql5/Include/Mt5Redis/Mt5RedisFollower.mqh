@@ -65,6 +65,7 @@ public:
    bool              Acknowledge(const long number_);
    bool              Unsubscribe(void);
    int               Role(void);
+   int               Takeovers(void);
    virtual string    Trouble(void) const override;
    string            Mark(const SFollowedSignal &signal_) const;
    long              Report(const SFollowedSignal &signal_,const mt5redis_report_t &report_,
@@ -178,6 +179,19 @@ int CMt5RedisFollower::Role(void)
    if(!Reads())
       return(m_refused_code);
    return((int)Checked(mt5redis_role(m_handle)));
+  }
+//+------------------------------------------------------------------+
+//| How often this terminal has taken over from another one since it |
+//| subscribed, or an error code. What a program remembers from      |
+//| before a takeover is old.                                        |
+//+------------------------------------------------------------------+
+int CMt5RedisFollower::Takeovers(void)
+  {
+   if(!Ready())
+      return((int)NotOpen());
+   if(!Reads())
+      return(m_refused_code);
+   return((int)Checked(mt5redis_takeovers(m_handle)));
   }
 //+------------------------------------------------------------------+
 //| Acknowledges a signal: it was acted on, or will never be.        |

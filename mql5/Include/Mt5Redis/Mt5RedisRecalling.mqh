@@ -106,10 +106,15 @@ void CMt5RedisRecalling::Rewrite(void)
    int    count_=0;
    int    placed_=m_placed.Total();
    int    ended_=m_book.EndedTotal();
-   ArrayResize(records_,copies_+sources_+placed_+ended_+tasks_);
+   ArrayResize(records_,copies_+sources_+placed_+ended_+tasks_+1);
    for(int i_=0; i_<copies_; i_++)
      {
       records_[count_]=m_book.copies.Record(i_);
+      count_++;
+     }
+   if(m_book.sources.IsShared())
+     {
+      records_[count_]=MT5R_SOURCES_SHARED;
       count_++;
      }
    for(int i_=0; i_<sources_; i_++)

@@ -9,6 +9,10 @@
 // A signal that waited comes again after a restart, and its statement may be older than the one that is known. Of one producer
 // the sequence tells. The sequences of two cannot be compared, so it is remembered how far each earlier one had come.
 //
+// Of two terminals that take turns for an account, each knows only what it did. When one takes over, it forgets what the sources
+// stated. From then on a signal that comes again does not count for a position that is not known: the other terminal may have
+// done a later one, which does not come again.
+//
 // This list only remembers. Mt5RedisStating.mqh says what a signal asks for, Mt5RedisComparing.mqh compares the copies.
 #ifndef MT5_REDIS_SOURCES_MQH
 #define MT5_REDIS_SOURCES_MQH
@@ -16,6 +20,7 @@
 #include "Mt5RedisTask.mqh"
 
 #define MT5R_SOURCES_MOST  4096  // beyond this number the position that was stated first is forgotten
+#define MT5R_SOURCES_SHARED "shared" // the record of an account for which another terminal has acted, too
 #define MT5R_SOURCES_EARLIER  4  // how many earlier producers are remembered of a position
 
 //+------------------------------------------------------------------+
@@ -47,6 +52,7 @@ struct SMt5RedisStated
 class CMt5RedisSources
   {
 private:
+   bool              m_shared;       // another terminal has acted for this account, too
    long              m_heard;        // how many statements have arrived since the start
 
    string            Written(const SMt5RedisStated &stated_) const;
@@ -56,9 +62,11 @@ private:
 public:
    SMt5RedisStated   all[];
 
-                     CMt5RedisSources(void) : m_heard(0) { }
-   int               Total(void) const { return(ArraySize(all)); }
-   void              Clear(void)       { ArrayFree(all); }
+                     CMt5RedisSources(void) : m_shared(false),m_heard(0) { }
+   int               Total(void) const    { return(ArraySize(all)); }
+   bool              IsShared(void) const { return(m_shared); }
+   void              Clear(void);
+   void              Forget(void);
    int               Find(const string source_,const long position_) const;
    void              Remove(const int at_);
    void              Hear(SMt5RedisTask &task_);
@@ -83,6 +91,20 @@ double Mt5RedisLotsBefore(const SMt5RedisTask &task_)
    bool   sold_=(task_.signal.data.side==MT5REDIS_SIDE_SELL);
    double lots_=task_.signal.data.volume_before;
    return(sold_==(task_.signal.data.event==MT5REDIS_SIGNAL_REVERSE) ? lots_ : -lots_);
+  }
+//+------------------------------------------------------------------+
+void CMt5RedisSources::Clear(void)
+  {
+   ArrayFree(all);
+   m_shared=false;
+  }
+//+------------------------------------------------------------------+
+//| Forgets what was stated, because another terminal acts.          |
+//+------------------------------------------------------------------+
+void CMt5RedisSources::Forget(void)
+  {
+   ArrayFree(all);
+   m_shared=true;
   }
 //+------------------------------------------------------------------+
 int CMt5RedisSources::Find(const string source_,const long position_) const
@@ -149,7 +171,7 @@ void CMt5RedisSources::Hear(SMt5RedisTask &task_)
    if(data_.event==MT5REDIS_SIGNAL_REVERSE)
       task_.signal.data.volume=data_.volume_after;
    int    at_=Find(task_.signal.instance,data_.position);
-   bool   new_=(at_<0 || IsNew(at_,data_));
+   bool   new_=(at_<0 ? !m_shared || data_.deliveries<2 : IsNew(at_,data_));
    double lots_=Mt5RedisLotsAfter(task_);
    task_.known=(at_>=0);
    task_.lots_known=Mt5RedisLotsBefore(task_);
@@ -254,6 +276,11 @@ string CMt5RedisSources::Written(const SMt5RedisStated &stated_) const
 //+------------------------------------------------------------------+
 bool CMt5RedisSources::Take(const string record_)
   {
+   if(record_==MT5R_SOURCES_SHARED)
+     {
+      m_shared=true;
+      return(true);
+     }
    string fields_[];
    if(StringSplit(record_,MT5R_FIELD,fields_)!=16 || fields_[0]!="source")
       return(false);

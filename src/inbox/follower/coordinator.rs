@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lease::{Holder, LIFE, Lease, terminal};
+use super::lease::{Holder, LIFE, Lease};
 use super::mailbox::Mailbox;
 use super::position::Position;
 use super::stored::Stored;
@@ -60,7 +60,7 @@ impl Coordinator {
         let now = Instant::now();
         Self {
             client: Client::new(&config.rtss.endpoint, name, purpose, mailbox.report.clone()),
-            lease: Lease::new(&subscription.follower, &terminal(instance)),
+            lease: Lease::new(&subscription.follower, instance, &config.journal.folder),
             acting: false,
             succeeds: false,
             ends: None,
@@ -206,15 +206,16 @@ impl Coordinator {
         let texts =
             positions.iter().map(|(source, position)| (source.as_str().to_owned(), position.to_string()));
         stored.write.extend(texts);
-        let Some(until) = self.lease.write(&mut self.client, &stored.write, &stored.delete)? else {
+        let from_another = self.lease.was_anothers();
+        let Some(until) = self.lease.write(&mut self.client, &stored.write, &stored.delete, false)? else {
             return Ok(());
         };
         self.acting = true;
         let shard = |source: &InstanceId| key::shard(source.as_str(), mailbox.shards);
         let placed = |(source, position)| (source, (shard(&source), position));
-        mailbox.act(positions.into_iter().map(placed).collect(), until);
+        mailbox.act(positions.into_iter().map(placed).collect(), until, from_another);
         self.next_renewal = Instant::now() + RENEW;
-        self.client.report(match self.succeeds {
+        self.client.report(match self.succeeds || from_another {
             true => "this terminal takes over and acts now",
             false => "this terminal acts",
         });
@@ -229,12 +230,15 @@ impl Coordinator {
         if now >= self.next_renewal {
             self.client.check_whether_moved()?;
         }
-        let unwritten = self.mailbox.lock().take_unwritten(every);
+        let (unwritten, acknowledged) = {
+            let mut state = self.mailbox.lock();
+            (state.take_unwritten(every), state.acknowledged)
+        };
         if unwritten.is_empty() && now < self.next_renewal && !self.mailbox.ended() {
             return Ok(());
         }
         let texts = unwritten.iter().map(|(source, text)| (source.as_str().to_owned(), text.clone()));
-        match self.lease.write(&mut self.client, &texts.collect::<Vec<_>>(), &[]) {
+        match self.lease.write(&mut self.client, &texts.collect::<Vec<_>>(), &[], acknowledged) {
             Ok(Some(until)) => {
                 self.mailbox.act_on(until);
                 (self.next_write, self.next_renewal) = (now + GATHER, now + RENEW);

@@ -8,8 +8,9 @@
 //! One thing cannot be prevented: a terminal that is suspended between handing an order to its broker and the order's
 //! execution may lose the lease meanwhile.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::collections::hash_map::{DefaultHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use redis::Value;
@@ -24,7 +25,8 @@ use crate::model::key::{self, Key};
 pub(super) const LIFE: Duration = Duration::from_secs(6);
 /// How long its holder relies on it after renewing it.
 const RELIABLE: Duration = Duration::from_secs(5);
-/// The field of `fp:{F}` that says who wrote last, and when, ms of the server's clock. No source has this name.
+/// The field of `fp:{F}` that says whose life wrote last, which terminal acknowledged last, and when it was written, ms of
+/// the server's clock. No source has this name.
 const WRITER: &str = "@";
 /// How long a position is kept after its follower last wrote it: as long as a watermark, 35 days, ms.
 const POSITION_MS: &str = "3024000000";
@@ -38,6 +40,10 @@ pub(super) struct Lease {
     token: String,
     /// This terminal's name, for the log of the others.
     terminal: String,
+    /// The same in each life of this terminal.
+    home: String,
+    /// The home of the terminal that acknowledged last, as of the last look.
+    last_home: Option<String>,
     /// The node that watches the key, and what the key said.
     watched: Option<(Holder, Node)>,
     /// The server's clock, ms, and when it was asked.
@@ -57,12 +63,14 @@ pub(super) enum Holder {
 }
 
 impl Lease {
-    pub(super) fn new(follower: &str, terminal: &str) -> Self {
+    pub(super) fn new(follower: &str, instance: &str, folder: &Path) -> Self {
         Self {
             key: key::lease(follower),
             position: key::position(follower),
             token: random_token(),
-            terminal: terminal.to_owned(),
+            terminal: format!("{instance} on {}", machine()),
+            home: home(folder),
+            last_home: None,
             watched: None,
             clock: (0, Instant::now()),
         }
@@ -75,6 +83,11 @@ impl Lease {
 
     fn server_ms(&self) -> u64 {
         self.clock.0 + self.clock.1.elapsed().as_millis() as u64
+    }
+
+    /// Whether the terminal that acknowledged last is another one.
+    pub(super) fn was_anothers(&self) -> bool {
+        self.last_home.as_ref().is_some_and(|last| *last != self.home)
     }
 
     /// The connection is a new one, which watches nothing.
@@ -116,7 +129,10 @@ impl Lease {
         }
         let text =
             |value: &Value| reply::bytes(value).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let holder = match (text(&holder), text(&writer)) {
+        let writer = text(&writer);
+        self.last_home =
+            writer.as_deref().map(|writer| writer.split(' ').nth(1).unwrap_or_default().to_owned());
+        let holder = match (text(&holder), writer) {
             (Some(holder), _) if holder.split(' ').next() == Some(self.token.as_str()) => Holder::Us,
             (Some(holder), _) => Holder::Other(named(&holder)),
             (None, Some(writer)) if writer.split(' ').next() != Some(self.token.as_str()) => {
@@ -129,18 +145,22 @@ impl Lease {
     }
 
     /// Takes or renews the lease after a [`look`](Self::look) at it, and writes and deletes positions in the same
-    /// transaction. Returns until when this terminal may rely on it; none if another one was faster.
+    /// transaction. Returns until when this terminal may rely on it; none if another one was faster. Before this terminal
+    /// has acknowledged anything, the one that did so last stays named: after a crash it is still known who that was.
     pub(super) fn write(
         &mut self,
         client: &mut Client,
         positions: &[(String, String)],
         gone: &[String],
+        acknowledged: bool,
     ) -> Result<Option<Instant>, Failure> {
         let Some((_, node)) = self.watched.take() else { return Ok(None) };
         let until = Instant::now() + RELIABLE;
         let (life, ms) = (LIFE.as_millis().to_string(), self.server_ms());
         let value = format!("{} {}", self.token, self.terminal);
-        let mut write = command(["HSET", &self.position, WRITER, &format!("{} {ms}", self.token)]);
+        let last_home = self.last_home.as_ref().filter(|_| !acknowledged).unwrap_or(&self.home);
+        let writer = format!("{} {last_home} {ms}", self.token);
+        let mut write = command(["HSET", &self.position, WRITER, &writer]);
         for (source, position) in positions {
             write.extend(command([source, position]));
         }
@@ -193,11 +213,16 @@ fn named(holder: &str) -> String {
     name.chars().take(64).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// A name that differs from that of another terminal of the same account.
-pub(super) fn terminal(instance: &str) -> String {
+fn machine() -> String {
     let file = || std::fs::read_to_string("/proc/sys/kernel/hostname");
-    let machine = std::env::var("COMPUTERNAME").or_else(|_| file()).unwrap_or_default();
-    format!("{instance} on {}", machine.trim())
+    std::env::var("COMPUTERNAME").or_else(|_| file()).unwrap_or_default().trim().to_owned()
+}
+
+/// A word for the terminal whose data folder this is.
+fn home(folder: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    (machine(), folder).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// 64 random bits.

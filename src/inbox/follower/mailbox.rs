@@ -210,11 +210,17 @@ impl Mailbox {
         self.coordinating.wait_while_until(&mut state, idle, until);
     }
 
-    /// From now on this terminal acts, from these positions.
-    pub(super) fn act(&self, positions: BTreeMap<InstanceId, (u16, Position)>, until: Instant) {
+    /// From now on this terminal acts, from these positions, which another one may have left.
+    pub(super) fn act(
+        &self,
+        positions: BTreeMap<InstanceId, (u16, Position)>,
+        until: Instant,
+        from_another: bool,
+    ) {
         let mut state = self.lock();
         state.clear();
         state.acting_until = Some(until);
+        state.takeovers += i32::from(from_another || state.stands_by);
         state.stands_by = false;
         state.survey = true;
         let followed = |(source, (shard, position))| (source, Followed::new(shard, position));

@@ -19,6 +19,10 @@ pub(super) struct State {
     /// Until when at least this terminal acts, if it does.
     pub(super) acting_until: Option<Instant>,
     pub(super) stands_by: bool,
+    /// How often this terminal has taken over from another one.
+    pub(super) takeovers: i32,
+    /// Something was acknowledged since this terminal began to act.
+    pub(super) acknowledged: bool,
     /// Grows when positions change other than by reading: what was read before is then ignored.
     pub(super) epoch: u64,
     pub(super) followed: BTreeMap<InstanceId, Followed>,
@@ -84,6 +88,7 @@ impl State {
         let was_open = one.is_some_and(|one| one.position.acknowledge(place.id));
         if was_open {
             self.open -= 1;
+            self.acknowledged = true;
             self.unwritten.insert(place.source);
         }
         was_open
@@ -149,6 +154,7 @@ impl State {
         self.followed.clear();
         self.gap = None;
         self.open = 0;
+        self.acknowledged = false;
     }
 }
 
