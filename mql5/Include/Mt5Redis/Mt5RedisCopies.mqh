@@ -60,6 +60,8 @@ private:
    void              Spread(const int &meant_[],const int count_,const bool buy_);
    void              SetGoals(const int &meant_[],const int count_,const bool buy_,const CMt5RedisSymbol &symbol_);
    void              ForgetEmpty(void);
+   void              Sum(const string origin_,const long position_,const string symbol_,const bool buy_,
+                         const string except_,double &want_,double &goal_) const;
 
 public:
    SMt5RedisCopy     all[];          // the oldest first
@@ -77,6 +79,8 @@ public:
    int               FindByComment(const string comment_) const;
    double            Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
                              const double exact_,const CMt5RedisSymbol &rules_) const;
+   double            Rest(const string origin_,const long position_,const string symbol_,const bool buy_,
+                          const string except_) const;
    bool              Has(const string origin_,const long position_,const string symbol_,const bool buy_) const;
    void              Reduce(const int &meant_[],const int count_,const double volume_,const bool one_,
                             const CMt5RedisSymbol &symbol_);
@@ -188,16 +192,37 @@ int CMt5RedisCopies::FindByComment(const string comment_) const
 double CMt5RedisCopies::Opening(const string origin_,const long position_,const string symbol_,const bool buy_,
                                 const double exact_,const CMt5RedisSymbol &rules_) const
   {
-   double want_=exact_;
+   double want_=0.0;
    double there_=0.0;
+   Sum(origin_,position_,symbol_,buy_,"",want_,there_);
+   //--- never more than this opening and the rest from before
+   return(rules_.LotsDown(rules_.LotsDown(want_+exact_)-there_));
+  }
+//+------------------------------------------------------------------+
+//| What was too small so far, lots before rounding. except: of the  |
+//| copies without the one with this comment.                        |
+//+------------------------------------------------------------------+
+double CMt5RedisCopies::Rest(const string origin_,const long position_,const string symbol_,const bool buy_,
+                             const string except_) const
+  {
+   double want_=0.0;
+   double there_=0.0;
+   Sum(origin_,position_,symbol_,buy_,except_,want_,there_);
+   return(MathMax(0.0,want_-there_));
+  }
+//+------------------------------------------------------------------+
+//| The sums of a position's copies on one side.                     |
+//+------------------------------------------------------------------+
+void CMt5RedisCopies::Sum(const string origin_,const long position_,const string symbol_,const bool buy_,
+                          const string except_,double &want_,double &goal_) const
+  {
    for(int i_=Total()-1; i_>=0; i_--)
-      if(all[i_].buy==buy_ && all[i_].origin==origin_ && all[i_].position==position_ && all[i_].symbol==symbol_)
+      if(all[i_].buy==buy_ && all[i_].origin==origin_ && all[i_].position==position_ && all[i_].symbol==symbol_ &&
+         (except_=="" || all[i_].comment!=except_))
         {
          want_+=all[i_].want;
-         there_+=all[i_].goal;
+         goal_+=all[i_].goal;
         }
-   //--- never more than this opening and the rest from before
-   return(rules_.LotsDown(rules_.LotsDown(want_)-there_));
   }
 //+------------------------------------------------------------------+
 //| Whether something is held for a position of the source, on this  |

@@ -39,14 +39,17 @@ double CMt5RedisOpening::Lots(const SMt5RedisTask &task_) const
   }
 //+------------------------------------------------------------------+
 //| The exact lots of an opening of which these were traded. If its  |
-//| order was sent before a restart, they are an estimate.           |
+//| order was sent before a restart, they are an estimate: at least  |
+//| what was traded, without the rest from before that came with it. |
 //+------------------------------------------------------------------+
 double CMt5RedisOpening::Meant(const SMt5RedisTask &task_,const double traded_) const
   {
    double exact_=task_.exact;
    if(exact_<=0.0)
       exact_=Lots(task_)*m_volume.Ratio(m_symbol,m_map.Contract(task_.signal.symbol));
-   return(MathMax(traded_,MathMin(exact_,MathMin(m_symbol.MostLots(),m_rules.max_lots))));
+   double rest_=m_book.copies.Rest(task_.origin,task_.signal.data.position,task_.symbol,
+                                   task_.signal.data.action==MT5REDIS_ACTION_BUY,task_.mark);
+   return(MathMax(traded_-rest_,MathMin(exact_,MathMin(m_symbol.MostLots(),m_rules.max_lots))));
   }
 //+------------------------------------------------------------------+
 ENUM_MT5REDIS_OUTCOME CMt5RedisOpening::Open(SMt5RedisTask &task_)
