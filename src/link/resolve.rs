@@ -3,8 +3,8 @@
 //! nobody waits for ends when the system gives up; it holds nothing but the name. An IP address needs no thread.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -34,11 +34,22 @@ struct Lookup {
 
 /// The addresses of this host, in the order of the system's preference.
 pub(super) fn addresses(address: &Address, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    start_sockets();
     let found = match address.host.parse() {
         Ok(ip) => vec![ip],
         Err(_) => SYSTEM.addresses(&address.host, deadline)?,
     };
     Ok(found.into_iter().take(ADDRESSES).map(|ip| SocketAddr::new(ip, address.port)).collect())
+}
+
+/// On Windows a process starts its sockets with the first one. If two threads do so at once, one of them takes its start back.
+/// Wine counts the starts without a lock, so none may be left, and no connection of the process ever works. So one
+/// thread does it.
+fn start_sockets() {
+    static STARTED: Once = Once::new();
+    if cfg!(windows) {
+        STARTED.call_once(|| drop(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))));
+    }
 }
 
 fn system(host: &str) -> io::Result<Vec<IpAddr>> {
