@@ -40,7 +40,7 @@ protected:
    ENUM_MT5REDIS_OUTCOME Wait(SMt5RedisTask &task_,const string reason_) const;
    ENUM_MT5REDIS_OUTCOME Answered(SMt5RedisTask &task_,const ENUM_MT5REDIS_OUTCOME outcome_);
    ENUM_MT5REDIS_OUTCOME Unanswered(SMt5RedisTask &task_,const string reason_) const;
-   void              Heard(SMt5RedisTask &task_,const bool buy_,const long position_) const;
+   void              Heard(SMt5RedisTask &task_,const bool buy_,const long position_);
    void              ShareStops(const string symbol_,const bool buy_,const double lots_,double &stop_loss_,
                                 double &take_profit_) const;
    void              Tell(const string text_) const { Alert(MQLInfoString(MQL_PROGRAM_NAME),": ",text_); }
@@ -49,6 +49,8 @@ protected:
    virtual ENUM_MT5REDIS_OUTCOME Outdated(SMt5RedisTask &task_) const { return(MT5REDIS_LATER); }
    //--- notes what was traded for a symbol's closes; returns whether an order is in doubt
    virtual bool      Settle(const string symbol_) { return(false); }
+   //--- an order of ours was filled
+   virtual void      Moved(const string symbol_,const bool buy_,const double lots_) { }
    //--- whether the guards let anything open; why they refuse this opening; an order leaves; it was filled
    virtual ENUM_MT5REDIS_OUTCOME Permitted(SMt5RedisTask &task_) { return(MT5REDIS_DONE); }
    virtual string    Exceeded(const SMt5RedisTask &task_,const bool buy_,const double lots_,const double worse_) { return(""); }
@@ -125,7 +127,7 @@ ENUM_MT5REDIS_OUTCOME CMt5RedisActing::Unanswered(SMt5RedisTask &task_,const str
 //+------------------------------------------------------------------+
 //| Notes for the report what the last request came to.              |
 //+------------------------------------------------------------------+
-void CMt5RedisActing::Heard(SMt5RedisTask &task_,const bool buy_,const long position_) const
+void CMt5RedisActing::Heard(SMt5RedisTask &task_,const bool buy_,const long position_)
   {
    uint retcode_=m_orders.Retcode();
    if(!task_.asked)
@@ -141,6 +143,7 @@ void CMt5RedisActing::Heard(SMt5RedisTask &task_,const bool buy_,const long posi
    task_.filled+=m_orders.Volume();
    task_.cost+=m_orders.Volume()*m_orders.Price();
    task_.filled_ms=GetTickCount64();
+   Moved(task_.symbol,buy_,m_orders.Volume());
   }
 //+------------------------------------------------------------------+
 //| Lots here for one lot of the source: as the copies of the        |

@@ -32,6 +32,7 @@ protected:
    string            TaskRecord(const SMt5RedisTask &task_) const;
    void              RecallTask(const string record_);
    virtual bool      Settle(const string symbol_) override;
+   virtual void      Moved(const string symbol_,const bool buy_,const double lots_) override;
    virtual void      NoteTask(const SMt5RedisTask &task_) override { m_book.memory.Note(TaskRecord(task_)); }
   };
 //+------------------------------------------------------------------+
@@ -213,6 +214,16 @@ bool CMt5RedisTasks::Settle(const string symbol_)
       m_tasks[i_].asked_ms=0;
      }
    return(doubt_);
+  }
+//+------------------------------------------------------------------+
+//| What this order moved on a netting account is not the execution  |
+//| of another one in the symbol that is in doubt.                   |
+//+------------------------------------------------------------------+
+void CMt5RedisTasks::Moved(const string symbol_,const bool buy_,const double lots_)
+  {
+   for(int i_=ArraySize(m_tasks)-1; i_>=0; i_--)
+      if(m_tasks[i_].symbol==symbol_ && m_tasks[i_].asked_ms>0)
+         m_tasks[i_].asked_net+=(buy_ ? lots_ : -lots_);
   }
 //+------------------------------------------------------------------+
 //| Prepares the next attempt. A person is told once of a close that |
