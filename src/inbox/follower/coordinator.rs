@@ -206,7 +206,7 @@ impl Coordinator {
         let texts =
             positions.iter().map(|(source, position)| (source.as_str().to_owned(), position.to_string()));
         stored.write.extend(texts);
-        let from_another = self.lease.was_anothers();
+        let from_another = self.lease.another_acknowledged_last();
         let Some(until) = self.lease.write(&mut self.client, &stored.write, &stored.delete, false)? else {
             return Ok(());
         };

@@ -86,7 +86,7 @@ impl Lease {
     }
 
     /// Whether the terminal that acknowledged last is another one.
-    pub(super) fn was_anothers(&self) -> bool {
+    pub(super) fn another_acknowledged_last(&self) -> bool {
         self.last_home.as_ref().is_some_and(|last| *last != self.home)
     }
 

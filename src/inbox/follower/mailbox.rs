@@ -210,7 +210,7 @@ impl Mailbox {
         self.coordinating.wait_while_until(&mut state, idle, until);
     }
 
-    /// From now on this terminal acts, from these positions, which another one may have left.
+    /// From now on this terminal acts, from these positions. `from_another`: another terminal acknowledged last.
     pub(super) fn act(
         &self,
         positions: BTreeMap<InstanceId, (u16, Position)>,
