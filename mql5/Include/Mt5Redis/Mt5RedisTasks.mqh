@@ -140,7 +140,9 @@ bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_
 //| change waits for openings and changes, an opening for openings   |
 //| and for the copies of a close, a close for the openings that it  |
 //| means, unless a halt or a guard closes everything. What a pending|
-//| order opened waits for the order's end.                          |
+//| order opened waits for the order's end. On a netting account all |
+//| waits for the orders that close all copies of a source, because  |
+//| after a start these end whatever was opened before the last one. |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Blocked(const int at_) const
   {
@@ -162,7 +164,8 @@ bool CMt5RedisTasks::Blocked(const int at_) const
             return(true);
          continue;
         }
-      if((opens_ || !closes_ || !m_tasks[i_].decided) && Means(m_tasks[i_],m_tasks[at_]))
+      bool all_=(m_book.netting && m_tasks[i_].origin=="");
+      if((opens_ || !closes_ || !m_tasks[i_].decided || all_) && Means(m_tasks[i_],m_tasks[at_]))
          return(true);
      }
    return(false);
