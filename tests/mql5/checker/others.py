@@ -40,8 +40,8 @@ class Others:
         return []
 
     def answers(self, wanted, *command):
-        """Waits until Redis gives this answer, for at most 10 s."""
-        end = time.monotonic() + 10
+        """Waits until Redis gives this answer, for at most 30 s."""
+        end = time.monotonic() + 30
         while (answer := self.redis.execute_command(*command)) != wanted.encode():
             if time.monotonic() > end:
                 return [f"{' '.join(command)} is answered by {answer}, not by {wanted}"]

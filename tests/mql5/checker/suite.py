@@ -108,6 +108,8 @@ class Suite:
     def scenarios(self, names):
         paths = [Path(name) for name in names] or sorted(HERE.glob("scenarios/*.txt"))
         output, good = self.play(paths)
+        if not good:  # first, as whoever shows a long output leaves out a part of it
+            print(*re.findall(r"^(?:\w+\| )?(?:FAILED|DIFFERS)\b.*", output, re.MULTILINE), sep="\n")
         print(output, end="")
         return 0 if good else 1
 

@@ -90,9 +90,12 @@ class Wine:
             raise
         os.close(writing)
         if not killer.is_alive():
-            lines.append(f"the terminal did not end a scenario within {limit} s; it last asked: {last}")
+            lines.append(f"FAILED: the terminal did not end a scenario within {limit} s; it last asked: {last}")
         killer.cancel()
-        return "\n".join(line for line in lines if line) + "\n", process.wait()
+        code = process.wait()
+        if code and not any(line.startswith("FAILED") for line in lines):
+            lines.append(f"FAILED: the terminal ended with code {code}")
+        return "\n".join(line for line in lines if line) + "\n", code
 
 
 def first(*programs):

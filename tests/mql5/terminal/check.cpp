@@ -164,9 +164,9 @@ void Player::flush() {
     return;
   Flush flush = (Flush)library_function(u"mt5_redis.dll", "mt5redis_flush");
   for(auto handle = it.handles.begin(); handle != it.handles.end();) {
-    int result = flush(*handle, 10000);
+    int result = flush(*handle, 30000);
     if(result == -9)
-      fail("what was published does not reach Redis within 10 s");
+      fail("what was published does not reach Redis within 30 s");
     handle = result < 0 ? it.handles.erase(handle) : std::next(handle);
   }
 }
@@ -214,8 +214,8 @@ static size_t progress() {
 // moves it waits longer, but not for ever: programs may undo each other's work.
 void Player::until(const Step &step) {
   const int most = 3;
-  // What was given to a follower may be a day's trades.
-  int seconds = step.word == "followed" ? 60 : 10;
+  // What was given to a follower may be a day's trades. Elsewhere only a machine that stalls needs long; a mutant rarely does.
+  int seconds = step.word == "followed" ? 60 : mql::mutant > 0 ? 10 : 30;
   ULONGLONG begin = GetTickCount64(), moved = begin;
   size_t before = progress();
   // On a busy machine little of the scenario's time passes in these seconds, and a program may wait for that.
