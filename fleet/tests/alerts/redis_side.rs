@@ -1,6 +1,6 @@
 //! What terminals write, typed by hand.
 
-use redis::{Connection, cmd};
+use redis::{Cmd, Connection, cmd, pipe};
 
 /// The server's clock, ms.
 pub fn now_ms(redis: &mut Connection) -> u64 {
@@ -10,7 +10,23 @@ pub fn now_ms(redis: &mut Connection) -> u64 {
 
 /// A heartbeat of a calm instance, with these fields besides.
 pub fn heartbeat(redis: &mut Connection, instance: &str, fields: &[(&str, &str)]) {
-    let now = now_ms(redis).to_string();
+    let now = now_ms(redis);
+    hash(instance, fields).exec(redis).unwrap();
+    list(redis, instance, now);
+}
+
+/// The same of many instances in one transaction, so that nobody sees only some of them.
+pub fn heartbeats(redis: &mut Connection, instances: &[String], fields: &[(&str, &str)]) {
+    let now = now_ms(redis);
+    let mut all = pipe();
+    all.atomic();
+    for instance in instances {
+        all.add_command(hash(instance, fields)).zadd("il", instance, now);
+    }
+    all.exec(redis).unwrap();
+}
+
+fn hash(instance: &str, fields: &[(&str, &str)]) -> Cmd {
     let mut hash = cmd("HSET");
     hash.arg(format!("is:{{{instance}}}"));
     let calm = "v=2 lg=7 sv=Demo-Server co=Broker cu=EUR ac=0 ba=1000 eq=1000 mg=0 ml=0 cn=1 at=1 et=1 aa=1 ae=1 \
@@ -21,8 +37,7 @@ pub fn heartbeat(redis: &mut Connection, instance: &str, fields: &[(&str, &str)]
     for (name, value) in fields {
         hash.arg(name).arg(value);
     }
-    hash.exec(redis).unwrap();
-    list(redis, instance, now.parse().unwrap());
+    hash
 }
 
 /// Adds a name to the list of instances.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::program::{Program, World};
-use super::redis_side::heartbeat;
+use super::redis_side::{heartbeat, heartbeats};
 use super::support::eventually;
 
 /// What the page says of a subject, once it fires.
@@ -20,12 +20,13 @@ fn firing(page: &Program, subject: &str) -> Value {
 
 #[test]
 fn a_hundred_terminals_that_lose_their_broker_are_one_message() {
-    let world = World::telling(&["disconnected"], "group = \"1s\"", "");
+    let world = World::telling(&["disconnected"], "group = \"2s\"", "");
     let mut ris = world.redis(0);
-    (0..100).for_each(|at| heartbeat(&mut ris, &format!("{at:03}.Demo"), &[("cn", "0")]));
+    let instances: Vec<_> = (0..100).map(|at| format!("{at:03}.Demo")).collect();
+    heartbeats(&mut ris, &instances, &[("cn", "0")]);
     let _page = world.page();
     eventually("they are told", || !world.web.requests().is_empty());
-    (0..100).for_each(|at| heartbeat(&mut ris, &format!("{at:03}.Demo"), &[]));
+    heartbeats(&mut ris, &instances, &[]);
     world.expect("over", "disconnected 099.Demo");
     let requests = world.web.requests();
     let titles: Vec<_> = requests.iter().map(|request| request.body["title"].as_str().unwrap()).collect();
