@@ -140,9 +140,9 @@ bool CMt5RedisTasks::Means(const SMt5RedisTask &one_,const SMt5RedisTask &other_
 //| change waits for openings and changes, an opening for openings   |
 //| and for the copies of a close, a close for the openings that it  |
 //| means, unless a halt or a guard closes everything. What a pending|
-//| order opened waits for the order's end. On a netting account all |
-//| waits for the orders that close all copies of a source, because  |
-//| after a start these end whatever was opened before the last one. |
+//| order opened waits for the order's end. On a netting account     |
+//| openings and changes wait until a close of all copies is done:   |
+//| after a start, its last deal ends whatever was opened before it. |
 //+------------------------------------------------------------------+
 bool CMt5RedisTasks::Blocked(const int at_) const
   {

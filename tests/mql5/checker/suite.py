@@ -108,7 +108,7 @@ class Suite:
     def scenarios(self, names):
         paths = [Path(name) for name in names] or sorted(HERE.glob("scenarios/*.txt"))
         output, good = self.play(paths)
-        if not good:  # first, as whoever shows a long output leaves out a part of it
+        if not good:  # first, because a log that is cut still shows its beginning
             print(*re.findall(r"^(?:\w+\| )?(?:FAILED|DIFFERS)\b.*", output, re.MULTILINE), sep="\n")
         print(output, end="")
         return 0 if good else 1

@@ -214,7 +214,7 @@ static size_t progress() {
 // moves it waits longer, but not for ever: programs may undo each other's work.
 void Player::until(const Step &step) {
   const int most = 3;
-  // What was given to a follower may be a day's trades. Elsewhere only a machine that stalls needs long; a mutant rarely does.
+  // What was given to a follower may be a day's trades. Other steps need more than 10 s only on a machine that stalls.
   int seconds = step.word == "followed" ? 60 : mql::mutant > 0 ? 10 : 30;
   ULONGLONG begin = GetTickCount64(), moved = begin;
   size_t before = progress();
