@@ -36,7 +36,7 @@ pub(crate) struct Session {
     follower: Mutex<Option<Arc<Follower>>>,
     /// How many trades and signals had become dead letters when a flush last reported them.
     put_aside: Mutex<(u64, u64)>,
-    thinning: Mutex<Thinning>,
+    thinning: Thinning,
     halt: Arc<Watched>,
 }
 
@@ -55,28 +55,29 @@ impl Session {
             cursor: Mutex::new(log_end),
             follower: Mutex::default(),
             put_aside,
-            thinning: Mutex::default(),
+            thinning: Thinning::default(),
             halt,
         })
     }
 
-    /// Queues a heartbeat. Returns 0 if it is not due under pressure.
+    /// Queues a heartbeat. Returns 0 if it is not due under pressure. It takes references for the reason of
+    /// [`signal`](Self::signal).
     pub(crate) fn instance_state(
         &self,
-        state: InstanceState,
-        server: ArrayString<SERVER_LIMIT>,
-        company: ArrayString<COMPANY_LIMIT>,
-        currency: ArrayString<CURRENCY_LIMIT>,
-        agent: ArrayString<AGENT_LIMIT>,
+        state: &InstanceState,
+        server: &ArrayString<SERVER_LIMIT>,
+        company: &ArrayString<COMPANY_LIMIT>,
+        currency: &ArrayString<CURRENCY_LIMIT>,
+        agent: &ArrayString<AGENT_LIMIT>,
     ) -> Result<u64> {
         state.check()?;
         let time_ms = time(state.time_ms);
         let pressure = self.engine.pressure();
         pressure.heartbeat_comes_every(state.interval_ms);
-        let (now, halt) = (Instant::now(), self.halt.level());
-        let mut thinning = self.thinning.lock();
-        if let Some(every) = pressure.heartbeats_every(pressure.level())
-            && !thinning.is_heartbeat_due(halt, every, now)
+        let halt = self.halt.level();
+        let thinned = pressure.heartbeats_every(pressure.level()).map(|every| (every, Instant::now()));
+        if let Some((every, now)) = thinned
+            && !self.thinning.is_heartbeat_due(halt, every, now)
         {
             self.engine.ris.thinned();
             return Ok(0);
@@ -86,14 +87,14 @@ impl Session {
         let accepted = self.engine.ris.accept(|sequence| InstanceRecord {
             stamp: Stamp { sequence, time_ms },
             tag: Tag::of(&instance),
-            state,
+            state: *state,
             health,
-            server,
-            company,
-            currency,
-            agent,
+            server: *server,
+            company: *company,
+            currency: *currency,
+            agent: *agent,
         })?;
-        thinning.heartbeat_accepted(halt, now);
+        self.thinning.heartbeat_accepted(halt, thinned.map(|(_, now)| now));
         Ok(accepted)
     }
 
@@ -107,44 +108,33 @@ impl Session {
     ) -> Result<u64> {
         state.check()?;
         trade::not_empty(symbol)?;
-        if state.event == MT5REDIS_EVENT_PRICE && self.engine.pressure.level() != level::NORMAL {
-            return self.price_under_pressure(state, symbol, comment);
-        }
-        self.position(state, symbol, comment)
-    }
-
-    #[cold]
-    fn price_under_pressure(
-        &self,
-        state: &TradeState,
-        symbol: &ArrayString<SYMBOL_LIMIT>,
-        comment: &ArrayString<COMMENT_LIMIT>,
-    ) -> Result<u64> {
-        let every = Pressure::prices_every(self.engine.pressure().level()).unwrap_or_default();
-        let now = Instant::now();
-        let mut thinning = self.thinning.lock();
-        if !thinning.is_price_due(state.position, every, now) {
+        let is_price = state.event == MT5REDIS_EVENT_PRICE;
+        let thinned = match self.engine.pressure.level() {
+            level::NORMAL => None,
+            _ if is_price => self.prices_under_pressure(),
+            _ => None,
+        };
+        if let Some((every, now)) = thinned
+            && !self.thinning.is_price_due(state.position, every, now)
+        {
             self.engine.rts.thinned();
             return Ok(0);
         }
-        let accepted = self.position(state, symbol, comment)?;
-        thinning.price_accepted(state.position, every, now);
+        let (tag, time_ms) = (Tag::of(&self.instance), time(state.time_ms));
+        let accepted = self.engine.rts.accept(|sequence| {
+            let body = TradeBody::Position { state: *state, symbol: *symbol, comment: *comment };
+            TradeRecord { stamp: Stamp { sequence, time_ms }, tag, body }
+        })?;
+        if let Some((every, now)) = thinned {
+            self.thinning.price_accepted(state.position, every, now);
+        }
         Ok(accepted)
     }
 
-    // Inlined for the reason of `Lane::accept`.
-    #[inline(always)]
-    fn position(
-        &self,
-        state: &TradeState,
-        symbol: &ArrayString<SYMBOL_LIMIT>,
-        comment: &ArrayString<COMMENT_LIMIT>,
-    ) -> Result<u64> {
-        let (tag, time_ms) = (Tag::of(&self.instance), time(state.time_ms));
-        self.engine.rts.accept(|sequence| {
-            let body = TradeBody::Position { state: *state, symbol: *symbol, comment: *comment };
-            TradeRecord { stamp: Stamp { sequence, time_ms }, tag, body }
-        })
+    /// The least time between a position's prices, and now; none if the pressure is gone.
+    #[cold]
+    fn prices_under_pressure(&self) -> Option<(Duration, Instant)> {
+        Pressure::prices_every(self.engine.pressure().level()).map(|every| (every, Instant::now()))
     }
 
     /// Queues the set of open positions.

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn mt5redis_instance_state(
                 text::read::<AGENT_LIMIT>(agent, MT5REDIS_ERR_AGENT, "agent")?,
             )
         };
-        handle::with(handle, |session| session.instance_state(state, server, company, currency, agent))
+        handle::with(handle, |session| session.instance_state(&state, &server, &company, &currency, &agent))
     })
 }
 

@@ -3,39 +3,49 @@
 //! and nothing that was accepted is ever held back.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// Positions that are remembered before those whose next price is due are forgotten.
 const POSITIONS: usize = 1024;
 
-/// When the last heartbeat and the last price of each position were accepted under pressure.
+/// What was accepted last. Without pressure a call only notes the halt: it takes neither the time nor a lock.
 #[derive(Default)]
 pub(crate) struct Thinning {
-    heartbeat: Option<Instant>,
     /// The halt that the last heartbeat told of.
-    halt: i32,
-    prices: HashMap<i64, Instant>,
+    halt: AtomicI32,
+    /// When the last heartbeat under pressure was accepted.
+    heartbeat: Mutex<Option<Instant>>,
+    /// When each position's last price under pressure was accepted.
+    prices: Mutex<HashMap<i64, Instant>>,
 }
 
 impl Thinning {
     /// A heartbeat that tells of another halt than the last one is due at once: an operator waits for it.
     pub(crate) fn is_heartbeat_due(&self, halt: i32, every: Duration, now: Instant) -> bool {
-        halt != self.halt || is_due(self.heartbeat, every, now)
+        halt != self.halt.load(Relaxed) || is_due(*self.heartbeat.lock(), every, now)
     }
 
-    pub(crate) fn heartbeat_accepted(&mut self, halt: i32, now: Instant) {
-        (self.heartbeat, self.halt) = (Some(now), halt);
+    /// Notes an accepted heartbeat, and when it was accepted if that was under pressure.
+    pub(crate) fn heartbeat_accepted(&self, halt: i32, under_pressure: Option<Instant>) {
+        self.halt.store(halt, Relaxed);
+        if let Some(now) = under_pressure {
+            *self.heartbeat.lock() = Some(now);
+        }
     }
 
     pub(crate) fn is_price_due(&self, position: i64, every: Duration, now: Instant) -> bool {
-        every < Duration::MAX && is_due(self.prices.get(&position).copied(), every, now)
+        every < Duration::MAX && is_due(self.prices.lock().get(&position).copied(), every, now)
     }
 
-    pub(crate) fn price_accepted(&mut self, position: i64, every: Duration, now: Instant) {
-        if self.prices.len() >= POSITIONS {
-            self.prices.retain(|_, &mut last| !is_due(Some(last), every, now));
+    pub(crate) fn price_accepted(&self, position: i64, every: Duration, now: Instant) {
+        let mut prices = self.prices.lock();
+        if prices.len() >= POSITIONS {
+            prices.retain(|_, &mut last| !is_due(Some(last), every, now));
         }
-        self.prices.insert(position, now);
+        prices.insert(position, now);
     }
 }
 
@@ -55,26 +65,30 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_due_when_its_interval_has_passed_give_or_take_a_tenth() {
-        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        let (start, thinning) = (Instant::now(), Thinning::default());
         assert!(thinning.is_heartbeat_due(0, ms(2000), start), "the first");
-        thinning.heartbeat_accepted(0, start);
+        thinning.heartbeat_accepted(0, Some(start));
         assert!(!thinning.is_heartbeat_due(0, ms(2000), start + ms(1700)));
         assert!(thinning.is_heartbeat_due(0, ms(2000), start + ms(1990)));
     }
 
     #[test]
     fn a_heartbeat_that_tells_of_another_halt_is_due_at_once() {
-        let (start, mut thinning) = (Instant::now(), Thinning::default());
-        thinning.heartbeat_accepted(0, start);
+        let (start, thinning) = (Instant::now(), Thinning::default());
+        thinning.heartbeat_accepted(0, Some(start));
         assert!(thinning.is_heartbeat_due(1, ms(2000), start + ms(1)));
-        thinning.heartbeat_accepted(1, start + ms(1));
+        thinning.heartbeat_accepted(1, Some(start + ms(1)));
         assert!(!thinning.is_heartbeat_due(1, ms(2000), start + ms(2)));
         assert!(thinning.is_heartbeat_due(0, ms(2000), start + ms(2)), "it is lifted");
+        // The pressure ends, the next heartbeat tells that the halt is lifted, and both come again.
+        thinning.heartbeat_accepted(0, None);
+        assert!(!thinning.is_heartbeat_due(0, ms(2000), start + ms(3)));
+        assert!(thinning.is_heartbeat_due(1, ms(2000), start + ms(3)));
     }
 
     #[test]
     fn each_position_has_a_price_a_second_and_none_at_a_level_that_wants_none() {
-        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        let (start, thinning) = (Instant::now(), Thinning::default());
         for position in [1, 2] {
             assert!(thinning.is_price_due(position, ms(1000), start));
             thinning.price_accepted(position, ms(1000), start);
@@ -86,10 +100,11 @@ mod tests {
 
     #[test]
     fn positions_whose_price_is_due_are_forgotten() {
-        let (start, mut thinning) = (Instant::now(), Thinning::default());
+        let (start, thinning) = (Instant::now(), Thinning::default());
         for position in 0..100_000_u64 {
             thinning.price_accepted(position as i64, ms(1000), start + ms(position));
         }
-        assert!(thinning.prices.len() <= 2 * POSITIONS, "{}", thinning.prices.len());
+        let remembered = thinning.prices.lock().len();
+        assert!(remembered <= 2 * POSITIONS, "{remembered}");
     }
 }
