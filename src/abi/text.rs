@@ -1,6 +1,6 @@
 //! Text across the C ABI: UTF-16 in, never read past its limit; UTF-16 out, cut to the caller's buffer.
 
-use arrayvec::ArrayString;
+use arrayvec::{ArrayString, ArrayVec};
 
 use crate::error::Result;
 use crate::model::check::too_long;
@@ -25,27 +25,25 @@ pub(super) unsafe fn read<const LIMIT: usize>(
     // SAFETY: no unit before this one was a NUL, so it is readable by the caller's promise.
     let unit = |at: usize| unsafe { pointer.add(at).read_unaligned() };
     // Nearly all texts are ASCII, which needs no decoding.
-    let mut ascii = [0; LIMIT];
-    let (mut length, mut bits) = (0, 0);
+    let mut ascii = ArrayVec::<u8, LIMIT>::new();
+    let mut bits = 0;
     loop {
         // Read once: if the caller changes it during the call, the result is still valid UTF-8.
-        let unit = unit(length);
+        let unit = unit(ascii.len());
         if unit == 0 {
             break;
         }
-        let Some(byte) = ascii.get_mut(length) else {
+        if ascii.try_push(unit as u8).is_err() {
             return Err(too_long(code, field, LIMIT));
-        };
-        *byte = unit as u8;
+        }
         bits |= unit;
-        length += 1;
     }
     if bits < 0x80 {
         // SAFETY: bytes below 0x80 are ASCII.
-        text.push_str(unsafe { str::from_utf8_unchecked(&ascii[..length]) });
+        text.push_str(unsafe { str::from_utf8_unchecked(&ascii) });
         return Ok(text);
     }
-    for character in char::decode_utf16((0..length).map(unit)) {
+    for character in char::decode_utf16((0..ascii.len()).map(unit)) {
         let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
         if text.try_push(character).is_err() {
             return Err(too_long(code, field, LIMIT));
