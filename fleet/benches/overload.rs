@@ -21,7 +21,7 @@ use plotters::prelude::*;
 
 const TERMINALS: usize = 20;
 const POSITIONS: i64 = 50;
-/// One in this many states is a change, which pressure never defers, like an open or a close.
+/// One in this many states is a change, which is always accepted and written, like an open or a close.
 const CHANGE: u64 = 100;
 /// What the server takes, bytes a second.
 const CAPACITY: u64 = 4_000_000;
@@ -224,8 +224,8 @@ fn terminal(
                 session.trade_state(&state(sent, event), &symbol, &comment);
             }
         } else {
-            // The server's usual latency is learnt from a quiet fleet.
-            session.trade_state(&state(sent, MT5REDIS_EVENT_CHANGE), &symbol, &comment);
+            // The server's usual latency is learnt from a quiet fleet: prices, which coalesce.
+            session.trade_state(&state(sent, MT5REDIS_EVENT_PRICE), &symbol, &comment);
         }
         if now >= beat {
             beat = now + Duration::from_secs(1);
