@@ -108,11 +108,11 @@ impl Session {
     ) -> Result<u64> {
         state.check()?;
         trade::not_empty(symbol)?;
-        let is_price = state.event == MT5REDIS_EVENT_PRICE;
-        let thinned = match self.engine.pressure.level() {
-            level::NORMAL => None,
-            _ if is_price => self.prices_under_pressure(),
-            _ => None,
+        let thinned = if state.event == MT5REDIS_EVENT_PRICE && self.engine.pressure.level() != level::NORMAL
+        {
+            self.prices_under_pressure()
+        } else {
+            None
         };
         if let Some((every, now)) = thinned
             && !self.thinning.is_price_due(state.position, every, now)
